@@ -1,0 +1,112 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+
+/// One library target with the settings that all of them share.
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+/// The tests of one target, in a folder that mirrors its sources.
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+let package = Package(
+    name: "cerro",
+    products: [
+        .executable(name: "cerro", targets: ["cerro"]),
+        .library(name: "AgentRuntime", targets: ["AgentRuntime", "Telemetry"]),
+        .library(name: "AgentClient", targets: ["AgentClient", "Telemetry"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+    ],
+    targets: [
+        // A target imports only targets above it; TidyTests holds the sources to that.
+        library("Telemetry"),
+        .systemLibrary(name: "CMsgPack", providers: [.apt(["libmsgpack-dev"])]),
+        library("MessagePack", ["CMsgPack", "Telemetry"]),
+        library(
+            "SiteConfig",
+            ["Telemetry", .product(name: "Yams", package: "Yams")]
+        ),
+        .target(name: "CChecksum"),
+        .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
+        library("ArchiveFormat", ["CChecksum", "CZstd", "MessagePack", "Telemetry"]),
+        .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
+        library("ZeroMQ", ["CZeroMQ"]),
+        library("MessageBus", ["MessagePack", "Telemetry", "ZeroMQ", logging]),
+        library("Log", ["ArchiveFormat", "Telemetry"]),
+        library(
+            "Archive",
+            ["ArchiveFormat", "Log", "Telemetry", .product(name: "GRDB", package: "GRDB.swift")]
+        ),
+        library(
+            "AgentRuntime",
+            [
+                "ArchiveFormat", "Log", "MessageBus", "MessagePack", "SiteConfig", "Telemetry",
+                "ZeroMQ", logging,
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]
+        ),
+        library(
+            "AgentClient",
+            ["ArchiveFormat", "MessageBus", "MessagePack", "Telemetry", "ZeroMQ"]
+        ),
+        library("Registry", ["AgentRuntime", "MessageBus", "SiteConfig", "Telemetry", logging]),
+        library(
+            "Aggregator",
+            [
+                "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "Log", "MessageBus",
+                "SiteConfig", "Telemetry", "ZeroMQ", logging,
+            ]
+        ),
+        library(
+            "Reader",
+            [
+                "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "Log", "MessageBus",
+                "SiteConfig", "Telemetry", logging,
+                .product(name: "Hummingbird", package: "hummingbird"),
+            ]
+        ),
+        library(
+            "InstrumentAgents",
+            ["AgentRuntime", "SiteConfig", "Telemetry", nioCore, nioPosix]
+        ),
+        library("InstrumentEmulators", ["Telemetry", nioCore, nioPosix]),
+        library(
+            "CerroTesting",
+            ["AgentRuntime", "MessageBus", "SiteConfig", "Telemetry", "ZeroMQ"]
+        ),
+        library(
+            "CerroCommand",
+            [
+                "AgentClient", "AgentRuntime", "Aggregator", "Archive", "ArchiveFormat",
+                "InstrumentAgents", "InstrumentEmulators", "Log", "MessageBus", "Reader",
+                "Registry", "SiteConfig", "Telemetry", "ZeroMQ", logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]
+        ),
+        .executableTarget(name: "cerro", dependencies: ["CerroCommand"], swiftSettings: settings),
+    ],
+    swiftLanguageModes: [.v6]
+)

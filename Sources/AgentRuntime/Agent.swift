@@ -1,0 +1,102 @@
+public import Telemetry
+
+/// What an instrument (or a duty such as recording) adds to the runtime: feeds and operations.
+///
+/// Ports, lease, heartbeat, sessions, parameter checks, log, faults and shutdown come from the
+/// runtime. An agent owns its instrument: nobody else may talk to it.
+public protocol Agent: Sendable {
+    /// What the agent publishes; fixed while it runs.
+    var feeds: [Feed] { get }
+    /// What the agent can be told to do.
+    var operations: [AgentOperation] { get }
+    /// Requests beyond operations that the agent answers, by action.
+    var queries: [AgentQuery] { get }
+}
+
+extension Agent {
+    /// Most agents answer nothing but operations.
+    public var queries: [AgentQuery] { [] }
+}
+
+/// A request beyond operations that an agent answers, such as the reader's `get_data`.
+public struct AgentQuery: Sendable {
+    /// The action that a request names.
+    public let action: String
+    /// Answers one request; runs off the reactor, several at a time.
+    public let answer: @Sendable (Value) async throws -> Value
+
+    /// A query.
+    public init(_ action: String, answer: @escaping @Sendable (Value) async throws -> Value) {
+        self.action = action
+        self.answer = answer
+    }
+}
+
+/// One operation of an agent: a task ends by itself, a process runs until it is stopped.
+public struct AgentOperation: Sendable {
+    /// How an operation ends.
+    public enum Kind: String, Sendable {
+        case task
+        case process
+    }
+
+    /// The name, by `Name.rule`, unique within the agent.
+    public let name: String
+    /// How it ends.
+    public let kind: Kind
+    /// What it does, for people.
+    public let help: String
+    /// Whether a task may be cut short; processes are stopped instead.
+    public let isAbortable: Bool
+    /// What it takes, read off from its parameters' own `init(from:)`.
+    public let parameters: [ParameterDeclaration]
+    /// Checks the parameters and returns the body that runs with them.
+    let prepare:
+        @Sendable ([String: Value]) throws(ParameterError) -> @Sendable (OperationSession)
+            async throws -> Void
+
+    /// A process without parameters: `body` runs until its task is cancelled.
+    public static func process(
+        _ name: String, help: String = "",
+        _ body: @escaping @Sendable (OperationSession) async throws -> Void
+    ) -> AgentOperation {
+        make(name, .process, help, false) { (session, _: NoParameters) in try await body(session) }
+    }
+
+    /// A process with parameters: `body` runs until its task is cancelled.
+    public static func process<Parameters: OperationParameters>(
+        _ name: String, help: String = "",
+        _ body: @escaping @Sendable (OperationSession, Parameters) async throws -> Void
+    ) -> AgentOperation {
+        make(name, .process, help, false, body)
+    }
+
+    /// A task without parameters; cancelled by `abort` only if `abortable`.
+    public static func task(
+        _ name: String, help: String = "", abortable: Bool = false,
+        _ body: @escaping @Sendable (OperationSession) async throws -> Void
+    ) -> AgentOperation {
+        make(name, .task, help, abortable) { (session, _: NoParameters) in try await body(session) }
+    }
+
+    /// A task with parameters; cancelled by `abort` only if `abortable`.
+    public static func task<Parameters: OperationParameters>(
+        _ name: String, help: String = "", abortable: Bool = false,
+        _ body: @escaping @Sendable (OperationSession, Parameters) async throws -> Void
+    ) -> AgentOperation {
+        make(name, .task, help, abortable, body)
+    }
+
+    private static func make<Parameters: OperationParameters>(
+        _ name: String, _ kind: Kind, _ help: String, _ isAbortable: Bool,
+        _ body: @escaping @Sendable (OperationSession, Parameters) async throws -> Void
+    ) -> AgentOperation {
+        AgentOperation(
+            name: name, kind: kind, help: help, isAbortable: isAbortable,
+            parameters: ParameterReader.declarations(of: Parameters.self)
+        ) { given throws(ParameterError) in
+            let parameters = try ParameterReader.read(Parameters.self, from: given)
+            return { session in try await body(session, parameters) }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+internal import CChecksum
+internal import Glibc
+
+/// CRC-32C of `bytes` behind the earlier bytes whose checksum is `crc`.
+///
+/// Source: RFC 3720, appendix B.4 (Castagnoli's polynomial, reflected).
+public func crc32c(_ bytes: UnsafeRawBufferPointer, continuing crc: UInt32 = 0) -> UInt32 {
+    cerro_crc32c(crc, bytes.baseAddress, bytes.count)
+}
+
+/// The framing of logs and journals: magic, length, checksum, payload.
+///
+/// `[magic 4][length u32][crc u32][payload]`, little-endian; the checksum is CRC-32C over the four
+/// bytes of the length and the payload, so that a damaged length is noticed as well.
+public enum Frame {
+    /// What every frame begins with, as the bytes `A7 C3 52 4F`; no UTF-8 text contains it.
+    public static let magic: UInt32 = 0x4F52_C3A7
+    /// Bytes before the payload.
+    public static let headerLength = 12
+    /// The longest payload: a batch of 1 MiB, one record beyond it, and their header fit.
+    public static let longestPayload = 8 << 20
+
+    /// Appends a frame around `payload`, which is not empty, and returns its checksum.
+    @discardableResult
+    public static func append(
+        _ payload: UnsafeRawBufferPointer, to bytes: inout [UInt8]
+    ) -> UInt32 {
+        precondition((1...longestPayload).contains(payload.count), "a payload beyond the limit")
+        let crc = checksum(of: payload)
+        appendInteger(magic, to: &bytes)
+        appendInteger(UInt32(payload.count), to: &bytes)
+        appendInteger(crc, to: &bytes)
+        bytes.append(contentsOf: payload)
+        return crc
+    }
+
+    /// The checksum of the frame around `payload`.
+    public static func checksum(of payload: UnsafeRawBufferPointer) -> UInt32 {
+        var length = UInt32(payload.count).littleEndian
+        let crc = withUnsafeBytes(of: &length) { crc32c($0) }
+        return crc32c(payload, continuing: crc)
+    }
+
+    private static func appendInteger(_ value: UInt32, to bytes: inout [UInt8]) {
+        withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+    }
+}
+
+/// Walks over the frames in a piece of a log or journal, and over damage between them.
+public struct FrameScanner {
+    /// What stands at one place.
+    public enum Item {
+        /// A frame that begins at `offset`, whose checksum is right.
+        case frame(offset: Int, payload: UnsafeRawBufferPointer, crc: UInt32)
+        /// Bytes that are no frame, before one that is.
+        case damage(Range<Int>, reason: String)
+    }
+
+    private let bytes: UnsafeRawBufferPointer
+
+    /// Where the next item begins. When ``next()`` has returned nil, what stands from here to the
+    /// end is no whole frame: nothing, one still being written, or debris.
+    public private(set) var offset: Int
+
+    /// A walk over `bytes` from `offset`; the bytes have to outlive it.
+    public init(_ bytes: UnsafeRawBufferPointer, from offset: Int = 0) {
+        self.bytes = bytes
+        self.offset = offset
+    }
+
+    /// The next frame or the damage before it; nil when no whole frame follows.
+    public mutating func next() -> Item? {
+        let start = offset
+        switch frame(at: start) {
+        case .success(let item):
+            return item
+        case .failure(let flaw):
+            guard let following = nextFrame(after: start) else { return nil }
+            offset = following
+            return .damage(start..<following, reason: flaw.reason)
+        }
+    }
+
+    private struct Flaw: Error {
+        let reason: String
+    }
+
+    private mutating func frame(at start: Int) -> Result<Item, Flaw> {
+        let rest = bytes.count - start
+        guard rest >= Frame.headerLength else { return .failure(Flaw(reason: "cut off")) }
+        let magic = integer(at: start)
+        guard magic == Frame.magic else {
+            return .failure(Flaw(reason: "magic \(hex(magic)), expected \(hex(Frame.magic))"))
+        }
+        let length = Int(integer(at: start + 4))
+        guard (1...Frame.longestPayload).contains(length) else {
+            return .failure(Flaw(reason: "length \(length) is beyond the limit"))
+        }
+        guard length <= rest - Frame.headerLength else {
+            return .failure(Flaw(reason: "\(length) bytes announced, cut off"))
+        }
+        let expected = integer(at: start + 8)
+        let end = start + Frame.headerLength + length
+        let payload = UnsafeRawBufferPointer(rebasing: bytes[(start + Frame.headerLength)..<end])
+        let crc = Frame.checksum(of: payload)
+        guard crc == expected else {
+            return .failure(Flaw(reason: "checksum \(hex(crc)), expected \(hex(expected))"))
+        }
+        offset = end
+        return .success(.frame(offset: start, payload: payload, crc: crc))
+    }
+
+    /// Where the first whole frame after `start` begins.
+    private func nextFrame(after start: Int) -> Int? {
+        var candidate = start + 1
+        while candidate + Frame.headerLength <= bytes.count, let base = bytes.baseAddress {
+            let lowest = Int32(Frame.magic & 0xFF)
+            guard let found = memchr(base + candidate, lowest, bytes.count - candidate) else {
+                return nil
+            }
+            let place = base.distance(to: UnsafeRawPointer(found))
+            var scanner = FrameScanner(bytes, from: place)
+            if case .success = scanner.frame(at: place) { return place }
+            candidate = place + 1
+        }
+        return nil
+    }
+
+    private func integer(at offset: Int) -> UInt32 {
+        UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+    }
+
+    private func hex(_ value: UInt32) -> String {
+        let digits = String(value, radix: 16)
+        return String(repeating: "0", count: 8 - digits.count) + digits
+    }
+}

@@ -1,0 +1,194 @@
+public import MessagePack
+public import Telemetry
+
+/// What a record says.
+public enum RecordKind: Int64, Sendable {
+    /// Blocks of one feed.
+    case data = 1
+    /// The declaration of one feed; the record's revision is its number from now on.
+    case declaration = 2
+    /// Records that the log had to drop.
+    case loss = 3
+    /// The epoch ended in order: nothing follows.
+    case end = 4
+}
+
+/// What stands before the body of every record of a log.
+///
+/// On the wire, in logs and inside the batches of a journal:
+/// `[kind, epoch, sequence, revision, published_ns, body]`; `Wire.md` draws the bodies.
+public struct RecordHeader: Hashable, Sendable {
+    /// What the record says; nil for a kind that this version does not know.
+    public var kind: RecordKind?
+    /// The epoch of the instance that wrote it.
+    public var epoch: Int64
+    /// The position in the epoch: 1, 2, 3, … without a hole.
+    public var position: Int64
+    /// The number of the feed's declaration within the epoch; 0 where none is concerned.
+    public var revision: Int64
+    /// When `publish` accepted it, on the host's clock.
+    public var published: Timestamp
+
+    /// A header.
+    public init(
+        kind: RecordKind?, epoch: Int64, position: Int64, revision: Int64, published: Timestamp
+    ) {
+        self.kind = kind
+        self.epoch = epoch
+        self.position = position
+        self.revision = revision
+        self.published = published
+    }
+}
+
+/// What the body of a loss record says: `count` records from `first` on are gone.
+public struct RecordLoss: Hashable, Sendable {
+    /// The first position that is gone, and how many are.
+    public var first: Int64, count: Int64
+    /// When the first and the last of them were published.
+    public var from: Timestamp, to: Timestamp
+    /// Why: `spool full`.
+    public var cause: String
+
+    /// A loss.
+    public init(
+        first: Int64, count: Int64, from: Timestamp, to: Timestamp, cause: String
+    ) {
+        self.first = first
+        self.count = count
+        self.from = from
+        self.to = to
+        self.cause = cause
+    }
+}
+
+/// Why a record cannot be read; it is kept as it is and entered as `unreadable`.
+public enum RecordError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// No record, or one of a version to come.
+    case malformed(String)
+    /// The body does not fit the declaration that its revision names.
+    case mismatch(feed: String, String)
+    /// More bytes than a record may have.
+    case tooLong(byteCount: Int)
+
+    public var description: String {
+        switch self {
+        case .malformed(let what): "malformed record: \(what)"
+        case .mismatch(let feed, let what): "record of feed \(feed): \(what)"
+        case .tooLong(let byteCount):
+            "a record of \(byteCount) bytes; \(Record.longest) are possible: publish fewer rows "
+                + "at once"
+        }
+    }
+}
+
+/// One entry of an agent's log, decoded as far as its header; the body is read on demand.
+public struct Record {
+    /// The longest record, in bytes: 16 fields of 8 bytes leave room for 30,000 rows.
+    public static let longest = 4 << 20
+
+    /// What stands before the body.
+    public let header: RecordHeader
+    private let body: MessagePackView
+
+    /// Calls `read` with the record in `payload`; the record is valid during the call only.
+    ///
+    /// - Throws: ``RecordError``, `MessagePackError`, or what `read` throws.
+    public static func withRecord<Result>(
+        in payload: UnsafeRawBufferPointer, _ read: (Record) throws -> Result
+    ) throws -> Result {
+        try withMessagePack(payload, limits: .records) { view in
+            guard view.arrayCount == 6, let kind = view[0].int, let epoch = view[1].int,
+                let position = view[2].int, let revision = view[3].int,
+                let published = view[4].int
+            else { throw RecordError.malformed("six parts with an integer header expected") }
+            let header = RecordHeader(
+                kind: RecordKind(rawValue: kind), epoch: epoch, position: position,
+                revision: revision, published: Timestamp(nanoseconds: published)
+            )
+            return try read(Record(header: header, body: view[5]))
+        }
+    }
+
+    /// The declaration in a record of that kind.
+    public func declaration() throws(RecordError) -> Feed {
+        guard let value = body.value, let feed = Feed(value) else {
+            throw .malformed("the declaration is none")
+        }
+        return feed
+    }
+
+    /// The loss in a record of that kind.
+    public func loss() throws(RecordError) -> RecordLoss {
+        guard body.arrayCount == 5, let first = body[0].int, let count = body[1].int,
+            let from = body[2].int, let to = body[3].int, let cause = body[4].string
+        else { throw .malformed("the loss is none") }
+        return RecordLoss(
+            first: first, count: count, from: Timestamp(nanoseconds: from),
+            to: Timestamp(nanoseconds: to), cause: cause
+        )
+    }
+
+    /// The blocks in a record of data, whose columns are as `feed` declares them.
+    public func blocks(of feed: Feed) throws(RecordError) -> [Block] {
+        guard let count = body.arrayCount else {
+            throw .mismatch(feed: feed.name, "the body is no array of blocks")
+        }
+        var blocks: [Block] = []
+        blocks.reserveCapacity(count)
+        for index in 0..<count {
+            blocks.append(try BlockCodec.read(body[index], feed: feed))
+        }
+        return blocks
+    }
+}
+
+/// Writes the records of a log.
+public enum RecordWriter {
+    /// Writes a record of data.
+    public static func write(
+        _ header: RecordHeader, blocks: [Block], to writer: inout MessagePackWriter
+    ) {
+        begin(header, .data, &writer)
+        writer.beginArray(blocks.count)
+        for block in blocks { BlockCodec.write(block, to: &writer) }
+    }
+
+    /// Writes a record that declares `feed`.
+    public static func write(
+        _ header: RecordHeader, declaration feed: Feed, to writer: inout MessagePackWriter
+    ) {
+        begin(header, .declaration, &writer)
+        writer.write(feed.value)
+    }
+
+    /// Writes a record of what the log dropped.
+    public static func write(
+        _ header: RecordHeader, loss: RecordLoss, to writer: inout MessagePackWriter
+    ) {
+        begin(header, .loss, &writer)
+        writer.beginArray(5)
+        writer.write(loss.first)
+        writer.write(loss.count)
+        writer.write(loss.from.nanoseconds)
+        writer.write(loss.to.nanoseconds)
+        writer.write(loss.cause)
+    }
+
+    /// Writes the record that ends an epoch in order.
+    public static func writeEnd(_ header: RecordHeader, to writer: inout MessagePackWriter) {
+        begin(header, .end, &writer)
+        writer.writeNull()
+    }
+
+    private static func begin(
+        _ header: RecordHeader, _ kind: RecordKind, _ writer: inout MessagePackWriter
+    ) {
+        writer.beginArray(6)
+        writer.write(kind.rawValue)
+        writer.write(header.epoch)
+        writer.write(header.position)
+        writer.write(header.revision)
+        writer.write(header.published.nanoseconds)
+    }
+}

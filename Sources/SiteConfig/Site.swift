@@ -1,0 +1,164 @@
+public import Telemetry
+
+/// A checked site: what the YAML file says, with every default filled in.
+public struct Site: Sendable {
+    /// The name of the observatory, by ``Name/rule``.
+    public var name: String
+    /// Where the registry listens.
+    public var registry: RegistrySettings
+    /// The folder of the keys; nil on loopback-only sites.
+    public var keys: String?
+    /// Where and how samples are kept.
+    public var archive: ArchiveSettings
+    /// How the archive is served.
+    public var reader: ReaderSettings
+    /// How an agent keeps what the archive does not have yet.
+    public var spool: SpoolSettings
+    /// The hosts, in the order of the file.
+    public var hosts: [Host]
+    /// The file that it was read from.
+    public var file: String
+    /// A checksum of the file's bytes, which tells who runs an older one.
+    public var hash: String
+
+    /// The host and entry of the instance `id`, nil if the site has none.
+    public func instance(_ id: String) -> (host: Host, entry: AgentEntry)? {
+        for host in hosts {
+            for entry in host.agents where entry.id == id { return (host, entry) }
+        }
+        return nil
+    }
+}
+
+/// Where the registry listens.
+public struct RegistrySettings: Hashable, Sendable {
+    /// The address that everybody connects to.
+    public var address: String
+    /// The port of its requests; its announcements are on a port that it tells.
+    public var port: Int
+}
+
+/// Where and how samples are kept.
+public struct ArchiveSettings: Hashable, Sendable {
+    /// The folder of the archive, an absolute path.
+    public var directory: String
+    /// The time after which a journal segment is closed and sealed.
+    public var rotate: Duration
+    /// The size after which a journal segment is closed and sealed, in bytes.
+    public var maxSize: Int
+}
+
+/// How the archive is served.
+public struct ReaderSettings: Hashable, Sendable {
+    /// The address and port of HTTP.
+    public var listen: Endpoint
+    /// The bytes that the reader may use for decoded samples.
+    public var cache: Int
+}
+
+/// How an agent keeps what the archive does not have yet.
+public struct SpoolSettings: Hashable, Sendable {
+    /// The folder with one folder an instance, an absolute path.
+    public var directory: String
+    /// The bytes that one instance may use.
+    public var size: Int
+}
+
+/// A host and port.
+public struct Endpoint: Hashable, Sendable, CustomStringConvertible {
+    /// A name or an IPv4 or IPv6 address, without brackets.
+    public var host: String
+    /// 0 to 65,535; 0 takes any free port.
+    public var port: Int
+
+    /// An endpoint.
+    public init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
+
+    /// `host:port`, with brackets around an IPv6 address.
+    public var description: String {
+        host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+
+    /// Whether the host is this machine by its loopback address.
+    public var isLoopback: Bool {
+        host == "localhost" || host == "::1" || host.hasPrefix("127.")
+    }
+}
+
+/// One computer of the site.
+public struct Host: Sendable {
+    /// The name in the file.
+    public var name: String
+    /// The address that others connect to.
+    public var address: String
+    /// The address that sockets bind to; the same unless the file says otherwise.
+    public var bind: String
+    /// Where the agents of this host find their ports.
+    public var ports: ClosedRange<Int>
+    /// The instances of this host, in the order of the file.
+    public var agents: [AgentEntry]
+}
+
+/// One configured instance.
+public struct AgentEntry: Sendable {
+    /// The agent class, such as `Lakeshore372`.
+    public var className: String
+    /// The instance id, unique at the site.
+    public var id: String
+    /// The operations that start with the agent, each with its parameters.
+    public var start: [StartEntry]
+    /// The settings of the class, each with its place in the file.
+    public var arguments: Setting
+    /// Where the entry begins.
+    public var place: Place
+}
+
+/// An operation that starts with its agent.
+public struct StartEntry: Sendable {
+    /// The operation and its parameters.
+    public var operation: String, parameters: [String: Value]
+    /// Where it stands.
+    public var place: Place
+}
+
+/// A place in a file; lines and columns count from 1.
+public struct Place: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// The file's name as the user gave it.
+    public var file: String
+    /// The line and column, from 1.
+    public var line: Int, column: Int
+
+    /// A place.
+    public init(file: String, line: Int, column: Int) {
+        self.file = file
+        self.line = line
+        self.column = column
+    }
+
+    /// `file:line:column`.
+    public var description: String { "\(file):\(line):\(column)" }
+
+    public static func < (left: Place, right: Place) -> Bool {
+        (left.file, left.line, left.column) < (right.file, right.line, right.column)
+    }
+}
+
+/// One thing that is wrong in a site file: where, what was found and expected, what to do.
+public struct SiteProblem: Error, Hashable, Sendable, CustomStringConvertible {
+    /// Where it stands.
+    public var place: Place
+    /// What was found, what is expected, why, and what to write.
+    public var message: String
+
+    /// A problem.
+    public init(_ place: Place, _ message: String) {
+        self.place = place
+        self.message = message
+    }
+
+    /// `file:line:column: error: message`.
+    public var description: String { "\(place): error: \(message)" }
+}

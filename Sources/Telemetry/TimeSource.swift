@@ -1,0 +1,51 @@
+import Glibc
+
+/// Where a process takes its time from: the wall clock dates samples, the monotonic one measures
+/// intervals, and both come in from outside so that a test can hold them.
+public protocol TimeSource: Sendable {
+    /// The wall clock; may jump when somebody sets it.
+    var now: Timestamp { get }
+    /// Time since an arbitrary start; never runs backwards and never jumps.
+    var monotonic: Duration { get }
+    /// Suspends until the monotonic clock shows `deadline`; throws `CancellationError` when
+    /// cancelled before.
+    func sleep(untilMonotonic deadline: Duration) async throws
+}
+
+extension TimeSource {
+    /// Suspends for `duration` of the monotonic clock.
+    public func sleep(for duration: Duration) async throws {
+        try await sleep(untilMonotonic: monotonic + duration)
+    }
+}
+
+/// The clocks of the machine.
+public struct SystemTimeSource: TimeSource {
+    /// The clocks of the machine.
+    public init() {}
+
+    public var now: Timestamp {
+        let time = Self.read(CLOCK_REALTIME)
+        return Timestamp(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
+    }
+
+    public var monotonic: Duration {
+        let time = Self.read(CLOCK_MONOTONIC)
+        return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+    }
+
+    public func sleep(untilMonotonic deadline: Duration) async throws {
+        let wait = deadline - monotonic
+        if wait > .zero {
+            try await Task.sleep(for: wait, tolerance: .zero)
+        } else {
+            try Task.checkCancellation()
+        }
+    }
+
+    private static func read(_ clock: clockid_t) -> timespec {
+        var time = timespec()
+        clock_gettime(clock, &time)
+        return time
+    }
+}

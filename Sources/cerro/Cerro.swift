@@ -1,0 +1,2 @@
+@main
+enum Cerro { static func main() {} }
