@@ -19,6 +19,9 @@ public struct Site: Sendable {
     /// The file that it was read from.
     public var file: String
     /// A checksum of the file's bytes, which tells who runs an older one.
+    ///
+    /// 64-bit FNV-1a as 16 hexadecimal digits: it finds differences, and is no protection against
+    /// somebody who makes them.
     public var hash: String
 
     /// The host and entry of the instance `id`, nil if the site has none.
@@ -54,6 +57,8 @@ public struct ReaderSettings: Hashable, Sendable {
     public var listen: Endpoint
     /// The bytes that the reader may use for decoded samples.
     public var cache: Int
+    /// Whether a proxy with TLS and tokens stands in front; without it HTTP stays on loopback.
+    public var isBehindProxy: Bool
 }
 
 /// How an agent keeps what the archive does not have yet.
@@ -83,8 +88,11 @@ public struct Endpoint: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Whether the host is this machine by its loopback address.
+    ///
+    /// Names but `localhost` are none: who answers to `127.example.org` is for others to say.
     public var isLoopback: Bool {
-        host == "localhost" || host == "::1" || host.hasPrefix("127.")
+        host == "localhost" || host == "::1"
+            || host.hasPrefix("127.") && host.utf8.allSatisfy { $0 == 0x2E || 0x30...0x39 ~= $0 }
     }
 }
 
@@ -110,10 +118,24 @@ public struct AgentEntry: Sendable {
     public var id: String
     /// The operations that start with the agent, each with its parameters.
     public var start: [StartEntry]
+    /// What the supervisor of the host does with it.
+    public var manage: Management
     /// The settings of the class, each with its place in the file.
     public var arguments: Setting
     /// Where the entry begins.
     public var place: Place
+    /// Where the class and the id stand.
+    var classPlace: Place, idPlace: Place
+}
+
+/// What the supervisor of a host does with an instance.
+public enum Management: String, CaseIterable, Sendable {
+    /// Starts it, and starts it again when it ends.
+    case up
+    /// Knows it, and leaves it stopped until somebody asks.
+    case down
+    /// Leaves it to somebody else.
+    case ignore
 }
 
 /// An operation that starts with its agent.
@@ -141,6 +163,7 @@ public struct Place: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// `file:line:column`.
     public var description: String { "\(file):\(line):\(column)" }
 
+    /// The order of the file.
     public static func < (left: Place, right: Place) -> Bool {
         (left.file, left.line, left.column) < (right.file, right.line, right.column)
     }
