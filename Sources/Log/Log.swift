@@ -1,1 +1,1 @@
-// Filled by the work under way.
+// The log itself follows.
