@@ -21,7 +21,8 @@ extension DataAnswer {
                 case .buckets(let buckets):
                     columns += buckets.columns.map { statistic in
                         TableColumn(
-                            timeline: index, name: "\(field.name):\(statistic.name)",
+                            timeline: index,
+                            name: "\(field.name):\(statistic.name)",
                             column: statistic.column
                         )
                     }

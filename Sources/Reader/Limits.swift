@@ -37,8 +37,11 @@ public enum ReaderLimits {
     /// Seconds after which a connection without traffic is closed.
     static let idleSeconds: Int64 = 120
 
-    /// Values that one piece of a text answer encodes, about 1 MiB: it is sent before the next is made.
+    /// Values that one piece of a text answer encodes at most, about 1 MiB.
     static let valuesPerPiece = 65_536
+
+    /// Bytes of a text answer beyond which they are sent before more are made.
+    static let textPartBytes = 256 << 10
 
     /// The time between two looks at the archive while nobody announces a commit.
     static let refreshPeriod: Duration = .milliseconds(100)

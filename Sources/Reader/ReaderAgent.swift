@@ -27,11 +27,18 @@ public struct ReaderAgent: Agent {
     ///   - wake: who announces commits.
     ///   - time: the clock that relative times refer to.
     public init(
-        archive: String, holder: String, settings: ReaderSettings, directory: any SiteDirectory,
-        wake: ReaderWake = ReaderWake(), time: any TimeSource = SystemTimeSource()
+        archive: String,
+        holder: String,
+        settings: ReaderSettings,
+        directory: any SiteDirectory,
+        wake: ReaderWake = ReaderWake(),
+        time: any TimeSource = SystemTimeSource()
     ) {
         service = QueryService(
-            directory: archive, holder: holder, cache: settings.cache, time: time
+            directory: archive,
+            holder: holder,
+            cache: settings.cache,
+            time: time
         )
         self.settings = settings
         self.directory = directory
@@ -69,7 +76,9 @@ public struct ReaderAgent: Agent {
     func serve(_ session: OperationSession) async throws {
         let server = ReaderServer(
             routes: ReaderRoutes(
-                service: service, directory: directory, isBehindProxy: settings.isBehindProxy
+                service: service,
+                directory: directory,
+                isBehindProxy: settings.isBehindProxy
             ),
             listen: settings.listen
         )
@@ -123,8 +132,11 @@ extension ReaderAgent {
             let reader = ReaderSettings.read(from: &settings, default: context.site.reader)
             return ReaderAgent(
                 archive: archive.directory,
-                holder: "\(context.entry.id) on \(context.host.name), pid \(getpid())", settings: reader,
-                directory: directory(context.site), wake: wake, time: context.time
+                holder: "\(context.entry.id) on \(context.host.name), pid \(getpid())",
+                settings: reader,
+                directory: directory(context.site),
+                wake: wake,
+                time: context.time
             )
         }
     }

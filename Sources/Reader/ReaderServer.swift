@@ -32,7 +32,9 @@ struct ReaderServer: Sendable {
     ///
     /// - Throws: ``ReaderError``.
     func run(onReady: @escaping @Sendable (Endpoint) -> Void) async throws {
-        guard listen.isLoopback || routes.isBehindProxy else { throw ReaderError.notLoopback("\(listen)") }
+        guard listen.isLoopback || routes.isBehindProxy else {
+            throw ReaderError.notLoopback("\(listen)")
+        }
         var logger = Logger(label: "reader.http")
         logger.logLevel = .warning
         let application = Application(
@@ -41,7 +43,8 @@ struct ReaderServer: Sendable {
             configuration: ApplicationConfiguration(
                 address: .hostname(listen.host, port: listen.port),
                 availableConnectionsDelegate: MaximumAvailableConnections(
-                    ReaderLimits.connections, logger: logger
+                    ReaderLimits.connections,
+                    logger: logger
                 )
             ),
             onServerRunning: { channel in

@@ -13,7 +13,8 @@ struct RequestGuard<Context: RequestContext>: RouterMiddleware {
     let isBehindProxy: Bool
 
     func handle(
-        _ request: Request, context: Context,
+        _ request: Request,
+        context: Context,
         next: @concurrent (Request, Context) async throws -> Response
     ) async throws -> Response {
         do {
@@ -74,7 +75,10 @@ struct RequestGuard<Context: RequestContext>: RouterMiddleware {
     }
 
     private static func response(
-        _ status: HTTPResponse.Status, _ code: String, _ message: String, _ limit: Int? = nil
+        _ status: HTTPResponse.Status,
+        _ code: String,
+        _ message: String,
+        _ limit: Int? = nil
     ) -> Response {
         var error: [String: Value] = ["code": .string(code), "message": .string(message)]
         if let limit { error["limit"] = .int(Int64(limit)) }
@@ -97,7 +101,8 @@ extension Response {
         writer.write(value)
         writer.raw("\n")
         self.init(
-            status: status, headers: Self.headers(contentType: "application/json"),
+            status: status,
+            headers: Self.headers(contentType: "application/json"),
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: writer.bytes))
         )
     }

@@ -35,8 +35,10 @@ final class WorkPool: Sendable {
     private let timeLimit: Duration
 
     init(
-        time: any TimeSource, threads: Int = ReaderLimits.concurrentQueries,
-        waiting: Int = ReaderLimits.waitingQueries, timeLimit: Duration = ReaderLimits.queryTime
+        time: any TimeSource,
+        threads: Int = ReaderLimits.concurrentQueries,
+        waiting: Int = ReaderLimits.waitingQueries,
+        timeLimit: Duration = ReaderLimits.queryTime
     ) {
         self.time = time
         self.threads = threads

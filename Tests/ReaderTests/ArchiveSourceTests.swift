@@ -6,7 +6,9 @@ import Testing
 @Suite("The archive's files are one timeline with a known finality")
 struct ArchiveSourceTests {
     private let feed = Feed(
-        "temps", fields: [Field("stage", unit: .kelvin)], period: .seconds(1),
+        "temps",
+        fields: [Field("stage", unit: .kelvin)],
+        period: .seconds(1),
         lateness: .seconds(2)
     )
 
@@ -16,13 +18,17 @@ struct ArchiveSourceTests {
         return source
     }
 
-    private func answer(_ source: ArchiveSource, _ reduction: Reduction = .none) throws
+    private func answer(
+        _ source: ArchiveSource,
+        _ reduction: Reduction = .none
+    ) throws
         -> DataAnswer
     {
         try QueryEngine(archive: source).data(
             DataQuery(
                 fields: [FieldPattern("cryo.temps.stage"), FieldPattern("cryo.temps.none")],
-                range: at(0)..<at(100), reduction: reduction
+                range: at(0)..<at(100),
+                reduction: reduction
             ),
             noDeadline
         )
@@ -103,7 +109,10 @@ struct ArchiveSourceTests {
         let archive = try TemporaryArchive()
         let ints = Feed("temps", fields: [Field("stage", .int)])
         try archive.commit(
-            "cryo", epoch: 1, ints, Block(timestamps: [at(0)], columns: [.ints([4])])
+            "cryo",
+            epoch: 1,
+            ints,
+            Block(timestamps: [at(0)], columns: [.ints([4])])
         )
         try archive.commit("cryo", epoch: 2, feed, block(1, [4.5]))
         let timeline = try answer(source(archive)).timelines.first
