@@ -55,21 +55,36 @@ public struct ReaderAgent: Agent {
 
     /// `get_fields`, `get_data` and `gaps`.
     public var queries: [AgentQuery] {
-        let service = service
-        return [
-            AgentQuery("get_fields") { arguments in
-                let query = try FieldsQuery(QueryArguments(arguments), now: service.time.now)
+        [
+            query("get_fields") { service, arguments throws(QueryError) in
+                let query = try FieldsQuery(arguments, now: service.time.now)
                 return try await service.fields(query).value
             },
-            AgentQuery("get_data") { arguments in
-                let query = try DataQuery(QueryArguments(arguments), now: service.time.now)
+            query("get_data") { service, arguments throws(QueryError) in
+                let query = try DataQuery(arguments, now: service.time.now)
                 return try await service.data(query).message()
             },
-            AgentQuery("gaps") { arguments in
-                let query = try GapsQuery(QueryArguments(arguments), now: service.time.now)
+            query("gaps") { service, arguments throws(QueryError) in
+                let query = try GapsQuery(arguments, now: service.time.now)
                 return .array(try await service.gaps(query).map(\.value))
             },
         ]
+    }
+
+    /// A query whose errors reach the asker with their code.
+    private func query(
+        _ action: String,
+        _ answer:
+            @escaping @Sendable (QueryService, QueryArguments) async throws(QueryError) -> Value
+    ) -> AgentQuery {
+        let service = service
+        return AgentQuery(action) { arguments in
+            do throws(QueryError) {
+                return try await answer(service, QueryArguments(arguments))
+            } catch {
+                throw QueryFailure(error.code, error.description)
+            }
+        }
     }
 
     /// Serves until the session is stopped, or HTTP cannot listen.

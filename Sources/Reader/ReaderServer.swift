@@ -11,6 +11,7 @@ public enum ReaderError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The address cannot be listened on.
     case listen(String, reason: String)
 
+    /// What is refused, why, and what to do.
     public var description: String {
         switch self {
         case .notLoopback(let address):

@@ -1,4 +1,5 @@
 internal import Hummingbird
+internal import MessageBus
 internal import SiteConfig
 internal import Telemetry
 
@@ -28,7 +29,7 @@ struct RequestGuard<Context: RequestContext>: RouterMiddleware {
             let refusal = refusal(of: request, error.status)
             return Self.response(refusal.status, refusal.code, "\(refusal)")
         } catch {
-            return Self.response(.internalServerError, "internal", "\(error)")
+            return Self.response(.internalServerError, .internal, "\(error)")
         }
     }
 
@@ -76,11 +77,11 @@ struct RequestGuard<Context: RequestContext>: RouterMiddleware {
 
     private static func response(
         _ status: HTTPResponse.Status,
-        _ code: String,
+        _ code: ReplyCode,
         _ message: String,
         _ limit: Int? = nil
     ) -> Response {
-        var error: [String: Value] = ["code": .string(code), "message": .string(message)]
+        var error: [String: Value] = ["code": .string(code.rawValue), "message": .string(message)]
         if let limit { error["limit"] = .int(Int64(limit)) }
         return Response(status, json: ["error": .map(error)])
     }

@@ -31,8 +31,9 @@ enum TextFormat: String, Sendable, CaseIterable {
     case csv = "text/csv"
     case ndjson = "application/x-ndjson"
 
-    /// The first form that a client's `Accept` names; JSON where it takes anything or says nothing.
-    /// Nil if it takes none of them.
+    /// The first form that a client's `Accept` names.
+    ///
+    /// JSON where it takes anything or says nothing. Nil if it takes none of them.
     init?(accept: String?) {
         guard let accept else {
             self = .json

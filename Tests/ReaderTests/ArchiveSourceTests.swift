@@ -39,7 +39,7 @@ struct ArchiveSourceTests {
         let archive = try TemporaryArchive()
         let source = ArchiveSource(directory: archive.path, holder: "test", cache: 1 << 20)
         let error = #expect(throws: QueryError.self) { try source.fields(in: at(0)..<at(1)) }
-        #expect(error?.code == "query.failed")
+        #expect(error?.code == .queryFailed)
     }
 
     @Test("what is committed is in the next answer after a refresh")

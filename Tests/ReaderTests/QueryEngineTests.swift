@@ -105,7 +105,7 @@ struct QueryEngineTests {
         let error = #expect(throws: QueryError.self) {
             try data(source, ["cryo.temps.stage"], 0, 1000, allowance: 999)
         }
-        #expect(error?.code == "query.limit")
+        #expect(error?.code == .queryLimit)
         #expect(error?.description.contains("at most 999") ?? false)
         let whole = try data(source, ["cryo.temps.stage"], 0, 1000, allowance: 1000)
         #expect(whole.timelines.first?.timestamps.count == 1000)

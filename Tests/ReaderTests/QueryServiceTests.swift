@@ -81,7 +81,7 @@ struct QueryServiceTests {
         while service.waiters(for: other) < 1 { await Task.yield() }
         let error = await #expect(throws: QueryError.self) { try await service.data(third) }
         #expect(error == .busy(waiting: 1))
-        #expect(error?.code == "request.too-many")
+        #expect(error?.code == .requestTooMany)
         door.open(2)
         #expect(try await first.timelines.first?.timestamps.count == 10)
         #expect(try await second.timelines.first?.timestamps.count == 5)

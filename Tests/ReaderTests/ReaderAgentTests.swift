@@ -60,50 +60,61 @@ struct ReaderAgentTests {
             #expect(data?["cryo.mixed.ok"] == ["type": "bool", "values": .bytes([1, 0])])
             #expect(data?["cryo.mixed.s"]?["values"] == ["warm", ""])
             #expect(data?["no.such.field"]?["values"] == .bytes([]))
-            let read = try #require(DataAnswer(message: value))
-            #expect(read.timelines.first?.timestamps == [at(0.123456789), at(1)])
+            let times = bytes(of: at(0.123456789)) + bytes(of: at(1))
+            #expect(value["timeline"]?["cryo.mixed"]?["t"] == .bytes(times))
 
             let fields = try await ask(reader.agent, "get_fields", ["start": 1, "end": 0])
             #expect(fields["fields"]?.map?.count == 4)
             #expect(fields["fields"]?["cryo.mixed.n"]?["value_type"] == "int")
             #expect(try await ask(reader.agent, "gaps", .null) == [])
-            await #expect(throws: QueryError.self) {
+            await #expect(throws: QueryFailure.self) {
                 try await ask(reader.agent, "get_data", ["fields": ["a.b.c"], "begin": 0])
             }
         }
     }
 
-    @Test("an answer reads back from its message as it was", arguments: [nil, 3] as [Int?])
-    func message(points: Int?) throws {
-        let source = MemorySource([
-            "a.b": .init(
-                feed: feed,
-                timestamps: (0..<9).map { at(Double($0)) },
-                columns: [
-                    .doubles([1, 2, .infinity, nil, 5, -0.5, 7, nil, 9]),
-                    .ints((0..<9).map { $0 - 4 }),
-                    .bools((0..<9).map { $0 % 2 == 0 }),
-                    .strings([nil, "b", "c", "d", "e", "", "g", "h", nil]),
-                ],
-                finalizedUntil: at(3),
-                revision: 2
-            )
-        ])
-        let answer = try QueryEngine(archive: source).data(
+    @Test("buckets go over the bus as columns by statistic, each with its end")
+    func buckets() throws {
+        let answer = try QueryEngine(archive: cryostat(seconds: 4)).data(
             DataQuery(
-                fields: [FieldPattern("a.b.*"), FieldPattern("no.such.field")],
-                range: at(0)..<at(9),
-                reduction: points.map { .buckets($0) } ?? .none
+                fields: [FieldPattern("cryo.temps.stage")], range: at(0)..<at(4),
+                reduction: .buckets(1)
             ),
             noDeadline
         )
-        let read = try #require(DataAnswer(message: answer.message()))
-        #expect(read.fields == answer.fields)
+        let value = try answer.message()
+        let field = value["data"]?["cryo.temps.stage"]
         #expect(
-            read.text(.json, .ns).part(from: 0).bytes
-                == answer.text(.json, .ns).part(from: 0).bytes
+            field?.map?.keys.sorted() == ["count", "first", "last", "max", "mean", "min"]
         )
-        #expect(DataAnswer(message: ["data": [:]]) == nil)
+        #expect(field?["count"] == ["type": "int", "values": .bytes([4, 0, 0, 0, 0, 0, 0, 0])])
+        let line = value["timeline"]?["cryo.temps"]
+        #expect(line?["t"] == .bytes(bytes(of: at(0))))
+        #expect(line?["end"] == .bytes(bytes(of: at(4))))
+        #expect(line?["fields"] == ["cryo.temps.stage"])
+    }
+
+    @Test("an answer that is too long for one message is refused before it is sent")
+    func tooLong() throws {
+        let count = ReaderLimits.messageTexts + 1
+        let texts = Column.strings(Array(repeating: "", count: count))
+        let answer = DataAnswer(
+            fields: ["a.b.s"],
+            timelines: [
+                TimelineAnswer(
+                    name: "a.b", timestamps: Array(repeating: at(0), count: count), ends: nil,
+                    fields: [FieldAnswer(name: "a.b.s", content: .samples(texts))],
+                    finalizedUntil: at(0), revision: 0
+                )
+            ],
+            gaps: [], tier: .raw, notes: []
+        )
+        let error = #expect(throws: QueryError.self) { try answer.message() }
+        #expect(error?.code == .queryLimit)
+    }
+
+    private func bytes(of instant: Timestamp) -> [UInt8] {
+        (0..<8).map { UInt8(truncatingIfNeeded: instant.nanoseconds >> ($0 * 8)) }
     }
 
     @Test("an archive that cannot be opened degrades the session until it can")

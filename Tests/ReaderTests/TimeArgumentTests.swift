@@ -42,7 +42,7 @@ struct TimeArgumentTests {
             try TimeArgument(text, argument: "end")
         }
         #expect("\(error.map(String.init(describing:)) ?? "")".hasPrefix("`end` is `\(text)`"))
-        #expect(error?.code == "parameter.invalid")
+        #expect(error?.code == .parameterInvalid)
     }
 
     @Test("numbers of a request mean the same as their texts")
