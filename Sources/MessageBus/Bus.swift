@@ -81,7 +81,7 @@ public protocol PublisherSocket: AnyObject {
     var dropped: Int { get }
     /// Whether anybody subscribes to `topic` itself or to a beginning of it.
     func hasSubscribers(to topic: String) -> Bool
-    /// Sends to all who subscribe; never waits. False, and counted, where one had no room.
+    /// Sends to all who subscribe and never waits; false, and counted, where one had no room.
     @discardableResult
     func publish(topic: String, payload: UnsafeRawBufferPointer) -> Bool
     /// Listens no more.
@@ -89,7 +89,7 @@ public protocol PublisherSocket: AnyObject {
 }
 
 extension PublisherSocket {
-    /// Sends to all who subscribe; never waits. False, and counted, where one had no room.
+    /// Sends to all who subscribe and never waits; false, and counted, where one had no room.
     @discardableResult
     public func publish(topic: String, payload: [UInt8]) -> Bool {
         payload.withUnsafeBytes { publish(topic: topic, payload: $0) }
@@ -155,5 +155,6 @@ public struct Peer: Hashable, Sendable {
     /// Whether it is the same connection; the rest follows from that.
     public static func == (left: Peer, right: Peer) -> Bool { left.routingID == right.routingID }
 
+    /// Hashes the routing id.
     public func hash(into hasher: inout Hasher) { hasher.combine(routingID) }
 }

@@ -9,6 +9,7 @@ public enum BusError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The bus is shut down, out of resources, or the address is wrong.
     case failed(ZeroMQError)
 
+    /// What was found, why, and what to do.
     public var description: String {
         switch self {
         case .portTaken(let host, let ports):

@@ -7,6 +7,7 @@ public import ZeroMQ
 /// One bus is one network: whoever shall meet shares it. Addresses are taken as they are, all
 /// ports are this bus's own.
 public final class InMemoryBus: Bus {
+    /// The thread that owns all sockets of the bus.
     public let reactor: Reactor
     // Touched on the reactor only: every method that reaches it checks that.
     private nonisolated(unsafe) let network: InMemoryNetwork
@@ -23,6 +24,7 @@ public final class InMemoryBus: Bus {
         network = InMemoryNetwork(reactor)
     }
 
+    /// Listens for requests; see ``Bus``.
     public func bindRequests(
         _ binding: Binding,
         onRequest: @escaping (Peer, UnsafeRawBufferPointer) -> Void
@@ -34,6 +36,7 @@ public final class InMemoryBus: Bus {
         return socket
     }
 
+    /// Listens for subscribers; see ``Bus``.
     public func bindPublisher(_ binding: Binding) throws(BusError) -> any PublisherSocket {
         reactor.checkIsolated()
         let endpoint = try network.freeEndpoint(binding)
@@ -42,6 +45,7 @@ public final class InMemoryBus: Bus {
         return socket
     }
 
+    /// Connects to a socket of requests; see ``Bus``.
     public func connect(
         to endpoint: BusEndpoint,
         onReply: @escaping (UnsafeRawBufferPointer) -> Void,
@@ -53,6 +57,7 @@ public final class InMemoryBus: Bus {
         return connection
     }
 
+    /// Subscribes to a publisher; see ``Bus``.
     public func subscribe(
         to endpoint: BusEndpoint,
         topics: [String],

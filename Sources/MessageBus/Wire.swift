@@ -18,6 +18,7 @@ public enum WireError: Error, Hashable, Sendable, CustomStringConvertible {
     /// A version that this one does not speak; `id` is that of the request.
     case version(Int64, id: [UInt8])
 
+    /// What was found, and what was expected.
     public var description: String {
         switch self {
         case .tooLong(let byteCount, let limit):

@@ -6,6 +6,7 @@ public import ZeroMQ
 /// Sockets listen on loopback only: off it they need keys, without which they are refused with
 /// ``BusError/unprotected(host:)``.
 public final class ZeroMQBus: Bus {
+    /// The thread that owns all sockets of the bus.
     public let reactor: Reactor
     private let context: Context
 
@@ -21,6 +22,7 @@ public final class ZeroMQBus: Bus {
         }
     }
 
+    /// Listens for requests; see ``Bus``.
     public func bindRequests(
         _ binding: Binding,
         onRequest: @escaping (Peer, UnsafeRawBufferPointer) -> Void
@@ -33,6 +35,7 @@ public final class ZeroMQBus: Bus {
         return ZeroMQRequestSocket(socket, endpoint, onRequest)
     }
 
+    /// Listens for subscribers; see ``Bus``.
     public func bindPublisher(_ binding: Binding) throws(BusError) -> any PublisherSocket {
         var options = SocketOptions()
         options.longestMessage = BusLimits.longestTopic + 1
@@ -41,6 +44,7 @@ public final class ZeroMQBus: Bus {
         return ZeroMQPublisherSocket(socket, endpoint)
     }
 
+    /// Connects to a socket of requests; see ``Bus``.
     public func connect(
         to endpoint: BusEndpoint,
         onReply: @escaping (UnsafeRawBufferPointer) -> Void,
@@ -55,6 +59,7 @@ public final class ZeroMQBus: Bus {
         return ZeroMQRequestConnection(link, onReply)
     }
 
+    /// Subscribes to a publisher; see ``Bus``.
     public func subscribe(
         to endpoint: BusEndpoint,
         topics: [String],

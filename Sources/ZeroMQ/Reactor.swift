@@ -56,12 +56,15 @@ public final class Reactor: SerialExecutor {
     /// Whether the caller runs on the reactor's thread.
     public var isCurrent: Bool { owner.load(ordering: .relaxed) == UInt(pthread_self()) }
 
+    /// Traps unless the caller runs on the reactor's thread; what `assumeIsolated` asks.
     public func checkIsolated() {
         precondition(isCurrent, "called outside of the reactor that owns the sockets")
     }
 
+    /// Whether the caller runs on the reactor's thread, for the runtime.
     public func isIsolatingCurrentContext() -> Bool? { isCurrent }
 
+    /// Runs `job` on the reactor's thread; without a system call if the caller is on it.
     public func enqueue(_ job: consuming ExecutorJob) { add(.job(UnownedJob(job))) }
 
     /// Runs `body` on the reactor's thread, after what was asked for before; never at once.

@@ -12,6 +12,7 @@ public enum ZeroMQError: Error, Hashable, Sendable, CustomStringConvertible {
     /// libzmq refused a call for a reason that a caller cannot do anything about.
     case library(call: String, reason: String)
 
+    /// What was found, why, and what to do.
     public var description: String {
         switch self {
         case .portTaken(let host, let ports) where ports.count == 1:
