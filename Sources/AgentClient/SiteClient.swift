@@ -1,6 +1,7 @@
+public import Logging
 public import MessageBus
 public import Telemetry
-public import ZeroMQ
+internal import ZeroMQ
 
 /// A site as a client sees it: the registry's table, requests to instances, and what they publish.
 ///
@@ -10,11 +11,10 @@ public actor SiteClient {
     private let bus: any Bus
     private let registry: BusEndpoint
     private let time: any TimeSource
+    private let logger: Logger
     private var requesters: [BusEndpoint: Requester] = [:]
-    private var subscriptions: [BusEndpoint: any Subscription] = [:]
+    var live: LiveSubscriptions
     private var rows: [String: InstanceRow] = [:]
-    /// Host clock less this machine's monotonic clock, by instance, from its last reply.
-    private var clocks: [String: (epoch: Int64, clock: Timestamp, at: Duration)] = [:]
 
     /// The reactor that owns the client's sockets.
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -22,21 +22,22 @@ public actor SiteClient {
     }
 
     /// A client of the site whose registry answers at `registry`.
-    public init(bus: any Bus, registry: BusEndpoint, time: any TimeSource) {
+    public init(bus: any Bus, registry: BusEndpoint, time: any TimeSource, logger: Logger) {
         self.bus = bus
         self.registry = registry
         self.time = time
+        self.logger = logger
+        live = LiveSubscriptions(bus: bus)
     }
 
     /// How long a request without a limit of its own may take.
     public static let patience = Duration.seconds(5)
 
     /// Closes all sockets.
-    public func close() {
-        for requester in requesters.values { requester.close() }
-        for subscription in subscriptions.values { subscription.close() }
+    public func close() async {
+        for requester in requesters.values { await requester.close() }
         requesters = [:]
-        subscriptions = [:]
+        live.close()
     }
 
     /// The registry's table, by instance.
@@ -55,10 +56,12 @@ public actor SiteClient {
             rows[row.instance] = row
             // The registry's clock at its reply, moved by the offset that it saw: good to the
             // jitter of one heartbeat, until the instance itself answers.
-            if clocks[row.instance]?.epoch != row.epoch {
-                clocks[row.instance] = (row.epoch, reply.clock + row.clockOffset, time.monotonic)
+            guard let endpoint = BusEndpoint(row.requests), requesters[endpoint] == nil else {
+                continue
             }
+            await requester(endpoint).noteClock(of: reply.clock + row.clockOffset)
         }
+        live.follow(table)
         rows = rows.filter { name, _ in table.contains { $0.instance == name } }
         return table
     }
@@ -96,14 +99,14 @@ public actor SiteClient {
         }
         let what = "\(instance) at \(row.requests)"
         let reply = try await ask(
-            BusEndpoint(row.requests), what, action, target: instance, epoch: row.epoch,
+            try endpoint(of: row), what, action, target: instance, epoch: row.epoch,
             arguments, timeout
         )
         guard reply.code == .requestStale, known != nil else { return reply }
         // It was restarted since the table was read. Nothing was carried out, so once more is safe.
         let fresh = try await self.instance(instance, timeout: timeout)
         return try await ask(
-            BusEndpoint(fresh.requests), what, action, target: instance, epoch: fresh.epoch,
+            try endpoint(of: fresh), what, action, target: instance, epoch: fresh.epoch,
             arguments, timeout
         )
     }
@@ -127,21 +130,11 @@ public actor SiteClient {
         _ endpoint: BusEndpoint, _ what: String, _ action: String, target: String, epoch: Int64,
         _ arguments: Value, _ timeout: Duration
     ) async throws -> Reply {
-        let requester = requester(endpoint)
-        var expiry: Timestamp?
-        if let clock = clocks[target], clock.epoch == epoch {
-            expiry = clock.clock + (time.monotonic - clock.at) + timeout
-        }
         do {
-            let reply = try await requester.request(
-                action, target: target, epoch: epoch, expiry: expiry, arguments: arguments,
-                timeout: timeout
+            return try await requester(endpoint).request(
+                action, target: target, epoch: epoch, arguments: arguments, timeout: timeout
             )
-            if target != "registry" || epoch != 0 {
-                clocks[target] = (reply.epoch, reply.clock, time.monotonic)
-            }
-            return reply
-        } catch let error as RequestError {
+        } catch {
             switch error {
             case .timedOut: throw ClientError.timedOut(what, after: timeout)
             default: throw ClientError.unreachable(what, reason: "\(error)")
@@ -149,9 +142,18 @@ public actor SiteClient {
         }
     }
 
+    private func endpoint(of row: InstanceRow) throws -> BusEndpoint {
+        guard let endpoint = BusEndpoint(row.requests) else {
+            throw ClientError.malformed("the registry, about \(row.instance),")
+        }
+        return endpoint
+    }
+
     private func requester(_ endpoint: BusEndpoint) -> Requester {
         if let requester = requesters[endpoint] { return requester }
-        let requester = Requester(bus: bus, endpoint: endpoint, time: time)
+        let requester = Requester(
+            bus: bus, endpoint: endpoint, timeSource: time, logger: logger
+        )
         requesters[endpoint] = requester
         return requester
     }

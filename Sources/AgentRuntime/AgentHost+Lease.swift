@@ -1,5 +1,7 @@
+internal import Logging
 internal import Log
 internal import MessageBus
+internal import MessagePack
 internal import Telemetry
 
 // The lease: who may be this instance. The registry decides; while it is away, nothing stops.
@@ -11,7 +13,11 @@ extension AgentHost {
     /// Asks for the lease, starts what autostarts, and renews the lease until shutdown.
     func holdLease() async {
         guard let requester = registryRequester else { return }
-        defer { requester.close() }
+        await keepLease(requester)
+        await requester.close()
+    }
+
+    private func keepLease(_ requester: Requester) async {
         let patience = time.monotonic + RuntimeLimits.registryPatience
         var hasLease = false
         var showsLease = false
@@ -59,11 +65,11 @@ extension AgentHost {
         guard exit == nil, settings.registry != nil, let requester = registryRequester else {
             return
         }
-        defer { requester.close() }
         _ = await ask(
             requester, Action.leave,
             ["instance": .string(settings.identity.instance), "epoch": .int(log.epoch)]
         )
+        await requester.close()
     }
 
     private var registryRequester: Requester? {
@@ -160,7 +166,6 @@ extension AgentHost {
     }
 
     func announce(_ topic: String, _ value: Value) {
-        let bytes = value.messagePack
-        bytes.withUnsafeBytes { publisherSocket?.publish(topic: topic, payload: $0) }
+        publisherSocket?.publish(topic: topic, payload: value.messagePack)
     }
 }

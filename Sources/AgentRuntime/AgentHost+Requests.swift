@@ -44,7 +44,7 @@ extension AgentHost {
         guard let name = call.request.arguments["operation"]?.string else {
             let newest = book.names.compactMap { book.newest($0)?.value }
             return finish(
-                request, peer, .ok,
+                call, .ok,
                 result: [
                     "sessions": .array(newest), "faults": .array(faults.open.map(\.value)),
                     "operations": .map(book.summary.mapValues(Value.string)),
@@ -59,7 +59,7 @@ extension AgentHost {
             let history = book.history(name).map(\.value)
             let isLong = call.request.arguments["history"]?.bool == true
             finish(
-                request, peer, .ok,
+                call, .ok,
                 result: ["session": session, "history": isLong ? .array(history) : .null]
             )
         } catch { finish(call, .operationUnknown, error.text) }
@@ -126,7 +126,7 @@ extension AgentHost {
         case (.done, _): finish(call, .operationFailed, now.reason, result: result)
         default:
             finish(
-                request, peer, .waitTimeout,
+                call, .waitTimeout,
                 "`\(now.operation)` goes on as session \(now.id): \(now.status.rawValue)",
                 result: result
             )
@@ -148,7 +148,7 @@ extension AgentHost {
     private func query(_ call: Call) {
         guard let query = queries[call.request.action] else {
             return finish(
-                request, peer, .actionUnknown, "there is no action `\(call.request.action)` here"
+                call, .actionUnknown, "there is no action `\(call.request.action)` here"
             )
         }
         later(call) { host in

@@ -1,3 +1,4 @@
+internal import Logging
 internal import Telemetry
 
 // Sessions: the book decides, the host runs bodies and records every change.

@@ -2,7 +2,8 @@ internal import ArchiveFormat
 public import Log
 public import Logging
 public import MessageBus
-internal import ServiceLifecycle
+public import ServiceLifecycle
+internal import Synchronization
 public import Telemetry
 internal import ZeroMQ
 
@@ -71,8 +72,11 @@ public actor AgentHost: Service {
     private let jobSink: AsyncStream<Job>.Continuation
     private let changes: AsyncStream<(Feed, Block)>
     let changeSink: AsyncStream<(Feed, Block)>.Continuation
-    private let started: AsyncStream<Void>
-    private let startedSink: AsyncStream<Void>.Continuation
+    private let started: AsyncStream<(requests: Int, publisher: Int)>
+    private let startedSink: AsyncStream<(requests: Int, publisher: Int)>.Continuation
+
+    /// Whether anybody has asked to see what is published; told by the publisher's socket.
+    nonisolated let hasListeners = Atomic<Bool>(false)
 
     /// The reactor that owns the agent's sockets.
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -130,15 +134,22 @@ public actor AgentHost: Service {
         onReactor { $0.beginShutdown() }
     }
 
-    /// Returns once requests are answered; used by tests and by who starts several agents.
-    public nonisolated func waitUntilServing() async {
-        for await _ in started { return }
+    /// The ports that requests and publications are bound to, as soon as they are; nil if the
+    /// agent ends before. Asked once.
+    public nonisolated func boundPorts() async -> (requests: Int, publisher: Int)? {
+        for await ports in started { return ports }
+        return nil
     }
 
     private func serve() async throws {
         do { try await open() } catch {
+            startedSink.finish()
             await log.close()
+            await desk.close()
             throw error
+        }
+        if let requests = server?.endpoint?.port, let publisher = publisherSocket?.endpoint.port {
+            startedSink.yield((requests, publisher))
         }
         startedSink.finish()
         await withDiscardingTaskGroup { group in

@@ -15,6 +15,8 @@ enum AggregatorLimits {
     static let littleBatch = 64 << 10
     /// The longest that a fetched record waits for the disk.
     static let commitPeriod = Duration.milliseconds(250)
+    /// Time between two looks for closed segments.
+    static let sealPeriod = Duration.seconds(1)
     /// Time between two looks at the registry's table.
     static let tablePeriod = Duration.seconds(1)
     /// The first and the longest wait before an instance that is away is asked again.

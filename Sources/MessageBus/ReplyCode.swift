@@ -34,6 +34,10 @@ public enum ReplyCode: String, CaseIterable, Sendable {
     case refused
     /// Somebody else holds the instance's lease.
     case leaseHeld = "lease.held"
+    /// The registry has not granted that lease: register.
+    case leaseUnknown = "lease.unknown"
+    /// The registry has just begun and grants nothing new yet: ask again.
+    case leaseWait = "lease.wait"
     /// The query could not be answered.
     case queryFailed = "query.failed"
     /// The answer would be longer than is allowed.
@@ -60,7 +64,7 @@ public enum ReplyCode: String, CaseIterable, Sendable {
         case .actionUnknown, .operationUnknown, .parameterInvalid, .fieldUnknown, .feedUnknown: 2
         case .targetUnknown, .shuttingDown: 3
         case .requestStale, .requestTooMany, .operationBusy, .operationIdle,
-            .operationNotAbortable, .refused, .leaseHeld:
+            .operationNotAbortable, .refused, .leaseHeld, .leaseUnknown, .leaseWait:
             4
         case .waitTimeout: 5
         }

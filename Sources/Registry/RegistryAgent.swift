@@ -1,5 +1,5 @@
 public import AgentRuntime
-public import MessageBus
+internal import MessageBus
 internal import Synchronization
 public import Telemetry
 

@@ -74,12 +74,13 @@ struct SessionBookTests {
         #expect(book.newest("home")?.messages.count == 100)
         #expect(book.newest("home")?.messages.first?.text == "line 50")
         let large = Value.string(String(repeating: "x", count: 70_000))
-        #expect(!book.setData("home", session.id, "large", large))
-        for number in 0..<64 {
-            #expect(book.setData("home", session.id, "k\(number)", .int(Int64(number))))
+        func set(_ key: String, _ value: Value) -> Bool {
+            book.setData("home", session.id, key, value)
         }
-        #expect(!book.setData("home", session.id, "one more", 1))
-        #expect(book.setData("home", session.id, "k0", 2))
+        #expect(!set("large", large))
+        for number in 0..<64 { #expect(set("k\(number)", .int(Int64(number)))) }
+        #expect(!set("one more", 1))
+        #expect(set("k0", 2))
     }
 }
 
