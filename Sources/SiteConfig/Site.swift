@@ -19,6 +19,9 @@ public struct Site: Sendable {
     /// The file that it was read from.
     public var file: String
     /// A checksum of the file's bytes, which tells who runs an older one.
+    ///
+    /// 64-bit FNV-1a as 16 hexadecimal digits: it finds differences, and is no protection against
+    /// somebody who makes them.
     public var hash: String
 
     /// The host and entry of the instance `id`, nil if the site has none.
@@ -36,6 +39,12 @@ public struct RegistrySettings: Hashable, Sendable {
     public var address: String
     /// The port of its requests; its announcements are on a port that it tells.
     public var port: Int
+
+    /// Settings of a registry.
+    public init(address: String, port: Int) {
+        self.address = address
+        self.port = port
+    }
 }
 
 /// Where and how samples are kept.
@@ -46,6 +55,13 @@ public struct ArchiveSettings: Hashable, Sendable {
     public var rotate: Duration
     /// The size after which a journal segment is closed and sealed, in bytes.
     public var maxSize: Int
+
+    /// Settings of an archive; sizes in bytes.
+    public init(directory: String, rotate: Duration, maxSize: Int) {
+        self.directory = directory
+        self.rotate = rotate
+        self.maxSize = maxSize
+    }
 }
 
 /// How the archive is served.
@@ -54,6 +70,15 @@ public struct ReaderSettings: Hashable, Sendable {
     public var listen: Endpoint
     /// The bytes that the reader may use for decoded samples.
     public var cache: Int
+    /// Whether a proxy with TLS and tokens stands in front; without it HTTP stays on loopback.
+    public var isBehindProxy: Bool
+
+    /// Settings of a reader; the cache in bytes.
+    public init(listen: Endpoint, cache: Int, isBehindProxy: Bool = false) {
+        self.listen = listen
+        self.cache = cache
+        self.isBehindProxy = isBehindProxy
+    }
 }
 
 /// How an agent keeps what the archive does not have yet.
@@ -62,6 +87,12 @@ public struct SpoolSettings: Hashable, Sendable {
     public var directory: String
     /// The bytes that one instance may use.
     public var size: Int
+
+    /// Settings of a spool; the size in bytes.
+    public init(directory: String, size: Int) {
+        self.directory = directory
+        self.size = size
+    }
 }
 
 /// A host and port.
@@ -83,8 +114,11 @@ public struct Endpoint: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Whether the host is this machine by its loopback address.
+    ///
+    /// Names but `localhost` are none: who answers to `127.example.org` is for others to say.
     public var isLoopback: Bool {
-        host == "localhost" || host == "::1" || host.hasPrefix("127.")
+        host == "localhost" || host == "::1"
+            || host.hasPrefix("127.") && host.utf8.allSatisfy { $0 == 0x2E || 0x30...0x39 ~= $0 }
     }
 }
 
@@ -110,10 +144,24 @@ public struct AgentEntry: Sendable {
     public var id: String
     /// The operations that start with the agent, each with its parameters.
     public var start: [StartEntry]
+    /// What the supervisor of the host does with it.
+    public var manage: Management
     /// The settings of the class, each with its place in the file.
     public var arguments: Setting
     /// Where the entry begins.
     public var place: Place
+    /// Where the class and the id stand.
+    var classPlace: Place, idPlace: Place
+}
+
+/// What the supervisor of a host does with an instance.
+public enum Management: String, CaseIterable, Sendable {
+    /// Starts it, and starts it again when it ends.
+    case up
+    /// Knows it, and leaves it stopped until somebody asks.
+    case down
+    /// Leaves it to somebody else.
+    case ignore
 }
 
 /// An operation that starts with its agent.
@@ -141,6 +189,7 @@ public struct Place: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// `file:line:column`.
     public var description: String { "\(file):\(line):\(column)" }
 
+    /// The order of the file.
     public static func < (left: Place, right: Place) -> Bool {
         (left.file, left.line, left.column) < (right.file, right.line, right.column)
     }
