@@ -34,7 +34,8 @@ enum BlockCodec {
             bytes.count % 8 == 0
         else {
             throw .mismatch(
-                feed: feed.name, "a block has not the timestamps and \(feed.fields.count) columns"
+                feed: feed.name,
+                "a block has not the timestamps and \(feed.fields.count) columns"
             )
         }
         let timestamps: [Timestamp] = array(bytes)
@@ -53,7 +54,9 @@ enum BlockCodec {
     }
 
     private static func column(
-        _ view: MessagePackView, _ type: FieldType, rows: Int
+        _ view: MessagePackView,
+        _ type: FieldType,
+        rows: Int
     ) -> Column? {
         if view.arrayCount == 2 {
             guard let bits = view[0].bytes, bits.count == (rows + 7) / 8,
@@ -65,7 +68,9 @@ enum BlockCodec {
     }
 
     private static func values(
-        _ view: MessagePackView, _ type: FieldType, rows: Int
+        _ view: MessagePackView,
+        _ type: FieldType,
+        rows: Int
     ) -> Column.Values? {
         switch type {
         case .double:

@@ -23,7 +23,8 @@ public enum Frame {
     /// Appends a frame around `payload`, which is not empty, and returns its checksum.
     @discardableResult
     public static func append(
-        _ payload: UnsafeRawBufferPointer, to bytes: inout [UInt8]
+        _ payload: UnsafeRawBufferPointer,
+        to bytes: inout [UInt8]
     ) -> UInt32 {
         precondition((1...longestPayload).contains(payload.count), "a payload beyond the limit")
         let crc = checksum(of: payload)

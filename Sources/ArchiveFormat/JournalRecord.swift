@@ -14,7 +14,11 @@ public struct Cursor: Hashable, Sendable {
 
     /// A cursor.
     public init(
-        instance: String, epoch: Int64, position: Int64, crc: UInt32, isFinished: Bool = false
+        instance: String,
+        epoch: Int64,
+        position: Int64,
+        crc: UInt32,
+        isFinished: Bool = false
     ) {
         self.instance = instance
         self.epoch = epoch
@@ -34,8 +38,13 @@ public enum JournalRecord {
     /// Records of one epoch, `first` and the `count` - 1 that follow it, as the agent's log had
     /// them: `frames` is whole frames of ``Record``, valid during the call that decodes it.
     case batch(
-        instance: String, epoch: Int64, first: Int64, count: Int64, received: Timestamp,
-        frames: UnsafeRawBufferPointer)
+        instance: String,
+        epoch: Int64,
+        first: Int64,
+        count: Int64,
+        received: Timestamp,
+        frames: UnsafeRawBufferPointer
+    )
     /// What is known to be missing.
     case ledger(LedgerEntry)
 
@@ -70,7 +79,8 @@ public enum JournalRecord {
     ///
     /// - Throws: ``RecordError``, `MessagePackError`, or what `read` throws.
     public static func withRecord<Result>(
-        in payload: UnsafeRawBufferPointer, _ read: (JournalRecord) throws -> Result
+        in payload: UnsafeRawBufferPointer,
+        _ read: (JournalRecord) throws -> Result
     ) throws -> Result {
         try withMessagePack(payload, limits: .records) { view in
             guard let count = view.arrayCount, count >= 2, let kind = view[0].int else {
@@ -81,7 +91,9 @@ public enum JournalRecord {
     }
 
     private static func decode(
-        _ view: MessagePackView, kind: Int64, count: Int
+        _ view: MessagePackView,
+        kind: Int64,
+        count: Int
     ) throws(RecordError) -> JournalRecord {
         switch (kind, count) {
         case (1, 5):
@@ -96,7 +108,9 @@ public enum JournalRecord {
                 cursors.append(cursor)
             }
             return .opening(
-                archive: archive, segment: segment, created: Timestamp(nanoseconds: created),
+                archive: archive,
+                segment: segment,
+                created: Timestamp(nanoseconds: created),
                 cursors: cursors
             )
         case (2, 7):
@@ -105,8 +119,12 @@ public enum JournalRecord {
                 let frames = view[6].bytes
             else { throw .malformed("a batch is none") }
             return .batch(
-                instance: instance, epoch: epoch, first: first, count: count,
-                received: Timestamp(nanoseconds: received), frames: frames
+                instance: instance,
+                epoch: epoch,
+                first: first,
+                count: count,
+                received: Timestamp(nanoseconds: received),
+                frames: frames
             )
         case (3, 2):
             guard let value = view[1].value, let entry = LedgerEntry(value) else {
@@ -137,7 +155,10 @@ extension Cursor {
             let isFinished = view[4].bool
         else { return nil }
         self.init(
-            instance: instance, epoch: epoch, position: position, crc: crc,
+            instance: instance,
+            epoch: epoch,
+            position: position,
+            crc: crc,
             isFinished: isFinished
         )
     }

@@ -31,7 +31,11 @@ public struct RecordHeader: Hashable, Sendable {
 
     /// A header.
     public init(
-        kind: RecordKind?, epoch: Int64, position: Int64, revision: Int64, published: Timestamp
+        kind: RecordKind?,
+        epoch: Int64,
+        position: Int64,
+        revision: Int64,
+        published: Timestamp
     ) {
         self.kind = kind
         self.epoch = epoch
@@ -52,7 +56,11 @@ public struct RecordLoss: Hashable, Sendable {
 
     /// A loss.
     public init(
-        first: Int64, count: Int64, from: Timestamp, to: Timestamp, cause: String
+        first: Int64,
+        count: Int64,
+        from: Timestamp,
+        to: Timestamp,
+        cause: String
     ) {
         self.first = first
         self.count = count
@@ -95,7 +103,8 @@ public struct Record {
     ///
     /// - Throws: ``RecordError``, `MessagePackError`, or what `read` throws.
     public static func withRecord<Result>(
-        in payload: UnsafeRawBufferPointer, _ read: (Record) throws -> Result
+        in payload: UnsafeRawBufferPointer,
+        _ read: (Record) throws -> Result
     ) throws -> Result {
         try withMessagePack(payload, limits: .records) { view in
             guard view.arrayCount == 6, let kind = view[0].int, let epoch = view[1].int,
@@ -103,8 +112,11 @@ public struct Record {
                 let published = view[4].int
             else { throw RecordError.malformed("six parts with an integer header expected") }
             let header = RecordHeader(
-                kind: RecordKind(rawValue: kind), epoch: epoch, position: position,
-                revision: revision, published: Timestamp(nanoseconds: published)
+                kind: RecordKind(rawValue: kind),
+                epoch: epoch,
+                position: position,
+                revision: revision,
+                published: Timestamp(nanoseconds: published)
             )
             return try read(Record(header: header, body: view[5]))
         }
@@ -124,8 +136,11 @@ public struct Record {
             let from = body[2].int, let to = body[3].int, let cause = body[4].string
         else { throw .malformed("the loss is none") }
         return RecordLoss(
-            first: first, count: count, from: Timestamp(nanoseconds: from),
-            to: Timestamp(nanoseconds: to), cause: cause
+            first: first,
+            count: count,
+            from: Timestamp(nanoseconds: from),
+            to: Timestamp(nanoseconds: to),
+            cause: cause
         )
     }
 
@@ -147,7 +162,9 @@ public struct Record {
 public enum RecordWriter {
     /// Writes a record of data.
     public static func write(
-        _ header: RecordHeader, blocks: [Block], to writer: inout MessagePackWriter
+        _ header: RecordHeader,
+        blocks: [Block],
+        to writer: inout MessagePackWriter
     ) {
         begin(header, .data, &writer)
         writer.beginArray(blocks.count)
@@ -156,7 +173,9 @@ public enum RecordWriter {
 
     /// Writes a record that declares `feed`.
     public static func write(
-        _ header: RecordHeader, declaration feed: Feed, to writer: inout MessagePackWriter
+        _ header: RecordHeader,
+        declaration feed: Feed,
+        to writer: inout MessagePackWriter
     ) {
         begin(header, .declaration, &writer)
         writer.write(feed.value)
@@ -164,7 +183,9 @@ public enum RecordWriter {
 
     /// Writes a record of what the log dropped.
     public static func write(
-        _ header: RecordHeader, loss: RecordLoss, to writer: inout MessagePackWriter
+        _ header: RecordHeader,
+        loss: RecordLoss,
+        to writer: inout MessagePackWriter
     ) {
         begin(header, .loss, &writer)
         writer.beginArray(5)
@@ -182,7 +203,9 @@ public enum RecordWriter {
     }
 
     private static func begin(
-        _ header: RecordHeader, _ kind: RecordKind, _ writer: inout MessagePackWriter
+        _ header: RecordHeader,
+        _ kind: RecordKind,
+        _ writer: inout MessagePackWriter
     ) {
         writer.beginArray(6)
         writer.write(kind.rawValue)

@@ -1,0 +1,196 @@
+internal import ArchiveFormat
+internal import FoundationEssentials
+internal import GRDB
+internal import MessagePack
+internal import Telemetry
+
+/// Where a sealed file holds rows of a timeline.
+struct SealedPlace: Hashable, Sendable {
+    /// The file, relative to the archive, and the timeline's place in its footer.
+    let path: String, place: Int
+    /// The first and last time there.
+    let first: Timestamp, last: Timestamp
+}
+
+extension ArchiveIndex {
+    /// Where rows of a timeline in `range` are, in order of arrival.
+    func places(
+        instance: String,
+        feed: String,
+        range: Range<Timestamp>
+    ) throws(ArchiveError) -> [SealedPlace] {
+        try read { db in
+            guard
+                let row = try Row.fetchOne(
+                    db,
+                    sql: "SELECT id, longest FROM feeds WHERE instance = ? AND feed = ?",
+                    arguments: [instance, feed]
+                )
+            else { return [] }
+            let id: Int64 = row["id"]
+            let longest: Int64 = row["longest"]
+            return try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT files.path, place, spans.t0, spans.t1
+                    FROM spans JOIN files ON files.id = spans.file
+                    WHERE feed = ? AND spans.t0 >= ? AND spans.t0 < ? AND spans.t1 >= ?
+                        AND is_missing = 0
+                    ORDER BY files.received_from, files.path, place
+                    """,
+                arguments: [
+                    id, Self.before(range.lowerBound, longest), range.upperBound.nanoseconds,
+                    range.lowerBound.nanoseconds,
+                ]
+            ).map {
+                SealedPlace(
+                    path: $0["path"],
+                    place: $0["place"],
+                    first: Timestamp(nanoseconds: $0["t0"]),
+                    last: Timestamp(nanoseconds: $0["t1"])
+                )
+            }
+        }
+    }
+
+    /// What the index knows of each field with a run in `range`; the newest declaration counts.
+    func fields(in range: Range<Timestamp>) throws(ArchiveError) -> [FieldSummary] {
+        try read { db in
+            var declarations: [Int64: Feed] = [:]
+            var summaries: [FieldName: FieldSummary] = [:]
+            let rows = try Row.fetchCursor(
+                db,
+                sql: """
+                    SELECT instance, field, declaration, min(runs.t0) AS t0, max(runs.t1) AS t1,
+                        sum(count + nans) AS count
+                    FROM feeds CROSS JOIN runs ON runs.feed = feeds.id
+                    WHERE runs.t0 < ? AND runs.t1 >= ? AND runs.t0 >= ? - feeds.longest
+                    GROUP BY runs.feed, declaration, field ORDER BY max(runs.t1)
+                    """,
+                arguments: [
+                    range.upperBound.nanoseconds, range.lowerBound.nanoseconds,
+                    range.lowerBound.nanoseconds,
+                ]
+            )
+            while let row = try rows.next() {
+                let id: Int64 = row["declaration"]
+                let feed = try declarations[id] ?? Self.declaration(id, db)
+                guard let feed else { continue }
+                declarations[id] = feed
+                let place: Int = row["field"]
+                guard feed.fields.indices.contains(place) else { continue }
+                let field = feed.fields[place]
+                let name = FieldName(instance: row["instance"], feed: feed.name, field: field.name)
+                let summary = FieldSummary(
+                    name: name,
+                    field: field,
+                    period: feed.period,
+                    lateness: feed.lateness,
+                    first: Timestamp(nanoseconds: row["t0"]),
+                    last: Timestamp(nanoseconds: row["t1"]),
+                    count: row["count"]
+                )
+                summaries[name] = summaries[name].map { $0.merged(with: summary) } ?? summary
+            }
+            return Array(summaries.values)
+        }
+    }
+
+    /// The rows of the ledger in `range`, and one for each timeline of a file that is missing.
+    func gaps(in range: Range<Timestamp>) throws(ArchiveError) -> [LedgerEntry] {
+        try read { db in
+            let bounds: StatementArguments = [
+                range.upperBound.nanoseconds, range.lowerBound.nanoseconds,
+            ]
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT DISTINCT instance, feed, t0, t1, count, cause FROM ledger
+                    WHERE t0 < ? AND t1 >= ?
+                    """,
+                arguments: bounds
+            )
+            let missing = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT instance, feeds.feed, spans.t0, spans.t1, spans.rows AS count,
+                        'file missing: ' || path AS cause
+                    FROM files JOIN spans ON spans.file = files.id
+                        JOIN feeds ON feeds.id = spans.feed
+                    WHERE is_missing AND spans.t0 < ? AND spans.t1 >= ?
+                    """,
+                arguments: bounds
+            )
+            return (rows + missing).map { row in
+                LedgerEntry(
+                    instance: row["instance"],
+                    feed: row["feed"],
+                    from: Timestamp(nanoseconds: row["t0"]),
+                    to: Timestamp(nanoseconds: row["t1"]),
+                    count: row["count"],
+                    cause: row["cause"]
+                )
+            }
+        }
+    }
+
+    /// The newest time of a timeline in any sealed file.
+    func newest(instance: String, feed: String) throws(ArchiveError) -> Timestamp? {
+        try read { db in
+            try Int64.fetchOne(
+                db,
+                sql: """
+                    SELECT max(t1) FROM spans
+                    WHERE feed = (SELECT id FROM feeds WHERE instance = ? AND feed = ?)
+                    """,
+                arguments: [instance, feed]
+            ).map(Timestamp.init(nanoseconds:))
+        }
+    }
+
+    /// The segments that sealed files list, and how far those files say that the archive came.
+    func sourcesAndCursors() throws(ArchiveError) -> (
+        sources: Set<String>, cursors: [ArchiveFormat.Cursor]
+    ) {
+        try read { db in
+            let sources = try String.fetchSet(db, sql: "SELECT segment FROM sources")
+            let cursors = try Row.fetchAll(db, sql: "SELECT * FROM cursors").map { row in
+                ArchiveFormat.Cursor(
+                    instance: row["instance"],
+                    epoch: row["epoch"],
+                    position: row["position"],
+                    crc: UInt32(truncatingIfNeeded: row["crc"] as Int64),
+                    isFinished: row["finished"]
+                )
+            }
+            return (sources, cursors)
+        }
+    }
+
+    private static func declaration(_ id: Int64, _ db: Database) throws -> Feed? {
+        let bytes = try Data.fetchOne(
+            db,
+            sql: "SELECT bytes FROM declarations WHERE id = ?",
+            arguments: [id]
+        )
+        guard let bytes else { return nil }
+        return Feed(try Value(messagePack: Array(bytes)))
+    }
+
+    /// `instant` less `nanoseconds`, clamped.
+    private static func before(_ instant: Timestamp, _ nanoseconds: Int64) -> Int64 {
+        let (result, overflow) = instant.nanoseconds.subtractingReportingOverflow(nanoseconds)
+        return overflow ? .min : result
+    }
+}
+
+extension FieldSummary {
+    /// Both, with the declaration of the one that reaches further.
+    func merged(with other: FieldSummary) -> FieldSummary {
+        var merged = other.last >= last ? other : self
+        merged.first = min(first, other.first)
+        merged.last = max(last, other.last)
+        merged.count = count + other.count
+        return merged
+    }
+}

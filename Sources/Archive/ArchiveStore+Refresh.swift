@@ -1,0 +1,123 @@
+internal import ArchiveFormat
+internal import Log
+internal import Telemetry
+
+extension ArchiveStore {
+    /// Takes in what is new in the folders of `days`, or in all.
+    ///
+    /// A sealed file and the segment that it replaces change places in one step, as seen by
+    /// every query.
+    func refresh(days: Set<String>?, progress: (Int, Int) -> Void) throws(ArchiveError) {
+        try withState { state throws(ArchiveError) in
+            let files = try directory.files(days: days)
+            let change = try index.refresh(files, days: days, progress: progress)
+            state.problems = change.problems
+            if !change.added.isEmpty {
+                let known = try index.sourcesAndCursors()
+                state.sources = known.sources
+                state.sealedCursors = CursorTable(known.cursors)
+            }
+            let sources = state.sources
+            state.segments.removeAll { sources.contains($0.file.id) }
+            let open = Set(state.segments.map(\.file.id))
+            for file in files
+            where file.kind == .journal && !sources.contains(file.id) && !open.contains(file.id) {
+                try add(file, &state)
+            }
+            state.segments.sort { $0.file < $1.file }
+            for place in state.segments.indices {
+                try follow(place, &state)
+            }
+        }
+    }
+
+    private func add(_ file: ArchiveFile, _ state: inout State) throws(ArchiveError) {
+        do throws(DiskError) {
+            let segment = try directory.disk.open(directory.full(file), .read)
+            state.segments.append(
+                OpenSegment(file: file, follower: JournalFollower(segment))
+            )
+        } catch {
+            // Sealed and deleted meanwhile: the next refresh finds the sealed file.
+            guard case .missing = error else { throw .disk(error) }
+        }
+    }
+
+    /// Takes in what is new in one segment.
+    private func follow(_ place: Int, _ state: inout State) throws(ArchiveError) {
+        let isClosed = place + 1 < state.segments.count
+        // Taken out meanwhile, so that its columns grow in place.
+        var segment = state.segments[place]
+        state.segments[place] = OpenSegment(file: segment.file, follower: segment.follower)
+        defer { state.segments[place] = segment }
+        let wasOpened = segment.openedWith != nil
+        do {
+            try segment.follower.read(isClosed: isClosed) { event in
+                if case .blocks(let record) = event { try note(record, &state) }
+                if case .damage(let range, let reason) = event {
+                    state.problems.append(
+                        "\(segment.file.path): damage at bytes \(range.lowerBound)-"
+                            + "\(range.upperBound): \(reason)"
+                    )
+                }
+                segment.note(event)
+            }
+        } catch let error as ArchiveError {
+            throw error
+        } catch let error as DiskError {
+            throw .disk(error)
+        } catch {
+            throw .journal("\(segment.file.path): \(error)")
+        }
+        if !wasOpened, place > 0, let opening = segment.openedWith {
+            state.segments[place - 1].cut(at: opening)
+        }
+    }
+
+    /// Moves the newest time of the timeline on, and counts samples that came too late.
+    private func note(_ record: JournalBlocks, _ state: inout State) throws(ArchiveError) {
+        let name = "\(record.instance).\(record.feed.name)"
+        var newest = try newest(instance: record.instance, feed: record.feed.name, &state)
+        for block in record.blocks {
+            for timestamp in block.timestamps {
+                if let known = newest {
+                    if timestamp < known - record.feed.lateness {
+                        state.revisions[name, default: 0] += 1
+                    }
+                    newest = max(known, timestamp)
+                } else {
+                    newest = timestamp
+                }
+            }
+        }
+        if let newest { state.newest[name] = newest }
+    }
+}
+
+extension OpenSegment {
+    /// What the segment holds of each field in `range`.
+    func summaries(in range: Range<Timestamp>) -> [FieldSummary] {
+        collectors.values.flatMap { collector -> [FieldSummary] in
+            guard let first = collector.times.min(), let last = collector.times.max(),
+                first < range.upperBound.nanoseconds, last >= range.lowerBound.nanoseconds
+            else { return [] }
+            return collector.feed.fields.enumerated().map { place, field in
+                let column = collector.column(place)
+                let count = column.presence?.count { $0 } ?? column.count
+                return FieldSummary(
+                    name: FieldName(
+                        instance: collector.instance,
+                        feed: collector.feed.name,
+                        field: field.name
+                    ),
+                    field: field,
+                    period: collector.feed.period,
+                    lateness: collector.feed.lateness,
+                    first: Timestamp(nanoseconds: first),
+                    last: Timestamp(nanoseconds: last),
+                    count: Int64(count)
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,274 @@
+public import ArchiveFormat
+internal import Log
+public import Telemetry
+
+extension ArchiveStore {
+    /// The samples of some fields of a timeline in `range`, from all files as one timeline.
+    ///
+    /// No sample is missing or doubled, also while a segment is being sealed.
+    ///
+    /// - Parameters:
+    ///   - fields: names within the feed, in the order of the columns of the answer.
+    ///   - limit: the most rows; the earliest are given, and the others counted.
+    public func timeline(
+        instance: String,
+        feed: String,
+        fields: [String],
+        range: Range<Timestamp>,
+        limit: Int = .max
+    ) throws(ArchiveError) -> TimelineSlice {
+        for _ in 1..<Limits.restarts {
+            do throws(ArchiveError) {
+                return try slice(instance, feed, fields, range, limit)
+            } catch {
+                // A file was compacted or moved between the list and the look into it.
+                guard case .disk(.missing) = error else { throw error }
+                try refreshAll()
+            }
+        }
+        return try slice(instance, feed, fields, range, limit)
+    }
+
+    /// The roll-ups of some fields of a timeline, merged over all sealed files, one array of
+    /// buckets in order of time for each field; nil where the range is not covered by roll-ups of
+    /// that tier: where a file has none of them, and where the journal has samples.
+    public func rollups(
+        instance: String,
+        feed: String,
+        fields: [String],
+        range: Range<Timestamp>,
+        tier: RollupTier
+    ) throws(ArchiveError) -> [[FieldBucket]]? {
+        let (places, hasJournal) = try withState { state throws(ArchiveError) in
+            let rows = state.segments.flatMap { $0.collectors(of: instance, feed: feed) }
+            let bounds = range.lowerBound.nanoseconds..<range.upperBound.nanoseconds
+            return (
+                try index.places(instance: instance, feed: feed, range: range),
+                rows.contains { $0.times.contains(where: bounds.contains) }
+            )
+        }
+        guard !hasJournal else { return nil }
+        var merged: [[Timestamp: Statistics]] = fields.map { _ in [:] }
+        for place in places {
+            let file = try open(place.path)
+            let timeline = file.footer.timelines[place.place]
+            for group in timeline.groups
+            where group.first < range.upperBound && group.last >= range.lowerBound {
+                guard let rollup = group.rollups.first(where: { $0.tier == tier }) else {
+                    return nil
+                }
+                for (index, name) in fields.enumerated() {
+                    guard let field = timeline.feed.fields.firstIndex(where: { $0.name == name })
+                    else { continue }
+                    for bucket in try buckets(rollup, field, timeline, file)
+                    where bucket.start < range.upperBound
+                        && bucket.start + .nanoseconds(tier.nanoseconds) > range.lowerBound
+                    {
+                        merged[index][bucket.start, default: Statistics()].add(bucket.statistics)
+                    }
+                }
+            }
+        }
+        return merged.map { buckets in
+            buckets.map { FieldBucket(start: $0.key, statistics: $0.value) }
+                .sorted { $0.start < $1.start }
+        }
+    }
+
+    private func buckets(
+        _ rollup: SealedRollup,
+        _ field: Int,
+        _ timeline: SealedTimeline,
+        _ file: SealedFile
+    ) throws(ArchiveError) -> [FieldBucket] {
+        guard let pieces = rollup.columns[field] else { return [] }
+        let subject = "roll-up of \(timeline.instance).\(timeline.feed.name)"
+        let n = rollup.buckets
+        let starts = try column(rollup.starts, .int, n, file, subject)
+        let counts = try column(pieces.counts, .int, 2 * n, file, subject)
+        let numbers = try column(pieces.numbers, .double, 3 * n, file, subject)
+        guard case .ints(let starts) = starts.values,
+            let statistics = Rollup.statistics(counts: counts, numbers: numbers)
+        else { return [] }
+        return zip(starts, statistics).map {
+            FieldBucket(start: Timestamp(nanoseconds: $0), statistics: $1)
+        }
+    }
+
+    private func slice(
+        _ instance: String,
+        _ feed: String,
+        _ fields: [String],
+        _ range: Range<Timestamp>,
+        _ limit: Int
+    ) throws(ArchiveError) -> TimelineSlice {
+        let (places, journal, revision) = try withState { state throws(ArchiveError) in
+            var pieces: [SlicePiece] = []
+            for segment in state.segments {
+                for collector in segment.collectors(of: instance, feed: feed) {
+                    pieces.append(SlicePiece(collector, fields: fields, range: range))
+                }
+            }
+            return (
+                try index.places(instance: instance, feed: feed, range: range), pieces,
+                state.revisions["\(instance).\(feed)"] ?? 0
+            )
+        }
+        var pieces: [SlicePiece] = []
+        for place in places {
+            pieces += try sealedPieces(place, fields, range)
+        }
+        pieces += journal
+        return SlicePiece.merge(pieces, fields: fields, limit: limit, revision: revision)
+    }
+
+    private func sealedPieces(
+        _ place: SealedPlace,
+        _ fields: [String],
+        _ range: Range<Timestamp>
+    ) throws(ArchiveError) -> [SlicePiece] {
+        let file = try open(place.path)
+        guard file.footer.timelines.indices.contains(place.place) else { return [] }
+        let timeline = file.footer.timelines[place.place]
+        var pieces: [SlicePiece] = []
+        for group in timeline.groups
+        where group.first < range.upperBound && group.last >= range.lowerBound {
+            let subject = "\(timeline.instance).\(timeline.feed.name)"
+            let times = try column(
+                group.times,
+                .int,
+                group.rows,
+                file,
+                "times of \(subject)"
+            )
+            guard case .ints(let values) = times.values else { continue }
+            let rows = rowsOf(range, in: values)
+            guard !rows.isEmpty else { continue }
+            var piece = SlicePiece(timeline.feed, times: Array(values[rows]))
+            for name in fields {
+                guard let field = timeline.feed.fields.firstIndex(where: { $0.name == name })
+                else {
+                    piece.columns.append(nil)
+                    continue
+                }
+                let declared = timeline.feed.fields[field]
+                let column = try column(
+                    group.columns[field].chunk,
+                    declared.type,
+                    group.rows,
+                    file,
+                    "\(subject).\(declared.name)"
+                )
+                piece.columns.append((declared, column, rows))
+            }
+            pieces.append(piece)
+        }
+        return pieces
+    }
+
+    private func open(_ path: String) throws(ArchiveError) -> SealedFile {
+        let full = "\(directory.path)/\(path)"
+        return try cache.file(full) { () throws(ArchiveError) -> SealedFile in
+            try SealedFile.open(full, disk: directory.disk)
+        }
+    }
+
+    private func column(
+        _ chunk: Chunk,
+        _ type: FieldType,
+        _ rows: Int,
+        _ file: SealedFile,
+        _ subject: String
+    ) throws(ArchiveError) -> Column {
+        try cache.column(chunk, of: file) { () throws(ArchiveError) -> Column in
+            try file.column(chunk, type, rows: rows, of: subject)
+        }
+    }
+}
+
+/// Some rows of an answer, from one place.
+struct SlicePiece: Sendable {
+    let feed: Feed
+    /// In order of arrival, which need not be that of time.
+    let times: [Int64]
+    /// For each field of the question its declaration and the rows of a column; nil if it has none.
+    var columns: [(field: Field, column: Column, rows: Range<Int>)?] = []
+
+    init(_ feed: Feed, times: [Int64]) {
+        self.feed = feed
+        self.times = times
+    }
+
+    /// The rows of `collector` in `range`.
+    init(_ collector: RowCollector, fields: [String], range: Range<Timestamp>) {
+        let bounds = range.lowerBound.nanoseconds..<range.upperBound.nanoseconds
+        let rows = collector.times.indices.filter { bounds.contains(collector.times[$0]) }
+        self.init(collector.feed, times: rows.map { collector.times[$0] })
+        for name in fields {
+            guard let field = collector.feed.fields.firstIndex(where: { $0.name == name }) else {
+                columns.append(nil)
+                continue
+            }
+            let column = collector.column(field).rows(rows)
+            columns.append((collector.feed.fields[field], column, 0..<rows.count))
+        }
+    }
+
+    /// All pieces as one timeline.
+    static func merge(
+        _ pieces: [SlicePiece],
+        fields: [String],
+        limit: Int,
+        revision: Int64
+    ) -> TimelineSlice {
+        var times: [Int64] = []
+        times.reserveCapacity(pieces.reduce(0) { $0 + $1.times.count })
+        for piece in pieces { times += piece.times }
+        let order = stableOrder(times)
+        let count = min(times.count, max(0, limit))
+        var slice = TimelineSlice(
+            timestamps: [],
+            columns: [],
+            fields: [],
+            leftOut: times.count - count,
+            revision: revision
+        )
+        let kept = order.map { Array($0.prefix(count)) }
+        slice.timestamps =
+            kept.map { $0.map { Timestamp(nanoseconds: times[$0]) } }
+            ?? times.prefix(count).map(Timestamp.init(nanoseconds:))
+        for index in fields.indices {
+            let field = type(of: pieces.compactMap { $0.columns[index]?.field })
+            var builder = ColumnBuilder(field?.type ?? .double)
+            for piece in pieces {
+                if let (_, column, rows) = piece.columns[index] {
+                    builder.append(column, rows: rows)
+                } else {
+                    builder.appendMissing(piece.times.count)
+                }
+            }
+            let column = builder.column
+            slice.fields.append(field)
+            slice.columns.append(
+                kept.map { column.rows($0) }
+                    ?? (count == column.count ? column : column.rows(Array(0..<count)))
+            )
+        }
+        return slice
+    }
+
+    /// The newest declaration, as a double if any was and none is anything but a number.
+    private static func type(of fields: [Field]) -> Field? {
+        guard let newest = fields.last else { return nil }
+        guard newest.type == .int, fields.contains(where: { $0.type == .double }) else {
+            return newest
+        }
+        return Field(
+            newest.name,
+            .double,
+            unit: newest.unit,
+            description: newest.description,
+            limits: newest.limits
+        )
+    }
+}

@@ -1,0 +1,156 @@
+public import ArchiveFormat
+internal import FoundationEssentials
+internal import Log
+internal import Synchronization
+public import Telemetry
+
+/// An archive for reading: journal and sealed files as one timeline without seam.
+///
+/// It also fills the index, so only one of them can be open for one archive. It may be used by
+/// several threads at once; every call reads files and blocks.
+public final class ArchiveStore: Sendable {
+    struct State {
+        /// In order of creation.
+        var segments: [OpenSegment] = []
+        var sources: Set<String> = []
+        var sealedCursors = CursorTable()
+        /// By `instance.feed`.
+        var newest: [String: Timestamp] = [:]
+        var revisions: [String: Int64] = [:]
+        var problems: [String] = []
+    }
+
+    /// The archive's folder.
+    public let directory: ArchiveDirectory
+    let index: ArchiveIndex
+    let cache: ChunkCache
+    let state = Mutex(State())
+    private let lock: any FolderLock
+
+    /// Opens an archive that may still be empty, and takes in what is there.
+    ///
+    /// - Parameters:
+    ///   - holder: who it is, for those who are refused: host, process, instance.
+    ///   - cache: bytes of decoded columns to keep.
+    ///   - progress: called with the number of files indexed and of those to index.
+    public init(
+        _ directory: ArchiveDirectory,
+        holder: String,
+        cache: Int = 512 << 20,
+        progress: (Int, Int) -> Void = { _, _ in }
+    ) throws(ArchiveError) {
+        self.directory = directory
+        lock = try directory.lock("index.lock", holder: holder)
+        index = try ArchiveIndex(directory)
+        self.cache = ChunkCache(byteLimit: cache, fileLimit: Limits.openFiles)
+        let known = try index.sourcesAndCursors()
+        state.withLock { state in
+            state.sources = known.sources
+            state.sealedCursors = CursorTable(known.cursors)
+        }
+        try refresh(days: nil, progress: progress)
+    }
+
+    /// Takes in what the aggregator wrote since: entries of the journal and sealed files.
+    ///
+    /// Looks at the folders of the newest days only; ``refreshAll(progress:)`` at all of them.
+    public func refresh() throws(ArchiveError) {
+        let open = state.withLock { state in state.segments.map(\.file.day) }
+        let days = try directory.days().suffix(Limits.refreshedDays)
+        try refresh(days: Set(open + days), progress: { _, _ in })
+    }
+
+    /// Takes in what is new in any folder, and notes which files are missing.
+    public func refreshAll(progress: (Int, Int) -> Void = { _, _ in }) throws(ArchiveError) {
+        try refresh(days: nil, progress: progress)
+    }
+
+    /// What is wrong with files of the archive, as lines for people.
+    public var problems: [String] { state.withLock { $0.problems } }
+
+    /// The fields with a sample in `range`, or with a run of samples around it, by name.
+    public func fields(in range: Range<Timestamp>) throws(ArchiveError) -> [FieldSummary] {
+        try withState { state throws(ArchiveError) in
+            var summaries = Dictionary(
+                uniqueKeysWithValues: try index.fields(in: range).map { ($0.name, $0) }
+            )
+            for segment in state.segments {
+                for summary in segment.summaries(in: range) {
+                    summaries[summary.name] =
+                        summaries[summary.name].map { $0.merged(with: summary) } ?? summary
+                }
+            }
+            return summaries.values.sorted { $0.name < $1.name }
+        }
+    }
+
+    /// What is known to be missing in `range`, in order of time.
+    public func gaps(in range: Range<Timestamp>) throws(ArchiveError) -> [LedgerEntry] {
+        try withState { state throws(ArchiveError) in
+            var gaps = Set(try index.gaps(in: range))
+            for entry in state.segments.flatMap(\.ledger)
+            where entry.from < range.upperBound && entry.to >= range.lowerBound {
+                gaps.insert(entry)
+            }
+            return gaps.sorted {
+                ($0.from, $0.to, $0.instance, $0.cause) < ($1.from, $1.to, $1.instance, $1.cause)
+            }
+        }
+    }
+
+    /// The newest time of a timeline that the archive holds; nil if it holds none.
+    public func newestCommitted(
+        instance: String,
+        feed: String
+    ) throws(ArchiveError) -> Timestamp? {
+        try withState { state throws(ArchiveError) in
+            try newest(instance: instance, feed: feed, &state)
+        }
+    }
+
+    /// The epochs of an instance that are older than its newest and not known to have ended:
+    /// samples of theirs may still come, whatever their times.
+    public func unfinishedEpochs(of instance: String) -> [Int64] {
+        state.withLock { state in
+            cursorTable(state).unfinishedEpochs(of: instance)
+        }
+    }
+
+    /// How far the archive has come, by its files.
+    public var cursors: [Cursor] { state.withLock { cursorTable($0).cursors } }
+
+    private func cursorTable(_ state: borrowing State) -> CursorTable {
+        var table = state.sealedCursors
+        for segment in state.segments {
+            for cursor in segment.cursors.entries.values { table.merge(cursor) }
+        }
+        return table
+    }
+
+    /// The newest time of a timeline, looked up in the index once.
+    func newest(
+        instance: String,
+        feed: String,
+        _ state: inout State
+    ) throws(ArchiveError) -> Timestamp? {
+        let name = "\(instance).\(feed)"
+        if let known = state.newest[name] { return known }
+        let newest = try index.newest(instance: instance, feed: feed)
+        if let newest { state.newest[name] = newest }
+        return newest
+    }
+
+    /// Calls `body` with the state, which nobody changes meanwhile.
+    func withState<Result: Sendable>(
+        _ body: (inout State) throws(ArchiveError) -> Result
+    ) throws(ArchiveError) -> Result {
+        let result = state.withLock { state -> Swift.Result<Result, ArchiveError> in
+            do throws(ArchiveError) {
+                return .success(try body(&state))
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+}

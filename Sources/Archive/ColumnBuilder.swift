@@ -1,0 +1,100 @@
+internal import Telemetry
+
+/// A column that grows; missing values cost a map only once there is one.
+struct ColumnBuilder {
+    let type: FieldType
+    private(set) var count = 0
+    private var doubles: [Double] = []
+    private var ints: [Int64] = []
+    private var bools: [Bool] = []
+    private var strings: [String] = []
+    private var presence: [Bool]?
+
+    init(_ type: FieldType) {
+        self.type = type
+    }
+
+    /// What was appended.
+    var column: Column {
+        switch type {
+        case .double: Column(.doubles(doubles), presence: presence)
+        case .int: Column(.ints(ints), presence: presence)
+        case .bool: Column(.bools(bools), presence: presence)
+        case .string: Column(.strings(strings), presence: presence)
+        }
+    }
+
+    /// Appends some rows of a column of the same type, or of integers to doubles; of any other
+    /// type they are missing.
+    mutating func append(_ column: Column, rows: Range<Int>) {
+        switch (type, column.values) {
+        case (.double, .doubles(let values)): doubles += values[rows]
+        case (.double, .ints(let values)): doubles += values[rows].lazy.map(Double.init)
+        case (.int, .ints(let values)): ints += values[rows]
+        case (.bool, .bools(let values)): bools += values[rows]
+        case (.string, .strings(let values)): strings += values[rows]
+        default: return appendMissing(rows.count)
+        }
+        if let flags = column.presence {
+            if presence == nil { presence = Array(repeating: true, count: count) }
+            presence?.append(contentsOf: flags[rows])
+        } else {
+            presence?.append(contentsOf: repeatElement(true, count: rows.count))
+        }
+        count += rows.count
+    }
+
+    /// Appends rows without a value.
+    mutating func appendMissing(_ rows: Int) {
+        guard rows > 0 else { return }
+        if presence == nil { presence = Array(repeating: true, count: count) }
+        presence?.append(contentsOf: repeatElement(false, count: rows))
+        switch type {
+        case .double: doubles.append(contentsOf: repeatElement(0, count: rows))
+        case .int: ints.append(contentsOf: repeatElement(0, count: rows))
+        case .bool: bools.append(contentsOf: repeatElement(false, count: rows))
+        case .string: strings.append(contentsOf: repeatElement("", count: rows))
+        }
+        count += rows
+    }
+}
+
+extension Column {
+    /// The rows `rows`, in that order.
+    func rows(_ rows: [Int]) -> Column {
+        let flags = presence.map { presence in rows.map { presence[$0] } }
+        switch values {
+        case .doubles(let values): return Column(.doubles(rows.map { values[$0] }), presence: flags)
+        case .ints(let values): return Column(.ints(rows.map { values[$0] }), presence: flags)
+        case .bools(let values): return Column(.bools(rows.map { values[$0] }), presence: flags)
+        case .strings(let values): return Column(.strings(rows.map { values[$0] }), presence: flags)
+        }
+    }
+
+    /// The bytes that it takes in memory, about.
+    var byteCount: Int {
+        let flags = presence?.count ?? 0
+        switch values {
+        case .doubles(let values): return flags + values.count * 8
+        case .ints(let values): return flags + values.count * 8
+        case .bools(let values): return flags + values.count
+        case .strings(let values):
+            return values.reduce(flags) { $0 + 16 + ($1.utf8.count > 15 ? $1.utf8.count + 32 : 0) }
+        }
+    }
+}
+
+/// The order that sorts `times`, equal ones as they stand; nil if they are sorted already.
+func stableOrder(_ times: [Int64]) -> [Int]? {
+    var last = Int64.min
+    var isSorted = true
+    for time in times {
+        if time < last {
+            isSorted = false
+            break
+        }
+        last = time
+    }
+    guard !isSorted else { return nil }
+    return times.indices.sorted { (times[$0], $0) < (times[$1], $1) }
+}

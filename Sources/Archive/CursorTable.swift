@@ -1,0 +1,57 @@
+internal import ArchiveFormat
+internal import Telemetry
+
+/// How far an archive has come with every epoch that it knows.
+struct CursorTable {
+    struct Key: Hashable {
+        let instance: String, epoch: Int64
+    }
+
+    private(set) var entries: [Key: Cursor] = [:]
+
+    init(_ cursors: [Cursor] = []) {
+        for cursor in cursors { merge(cursor) }
+    }
+
+    subscript(instance: String, epoch: Int64) -> Cursor? {
+        entries[Key(instance: instance, epoch: epoch)]
+    }
+
+    mutating func set(_ cursor: Cursor) {
+        entries[Key(instance: cursor.instance, epoch: cursor.epoch)] = cursor
+    }
+
+    /// Takes over what is further than what is known.
+    mutating func merge(_ cursor: Cursor) {
+        guard let known = self[cursor.instance, cursor.epoch] else { return set(cursor) }
+        var further = cursor.position > known.position ? cursor : known
+        further.isFinished = known.isFinished || cursor.isFinished
+        set(further)
+    }
+
+    /// All of them, by instance and epoch.
+    var cursors: [Cursor] {
+        entries.values.sorted { ($0.instance, $0.epoch) < ($1.instance, $1.epoch) }
+    }
+
+    /// Forgets the oldest of the finished epochs beyond the limit.
+    ///
+    /// Only those that were finished in `earlier` already: what came since is compared with the
+    /// opening of the next segment.
+    mutating func prune(finishedIn earlier: CursorTable) {
+        for (_, cursors) in Dictionary(grouping: entries.values, by: \.instance) {
+            let finished = cursors.filter(\.isFinished).sorted { $0.epoch > $1.epoch }
+            for cursor in finished.dropFirst(Limits.finishedEpochs) {
+                let key = Key(instance: cursor.instance, epoch: cursor.epoch)
+                if earlier.entries[key]?.isFinished == true { entries[key] = nil }
+            }
+        }
+    }
+
+    /// The epochs of an instance that are older than its newest and not known to have ended.
+    func unfinishedEpochs(of instance: String) -> [Int64] {
+        let epochs = entries.values.filter { $0.instance == instance }
+        guard let newest = epochs.map(\.epoch).max() else { return [] }
+        return epochs.filter { !$0.isFinished && $0.epoch < newest }.map(\.epoch).sorted()
+    }
+}

@@ -1,0 +1,27 @@
+/// What bounds an archive, in one place.
+enum Limits {
+    /// Bytes that a reader of a journal takes in one piece: two of the longest frames fit, so that
+    /// one of them is always whole.
+    static let journalWindow = 20 << 20
+    /// Bytes of decoded columns that a sealer holds; more timelines cost one more pass.
+    static let sealing = 128 << 20
+    /// Bytes that wait for the next commit before ``JournalWriter/append`` writes them.
+    static let journalBuffer = 8 << 20
+    /// Bytes of a sealed file that are written with one call.
+    static let sealedWrite = 4 << 20
+    /// Finished epochs of one instance that a table of cursors remembers: they keep an agent that
+    /// still holds an old segment from being read twice.
+    static let finishedEpochs = 256
+    /// Bytes of one sealed file's footer and ends that are read at once.
+    static let footerRead = 256 << 20
+    /// Days whose folders a refresh looks at; older ones are looked at when the store opens.
+    static let refreshedDays = 3
+    /// Nanoseconds between two samples at which a run of the index ends.
+    static let runGap: Int64 = 3_600_000_000_000
+    /// Bytes of text in a lock file.
+    static let holderText = 512
+    /// Sealed files that a store keeps open, with their footers in memory.
+    static let openFiles = 128
+    /// How often a query begins again when a file vanishes under it.
+    static let restarts = 3
+}

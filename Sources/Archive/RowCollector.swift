@@ -1,0 +1,69 @@
+internal import ArchiveFormat
+internal import Telemetry
+
+/// The rows of one declaration of a feed as they arrive.
+struct RowCollector {
+    /// Where the rows of one record begin.
+    struct Mark {
+        let epoch: Int64, position: Int64, firstRow: Int
+    }
+
+    let instance: String
+    let feed: Feed
+    private(set) var times: [Int64] = []
+    private(set) var received: [Int64] = []
+    private(set) var marks: [Mark] = []
+    private var builders: [ColumnBuilder]
+
+    init(instance: String, feed: Feed) {
+        self.instance = instance
+        self.feed = feed
+        builders = feed.fields.map { ColumnBuilder($0.type) }
+    }
+
+    /// Appends the rows of one record.
+    mutating func append(_ record: JournalBlocks) {
+        marks.append(
+            Mark(epoch: record.epoch, position: record.position, firstRow: times.count)
+        )
+        for block in record.blocks {
+            times += block.timestamps.lazy.map(\.nanoseconds)
+            received += repeatElement(record.received.nanoseconds, count: block.timestamps.count)
+            for (index, column) in block.columns.enumerated() {
+                builders[index].append(column, rows: 0..<column.count)
+            }
+        }
+    }
+
+    /// The column of a field, in order of arrival.
+    func column(_ field: Int) -> Column { builders[field].column }
+
+    /// The epochs that the rows come from.
+    var epochs: [Int64] { Set(marks.map(\.epoch)).sorted() }
+
+    /// Bytes that the rows of a record will take here, about.
+    static func byteCount(_ record: JournalBlocks) -> Int {
+        record.blocks.reduce(0) { sum, block in
+            sum + 16 * block.timestamps.count + block.columns.reduce(0) { $0 + $1.byteCount }
+        }
+    }
+
+    /// Leaves out the records that `isKept` refuses.
+    mutating func filter(_ isKept: (Mark) -> Bool) {
+        guard !marks.allSatisfy(isKept) else { return }
+        var kept = RowCollector(instance: instance, feed: feed)
+        for (index, mark) in marks.enumerated() where isKept(mark) {
+            let end = index + 1 < marks.count ? marks[index + 1].firstRow : times.count
+            let rows = mark.firstRow..<end
+            kept.marks.append(
+                Mark(epoch: mark.epoch, position: mark.position, firstRow: kept.times.count)
+            )
+            kept.times += times[rows]
+            kept.received += received[rows]
+            for field in builders.indices {
+                kept.builders[field].append(builders[field].column, rows: rows)
+            }
+        }
+        self = kept
+    }
+}

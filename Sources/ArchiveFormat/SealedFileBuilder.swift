@@ -1,0 +1,188 @@
+public import Telemetry
+
+/// Writes a sealed file from beginning to end into whatever takes bytes.
+public struct SealedFileBuilder {
+    /// What the footer will say; ``add(_:feed:epochs:times:received:columns:)`` adds to it.
+    public var footer: SealedFooter
+    private let write: ([UInt8]) throws -> Void
+    private var offset = 0
+
+    /// A file whose bytes go to `write`, in order; the head at once.
+    public init(_ footer: SealedFooter, write: @escaping ([UInt8]) throws -> Void) throws {
+        self.footer = footer
+        self.write = write
+        try put(SealedLayout.head)
+    }
+
+    /// Adds N rows of a feed.
+    ///
+    /// - Parameters:
+    ///   - times: N times in non-decreasing order.
+    ///   - received: when each row was received.
+    ///   - columns: a column of N values for each field, in declared order.
+    public mutating func add(
+        _ instance: String,
+        feed: Feed,
+        epochs: [Int64],
+        times: [Int64],
+        received: [Int64],
+        columns: [Column]
+    ) throws {
+        let isWhole = columns.count == feed.fields.count && received.count == times.count
+        guard isWhole, columns.allSatisfy({ $0.count == times.count }) else {
+            throw SealedFileError.timelineShape("\(instance).\(feed.name): columns do not fit")
+        }
+        guard zip(columns, feed.fields).allSatisfy({ $0.type == $1.type }) else {
+            throw SealedFileError.timelineShape("\(instance).\(feed.name): types do not fit")
+        }
+        var groups: [SealedGroup] = []
+        for rows in Self.groups(times: times, columns: columns) {
+            groups.append(try group(rows, times, received, columns))
+        }
+        footer.timelines.append(
+            SealedTimeline(instance: instance, feed: feed, epochs: epochs, groups: groups)
+        )
+    }
+
+    /// Adds a record that could not be decoded.
+    public mutating func add(
+        unreadable payload: UnsafeRawBufferPointer,
+        instance: String,
+        epoch: Int64,
+        position: Int64,
+        received: Timestamp,
+        reason: String
+    ) throws {
+        let packed = Zstandard.compress(payload)
+        let isSmaller = packed.map { $0.count < payload.count } ?? false
+        let bytes = isSmaller ? packed ?? [] : Array(payload)
+        let place = chunk(
+            bytes,
+            plain: payload.count,
+            isSmaller ? .zstd : .plain
+        )
+        try put(bytes)
+        footer.unreadable.append(
+            UnreadableRecord(
+                instance: instance,
+                epoch: epoch,
+                position: position,
+                received: received,
+                reason: reason,
+                chunk: place
+            )
+        )
+    }
+
+    /// Writes the footer and the trailer.
+    public func finish() throws -> SealedFooter {
+        try write(try SealedLayout.end(footer: footer, offset: offset))
+        return footer
+    }
+
+    private mutating func group(
+        _ rows: Range<Int>,
+        _ times: [Int64],
+        _ received: [Int64],
+        _ columns: [Column]
+    ) throws -> SealedGroup {
+        let timesChunk = try put(.ints(times), rows: rows)
+        var shortest = Int64.max
+        var longest = Int64.min
+        for row in rows {
+            let (delay, overflow) = received[row].subtractingReportingOverflow(times[row])
+            let bounded = overflow ? (received[row] < times[row] ? Int64.min : .max) : delay
+            shortest = min(shortest, bounded)
+            longest = max(longest, bounded)
+        }
+        let pieces = try columns.map { column in
+            SealedColumn(
+                chunk: try put(column, rows: rows),
+                statistics: Statistics(column, rows: rows)
+            )
+        }
+        var rollups: [SealedRollup] = []
+        for tier in RollupTier.allCases {
+            let buckets = Rollup.buckets(times[rows], tier: tier)
+            guard Rollup.isWorthwhile(rows: rows.count, buckets: buckets.count) else { continue }
+            rollups.append(try rollup(tier, buckets, columns))
+        }
+        return SealedGroup(
+            rows: rows.count,
+            first: Timestamp(nanoseconds: times[rows.lowerBound]),
+            last: Timestamp(nanoseconds: times[rows.upperBound - 1]),
+            shortestDelay: shortest,
+            longestDelay: longest,
+            times: timesChunk,
+            columns: pieces,
+            rollups: rollups
+        )
+    }
+
+    private mutating func rollup(
+        _ tier: RollupTier,
+        _ buckets: [(start: Int64, rows: Range<Int>)],
+        _ columns: [Column]
+    ) throws -> SealedRollup {
+        let starts = try put(.ints(buckets.map(\.start)), rows: buckets.indices)
+        let pieces = try columns.map { column -> SealedRollup.Column? in
+            guard column.type != .string else { return nil }
+            let both = Rollup.columns(buckets.map { Statistics(column, rows: $0.rows) })
+            return SealedRollup.Column(
+                counts: try put(both.counts, rows: 0..<both.counts.count),
+                numbers: try put(both.numbers, rows: 0..<both.numbers.count)
+            )
+        }
+        return SealedRollup(tier: tier, buckets: buckets.count, starts: starts, columns: pieces)
+    }
+
+    /// Where the rows are cut: at jumps of more than an hour, and at the limits of a chunk.
+    private static func groups(times: [Int64], columns: [Column]) -> [Range<Int>] {
+        let texts = columns.compactMap { column -> [String]? in
+            if case .strings(let values) = column.values { values } else { nil }
+        }
+        var groups: [Range<Int>] = []
+        var start = 0
+        var runs = 1
+        var textBytes = [Int](repeating: 0, count: texts.count)
+        for row in times.indices {
+            for (index, values) in texts.enumerated() { textBytes[index] += values[row].utf8.count }
+            guard row > start else { continue }
+            let (gap, overflow) = times[row].subtractingReportingOverflow(times[row - 1])
+            let isJump = overflow || gap > RollupTier.hour.nanoseconds
+            let cuts = isJump && runs < SealedLimits.runsPerTimeline
+            guard
+                cuts || row - start >= SealedLimits.rowsPerGroup
+                    || textBytes.contains(where: { $0 > SealedLimits.textBytesPerChunk })
+            else { continue }
+            if cuts { runs += 1 }
+            groups.append(start..<row)
+            start = row
+            for (index, values) in texts.enumerated() { textBytes[index] = values[row].utf8.count }
+        }
+        if start < times.count { groups.append(start..<times.count) }
+        return groups
+    }
+
+    private mutating func put(_ column: Column, rows: Range<Int>) throws -> Chunk {
+        let encoded = ChunkCodec.encode(column, rows: rows)
+        let place = chunk(encoded.bytes, plain: encoded.plainByteCount, encoded.encoding)
+        try put(encoded.bytes)
+        return place
+    }
+
+    private func chunk(_ bytes: [UInt8], plain: Int, _ encoding: ChunkEncoding) -> Chunk {
+        Chunk(
+            offset: offset,
+            byteCount: bytes.count,
+            plainByteCount: plain,
+            checksum: bytes.withUnsafeBytes { crc32c($0) },
+            encoding: encoding.rawValue
+        )
+    }
+
+    private mutating func put(_ bytes: [UInt8]) throws {
+        try write(bytes)
+        offset += bytes.count
+    }
+}

@@ -1,0 +1,203 @@
+public import Telemetry
+
+// The footer as a map. Readers skip keys that they do not know: a later writer may add some.
+
+extension SealedFooter {
+    /// The footer as a map; ``init(_:)`` reads it back.
+    public var value: Value {
+        [
+            "version": 1, "id": .string(id), "archive": .string(archive),
+            "created": .timestamp(created), "sources": .array(sources.map(Value.string)),
+            "received": [.timestamp(receivedFrom), .timestamp(receivedTo)],
+            "cursors_before": .array(cursorsBefore.map(\.value)),
+            "cursors": .array(cursors.map(\.value)),
+            "timelines": .array(timelines.map(\.value)), "ledger": .array(ledger.map(\.value)),
+            "unreadable": .array(unreadable.map(\.value)),
+            "declarations": .array(declarations.map(\.value)),
+            "damage": .array(damage.map(Value.string)),
+        ]
+    }
+
+    /// Reads a footer.
+    public init(_ value: Value) throws(SealedFileError) {
+        guard let id = value["id"]?.string, let archive = value["archive"]?.string,
+            let created = value["created"]?.timestamp,
+            let received = value["received"]?.array, received.count >= 2,
+            let from = received[0].timestamp, let to = received[1].timestamp
+        else { throw .footer("id, archive, created or received is missing") }
+        self.init(
+            id: id,
+            archive: archive,
+            created: created,
+            sources: try list(value, "sources") { $0.string },
+            receivedFrom: from,
+            receivedTo: to
+        )
+        cursorsBefore = try list(value, "cursors_before", Cursor.init)
+        cursors = try list(value, "cursors", Cursor.init)
+        timelines = try list(value, "timelines", SealedTimeline.init)
+        ledger = try list(value, "ledger", LedgerEntry.init)
+        unreadable = try list(value, "unreadable", UnreadableRecord.init)
+        declarations = try list(value, "declarations", KeptDeclaration.init)
+        damage = try list(value, "damage") { $0.string }
+    }
+}
+
+/// The elements of the array under `key`, none of which may be damaged.
+private func list<Element>(
+    _ value: Value,
+    _ key: String,
+    _ read: (Value) -> Element?
+) throws(SealedFileError) -> [Element] {
+    guard let values = value[key]?.array else { throw .footer("`\(key)` is missing") }
+    guard let elements = all(values, read) else { throw .footer("`\(key)` is not as expected") }
+    return elements
+}
+
+private func all<Element>(_ values: [Value]?, _ read: (Value) -> Element?) -> [Element]? {
+    guard let values else { return nil }
+    let elements = values.compactMap(read)
+    return elements.count == values.count ? elements : nil
+}
+
+extension Cursor {
+    /// `[instance, epoch, position, crc, finished]`.
+    var value: Value {
+        [.string(instance), .int(epoch), .int(position), .int(Int64(crc)), .bool(isFinished)]
+    }
+
+    init?(_ value: Value) {
+        guard let parts = value.array, parts.count >= 5, let instance = parts[0].string,
+            let epoch = parts[1].int, let position = parts[2].int,
+            let crc = parts[3].int.flatMap(UInt32.init(exactly:)), let isFinished = parts[4].bool
+        else { return nil }
+        self.init(
+            instance: instance,
+            epoch: epoch,
+            position: position,
+            crc: crc,
+            isFinished: isFinished
+        )
+    }
+}
+
+extension SealedTimeline {
+    var value: Value {
+        [
+            "instance": .string(instance), "declaration": feed.value,
+            "epochs": .array(epochs.map(Value.int)), "groups": .array(groups.map(\.value)),
+        ]
+    }
+
+    init?(_ value: Value) {
+        guard let instance = value["instance"]?.string,
+            let feed = value["declaration"].flatMap(Feed.init),
+            let epochs = all(value["epochs"]?.array, \.int),
+            let groups = all(value["groups"]?.array, SealedGroup.init),
+            groups.allSatisfy({ $0.columns.count == feed.fields.count }),
+            groups.flatMap(\.rollups).allSatisfy({ $0.columns.count == feed.fields.count })
+        else { return nil }
+        self.init(instance: instance, feed: feed, epochs: epochs, groups: groups)
+    }
+}
+
+extension SealedGroup {
+    var value: Value {
+        [
+            "rows": .int(Int64(rows)), "range": [.timestamp(first), .timestamp(last)],
+            "delays": [.int(shortestDelay), .int(longestDelay)], "times": times.value,
+            "columns": .array(columns.map { [$0.chunk.value, $0.statistics.value] }),
+            "rollups": .array(rollups.map(\.value)),
+        ]
+    }
+
+    init?(_ value: Value) {
+        guard let rows = value["rows"]?.int, (1...Int64(SealedLimits.rowsPerGroup)).contains(rows),
+            let range = all(value["range"]?.array, \.timestamp), range.count >= 2,
+            let delays = all(value["delays"]?.array, \.int), delays.count >= 2,
+            let times = Chunk(value["times"]),
+            let rollups = all(value["rollups"]?.array, SealedRollup.init)
+        else { return nil }
+        let columns = all(value["columns"]?.array) { column -> SealedColumn? in
+            guard let parts = column.array, parts.count >= 2, let chunk = Chunk(parts[0]),
+                let statistics = Statistics(parts[1])
+            else { return nil }
+            return SealedColumn(chunk: chunk, statistics: statistics)
+        }
+        guard let columns else { return nil }
+        self.init(
+            rows: Int(rows),
+            first: range[0],
+            last: range[1],
+            shortestDelay: delays[0],
+            longestDelay: delays[1],
+            times: times,
+            columns: columns,
+            rollups: rollups
+        )
+    }
+}
+
+extension SealedRollup {
+    var value: Value {
+        [
+            "tier": .string(tier.rawValue), "buckets": .int(Int64(buckets)),
+            "starts": starts.value,
+            "columns": .array(
+                columns.map { $0.map { [$0.counts.value, $0.numbers.value] } ?? .null }
+            ),
+        ]
+    }
+
+    init?(_ value: Value) {
+        guard let tier = value["tier"]?.string.flatMap(RollupTier.init),
+            let buckets = value["buckets"]?.int,
+            (1...Int64(SealedLimits.rowsPerGroup)).contains(buckets),
+            let starts = Chunk(value["starts"])
+        else { return nil }
+        let columns = all(value["columns"]?.array) { column -> Column?? in
+            if column == .null { return .some(nil) }
+            guard let parts = column.array, parts.count >= 2, let counts = Chunk(parts[0]),
+                let numbers = Chunk(parts[1])
+            else { return nil }
+            return Column(counts: counts, numbers: numbers)
+        }
+        guard let columns else { return nil }
+        self.init(tier: tier, buckets: Int(buckets), starts: starts, columns: columns)
+    }
+}
+
+extension UnreadableRecord {
+    var value: Value {
+        [
+            "instance": .string(instance), "epoch": .int(epoch), "position": .int(position),
+            "received": .timestamp(received), "reason": .string(reason), "chunk": chunk.value,
+        ]
+    }
+
+    init?(_ value: Value) {
+        guard let instance = value["instance"]?.string, let epoch = value["epoch"]?.int,
+            let position = value["position"]?.int, let received = value["received"]?.timestamp,
+            let reason = value["reason"]?.string, let chunk = Chunk(value["chunk"])
+        else { return nil }
+        self.init(
+            instance: instance,
+            epoch: epoch,
+            position: position,
+            received: received,
+            reason: reason,
+            chunk: chunk
+        )
+    }
+}
+
+extension KeptDeclaration {
+    var value: Value { [.string(instance), .int(epoch), .int(revision), .bytes(frame)] }
+
+    init?(_ value: Value) {
+        guard let parts = value.array, parts.count >= 4, let instance = parts[0].string,
+            let epoch = parts[1].int, let revision = parts[2].int, let frame = parts[3].bytes
+        else { return nil }
+        self.init(instance: instance, epoch: epoch, revision: revision, frame: frame)
+    }
+}

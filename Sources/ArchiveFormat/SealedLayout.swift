@@ -1,0 +1,142 @@
+internal import MessagePack
+internal import Telemetry
+
+/// The two ends of a sealed file: `[head 16][chunks …][footer][trailer 40]`, little-endian.
+///
+/// Head: magic (8), version UInt32, 0 (4). Trailer: offset of the footer (UInt64), its length in
+/// the file and once decompressed (UInt64 each), CRC-32C of the footer in the file and the 24
+/// bytes before the checksum, version UInt32, closing magic (8).
+public enum SealedLayout {
+    /// The version that this code writes; it reads every one up to it.
+    public static let version: UInt32 = 1
+    /// The first eight bytes of a file.
+    public static let magic: [UInt8] = [0x89, 0x43, 0x45, 0x52, 0x52, 0x4F, 0x0D, 0x0A]
+    /// The last eight bytes of a file.
+    public static let closingMagic: [UInt8] = magic.reversed()
+    /// The lengths of both ends, in bytes.
+    public static let headLength = 16, trailerLength = 40
+
+    /// The head of a file.
+    public static var head: [UInt8] {
+        var bytes = magic
+        append(version, to: &bytes)
+        append(UInt32(0), to: &bytes)
+        return bytes
+    }
+
+    /// Refuses what is no head of a file that this version reads.
+    public static func check(head: [UInt8]) throws(SealedFileError) {
+        guard head.count == headLength else { throw .tooShort(byteCount: head.count) }
+        guard Array(head[..<8]) == magic else { throw .noMagic(offset: 0) }
+        let version = head.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 8, as: UInt32.self) }
+        guard (1...Self.version).contains(version) else { throw .version(version) }
+    }
+
+    /// A footer and the trailer behind it, for a footer that begins at byte `offset`.
+    public static func end(footer: SealedFooter, offset: Int) throws(SealedFileError) -> [UInt8] {
+        let plain = footer.value.messagePack
+        guard plain.count <= SealedLimits.plainBytesPerFooter else {
+            throw .footer("\(plain.count) bytes are more than a footer may have")
+        }
+        guard var bytes = plain.withUnsafeBytes({ Zstandard.compress($0) }) else {
+            throw .footer("zstd refuses it")
+        }
+        let packedCount = bytes.count
+        append(UInt64(offset), to: &bytes)
+        append(UInt64(packedCount), to: &bytes)
+        append(UInt64(plain.count), to: &bytes)
+        append(bytes.withUnsafeBytes { crc32c($0) }, to: &bytes)
+        append(version, to: &bytes)
+        bytes.append(contentsOf: closingMagic)
+        return bytes
+    }
+
+    /// Where the footer is, from the last 40 bytes of a file of `fileLength` bytes.
+    public static func footerRange(
+        trailer: [UInt8],
+        fileLength: Int
+    ) throws(SealedFileError) -> Range<Int> {
+        guard trailer.count == trailerLength, fileLength >= headLength + trailerLength else {
+            throw .tooShort(byteCount: fileLength)
+        }
+        guard Array(trailer[32...]) == closingMagic else {
+            throw .noMagic(offset: fileLength - 8)
+        }
+        let offset = integer(trailer, at: 0)
+        let count = integer(trailer, at: 8)
+        let end = fileLength - trailerLength
+        guard (headLength...end).contains(offset), count == end - offset else {
+            throw .footer("it is said to be \(count) bytes at byte \(offset) of \(fileLength)")
+        }
+        return offset..<end
+    }
+
+    /// The footer in `bytes`, which are those of ``footerRange(trailer:fileLength:)``.
+    public static func footer(
+        _ bytes: [UInt8],
+        trailer: [UInt8]
+    ) throws(SealedFileError) -> SealedFooter {
+        let crc = bytes.withUnsafeBytes { crc32c($0) }
+        let whole = trailer.withUnsafeBytes { trailer in
+            crc32c(UnsafeRawBufferPointer(rebasing: trailer[..<24]), continuing: crc)
+        }
+        let expected = trailer.withUnsafeBytes {
+            UInt32(littleEndian: $0.loadUnaligned(fromByteOffset: 24, as: UInt32.self))
+        }
+        guard whole == expected else { throw .footerChecksum(found: whole, expected: expected) }
+        let plainCount = integer(trailer, at: 16)
+        guard (0...SealedLimits.plainBytesPerFooter).contains(plainCount),
+            let plain = bytes.withUnsafeBytes({ Zstandard.decompress($0, count: plainCount) })
+        else { throw .footer("zstd finds no \(plainCount) bytes in it") }
+        let value: Value
+        do {
+            value = try Value(
+                messagePack: plain,
+                limits: .init(depth: 16, items: SealedLimits.footerItems)
+            )
+        } catch {
+            throw .footer("\(error)")
+        }
+        return try SealedFooter(value)
+    }
+
+    private static func integer(_ bytes: [UInt8], at offset: Int) -> Int {
+        let word = bytes.withUnsafeBytes {
+            UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+        }
+        return Int(clamping: word)
+    }
+
+    private static func append(_ value: some FixedWidthInteger, to bytes: inout [UInt8]) {
+        withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+    }
+}
+
+/// Why a file is no sealed file that can be read.
+public enum SealedFileError: Error, Hashable, Sendable, CustomStringConvertible {
+    case tooShort(byteCount: Int)
+    case noMagic(offset: Int)
+    case version(UInt32)
+    case footerChecksum(found: UInt32, expected: UInt32)
+    case footer(String)
+    case timelineShape(String)
+
+    public var description: String {
+        switch self {
+        case .tooShort(let count):
+            "\(count) bytes are too few for a sealed file: it was cut off; "
+                + "take it from a copy of the archive"
+        case .noMagic(let offset):
+            "no magic at byte \(offset): this is no sealed file, or one that was cut off; "
+                + "take it from a copy of the archive"
+        case .version(let version):
+            "version \(version) of the format; this program reads 1 to \(SealedLayout.version): "
+                + "use a newer one"
+        case .footerChecksum(let found, let expected):
+            "the footer is damaged: checksum \(hexadecimal(found)), "
+                + "expected \(hexadecimal(expected)); take the file from a copy of the archive"
+        case .footer(let what): "the footer is none: \(what)"
+        case .timelineShape(let what): "a timeline cannot be written: \(what)"
+        }
+    }
+}
