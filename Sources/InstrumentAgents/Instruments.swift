@@ -4,6 +4,6 @@ public import AgentRuntime
 public enum Instruments {
     /// What a site file can name: `Lakeshore372`, `IMacRT`, `HostMetrics`, `FakeData`.
     public static let classes: [AgentClass] = [
-        Lakeshore372Agent.agentClass
+        Lakeshore372Agent.agentClass, IMacRTAgent.agentClass,
     ]
 }

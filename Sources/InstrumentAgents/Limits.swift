@@ -1,7 +1,8 @@
 /// What bounds the agents of this target, each with its reason and what happens there.
 enum Limits {
-    /// The longest line or datagram, in bytes; the longest reply known has 80. Beyond it the
-    /// connection is dropped, since whoever sends more is not the instrument.
+    /// The longest line or datagram, in bytes; the longest reply known has 80.
+    ///
+    /// Beyond it the connection is dropped, since whoever sends more is not the instrument.
     static let longestReply = 4096
     /// Callers that may wait for their turn at one instrument; the next one is refused.
     static let mostWaiting = 32

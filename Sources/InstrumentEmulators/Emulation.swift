@@ -45,6 +45,7 @@ public enum EmulatorError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The port cannot be had.
     case cannotListen(port: Int, reason: String)
 
+    /// What was found and what to do.
     public var description: String {
         switch self {
         case .cannotListen(let port, let reason):

@@ -154,7 +154,7 @@ struct Lakeshore372Tests {
         #expect(bridge.emulator.answer("SCAN?") == "03,1")
         try await connection.set(ExcitationSetting(channel: 2, mode: "current", index: 7))
         #expect(bridge.emulator.answer("INTYPE? 2") == "1,07,1,10,0,1")
-        await connection.close()
+        try await connection.close()
         await bridge.emulator.stop()
     }
 
@@ -172,7 +172,7 @@ struct Lakeshore372Tests {
             try await connection.set("RANGE 0,9", then: "RANGE? 0") { $0 == "9" }
         }
         #expect(error?.description.contains("after `RANGE 0,9`") == true)
-        await connection.close()
+        try await connection.close()
         await bridge.emulator.stop()
     }
 

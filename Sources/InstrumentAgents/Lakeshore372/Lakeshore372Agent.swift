@@ -96,7 +96,7 @@ public struct Lakeshore372Agent: Agent {
                 try await session.publish(temperatures, block(of: reading, at: session.time.now))
             }
         }
-        await connection.close()
+        try await connection.close()
     }
 
     /// One row: everything but the active channel is missing.

@@ -74,9 +74,9 @@ actor Lakeshore372Connection {
         }
     }
 
-    /// Ends the connection, which gives it free for others.
-    func close() async {
-        await line.drop(because: "stopped", counts: false)
+    /// Ends the connection after whatever uses it, which gives the instrument free for others.
+    func close() async throws {
+        try await turnstile.pass { await line.drop(because: "stopped", counts: false) }
     }
 
     private func open() async throws {

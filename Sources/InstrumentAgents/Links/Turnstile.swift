@@ -20,7 +20,6 @@ final class Turnstile: Sendable {
     func pass<Result>(_ body: () async throws -> Result) async throws -> Result {
         try await enter()
         defer { leave() }
-        try Task.checkCancellation()
         return try await body()
     }
 

@@ -33,6 +33,7 @@ public final class EmulatedIMacRT: Emulator {
         )
     }
 
+    /// Opens both ports; the modules are `mmr3` and `mgc3`.
     public func start() async throws -> [EmulatedModule] {
         var modules: [EmulatedModule] = []
         for (name, port) in [("mmr3", ports.mmr3), ("mgc3", ports.mgc3)] {
@@ -45,11 +46,13 @@ public final class EmulatedIMacRT: Emulator {
         return modules
     }
 
+    /// Closes the sockets.
     public func stop() async {
         for entry in servers.withLock({ $0 }) { await entry.server.stop() }
         servers.withLock { $0 = [] }
     }
 
+    /// Makes both modules fail.
     public func setFault(_ fault: EmulatedFault) {
         setFault(fault, of: "mmr3")
         setFault(fault, of: "mgc3")

@@ -21,16 +21,19 @@ public final class EmulatedLakeshore372: Emulator {
         self.time = time
     }
 
+    /// Opens the port; the module is `lakeshore372`.
     public func start() async throws -> [EmulatedModule] {
         let server = LineServer(port: port) { [weak self] line in self?.answer(line) }
         self.server.withLock { $0 = server }
         return [EmulatedModule(name: "lakeshore372", port: try await server.start())]
     }
 
+    /// Closes the sockets.
     public func stop() async {
         await server.withLock { $0 }?.stop()
     }
 
+    /// Makes the instrument fail.
     public func setFault(_ fault: EmulatedFault) {
         server.withLock { $0 }?.fault = fault
     }
