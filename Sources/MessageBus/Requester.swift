@@ -90,9 +90,10 @@ public actor Requester {
     /// The request expires with the timeout on the target's clock, once a reply or
     /// ``noteClock(of:)`` has told that clock. A `Reply` says itself what became of the request.
     ///
-    /// - Parameters:
-    ///   - epoch: that of the target; 0 where it is not known, for actions without effect.
-    ///   - id: the id of an earlier request that is repeated; nil for a new one.
+    /// `epoch` is that of the target, or 0 for actions without effect; `id` is nil, or that of an
+    /// earlier request that is repeated.
+    ///
+    /// - Returns: the reply, whatever its code.
     /// - Throws: ``RequestError``.
     public func request(
         _ action: String,
