@@ -83,14 +83,14 @@ struct SupervisorTests {
 
     @Test("standard input closes when the supervisor is gone, which ends a program")
     func lifeline() async throws {
-        var lifeline: Pipe? = Pipe()
+        var lifeline: Spawn.Channel? = try Spawn.Channel()
         let child = try ChildProcess(
             .init(
                 executable: "/bin/sh",
                 arguments: ["-c", "cat; echo alone"],
                 log: folder.path("alone.log")
             ),
-            lifeline: #require(lifeline)
+            lifeline: #require(lifeline).reading
         )
         lifeline = nil
         #expect(await child.end() == .code(0))
@@ -107,7 +107,7 @@ struct SupervisorTests {
                 arguments: ["-c", "trap '' TERM; exec sleep 600"],
                 log: folder.path("deaf.log")
             ),
-            lifeline: Pipe()
+            lifeline: Spawn.Channel().reading
         )
         child.stop(limit: .milliseconds(1))
         let end = await child.end()

@@ -37,41 +37,25 @@ final class ChildProcess: Sendable {
 
     /// The number of the process.
     let pid: pid_t
-    private let process: Process
     private let log: Mutex<LogFile>
     private let state = Mutex(State())
 
-    /// What is known of the end; it is complete once the output is drained too.
+    /// What is known of the end; the output is drained before it is there.
     private struct State {
-        var isDrained = false
         var end: End?
         var lastLine = ""
         var waiter: CheckedContinuation<End, Never>?
     }
 
-    /// Starts a program; `lifeline` is the pipe that becomes its standard input.
-    init(_ program: Program, lifeline: Pipe) throws(CommandFailure) {
+    /// Starts a program; `lifeline` becomes its standard input.
+    init(_ program: Program, lifeline: FileHandle) throws(CommandFailure) {
         log = Mutex(try LogFile(path: program.log))
-        let output = Pipe()
-        process = Process()
-        process.executableURL = URL(filePath: program.executable)
-        process.arguments = program.arguments
-        process.standardInput = lifeline.fileHandleForReading
-        process.standardOutput = output
-        process.standardError = output
-        do { try process.run() } catch {
-            throw CommandFailure(
-                .failed,
-                "\(program.executable) cannot be started: \(error.localizedDescription)"
-            )
-        }
-        pid = process.processIdentifier
+        let output = try Spawn.Channel()
+        pid = try Spawn.start(program, input: lifeline, output: output.writing)
+        let reading = output.reading
         Thread.detachNewThread { [self] in
-            drain(output.fileHandleForReading)
-            process.waitUntilExit()
-            let isSignal = process.terminationReason == .uncaughtSignal
-            let status = process.terminationStatus
-            finish(isSignal ? .signal(status) : .code(status))
+            drain(reading)
+            finish(Spawn.wait(for: pid))
         }
     }
 

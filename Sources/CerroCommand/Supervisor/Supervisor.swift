@@ -24,17 +24,22 @@ struct Supervisor: Sendable {
     ///
     /// - Returns: whether every program ended as it was told to, without being killed.
     func run() async -> Bool {
-        let lifeline = Pipe()
+        let lifeline: Spawn.Channel
+        do { lifeline = try Spawn.Channel() } catch {
+            report("\(error)")
+            return false
+        }
+        defer { withExtendedLifetime(lifeline) {} }
         return await withTaskGroup { group in
             for member in members {
-                group.addTask { await keep(member, lifeline) }
+                group.addTask { await keep(member, lifeline.reading) }
             }
             return await group.reduce(true) { $0 && $1 }
         }
     }
 
     /// Keeps one program running; the result tells whether it ended well when told to.
-    private func keep(_ member: Member, _ lifeline: Pipe) async -> Bool {
+    private func keep(_ member: Member, _ lifeline: FileHandle) async -> Bool {
         var backoff = Backoff()
         while !Task.isCancelled {
             let start = time.monotonic
