@@ -1,0 +1,4 @@
+internal import SiteConfig
+enum AgentClasses {
+    static func check(_ site: Site) -> [SiteProblem] { [] }
+}
