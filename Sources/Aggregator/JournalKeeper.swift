@@ -96,6 +96,9 @@ actor JournalKeeper {
         return time.monotonic - start
     }
 
+    /// The segment that is written now.
+    func segmentPath() -> String { journal.segmentPath }
+
     /// Segments that were closed since the last call, for the sealer.
     func takeClosedSegments() -> [String] { journal.takeClosedSegments() }
 

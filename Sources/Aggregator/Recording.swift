@@ -132,26 +132,24 @@ final class Recording: Sendable {
         }
     }
 
-    /// Seals segments as they are closed; a segment that cannot be sealed stays and is tried again.
+    /// Seals segments as they are closed; one that cannot be sealed stays a journal, from which it
+    /// is read as well, and is tried again.
     private func seal() async {
-        var waiting: [String] = []
+        var isDue = true
         for await _ in session.ticks(every: AggregatorLimits.sealPeriod) {
-            waiting += await keeper.takeClosedSegments()
-            var failed: [String] = []
-            for segment in waiting {
-                do {
-                    try await sealing.seal(segment)
-                    session.clear("seal.failed", subject: segment)
-                } catch {
-                    failed.append(segment)
-                    session.raise(
-                        "seal.failed", .error,
-                        "\(segment) stays a journal, its samples are read from there: \(error)",
-                        subject: segment
-                    )
-                }
+            let closed = await keeper.takeClosedSegments()
+            isDue = isDue || !closed.isEmpty
+            guard isDue else { continue }
+            do {
+                try await sealing.sealAll(openSegment: keeper.segmentPath())
+                isDue = false
+                session.clear("seal.failed")
+            } catch {
+                session.raise(
+                    "seal.failed", .error,
+                    "a segment stays a journal, its samples are read from there: \(error)"
+                )
             }
-            waiting = failed
         }
     }
 

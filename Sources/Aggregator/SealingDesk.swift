@@ -13,9 +13,9 @@ actor SealingDesk {
         thread = try Reactor()
     }
 
-    /// Turns one closed segment into a sealed file.
-    func seal(_ segment: String) throws {
-        try Sealer(directory: directory).seal(segment)
+    /// Seals every segment but the one that is written to.
+    func sealAll(openSegment: String) throws {
+        try Sealer(directory: directory).sealAll(openSegment: openSegment)
     }
 
     /// Ends the thread.

@@ -18,6 +18,8 @@ public struct Site: Sendable {
     public var hosts: [Host]
     /// The file that it was read from.
     public var file: String
+    /// The folder that relative paths of the file start at, an absolute path.
+    public var folder: String
     /// A checksum of the file's bytes, which tells who runs an older one.
     ///
     /// 64-bit FNV-1a as 16 hexadecimal digits: it finds differences, and is no protection against

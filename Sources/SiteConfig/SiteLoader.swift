@@ -35,6 +35,7 @@ struct SiteLoader {
                 spool: .standard(folder: folder),
                 hosts: [],
                 file: file,
+                folder: folder,
                 hash: hash
             )
         }
@@ -47,6 +48,7 @@ struct SiteLoader {
             spool: .read(from: &reader, default: .standard(folder: folder)),
             hosts: hosts(&reader),
             file: file,
+            folder: folder,
             hash: hash
         )
         _ = reader.setting("keys")
