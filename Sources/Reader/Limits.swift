@@ -1,0 +1,48 @@
+/// What the reader takes and gives at most; beyond each limit a query is refused, never cut short
+/// in silence. `/api/v1/limits` shows those that a client can do something about.
+public enum ReaderLimits {
+    /// The allowance: values of one answer, about 160 MB as doubles. Over it the answer is the
+    /// error `query.limit`: ask for less time, fewer fields, or for buckets.
+    public static let values = 20_000_000
+
+    /// Values that a reduction reads at a time (32 MB as doubles); more are read piece by piece.
+    static let pieceValues = 4_000_000
+
+    /// Fields of one query, a feed's most; more are refused with `query.limit`.
+    public static let fields = 4096
+
+    /// Buckets of one timeline, far more than a screen is wide.
+    public static let buckets = 1_000_000
+
+    /// Bytes of numbers, and count of texts, in an answer of the bus, whose replies end at 64 MiB
+    /// and a million items; over them the answer is the error `query.limit`.
+    public static let messageBytes = 60 << 20, messageTexts = 1_000_000
+
+    /// Bytes of a request's path and query, enough for 400 field names; more are refused with 413.
+    public static let addressBytes = 64 << 10
+
+    /// Queries that are answered at once, each with a thread: more than the cores, since some wait
+    /// for the disk. Others wait.
+    public static let concurrentQueries = 4
+
+    /// Queries that wait for a thread; one more is refused with `request.too-many`, 503.
+    public static let waitingQueries = 64
+
+    /// The time that a query may take, waiting included; longer ones end as `query.failed`.
+    public static let queryTime: Duration = .seconds(30)
+
+    /// Connections of HTTP; further ones wait to be accepted.
+    static let connections = 256
+
+    /// Seconds after which a connection without traffic is closed.
+    static let idleSeconds: Int64 = 120
+
+    /// Values that one piece of a text answer encodes, about 1 MiB: it is sent before the next is made.
+    static let valuesPerPiece = 65_536
+
+    /// The time between two looks at the archive while nobody announces a commit.
+    static let refreshPeriod: Duration = .milliseconds(100)
+
+    /// Names that an error suggests.
+    static let suggestions = 3
+}

@@ -1,0 +1,118 @@
+public import Telemetry
+
+/// Which fields have samples in a range: sisock's `get_fields`.
+public struct FieldsQuery: Hashable, Sendable {
+    /// The start, included, and the end, not included.
+    public var range: Range<Timestamp>
+    /// The fields asked for, any of them; none asks for all.
+    public var patterns: [FieldPattern]
+
+    /// A query.
+    public init(range: Range<Timestamp>, patterns: [FieldPattern] = []) {
+        self.range = range
+        self.patterns = patterns
+    }
+}
+
+/// The samples of fields in a range: sisock's `get_data`.
+public struct DataQuery: Hashable, Sendable {
+    /// The fields, in the order of the answer; one that nobody knows has no samples.
+    public var fields: [FieldPattern]
+    /// The start, included, and the end, not included.
+    public var range: Range<Timestamp>
+    /// How samples become fewer.
+    public var reduction: Reduction
+
+    /// A query.
+    public init(
+        fields: [FieldPattern], range: Range<Timestamp>, reduction: Reduction = .none
+    ) {
+        self.fields = fields
+        self.range = range
+        self.reduction = reduction
+    }
+}
+
+/// How the samples of an answer become fewer than those of the archive.
+public enum Reduction: Hashable, Sendable {
+    /// All samples as they are.
+    case none
+    /// Samples at least so far apart: `min_stride`.
+    case stride(Duration)
+    /// At most so many buckets of equal width: `max_points`.
+    case buckets(Int)
+}
+
+/// What is missing, and why, in a range.
+public struct GapsQuery: Hashable, Sendable {
+    /// The start, included, and the end, not included.
+    public var range: Range<Timestamp>
+    /// The fields whose gaps are asked for; none asks for all.
+    public var patterns: [FieldPattern]
+
+    /// A query.
+    public init(range: Range<Timestamp>, patterns: [FieldPattern] = []) {
+        self.range = range
+        self.patterns = patterns
+    }
+}
+
+extension FieldsQuery {
+    /// Reads `start`, `end` and `match`; without times it asks for all time until now.
+    public init(_ arguments: QueryArguments, now: Timestamp) throws(QueryError) {
+        try arguments.allow(["start", "end", "match"])
+        self.init(
+            range: try arguments.range(defaultStart: Self.firstInstant, now: now),
+            patterns: try arguments.patterns("match")
+        )
+    }
+
+    /// Unix time 1 s, which is where sisock's clients begin to ask for everything.
+    static let firstInstant = TimeArgument.instant(Timestamp(seconds: 1))
+}
+
+extension GapsQuery {
+    /// Reads `start`, `end` and `match`; without times it asks for all time until now.
+    public init(_ arguments: QueryArguments, now: Timestamp) throws(QueryError) {
+        try arguments.allow(["start", "end", "match"])
+        self.init(
+            range: try arguments.range(defaultStart: FieldsQuery.firstInstant, now: now),
+            patterns: try arguments.patterns("match")
+        )
+    }
+}
+
+extension DataQuery {
+    /// Reads `fields` (or `field`), `start`, `end` (now if left out) and `min_stride` in seconds
+    /// or `max_points`.
+    public init(_ arguments: QueryArguments, now: Timestamp) throws(QueryError) {
+        try arguments.allow(["fields", "field", "start", "end", "min_stride", "max_points"])
+        let fields = try arguments.patterns("fields") + arguments.patterns("field")
+        guard !fields.isEmpty else {
+            throw .parameter(
+                "field", found: "missing", expected: "at least one full name, or a pattern with `*`"
+            )
+        }
+        self.init(
+            fields: fields,
+            range: try arguments.range(defaultStart: nil, now: now),
+            reduction: try Self.reduction(arguments)
+        )
+    }
+
+    private static func reduction(
+        _ arguments: QueryArguments
+    ) throws(QueryError) -> Reduction {
+        let stride = try arguments.seconds("min_stride")
+        let points = try arguments.count("max_points", atMost: ReaderLimits.buckets)
+        switch (stride, points) {
+        case (nil, nil): return .none
+        case (let stride?, nil): return stride > .zero ? .stride(stride) : .none
+        case (nil, let points?): return .buckets(points)
+        case (.some, .some):
+            throw .parameter(
+                "max_points", found: "given beside `min_stride`", expected: "one of the two"
+            )
+        }
+    }
+}

@@ -1,0 +1,73 @@
+internal import Hummingbird
+internal import Telemetry
+
+extension QueryError {
+    /// How HTTP says it: the request is wrong (400, 422), asks for too much (413), or comes at a
+    /// bad time (503).
+    var status: HTTPResponse.Status {
+        switch self {
+        case .time, .parameter, .unknownParameter: .badRequest
+        case .range: .unprocessableContent
+        case .limit: .contentTooLarge
+        case .busy, .timeout, .archive: .serviceUnavailable
+        }
+    }
+}
+
+/// What HTTP refuses before any query is read.
+enum RequestError: Error, CustomStringConvertible {
+    case host(String)
+    case origin(String)
+    case address(byteCount: Int)
+    case path(String, known: [String])
+    case method(String)
+    case format(accept: String)
+    case directory(String)
+    case other(HTTPResponse.Status)
+
+    var code: String {
+        switch self {
+        case .host, .origin: "refused"
+        case .address: "query.limit"
+        case .path, .method: "action.unknown"
+        case .format, .other: "request.malformed"
+        case .directory: "target.unknown"
+        }
+    }
+
+    var status: HTTPResponse.Status {
+        switch self {
+        case .host, .origin: .forbidden
+        case .address: .contentTooLarge
+        case .path: .notFound
+        case .method: .methodNotAllowed
+        case .format: .notAcceptable
+        case .directory: .serviceUnavailable
+        case .other(let status): status
+        }
+    }
+
+    var description: String {
+        switch self {
+        case .host(let host):
+            "the host `\(host.prefix(100))` is not this machine; a server on loopback answers to "
+                + "localhost, 127.0.0.1 and [::1] only"
+        case .origin(let origin):
+            "a page of `\(origin.prefix(100))` may not ask; pages of this machine may"
+        case .address(let count):
+            "the address has \(count) bytes; \(ReaderLimits.addressBytes) are possible: "
+                + "ask for fewer fields at a time, or use a pattern with `*`"
+        case .path(let path, let known):
+            "there is nothing at `\(path.prefix(100))`; "
+                + NearMatch.suggestion(for: path, among: known)
+                + "there are \(known.joined(separator: ", "))"
+        case .method(let method):
+            "the method `\(method.prefix(20))` is not possible here; use GET"
+        case .format(let accept):
+            "no form of the answer fits `Accept: \(accept.prefix(100))`; there are "
+                + TextFormat.allCases.map(\.rawValue).joined(separator: ", ")
+        case .directory(let reason): "the table of agents is not known: \(reason)"
+        case .other(let status): "the request failed: \(status.reasonPhrase)"
+        }
+    }
+}

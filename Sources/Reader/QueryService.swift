@@ -1,0 +1,87 @@
+internal import Synchronization
+public import Telemetry
+
+/// Answers queries on threads of its own; equal ones that are under way at once share the work.
+public final class QueryService: Sendable {
+    private typealias Waiter = CheckedContinuation<Result<DataAnswer, QueryError>, Never>
+
+    private let engine: QueryEngine
+    private let pool: WorkPool
+    private let underWay = Mutex<[DataQuery: [Waiter]]>([:])
+    /// The clock that relative times refer to.
+    let time: any TimeSource
+
+    /// A service over the archive in `directory`, which may come into being later.
+    public convenience init(directory: String, time: any TimeSource) {
+        self.init(
+            engine: QueryEngine(archive: ArchiveSource(directory: directory)),
+            pool: WorkPool(time: time), time: time
+        )
+    }
+
+    init(engine: QueryEngine, pool: WorkPool, time: any TimeSource) {
+        self.engine = engine
+        self.pool = pool
+        self.time = time
+    }
+
+    /// Takes note of what the archive has got since the last time.
+    public func refresh() async throws(QueryError) {
+        try await answer { engine, _ throws(QueryError) in try engine.refresh() }
+    }
+
+    /// Which fields have samples in a range.
+    public func fields(_ query: FieldsQuery) async throws(QueryError) -> FieldsAnswer {
+        try await answer { engine, deadline throws(QueryError) in
+            try engine.fields(query, deadline)
+        }
+    }
+
+    /// Samples or buckets of fields.
+    public func data(_ query: DataQuery) async throws(QueryError) -> DataAnswer {
+        let result: Result<DataAnswer, QueryError> = await withCheckedContinuation { waiter in
+            let isFirst = underWay.withLock { underWay in
+                underWay[query, default: []].append(waiter)
+                return underWay[query]?.count == 1
+            }
+            if isFirst { begin(query) }
+        }
+        return try result.get()
+    }
+
+    /// What is known to be missing in a range.
+    public func gaps(_ query: GapsQuery) async throws(QueryError) -> [LedgerEntry] {
+        try await answer { engine, deadline throws(QueryError) in
+            try engine.gaps(query, deadline)
+        }
+    }
+
+    /// Makes one piece of a text answer.
+    func bytes(ofPiece index: Int, of answer: TextAnswer) async -> [UInt8] {
+        await pool.step { answer.bytes(ofPiece: index) }
+    }
+
+    private func begin(_ query: DataQuery) {
+        let engine = engine
+        pool.submit { deadline throws(QueryError) in
+            try engine.data(query, deadline)
+        } done: { result in
+            let waiters = self.underWay.withLock { $0.removeValue(forKey: query) } ?? []
+            for waiter in waiters { waiter.resume(returning: result) }
+        }
+    }
+
+    private func answer<Answer: Sendable>(
+        _ body: @escaping @Sendable (QueryEngine, Deadline) throws(QueryError) -> Answer
+    ) async throws(QueryError) -> Answer {
+        let engine = engine
+        let result: Result<Answer, QueryError> = await withCheckedContinuation { waiter in
+            pool.submit { deadline throws(QueryError) in
+                try body(engine, deadline)
+            } done: { result in
+                waiter.resume(returning: result)
+            }
+        }
+        return try result.get()
+    }
+}

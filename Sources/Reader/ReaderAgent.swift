@@ -1,0 +1,126 @@
+public import AgentRuntime
+public import SiteConfig
+public import Telemetry
+
+/// Answers what the archive holds, over HTTP and as queries of the bus.
+///
+/// Its one source is the files of the archive, so it sees exactly what is committed. A commit wakes
+/// it (``ReaderWake``); without a word it looks ten times a second.
+///
+/// - Process `serve`: follows the archive and serves HTTP on loopback; its session's data name the
+///   `address` with the real port. An archive that cannot be read degrades it.
+/// - Queries `get_fields`, `get_data`, `gaps`: as `Query.md` draws them.
+public struct ReaderAgent: Agent {
+    private let service: QueryService
+    private let settings: ReaderSettings
+    private let directory: any SiteDirectory
+    private let wake: ReaderWake
+
+    /// A reader of the archive in `archive`, a folder that may come into being later.
+    ///
+    /// - Parameters:
+    ///   - archive: the folder of the archive.
+    ///   - settings: where HTTP listens; port 0 takes any free one.
+    ///   - directory: who answers `/api/v1/agents`.
+    ///   - wake: who announces commits.
+    ///   - time: the clock that relative times refer to.
+    public init(
+        archive: String, settings: ReaderSettings, directory: any SiteDirectory,
+        wake: ReaderWake = ReaderWake(), time: any TimeSource = SystemTimeSource()
+    ) {
+        service = QueryService(directory: archive, time: time)
+        self.settings = settings
+        self.directory = directory
+        self.wake = wake
+    }
+
+    /// The reader publishes nothing of its own.
+    public var feeds: [Feed] { [] }
+
+    /// The process `serve`.
+    public var operations: [AgentOperation] {
+        [.process("serve", help: "follows the archive and serves HTTP", serve)]
+    }
+
+    /// `get_fields`, `get_data` and `gaps`.
+    public var queries: [AgentQuery] {
+        let service = service
+        return [
+            AgentQuery("get_fields") { arguments in
+                let query = try FieldsQuery(QueryArguments(arguments), now: service.time.now)
+                return try await service.fields(query).value
+            },
+            AgentQuery("get_data") { arguments in
+                let query = try DataQuery(QueryArguments(arguments), now: service.time.now)
+                return try await service.data(query).message()
+            },
+            AgentQuery("gaps") { arguments in
+                let query = try GapsQuery(QueryArguments(arguments), now: service.time.now)
+                return .array(try await service.gaps(query).map(\.value))
+            },
+        ]
+    }
+
+    /// Serves until the session is stopped, or HTTP cannot listen.
+    func serve(_ session: OperationSession) async throws {
+        let server = ReaderServer(
+            routes: ReaderRoutes(
+                service: service, directory: directory, isBehindProxy: settings.isBehindProxy
+            ),
+            listen: settings.listen
+        )
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await follow(session) }
+            group.addTask {
+                for await _ in session.ticks(every: ReaderLimits.refreshPeriod) { wake.wake() }
+            }
+            group.addTask {
+                try await server.run { address in
+                    session.set("address", .string("\(address)"))
+                    session.set("port", .int(Int64(address.port)))
+                    session.log("HTTP on http://\(address)")
+                }
+            }
+            // Each of them runs until the session is stopped, so whichever ends ends all.
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    /// Looks at the archive whenever somebody wakes the reader.
+    private func follow(_ session: OperationSession) async {
+        var isHealthy: Bool?
+        for await _ in wake.wakes() {
+            do throws(QueryError) {
+                try await service.refresh()
+                if isHealthy != true { session.markHealthy() }
+                isHealthy = true
+            } catch {
+                if isHealthy != false { session.markDegraded(because: error) }
+                isHealthy = false
+            }
+        }
+    }
+}
+
+extension ReaderAgent {
+    /// The class `Reader` of a site file; its entry's `arguments` may override `archive` and
+    /// `reader` of the site.
+    ///
+    /// - Parameters:
+    ///   - wake: who announces commits.
+    ///   - directory: makes what answers `/api/v1/agents` at a site.
+    public static func agentClass(
+        wake: ReaderWake = ReaderWake(),
+        directory: @escaping @Sendable (Site) -> any SiteDirectory
+    ) -> AgentClass {
+        AgentClass("Reader", summary: "answers what the archive holds") { settings, context in
+            let archive = ArchiveSettings.read(from: &settings, default: context.site.archive)
+            let reader = ReaderSettings.read(from: &settings, default: context.site.reader)
+            return ReaderAgent(
+                archive: archive.directory, settings: reader,
+                directory: directory(context.site), wake: wake, time: context.time
+            )
+        }
+    }
+}

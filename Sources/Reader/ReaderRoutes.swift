@@ -1,0 +1,109 @@
+internal import Hummingbird
+internal import Telemetry
+
+/// What HTTP answers to, each path a few lines over ``QueryService``.
+struct ReaderRoutes: Sendable {
+    let service: QueryService
+    let directory: any SiteDirectory
+    var isBehindProxy = false
+
+    private typealias Answer = @Sendable (ReaderRoutes, Request) async throws -> Response
+
+    private static let answers: [(path: String, answer: Answer)] = [
+        ("/healthz", { _, _ in Response(json: ["status": "ok"]) }),
+        ("/api/v1/fields", { try await $0.fields($1) }),
+        ("/api/v1/data", { try await $0.data($1) }),
+        ("/api/v1/gaps", { try await $0.gaps($1) }),
+        ("/api/v1/agents", { routes, _ in try await routes.agents() }),
+        ("/api/v1/limits", { _, _ in Response(json: ReaderLimits.value) }),
+    ]
+
+    /// The router of all paths.
+    func router() -> Router<BasicRequestContext> {
+        let router = Router()
+        router.add(middleware: 
+            RequestGuard(paths: Self.answers.map(\.path), isBehindProxy: isBehindProxy)
+        )
+        for (path, answer) in Self.answers {
+            router.get(RouterPath(path)) { request, _ in try await answer(self, request) }
+        }
+        return router
+    }
+
+    private func fields(_ request: Request) async throws -> Response {
+        let query = try FieldsQuery(arguments(request), now: service.time.now)
+        return Response(json: try await service.fields(query).value)
+    }
+
+    private func gaps(_ request: Request) async throws -> Response {
+        let arguments = try arguments(request)
+        let times = try arguments.timeForm()
+        let query = try GapsQuery(arguments.without(["time"]), now: service.time.now)
+        let gaps = try await service.gaps(query)
+        return response(
+            TextAnswer(contentType: TextFormat.json.rawValue, pieces: [{ writer in
+                writer.raw("{\"gaps\":")
+                writer.list(gaps) { $0.write($1, times) }
+                writer.raw("}\n")
+            }])
+        )
+    }
+
+    private func data(_ request: Request) async throws -> Response {
+        let arguments = try arguments(request)
+        let times = try arguments.timeForm()
+        let accept = request.headers[.accept]
+        guard let format = TextFormat(accept: accept) else {
+            throw RequestError.format(accept: accept ?? "")
+        }
+        let query = try DataQuery(arguments.without(["time"]), now: service.time.now)
+        return response(try await service.data(query).text(format, times))
+    }
+
+    private func agents() async throws -> Response {
+        do {
+            return Response(json: try await directory.agents())
+        } catch {
+            throw RequestError.directory("\(error)")
+        }
+    }
+
+    private func arguments(_ request: Request) throws(QueryError) -> QueryArguments {
+        QueryArguments(pairs: AddressQuery.pairs(request.uri.query ?? ""))
+    }
+
+    /// Sends the pieces one by one; the next is made when the client has taken the one before.
+    private func response(_ answer: TextAnswer) -> Response {
+        let service = service
+        return Response(
+            status: .ok, headers: Response.headers(contentType: answer.contentType),
+            body: ResponseBody { writer in
+                for index in answer.pieces.indices {
+                    let bytes = await service.bytes(ofPiece: index, of: answer)
+                    if !bytes.isEmpty { try await writer.write(ByteBuffer(bytes: bytes)) }
+                }
+                try await writer.finish(nil)
+            }
+        )
+    }
+}
+
+extension QueryArguments {
+    /// How the answer writes its times: the parameter `time`.
+    fileprivate func timeForm() throws(QueryError) -> TimeForm {
+        TimeForm(rawValue: try choice("time", of: TimeForm.allCases.map(\.rawValue))) ?? .s
+    }
+}
+
+extension ReaderLimits {
+    /// The limits that a client can do something about.
+    static var value: Value {
+        [
+            "values": .int(Int64(values)), "fields": .int(Int64(fields)),
+            "max_points": .int(Int64(buckets)), "address_bytes": .int(Int64(addressBytes)),
+            "concurrent_queries": .int(Int64(concurrentQueries)),
+            "waiting_queries": .int(Int64(waitingQueries)),
+            "query_seconds": .double(queryTime.inSeconds),
+        ]
+    }
+}

@@ -1,0 +1,113 @@
+internal import Hummingbird
+internal import SiteConfig
+internal import Telemetry
+
+/// Stands before every route: lets in what may come in, and makes every error JSON.
+///
+/// A page of another site can make a browser ask this server, and by a name that resolves to
+/// 127.0.0.1 even read the answer. The names `Host` and `Origin` give it away.
+struct RequestGuard<Context: RequestContext>: RouterMiddleware {
+    /// The paths that exist, for errors.
+    let paths: [String]
+    /// Whether names other than this machine's loopback are good, since a proxy has checked them.
+    let isBehindProxy: Bool
+
+    func handle(
+        _ request: Request, context: Context,
+        next: @concurrent (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        do {
+            try check(request)
+            return try await next(request, context)
+        } catch let error as QueryError {
+            return Self.response(error.status, error.code, "\(error)", error.limit)
+        } catch let error as RequestError {
+            return Self.response(error.status, error.code, "\(error)")
+        } catch let error as any HTTPResponseError {
+            let refusal = refusal(of: request, error.status)
+            return Self.response(refusal.status, refusal.code, "\(refusal)")
+        } catch {
+            return Self.response(.internalServerError, "internal", "\(error)")
+        }
+    }
+
+    private func check(_ request: Request) throws(RequestError) {
+        let count = request.uri.string.utf8.count
+        guard count <= ReaderLimits.addressBytes else { throw .address(byteCount: count) }
+        if isBehindProxy { return }
+        let host = request.head.authority ?? ""
+        guard Self.isLoopback(authority: host[...]) else { throw .host(host) }
+        if let origin = request.headers[.origin] {
+            let parts = origin.split(separator: "://", maxSplits: 1)
+            guard parts.count == 2, Self.isLoopback(authority: parts[1]) else {
+                throw .origin(origin)
+            }
+        }
+    }
+
+    /// Whether `host`, `host:port` or `[address]:port` names this machine.
+    static func isLoopback(authority: Substring) -> Bool {
+        var host = authority
+        var port = Substring()
+        if host.hasPrefix("["), let end = host.firstIndex(of: "]") {
+            port = host[host.index(after: end)...]
+            host = host[host.index(after: host.startIndex)..<end]
+        } else if let colon = host.firstIndex(of: ":") {
+            port = host[colon...]
+            host = host[..<colon]
+        }
+        let isNumber = port.dropFirst().utf8.allSatisfy { (0x30...0x39).contains($0) }
+        guard port.isEmpty || (port.hasPrefix(":") && isNumber) else { return false }
+        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+        let isAddress = parts.count == 4 && parts.allSatisfy { UInt8($0) != nil }
+        return host.lowercased() == "localhost" || host == "::1"
+            || (isAddress && host.hasPrefix("127."))
+    }
+
+    /// What the router's own refusal means.
+    private func refusal(of request: Request, _ status: HTTPResponse.Status) -> RequestError {
+        guard status == .notFound else { return .other(status) }
+        guard paths.contains(request.uri.path) else {
+            return .path(request.uri.path, known: paths)
+        }
+        return .method(request.method.rawValue)
+    }
+
+    private static func response(
+        _ status: HTTPResponse.Status, _ code: String, _ message: String, _ limit: Int? = nil
+    ) -> Response {
+        var error: [String: Value] = ["code": .string(code), "message": .string(message)]
+        if let limit { error["limit"] = .int(Int64(limit)) }
+        return Response(status, json: ["error": .map(error)])
+    }
+}
+
+extension QueryError {
+    /// The limit that was passed, for programs that ask again for less.
+    fileprivate var limit: Int? {
+        guard case .limit(_, _, let limit, _) = self else { return nil }
+        return limit
+    }
+}
+
+extension Response {
+    /// An answer of JSON.
+    init(_ status: HTTPResponse.Status = .ok, json value: Value) {
+        var writer = JSONWriter()
+        writer.write(value)
+        writer.raw("\n")
+        self.init(
+            status: status, headers: Self.headers(contentType: "application/json"),
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: writer.bytes))
+        )
+    }
+
+    /// Answers change with every commit, so nobody keeps them; and browsers do not guess at them.
+    static func headers(contentType: String) -> HTTPFields {
+        var headers = HTTPFields()
+        headers[.contentType] = contentType
+        headers[.cacheControl] = "no-store"
+        headers[.xContentTypeOptions] = "nosniff"
+        return headers
+    }
+}

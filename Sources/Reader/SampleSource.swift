@@ -1,0 +1,20 @@
+internal import Archive
+internal import Telemetry
+
+/// Where answers come from: the archive, or a test.
+///
+/// Calls block, may come from several threads, and see what the last ``refresh()`` saw.
+protocol SampleSource: Sendable {
+    /// Takes note of what the archive has got since the last time.
+    func refresh() throws(QueryError)
+    /// The fields with samples in the range; may list some that have none.
+    func fields(in range: Range<Timestamp>) throws(QueryError) -> [FieldSummary]
+    /// Fields of one timeline in the range, at most `limit` rows of them.
+    func slice(
+        of fields: [FieldName], in range: Range<Timestamp>, limit: Int
+    ) throws(QueryError) -> TimelineSlice
+    /// Before which instant the samples of a timeline will not change; nil if nobody knows it.
+    func finalizedUntil(instance: String, feed: String) throws(QueryError) -> Timestamp?
+    /// What is known to be missing in the range.
+    func gaps(in range: Range<Timestamp>) throws(QueryError) -> [LedgerEntry]
+}

@@ -1,0 +1,69 @@
+internal import Telemetry
+
+/// An answer as text, in pieces that are made one after the other while the client takes them.
+struct TextAnswer: Sendable {
+    /// Appends one piece of the text.
+    typealias Piece = @Sendable (inout JSONWriter) -> Void
+
+    /// What `Content-Type` says.
+    let contentType: String
+    /// The pieces in order, each of about ``ReaderLimits/valuesPerPiece`` values.
+    let pieces: [Piece]
+
+    /// The piece at `index` as bytes.
+    func bytes(ofPiece index: Int) -> [UInt8] {
+        var writer = JSONWriter()
+        pieces[index](&writer)
+        return writer.bytes
+    }
+
+    /// All pieces as one text.
+    var bytes: [UInt8] {
+        var writer = JSONWriter()
+        for piece in pieces { piece(&writer) }
+        return writer.bytes
+    }
+}
+
+/// The forms of text in which samples are answered.
+enum TextFormat: String, Sendable, CaseIterable {
+    case json = "application/json"
+    case csv = "text/csv"
+    case ndjson = "application/x-ndjson"
+
+    /// The first form that a client's `Accept` names; JSON where it takes anything or says nothing.
+    /// Nil if it takes none of them.
+    init?(accept: String?) {
+        guard let accept else {
+            self = .json
+            return
+        }
+        for entry in accept.split(separator: ",") {
+            let name = entry.prefix { $0 != ";" }.filter { $0 != " " }.lowercased()
+            if let format = TextFormat(rawValue: name) {
+                self = format
+                return
+            }
+            if name == "*/*" || name == "application/*" {
+                self = .json
+                return
+            }
+            if name == "text/*" {
+                self = .csv
+                return
+            }
+        }
+        return nil
+    }
+}
+
+extension DataAnswer {
+    /// The answer in one of the forms of text.
+    func text(_ format: TextFormat, _ times: TimeForm) -> TextAnswer {
+        switch format {
+        case .json: TextAnswer(contentType: format.rawValue, pieces: jsonPieces(times))
+        case .csv: TextAnswer(contentType: format.rawValue, pieces: csvPieces(times))
+        case .ndjson: TextAnswer(contentType: format.rawValue, pieces: ndjsonPieces(times))
+        }
+    }
+}
