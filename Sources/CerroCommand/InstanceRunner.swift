@@ -1,13 +1,13 @@
 internal import AgentRuntime
 internal import Foundation
-internal import Log
 internal import Logging
 internal import MessageBus
 internal import Registry
 internal import ServiceLifecycle
 internal import SiteConfig
-internal import Synchronization
 internal import Telemetry
+internal import UnixSignals
+internal import ZeroMQ
 
 /// Makes one instance of a site and runs it in this process: bus, log, agent, host.
 struct InstanceRunner {
@@ -28,24 +28,23 @@ struct InstanceRunner {
 
     /// Runs `instance` until a signal ends it.
     ///
-    /// - Throws: `AgentExit`, `LogError`, or the site file's problems.
+    /// - Throws: `AgentExit`, `LogError` or the site file's problems.
     func run(_ instance: String) async throws {
         let parts = try parts(of: instance)
         let bus = try ZeroMQBus()
-        let publisher = PublisherRelay()
         let spool = "\(site.spool.directory)/\(instance)"
-        let log = try Log(
-            folder: spool, instance: instance, settings: Log.Settings(size: site.spool.size),
-            disk: SystemDisk(), time: time, bootID: Self.bootID
-        ) { event in publisher.receive(event) }
         let ports = PortMemory(folder: spool)
         var settings = parts.settings
         settings.requests.preferred = ports.requests
         settings.publisher.preferred = ports.publisher
         let host = try AgentHost(
-            parts.agent, settings: settings, bus: bus, log: log, time: time, logger: logger
+            parts.agent,
+            settings: settings,
+            spool: AgentHost.Spool(folder: spool, size: site.spool.size, bootID: Self.bootID),
+            bus: bus,
+            time: time,
+            logger: logger
         )
-        publisher.attach(host)
         let group = ServiceGroup(
             services: [host], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
         )
@@ -146,19 +145,6 @@ struct InstanceRunner {
         let path = "/proc/sys/kernel/random/boot_id"
         let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? "unknown"
         return text.trimmingCharacters(in: .whitespacesAndNewlines)
-    }
-}
-
-/// Hands what the log has written to the host, which does not exist yet when the log opens.
-private final class PublisherRelay: Sendable {
-    private let host = Mutex<AgentHost?>(nil)
-
-    func attach(_ host: AgentHost) {
-        self.host.withLock { $0 = host }
-    }
-
-    func receive(_ event: LogEvent) {
-        host.withLock { $0 }?.receive(event)
     }
 }
 

@@ -11,7 +11,7 @@ struct RootCommand: AsyncParsableCommand {
             5 timed out.
             """,
         version: Version.current,
-        subcommands: [UpCommand.self, LogsCommand.self]
+        subcommands: [UpCommand.self, AgentCommand.self, LogsCommand.self]
     )
 }
 
