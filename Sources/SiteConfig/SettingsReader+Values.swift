@@ -67,8 +67,10 @@ extension SettingsReader {
         }
     }
 
-    /// A duration with its unit (`250 ms`) within `range`; `because` is appended to the message of a
-    /// value outside of it: "since one pass over its channels takes 0.2 s".
+    /// A duration with its unit (`250 ms`) within `range`.
+    ///
+    /// `because` is appended to the message of a value outside of it: "since one pass over its
+    /// channels takes 0.2 s".
     public mutating func duration(
         _ key: String,
         default fallback: Duration? = nil,
