@@ -85,6 +85,9 @@ extension SettingsReader {
                 return .wrong("expected a duration such as `\(least)`")
             }
             switch Quantity.duration(text) {
+            // The message repeats parts of the text, and a variable may hold a secret.
+            case .wrong where setting.written != nil:
+                return .wrong("expected a duration such as `\(least)`")
             case .wrong(let message): return .wrong(message)
             case .value(let value) where value < range.lowerBound:
                 return .wrong("at least \(least) is needed\(why). Write `\(key): \(least)` or more")
@@ -108,6 +111,9 @@ extension SettingsReader {
                 return .wrong("expected a size such as `\(least)`")
             }
             switch Quantity.byteCount(text) {
+            // The message repeats parts of the text, and a variable may hold a secret.
+            case .wrong where setting.written != nil:
+                return .wrong("expected a size such as `\(least)`")
             case .wrong(let message): return .wrong(message)
             case .value(let value) where !range.contains(value):
                 return .wrong("possible is from \(least) to \(most)")
