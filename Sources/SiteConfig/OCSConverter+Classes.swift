@@ -1,8 +1,14 @@
+internal import Telemetry
+
 extension OCSConverter {
     /// FakeDataAgent: fields and rate; `--mode acq` becomes an operation that starts by itself.
     mutating func convertFakeData(_ arguments: inout OCSArguments, _ agent: inout ImportedAgent) {
         startsAcquiring(&arguments, &agent)
-        if let channels = integer(arguments.take("num-channels"), of: agent, in: 1...100) {
+        if let channels = integer(
+            arguments.take("num-channels"),
+            of: agent,
+            in: 1...Feed.mostFields
+        ) {
             agent.arguments.append(("channels", "\(channels)"))
         }
         if let rate = number(arguments.take("sample-rate"), of: agent), rate > 0 {

@@ -16,8 +16,7 @@ struct OCSConverter {
     mutating func convert(
         hub: Setting,
         hosts: [(key: String, place: Place, value: Setting)],
-        root: Setting,
-        file: String
+        root: Setting
     ) -> String {
         if case .map(let entries) = root.shape {
             for entry in entries where entry.key != "hub" && entry.key != "hosts" {

@@ -28,7 +28,7 @@ public enum OCSImport {
             throw .invalid([SiteProblem(root.place, message)])
         }
         var converter = OCSConverter()
-        let yaml = converter.convert(hub: hub, hosts: hosts, root: root, file: file)
+        let yaml = converter.convert(hub: hub, hosts: hosts, root: root)
         return (yaml, converter.notes)
     }
 }

@@ -76,7 +76,12 @@ public struct SettingsReader {
     public mutating func finish() -> [SiteProblem] {
         if !isFinished {
             isFinished = true
-            for entry in entries where !known.contains(entry.key) {
+            let unknown = entries.filter { !known.contains($0.key) }
+            if let first = unknown.dropFirst(Limits.problems).first {
+                let more = unknown.count - Limits.problems
+                problems.append(SiteProblem(first.place, "here are \(more) unknown keys more"))
+            }
+            for entry in unknown.prefix(Limits.problems) {
                 let subject = owner.isEmpty ? "the site file" : owner
                 let there =
                     known.isEmpty ? "it takes none" : "there are \(known.joined(separator: ", "))"

@@ -103,7 +103,7 @@ struct SiteLoader {
     }
 
     private mutating func agent(_ setting: Setting) -> AgentEntry {
-        let owner = setting["id"]?.text.map { "agent \($0.prefix(Limits.quotedCharacters))" }
+        let owner = setting["id"].flatMap(\.shown).map { "agent \($0)" }
         var reader = SettingsReader(setting, owner: owner ?? "an agent", folder: folder)
         let className = reader.name("class")
         let id = reader.name("id")
@@ -142,8 +142,9 @@ struct SiteLoader {
         guard let setting = reader.setting("start") else { return [] }
         switch setting.shape {
         case .null: return []
-        case .scalar(let text, _):
-            reader.wrong("start", "is \(setting.found); expected a list. Write `start: [\(text)]`")
+        case .scalar:
+            let name = setting.shown ?? "OPERATION"
+            reader.wrong("start", "is \(setting.found); expected a list. Write `start: [\(name)]`")
             return []
         case .map:
             reader.wrong("start", "is a map; expected a list. Write `start: [{OPERATION: {…}}]`")

@@ -110,7 +110,9 @@ struct OCSImportTests {
               "null":
                 agent-instances:
                   - {agent-class: "Ünknown Agent", instance-id: "null", manage: maybe}
-                  - {agent-class: Agent, instance-id: registry, arguments: ["-x", "${HOME}", "é\\n"]}
+                  - agent-class: Agent
+                    instance-id: registry
+                    arguments: ["-x", "${HOME}", "é\\n"]
                   - {agent-class: AggregatorAgent, instance-id: "--"}
                   - {agent-class: AggregatorAgent, instance-id: b, arguments: [--data-dir, "a b"]}
                   - nothing
