@@ -4,6 +4,7 @@ public import AgentRuntime
 public enum Instruments {
     /// What a site file can name: `Lakeshore372`, `IMacRT`, `HostMetrics`, `FakeData`.
     public static let classes: [AgentClass] = [
-        Lakeshore372Agent.agentClass, IMacRTAgent.agentClass,
+        Lakeshore372Agent.agentClass, IMacRTAgent.agentClass, HostMetricsAgent.agentClass,
+        FakeDataAgent.agentClass,
     ]
 }

@@ -33,7 +33,7 @@ extension IMacRTAgent.Configuration {
             )
         )
         if mmr3 == nil, mgc3 == nil {
-            settings.reject("mmr3", "name at least one module: `mmr3` or `mgc3`, each host[:port]")
+            settings.reject("mmr3", "is absent, and `mgc3` too; name at least one of them")
         }
         period = settings.duration(
             "period",
@@ -45,16 +45,17 @@ extension IMacRTAgent.Configuration {
 
     /// A module's address; its port follows from the last number of the address.
     private static func module(_ key: String, _ settings: inout SettingsReader) -> Endpoint? {
-        guard settings.has(key) else { return nil }
-        var endpoint = settings.endpoint(key, defaultPort: 0)
+        let absent = Endpoint(host: "", port: 0)
+        var endpoint = settings.endpoint(key, default: absent, defaultPort: 0)
+        guard endpoint != absent else { return nil }
         if endpoint.host == "localhost" { endpoint.host = "127.0.0.1" }
         let octets = endpoint.host.split(separator: ".").compactMap { UInt8($0) }
         guard octets.count == 4, (try? IMacRTSocket.address(of: endpoint)) != nil
         else {
             settings.reject(
                 key,
-                "`\(key)` is `\(endpoint.host)`; a module is named by its IPv4 address, "
-                    + "since its replies are known by it. Write `\(key): 192.168.0.31`"
+                "is `\(endpoint.host)`; expected an IPv4 address, since a module's replies are "
+                    + "known by it. Write `\(key): 192.168.0.31`"
             )
             return nil
         }

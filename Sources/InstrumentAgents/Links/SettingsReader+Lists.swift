@@ -9,7 +9,7 @@ extension SettingsReader {
     ) -> [Int] {
         let numbers = ints(key, default: fallback, in: range)
         guard !numbers.isEmpty, Set(numbers).count == numbers.count else {
-            reject(key, "`\(key)` has to name at least one number, and none of them twice")
+            reject(key, "is empty or names a number twice; name each number once")
             return fallback
         }
         return numbers
