@@ -7,32 +7,43 @@ public final class QueryService: Sendable {
 
     private let engine: QueryEngine
     private let pool: WorkPool
+    /// A thread for itself: queries that wait must not keep others from seeing what is new.
+    private let refresher: WorkPool
     private let underWay = Mutex<[DataQuery: [Waiter]]>([:])
     /// The clock that relative times refer to.
     let time: any TimeSource
 
-    /// A service over the archive in `directory`, which may come into being later.
-    public convenience init(directory: String, time: any TimeSource) {
+    /// A service over the archive in `directory`, which may come into being later; the first
+    /// ``refresh()`` that finds it opens it.
+    ///
+    /// - Parameters:
+    ///   - holder: who reads it, for another reader that is refused: instance, host, process.
+    ///   - cache: bytes of decoded samples to keep.
+    ///   - time: the clock that relative times refer to.
+    public convenience init(
+        directory: String, holder: String, cache: Int, time: any TimeSource
+    ) {
+        let source = ArchiveSource(directory: directory, holder: holder, cache: cache)
         self.init(
-            engine: QueryEngine(archive: ArchiveSource(directory: directory)),
-            pool: WorkPool(time: time), time: time
+            engine: QueryEngine(archive: source), pool: WorkPool(time: time), time: time
         )
     }
 
     init(engine: QueryEngine, pool: WorkPool, time: any TimeSource) {
         self.engine = engine
         self.pool = pool
+        refresher = WorkPool(time: time, threads: 1, waiting: 1)
         self.time = time
     }
 
     /// Takes note of what the archive has got since the last time.
     public func refresh() async throws(QueryError) {
-        try await answer { engine, _ throws(QueryError) in try engine.refresh() }
+        try await answer(on: refresher) { engine, _ throws(QueryError) in try engine.refresh() }
     }
 
     /// Which fields have samples in a range.
     public func fields(_ query: FieldsQuery) async throws(QueryError) -> FieldsAnswer {
-        try await answer { engine, deadline throws(QueryError) in
+        try await answer(on: pool) { engine, deadline throws(QueryError) in
             try engine.fields(query, deadline)
         }
     }
@@ -51,7 +62,7 @@ public final class QueryService: Sendable {
 
     /// What is known to be missing in a range.
     public func gaps(_ query: GapsQuery) async throws(QueryError) -> [LedgerEntry] {
-        try await answer { engine, deadline throws(QueryError) in
+        try await answer(on: pool) { engine, deadline throws(QueryError) in
             try engine.gaps(query, deadline)
         }
     }
@@ -72,6 +83,7 @@ public final class QueryService: Sendable {
     }
 
     private func answer<Answer: Sendable>(
+        on pool: WorkPool,
         _ body: @escaping @Sendable (QueryEngine, Deadline) throws(QueryError) -> Answer
     ) async throws(QueryError) -> Answer {
         let engine = engine

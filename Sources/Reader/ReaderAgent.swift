@@ -1,4 +1,5 @@
 public import AgentRuntime
+internal import Glibc
 public import SiteConfig
 public import Telemetry
 
@@ -20,15 +21,18 @@ public struct ReaderAgent: Agent {
     ///
     /// - Parameters:
     ///   - archive: the folder of the archive.
+    ///   - holder: who reads it, for another reader that is refused: instance, host, process.
     ///   - settings: where HTTP listens; port 0 takes any free one.
     ///   - directory: who answers `/api/v1/agents`.
     ///   - wake: who announces commits.
     ///   - time: the clock that relative times refer to.
     public init(
-        archive: String, settings: ReaderSettings, directory: any SiteDirectory,
+        archive: String, holder: String, settings: ReaderSettings, directory: any SiteDirectory,
         wake: ReaderWake = ReaderWake(), time: any TimeSource = SystemTimeSource()
     ) {
-        service = QueryService(directory: archive, time: time)
+        service = QueryService(
+            directory: archive, holder: holder, cache: settings.cache, time: time
+        )
         self.settings = settings
         self.directory = directory
         self.wake = wake
@@ -118,7 +122,8 @@ extension ReaderAgent {
             let archive = ArchiveSettings.read(from: &settings, default: context.site.archive)
             let reader = ReaderSettings.read(from: &settings, default: context.site.reader)
             return ReaderAgent(
-                archive: archive.directory, settings: reader,
+                archive: archive.directory,
+                holder: "\(context.entry.id) on \(context.host.name), pid \(getpid())", settings: reader,
                 directory: directory(context.site), wake: wake, time: context.time
             )
         }

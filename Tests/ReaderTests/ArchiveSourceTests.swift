@@ -1,0 +1,125 @@
+import Telemetry
+import Testing
+
+@testable import Reader
+
+@Suite("The archive's files are one timeline with a known finality")
+struct ArchiveSourceTests {
+    private let feed = Feed(
+        "temps", fields: [Field("stage", unit: .kelvin)], period: .seconds(1),
+        lateness: .seconds(2)
+    )
+
+    private func source(_ archive: TemporaryArchive) throws -> ArchiveSource {
+        let source = ArchiveSource(directory: archive.path, holder: "test", cache: 1 << 20)
+        try source.refresh()
+        return source
+    }
+
+    private func answer(_ source: ArchiveSource, _ reduction: Reduction = .none) throws
+        -> DataAnswer
+    {
+        try QueryEngine(archive: source).data(
+            DataQuery(
+                fields: [FieldPattern("cryo.temps.stage"), FieldPattern("cryo.temps.none")],
+                range: at(0)..<at(100), reduction: reduction
+            ),
+            noDeadline
+        )
+    }
+
+    @Test("before the first refresh a query says that the archive is not open yet")
+    func notOpen() throws {
+        let archive = try TemporaryArchive()
+        let source = ArchiveSource(directory: archive.path, holder: "test", cache: 1 << 20)
+        let error = #expect(throws: QueryError.self) { try source.fields(in: at(0)..<at(1)) }
+        #expect(error?.code == "query.failed")
+    }
+
+    @Test("what is committed is in the next answer after a refresh")
+    func follows() throws {
+        let archive = try TemporaryArchive()
+        let source = try source(archive)
+        #expect(try answer(source).timelines.isEmpty)
+        try archive.commit("cryo", feed, block(0, [4, 5, 6]))
+        try source.refresh()
+        let first = try answer(source)
+        #expect(first.fields == ["cryo.temps.stage", "cryo.temps.none"])
+        #expect(first.timelines.first?.timestamps == [at(0), at(1), at(2)])
+        #expect(first.timelines.first?.fields.map(\.name) == ["cryo.temps.stage"])
+        try archive.commit("cryo", feed, block(3, [7]))
+        try source.refresh()
+        #expect(try answer(source).timelines.first?.timestamps.last == at(3))
+        #expect(try answer(source, .buckets(1)).timelines.first?.timestamps == [at(0)])
+    }
+
+    @Test("answers are final up to the newest sample less the declared lateness")
+    func finality() throws {
+        let archive = try TemporaryArchive()
+        try archive.commit("cryo", feed, block(0, [4, 5, 6, 7, 8]))
+        let timeline = try answer(source(archive)).timelines.first
+        #expect(timeline?.finalizedUntil == at(2))
+        #expect(timeline?.revision == 0)
+    }
+
+    @Test("a sample within the lateness changes nothing that was final, a later one the revision")
+    func late() throws {
+        let archive = try TemporaryArchive()
+        let source = try source(archive)
+        try archive.commit("cryo", feed, block(0, [4, 5, 6, 7, 8]))
+        try archive.commit("cryo", feed, block(2.5, [4.5]))
+        try source.refresh()
+        #expect(try answer(source).timelines.first?.revision == 0)
+        try archive.commit("cryo", feed, block(0.5, [4.25]))
+        try source.refresh()
+        let timeline = try answer(source).timelines.first
+        #expect(timeline?.revision == 1)
+        #expect(timeline?.finalizedUntil == at(2))
+        #expect(
+            timeline?.timestamps == [at(0), at(0.5), at(1), at(2), at(2.5), at(3), at(4)]
+        )
+    }
+
+    @Test("while an older epoch is unfinished nothing is final from its beginning on")
+    func olderEpoch() throws {
+        let archive = try TemporaryArchive()
+        let source = try source(archive)
+        let (older, newer) = (at(10).nanoseconds, at(50).nanoseconds)
+        try archive.commit("cryo", epoch: older, feed, block(12, [4, 5]))
+        try archive.commit("cryo", epoch: newer, feed, block(60, [6]))
+        try source.refresh()
+        #expect(try answer(source).timelines.first?.finalizedUntil == at(8))
+        try archive.commit("cryo", epoch: older, feed, block(14, [5.5]))
+        try archive.end("cryo", epoch: older)
+        try source.refresh()
+        let timeline = try answer(source).timelines.first
+        #expect(timeline?.finalizedUntil == at(58))
+        #expect(timeline?.revision == 1)
+        #expect(timeline?.timestamps == [at(12), at(13), at(14), at(60)])
+    }
+
+    @Test("integers that became doubles are doubles in one answer")
+    func promotion() throws {
+        let archive = try TemporaryArchive()
+        let ints = Feed("temps", fields: [Field("stage", .int)])
+        try archive.commit(
+            "cryo", epoch: 1, ints, Block(timestamps: [at(0)], columns: [.ints([4])])
+        )
+        try archive.commit("cryo", epoch: 2, feed, block(1, [4.5]))
+        let timeline = try answer(source(archive)).timelines.first
+        guard case .samples(let column) = timeline?.fields.first?.content else {
+            Issue.record("no samples")
+            return
+        }
+        #expect(column == .doubles([4.0, 4.5]))
+    }
+
+    @Test("another reader of the same archive is told who holds it")
+    func oneReader() throws {
+        let archive = try TemporaryArchive()
+        let first = try source(archive)
+        let error = #expect(throws: QueryError.self) { try source(archive) }
+        #expect(error?.description.contains("test") ?? false)
+        _ = try first.fields(in: at(0)..<at(1))
+    }
+}
