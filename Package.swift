@@ -106,6 +106,7 @@ let package = Package(
                 "InstrumentAgents", "InstrumentEmulators", "Log", "MessageBus", "Reader",
                 "Registry", "SiteConfig", "Telemetry", "ZeroMQ", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]
         ),

@@ -1,5 +1,5 @@
 internal import ArchiveFormat
-public import Log
+internal import Log
 internal import MessageBus
 internal import Synchronization
 internal import Telemetry
@@ -8,11 +8,9 @@ internal import Telemetry
 
 extension AgentHost {
     /// Takes an event of the log's thread; never blocks it.
-    public nonisolated func receive(_ event: LogEvent) {
+    nonisolated func receive(_ event: LogEvent) {
         switch event {
         case .written(let records):
-            // Nobody watches most of the time, and then a record costs no wake-up.
-            guard hasListeners.load(ordering: .relaxed) else { return }
             onReactor { $0.publish(records) }
         default: onReactor { $0.noteSpool(event) }
         }
@@ -59,5 +57,22 @@ extension AgentHost {
 
     private func raiseSpool(_ id: String, _ severity: Fault.Severity, _ text: String) {
         raise(Fault(id: id, severity: severity, since: time.now, text: text))
+    }
+}
+
+/// Hands what the log says to the host, which does not exist yet when the log opens.
+final class EventRelay: Sendable {
+    private struct Target {
+        weak var host: AgentHost?
+    }
+
+    private let target = Mutex(Target())
+
+    func attach(_ host: AgentHost) {
+        target.withLock { $0.host = host }
+    }
+
+    func receive(_ event: LogEvent) {
+        target.withLock(\.host)?.receive(event)
     }
 }

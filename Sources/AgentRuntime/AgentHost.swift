@@ -1,9 +1,8 @@
 internal import ArchiveFormat
-public import Log
+internal import Log
 public import Logging
 public import MessageBus
 public import ServiceLifecycle
-internal import Synchronization
 public import Telemetry
 internal import ZeroMQ
 
@@ -75,25 +74,44 @@ public actor AgentHost: Service {
     private let started: AsyncStream<(requests: Int, publisher: Int)>
     private let startedSink: AsyncStream<(requests: Int, publisher: Int)>.Continuation
 
-    /// Whether anybody has asked to see what is published; told by the publisher's socket.
-    nonisolated let hasListeners = Atomic<Bool>(false)
-
     /// The reactor that owns the agent's sockets.
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
         bus.reactor.asUnownedSerialExecutor()
     }
 
-    /// A host for `agent`, whose log is open already.
+    /// Where an agent's log is kept.
+    public struct Spool: Sendable {
+        /// The folder, of this instance alone.
+        public var folder: String
+        /// The bytes that it may use.
+        public var size: Int
+        /// What changes when the machine starts again.
+        public var bootID: String
+
+        /// A spool.
+        public init(folder: String, size: Int, bootID: String) {
+            self.folder = folder
+            self.size = size
+            self.bootID = bootID
+        }
+    }
+
+    /// Opens the spool, which begins an epoch, and makes a host for `agent`.
     ///
-    /// - Throws: `ZeroMQError` where the machine gives no thread.
+    /// - Throws: `LogError`, or `ZeroMQError` where the machine gives no thread.
     public init(
-        _ agent: any Agent, settings: Settings, bus: any Bus, log: Log, time: any TimeSource,
-        logger: Logger
+        _ agent: any Agent, settings: Settings, spool: Spool, bus: any Bus,
+        time: any TimeSource, logger: Logger
     ) throws {
+        let relay = EventRelay()
+        log = try Log(
+            folder: spool.folder, instance: settings.identity.instance,
+            settings: Log.Settings(size: spool.size), disk: SystemDisk(), time: time,
+            bootID: spool.bootID, onEvent: relay.receive
+        )
         self.agent = agent
         self.settings = settings
         self.bus = bus
-        self.log = log
         self.time = time
         self.logger = logger
         desk = try FetchDesk(log: log, time: time)
@@ -111,6 +129,7 @@ public actor AgentHost: Service {
             bufferingPolicy: .bufferingOldest(RuntimeLimits.pendingChanges)
         )
         (started, startedSink) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        relay.attach(self)
     }
 
     /// Runs `body` on the reactor, behind what was handed over before.

@@ -29,10 +29,7 @@ public final class AggregatorAgent: Agent {
     public static let agentClass = AgentClass(
         "Aggregator", summary: "writes every sample of every instance to the archive"
     ) { settings, context in
-        let archive =
-            settings.section("archive") { section in
-                ArchiveSettings.read(from: &section, default: context.site.archive)
-            } ?? context.site.archive
+        let archive = ArchiveSettings.read(from: &settings, default: context.site.archive)
         return AggregatorAgent(settings: archive, time: context.time)
     }
 

@@ -1,13 +1,13 @@
 internal import AgentRuntime
 internal import Foundation
-internal import Log
 internal import Logging
 internal import MessageBus
 internal import Registry
 internal import ServiceLifecycle
 internal import SiteConfig
-internal import Synchronization
 internal import Telemetry
+internal import UnixSignals
+internal import ZeroMQ
 
 /// Makes one instance of a site and runs it in this process: bus, log, agent, host.
 struct InstanceRunner {
@@ -17,7 +17,9 @@ struct InstanceRunner {
     let logger: Logger
 
     init(
-        site: Site, classes: [AgentClass], time: any TimeSource = SystemTimeSource(),
+        site: Site,
+        classes: [AgentClass],
+        time: any TimeSource = SystemTimeSource(),
         logger: Logger
     ) {
         self.site = site
@@ -28,26 +30,27 @@ struct InstanceRunner {
 
     /// Runs `instance` until a signal ends it.
     ///
-    /// - Throws: `AgentExit`, `LogError`, or the site file's problems.
+    /// - Throws: `AgentExit`, `LogError` or the site file's problems.
     func run(_ instance: String) async throws {
         let parts = try parts(of: instance)
         let bus = try ZeroMQBus()
-        let publisher = PublisherRelay()
         let spool = "\(site.spool.directory)/\(instance)"
-        let log = try Log(
-            folder: spool, instance: instance, settings: Log.Settings(size: site.spool.size),
-            disk: SystemDisk(), time: time, bootID: Self.bootID
-        ) { event in publisher.receive(event) }
         let ports = PortMemory(folder: spool)
         var settings = parts.settings
         settings.requests.preferred = ports.requests
         settings.publisher.preferred = ports.publisher
         let host = try AgentHost(
-            parts.agent, settings: settings, bus: bus, log: log, time: time, logger: logger
+            parts.agent,
+            settings: settings,
+            spool: AgentHost.Spool(folder: spool, size: site.spool.size, bootID: Self.bootID),
+            bus: bus,
+            time: time,
+            logger: logger
         )
-        publisher.attach(host)
         let group = ServiceGroup(
-            services: [host], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
+            services: [host],
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: logger
         )
         do {
             try await withThrowingTaskGroup(of: Void.self) { tasks in
@@ -87,7 +90,9 @@ struct InstanceRunner {
             )
         }
         var reader = SettingsReader(
-            entry.arguments, owner: "agent \(instance)", folder: site.folder
+            entry.arguments,
+            owner: "agent \(instance)",
+            folder: site.folder
         )
         let context = AgentContext(site: site, host: host, entry: entry, time: time)
         let agent = kind.make(&reader, context)
@@ -117,7 +122,8 @@ struct InstanceRunner {
         let spool = "\(site.spool.directory)/\(RegistryAgent.instance)"
         let agent = RegistryAgent(
             expected: expected,
-            hasPredecessor: FileManager.default.fileExists(atPath: spool), time: time
+            hasPredecessor: FileManager.default.fileExists(atPath: spool),
+            time: time
         )
         let address = site.registry.address
         let port = site.registry.port
@@ -128,15 +134,20 @@ struct InstanceRunner {
                 identity: identity(RegistryAgent.instance, "Registry", host?.name ?? address),
                 requests: Binding(host: host?.bind ?? address, ports: port...port),
                 publisher: Binding(host: host?.bind ?? address, ports: host?.ports ?? 0...0),
-                advertisedHost: address, registry: nil, start: [("watch", [:])]
+                advertisedHost: address,
+                registry: nil,
+                start: [("watch", [:])]
             )
         )
     }
 
     private func identity(_ instance: String, _ name: String, _ host: String) -> AgentIdentity {
         AgentIdentity(
-            instance: instance, className: name, host: host,
-            pid: Int64(ProcessInfo.processInfo.processIdentifier), version: Version.current,
+            instance: instance,
+            className: name,
+            host: host,
+            pid: Int64(ProcessInfo.processInfo.processIdentifier),
+            version: Version.current,
             siteHash: site.hash
         )
     }
@@ -146,19 +157,6 @@ struct InstanceRunner {
         let path = "/proc/sys/kernel/random/boot_id"
         let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? "unknown"
         return text.trimmingCharacters(in: .whitespacesAndNewlines)
-    }
-}
-
-/// Hands what the log has written to the host, which does not exist yet when the log opens.
-private final class PublisherRelay: Sendable {
-    private let host = Mutex<AgentHost?>(nil)
-
-    func attach(_ host: AgentHost) {
-        self.host.withLock { $0 = host }
-    }
-
-    func receive(_ event: LogEvent) {
-        host.withLock { $0 }?.receive(event)
     }
 }
 

@@ -1,6 +1,5 @@
 public import AgentClient
 public import AgentRuntime
-internal import Log
 public import Logging
 public import MessageBus
 internal import Registry
@@ -91,11 +90,7 @@ public final class TestObservatory: Sendable {
         _ start: [String], _ folder: TemporaryFolder, _ time: any TimeSource, _ logger: Logger,
         spool: String? = nil
     ) throws -> AgentHost {
-        let log = try Log(
-            folder: spool ?? "\(folder.path)/\(instance)", instance: instance,
-            disk: SystemDisk(), time: time, bootID: "test"
-        )
-        return try AgentHost(
+        try AgentHost(
             agent,
             settings: AgentHost.Settings(
                 identity: AgentIdentity(
@@ -105,7 +100,10 @@ public final class TestObservatory: Sendable {
                 requests: Binding(host: "127.0.0.1"), publisher: Binding(host: "127.0.0.1"),
                 advertisedHost: "127.0.0.1", registry: registry, start: start.map { ($0, [:]) }
             ),
-            bus: bus, log: log, time: time, logger: logger
+            spool: AgentHost.Spool(
+                folder: spool ?? "\(folder.path)/\(instance)", size: 1 << 30, bootID: "test"
+            ),
+            bus: bus, time: time, logger: logger
         )
     }
 

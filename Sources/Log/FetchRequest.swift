@@ -10,8 +10,9 @@ public struct FetchRequest: Hashable, Sendable {
     public var after: Int64
     /// The frame checksum of the record at ``after``; 0 where it is not known.
     public var crc: UInt32
-    /// The last record that the archive has on its disk: its epoch and position. All epochs before
-    /// it are committed as well.
+    /// The last record that the archive has on its disk: its epoch and position.
+    ///
+    /// All epochs before it are committed as well.
     public var committedEpoch: Int64, committedPosition: Int64
     /// The most bytes of frames to answer, but always one record; cut to 4 MiB.
     public var maxBytes: Int
@@ -56,7 +57,9 @@ public struct FetchAnswer: Hashable, Sendable {
 
     /// The epoch of the records.
     public var epoch: Int64
-    /// The position of the first record, and how many there are. Where ``first`` is beyond
+    /// The position of the first record, and how many there are.
+    ///
+    /// Where ``first`` is beyond
     /// `after` + 1, ``losses`` tells what was damaged between; what was dropped before it because
     /// the spool was full has a loss record of its own.
     public var first: Int64, count: Int64

@@ -47,8 +47,9 @@ extension Log {
         }
     }
 
-    /// Whether to go on behind a segment that was deleted meanwhile, or that cannot be read: what
-    /// comes next shows what is missing. A disk that hesitates is asked again first.
+    /// Whether to go on behind a segment that was deleted meanwhile, or that cannot be read.
+    ///
+    /// What comes next shows what is missing. A disk that hesitates is asked again first.
     private func skips(
         _ segment: Segment,
         because error: DiskError,

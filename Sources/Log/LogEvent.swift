@@ -14,7 +14,8 @@ public enum LogEvent: Sendable {
     case inMemory(reason: DiskError)
     /// All that was in memory is written.
     case recovered
-    /// The log closed while the disk refused to be written: these records are gone.
+    /// The log closed while the disk refused to be written: these records are gone,
+    /// repeated declarations included.
     case lost(count: Int64, reason: DiskError)
     /// An archive holds other records of the epoch than the log: the disk was rolled back. A new
     /// epoch has begun.

@@ -6,7 +6,7 @@ extension LogWriter {
     func write(_ run: Run) {
         do throws(DiskError) {
             let file: any SegmentFile
-            if let open = self.file, !run.beginsSegment, fileEpoch == run.epoch {
+            if let open = self.file, !begins(run) {
                 file = open
             } else {
                 file = try begin(run)
@@ -33,6 +33,11 @@ extension LogWriter {
             file = nil
             written(run, records: 0, byteCount: 0, failure: error)
         }
+    }
+
+    /// Whether a new file begins with `run`.
+    func begins(_ run: Run) -> Bool {
+        file == nil || run.beginsSegment || run.beginsFile || fileEpoch != run.epoch
     }
 
     /// Creates the segment that begins with `run`.
@@ -114,9 +119,16 @@ extension LogWriter {
                 state.failure = nil
                 events.append(.recovered)
             }
-            state.resumeWaiters()
+            if failure == nil { state.resumeWaiters() }
         }
+        tell(events, failure)
+    }
+
+    /// Tells what happened before those who waited for the disk go on: who looks then, knows.
+    private func tell(_ events: [LogEvent], _ failure: DiskError?) {
         for event in events { log.onEvent(event) }
+        guard let failure else { return }
+        log.state.withLock { $0.resumeWaiters(failure: failure) }
     }
 
     /// From now on records stay in memory; the next try is at `retry`.
@@ -131,11 +143,12 @@ extension LogWriter {
         let isNew = state.failure == nil
         state.failure = failure
         state.readable = max(state.readable, state.nextPosition - 1)
-        state.resumeWaiters(failure: failure)
         return isNew ? [.inMemory(reason: failure)] : []
     }
 
-    /// Syncs all that is written. What a failed sync leaves in doubt is read back and written anew.
+    /// Syncs all that is written.
+    ///
+    /// What a failed sync leaves in doubt is read back and written anew.
     func sync() {
         while let oldest = unsynced.first {
             do throws(DiskError) {
@@ -201,6 +214,6 @@ extension LogWriter {
                 events.append(.dropped(loss))
             }
         }
-        for event in events { log.onEvent(event) }
+        tell(events, failure)
     }
 }

@@ -67,6 +67,9 @@ final class LogWriter {
         if state.failure != nil, let records = Self.unpublished(&state) { return .publish(records) }
         let mayTry = state.failure == nil || state.isForced || now >= retryDue
         if mayTry, let run = state.queue.first {
+            // After a power cut no segment is there whose predecessors, and with them the
+            // declarations that it relies on, are not.
+            if begins(run), !unsynced.isEmpty { return .sync }
             state.queue[0].isTaken = true
             return .write(run)
         }
@@ -195,7 +198,8 @@ final class LogWriter {
     private func finish() {
         let (count, failure, progress) = log.state.withLock { state in
             if let last = state.epochs.indices.last { state.epochs[last].isClosed = true }
-            return (state.accepted - state.written, state.failure, state.progress)
+            // The end of the epoch is no loss.
+            return (state.accepted - state.written - 1, state.failure, state.progress)
         }
         if let failure {
             log.onEvent(.lost(count: count, reason: failure))

@@ -22,6 +22,9 @@ struct Run: Sendable {
     var lastOrdinal: Int64 = 0
     /// Whether the writing thread has it: nobody may append to it any more.
     var isTaken = false
+    /// Whether the run has to stand in a file of its own, which is named after its first record:
+    /// one that was read back takes the place of the file in doubt, which would hide it otherwise.
+    var beginsFile = false
     /// How many of the records have gone out on PUB.
     var publishedCount = 0
 
@@ -89,6 +92,7 @@ struct Run: Sendable {
         self.bytes = Array(bytes[..<end])
         self.entries = entries
         publishedCount = entries.count
+        beginsFile = true
     }
 
     init(epoch: Int64, first: Int64, beginsSegment: Bool) {

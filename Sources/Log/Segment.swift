@@ -10,7 +10,9 @@ struct Segment: Sendable {
     var index: SegmentIndex?
     /// Bytes on the disk.
     var byteCount: Int
-    /// Whether it begins with the declarations of the epoch. One that does not (begun after a
+    /// Whether it begins with the declarations of the epoch.
+    ///
+    /// One that does not (begun after a
     /// failed write) goes only together with the one before it.
     var beginsWithDeclarations: Bool
 

@@ -10,22 +10,26 @@ final class Link {
     let endpoint: BusEndpoint
     private(set) var state = ConnectionState.disconnected(reason: "not connected yet")
     private let onState: (ConnectionState) -> Void
+    private let sends: Bool
+    private var hasShakenHands = false
     private var isRetryDue = false
 
     init(
         _ socket: Socket,
         _ endpoint: BusEndpoint,
+        sends: Bool,
         _ onState: @escaping (ConnectionState) -> Void
     ) throws(ZeroMQError) {
         self.socket = socket
         self.endpoint = endpoint
+        self.sends = sends
         self.onState = onState
         // The socket keeps this by its handlers, until it is closed and forgets them.
         try socket.monitor { self.note($0) }
         try socket.connect(to: endpoint.description)
         socket.onWritable = {
             self.socket.wantsWritable = false
-            onState(.connected)
+            self.noteWritable()
         }
     }
 
@@ -37,8 +41,12 @@ final class Link {
 
     private func note(_ event: MonitorEvent) {
         switch event {
-        case .connected: change(to: .connected)
+        case .connected:
+            hasShakenHands = true
+            // The event comes before the socket takes messages for the peer.
+            if sends { socket.wantsWritable = true } else { change(to: .connected) }
         case .disconnected:
+            hasShakenHands = false
             change(to: .disconnected(reason: "the connection was lost"))
             retry(after: BusLimits.lostRetry)
         case .handshakeFailed:
@@ -57,6 +65,12 @@ final class Link {
         }
     }
 
+    private func noteWritable() {
+        guard hasShakenHands else { return }
+        state = .connected
+        onState(.connected)
+    }
+
     private func change(to new: ConnectionState) {
         guard state != new else { return }
         state = new
@@ -69,7 +83,7 @@ final class Link {
         socket.reactor.run(after: delay) { [weak self] in
             guard let self else { return }
             self.isRetryDue = false
-            guard !self.socket.isClosed, !self.state.isConnected else { return }
+            guard !self.socket.isClosed, !self.hasShakenHands else { return }
             self.socket.disconnect(from: self.endpoint.description)
             do throws(ZeroMQError) {
                 try self.socket.connect(to: self.endpoint.description)

@@ -109,7 +109,7 @@ public final class ZeroMQBus: Bus {
         do throws(ZeroMQError) {
             let socket = try Socket(kind, context: context, reactor: reactor, options: options)
             do throws(ZeroMQError) {
-                return try Link(socket, endpoint, onState)
+                return try Link(socket, endpoint, sends: kind == .dealer, onState)
             } catch {
                 socket.close()
                 throw error

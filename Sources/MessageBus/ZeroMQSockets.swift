@@ -93,7 +93,8 @@ final class ZeroMQRequestConnection: RequestConnection {
     var state: ConnectionState { link.state }
 
     func send(_ bytes: [UInt8]) -> Bool {
-        guard link.socket.send(bytes) != .sent else { return true }
+        guard link.state.isConnected else { return false }
+        if link.socket.send(bytes) == .sent { return true }
         link.socket.wantsWritable = true
         return false
     }

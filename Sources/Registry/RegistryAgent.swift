@@ -64,10 +64,13 @@ public final class RegistryAgent: Agent {
 
     func watch(_ session: OperationSession) async throws {
         var missing: Set<String> = []
+        // Whoever comes up together with the registry is not missing yet.
+        let patience = time.monotonic + RuntimeLimits.registryPatience
         for await now in session.ticks(every: RuntimeLimits.heartbeatPeriod) {
             let monotonic = time.monotonic
             let absent = table.withLock { $0.expire(now: monotonic, wallClock: now) }
-            for instance in absent where missing.insert(instance).inserted {
+            for instance in absent
+            where monotonic > patience && missing.insert(instance).inserted {
                 session.raise(
                     "instance.missing", .warning,
                     "\(instance) is in the site file and nobody holds it: start it on its host",

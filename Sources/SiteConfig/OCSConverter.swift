@@ -38,6 +38,13 @@ struct OCSConverter {
         if addresses.contains(where: { !Endpoint(host: $0, port: 0).isLoopback }) {
             lines.append("keys: keys/")
             note(root.place, "hosts off loopback need keys: make them by `cerro keys init`")
+            for (host, old) in zip(converted, hosts) where host.address == "127.0.0.1" {
+                note(
+                    old.place,
+                    "host \(host.name) is on loopback, where other hosts cannot reach it: write "
+                        + "its `address`"
+                )
+            }
         }
         if !archive.isEmpty {
             lines.append("archive:")

@@ -131,13 +131,36 @@ struct BusContractTests {
 
             let long = [UInt8](repeating: 7, count: BusLimits.longestRequest + 1)
             #expect(await tester.send(long))
-            await tester.wait { $0.states.last?.isConnected == false }
+            await tester.wait { $0.states.contains { !$0.isConnected } }
             #expect(await innocent.send([1]))
             await innocent.wait { $0.replies == [[1]] }
             await tester.wait { $0.states.last == .connected }
             #expect(await tester.send([2]))
             await tester.wait { $0.replies == [[2]] }
             #expect(await innocent.states == [.connected])
+        }
+    }
+
+    @Test(
+        "publishing never waits: what a subscriber has no room for is counted",
+        arguments: Carrier.allCases
+    )
+    func slowSubscriber(_ carrier: Carrier) async throws {
+        try await withTester(carrier) { tester in
+            let endpoint = try await tester.publish(at: local)
+            try await tester.subscribe(to: endpoint, topics: ["a/"])
+            while await tester.perform({ $0.publisher?.hasSubscribers(to: "a/") }) != true {
+                await Task.yield()
+            }
+            let dropped = await tester.perform { tester in
+                let payload = [UInt8](repeating: 1, count: 1_024)
+                for _ in 0..<200_000 where tester.publisher?.dropped == 0 {
+                    tester.publisher?.publish(topic: "a/", payload: payload)
+                }
+                return tester.publisher?.dropped
+            }
+            #expect(dropped == 1)
+            await tester.wait { $0.messages.count >= BusLimits.publishMark }
         }
     }
 

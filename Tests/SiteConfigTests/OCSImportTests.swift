@@ -82,6 +82,7 @@ struct OCSImportTests {
             "note: an agent of class Reader was added",
             "note: host `cryo.pc` is named cryo-pc here",
             "note: the address of host cryo-pc is taken from its name: check it",
+            "ocs.yaml:8:3: note: host localhost is on loopback, where other hosts cannot reach it",
             "note: LSA22YE ran in Docker",
             "note: `--serial-number` of LSA22YE has no counterpart",
             "note: the instance `fake.data` has the id fake-data here",
