@@ -17,7 +17,9 @@ struct InstanceRunner {
     let logger: Logger
 
     init(
-        site: Site, classes: [AgentClass], time: any TimeSource = SystemTimeSource(),
+        site: Site,
+        classes: [AgentClass],
+        time: any TimeSource = SystemTimeSource(),
         logger: Logger
     ) {
         self.site = site
@@ -46,7 +48,9 @@ struct InstanceRunner {
             logger: logger
         )
         let group = ServiceGroup(
-            services: [host], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
+            services: [host],
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: logger
         )
         do {
             try await withThrowingTaskGroup(of: Void.self) { tasks in
@@ -86,7 +90,9 @@ struct InstanceRunner {
             )
         }
         var reader = SettingsReader(
-            entry.arguments, owner: "agent \(instance)", folder: site.folder
+            entry.arguments,
+            owner: "agent \(instance)",
+            folder: site.folder
         )
         let context = AgentContext(site: site, host: host, entry: entry, time: time)
         let agent = kind.make(&reader, context)
@@ -116,7 +122,8 @@ struct InstanceRunner {
         let spool = "\(site.spool.directory)/\(RegistryAgent.instance)"
         let agent = RegistryAgent(
             expected: expected,
-            hasPredecessor: FileManager.default.fileExists(atPath: spool), time: time
+            hasPredecessor: FileManager.default.fileExists(atPath: spool),
+            time: time
         )
         let address = site.registry.address
         let port = site.registry.port
@@ -127,15 +134,20 @@ struct InstanceRunner {
                 identity: identity(RegistryAgent.instance, "Registry", host?.name ?? address),
                 requests: Binding(host: host?.bind ?? address, ports: port...port),
                 publisher: Binding(host: host?.bind ?? address, ports: host?.ports ?? 0...0),
-                advertisedHost: address, registry: nil, start: [("watch", [:])]
+                advertisedHost: address,
+                registry: nil,
+                start: [("watch", [:])]
             )
         )
     }
 
     private func identity(_ instance: String, _ name: String, _ host: String) -> AgentIdentity {
         AgentIdentity(
-            instance: instance, className: name, host: host,
-            pid: Int64(ProcessInfo.processInfo.processIdentifier), version: Version.current,
+            instance: instance,
+            className: name,
+            host: host,
+            pid: Int64(ProcessInfo.processInfo.processIdentifier),
+            version: Version.current,
             siteHash: site.hash
         )
     }

@@ -23,4 +23,17 @@ enum Limits {
 
     /// How often `cerro logs -f` looks for new lines.
     static let logPolling: Duration = .milliseconds(200)
+
+    /// How long one request waits for an operation's end before it asks again: so soon an instance
+    /// that died meanwhile, or Ctrl-C, is noticed.
+    static let waitStep: Duration = .seconds(1)
+
+    /// How often `cerro watch` looks for instances that came meanwhile.
+    static let tablePeriod: Duration = .seconds(2)
+
+    /// How long a query of the reader may take; its own limit is shorter and says what to change.
+    static let query: Duration = .seconds(60)
+
+    /// The shortest time that is asked for at once when an answer does not fit one message.
+    static let shortestPage: Duration = .milliseconds(1)
 }

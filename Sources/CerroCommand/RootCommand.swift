@@ -11,7 +11,12 @@ struct RootCommand: AsyncParsableCommand {
             5 timed out.
             """,
         version: Version.current,
-        subcommands: [UpCommand.self, AgentCommand.self, LogsCommand.self]
+        subcommands: [
+            UpCommand.self, AgentCommand.self, StatusCommand.self, CallCommand.self,
+            DescribeCommand.self, WatchCommand.self, LogsCommand.self, FaultsCommand.self,
+            FieldsCommand.self, GetCommand.self, ArchiveCommand.self, ConfigCommand.self,
+            EmulateCommand.self,
+        ]
     )
 }
 

@@ -8,7 +8,7 @@ enum LayerRules {
         "CChecksum": ["ArchiveFormat"],
         "CZeroMQ": ["ZeroMQ"],
         "GRDB": ["Archive"],
-        "ServiceLifecycle": ["AgentRuntime"],
+        "ServiceLifecycle": ["AgentRuntime", "CerroCommand"],
         "UnixSignals": ["AgentRuntime"],
         "Hummingbird": ["Reader"],
         "HummingbirdCore": ["Reader"],
