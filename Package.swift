@@ -69,7 +69,7 @@ let package = Package(
         ),
         library(
             "AgentClient",
-            ["ArchiveFormat", "MessageBus", "MessagePack", "Telemetry", "ZeroMQ"]
+            ["ArchiveFormat", "MessageBus", "MessagePack", "Telemetry", "ZeroMQ", logging]
         ),
         library("Registry", ["AgentRuntime", "MessageBus", "SiteConfig", "Telemetry", logging]),
         library(
@@ -94,7 +94,10 @@ let package = Package(
         library("InstrumentEmulators", ["Telemetry", nioCore, nioPosix]),
         library(
             "CerroTesting",
-            ["AgentRuntime", "MessageBus", "SiteConfig", "Telemetry", "ZeroMQ"]
+            [
+                "AgentClient", "AgentRuntime", "Log", "MessageBus", "Registry", "Telemetry",
+                "ZeroMQ", logging,
+            ]
         ),
         library(
             "CerroCommand",
@@ -103,10 +106,23 @@ let package = Package(
                 "InstrumentAgents", "InstrumentEmulators", "Log", "MessageBus", "Reader",
                 "Registry", "SiteConfig", "Telemetry", "ZeroMQ", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]
         ),
         .executableTarget(name: "cerro", dependencies: ["CerroCommand"], swiftSettings: settings),
+
+        tests("TelemetryTests", ["Telemetry"]),
+        tests("MessagePackTests", ["MessagePack", "Telemetry"]),
+        tests("ZeroMQTests", ["ZeroMQ"]),
+        tests(
+            "MessageBusTests", ["MessageBus", "MessagePack", "Telemetry", "ZeroMQ", logging]
+        ),
+        tests(
+            "AgentRuntimeTests",
+            ["AgentClient", "AgentRuntime", "CerroTesting", "MessageBus", "Telemetry"]
+        ),
+        tests("RegistryTests", ["Registry", "Telemetry"]),
     ],
     swiftLanguageModes: [.v6]
 )

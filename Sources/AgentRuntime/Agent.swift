@@ -11,11 +11,16 @@ public protocol Agent: Sendable {
     var operations: [AgentOperation] { get }
     /// Requests beyond operations that the agent answers, by action.
     var queries: [AgentQuery] { get }
+    /// Called once, when the sockets are open and before the first operation starts.
+    func begin(_ services: AgentServices) async throws
 }
 
 extension Agent {
     /// Most agents answer nothing but operations.
     public var queries: [AgentQuery] { [] }
+
+    /// Most agents need nothing but their sessions.
+    public func begin(_ services: AgentServices) async throws {}
 }
 
 /// A request beyond operations that an agent answers, such as the reader's `get_data`.
@@ -85,6 +90,13 @@ public struct AgentOperation: Sendable {
         _ body: @escaping @Sendable (OperationSession, Parameters) async throws -> Void
     ) -> AgentOperation {
         make(name, .task, help, abortable, body)
+    }
+
+    /// Refuses parameters that a start would refuse.
+    ///
+    /// - Throws: ``ParameterError``.
+    public func check(_ given: [String: Value]) throws(ParameterError) {
+        _ = try prepare(given)
     }
 
     private static func make<Parameters: OperationParameters>(

@@ -8,6 +8,8 @@ struct JournalRecovery {
     private(set) var declarations: [KeptDeclaration] = []
     private(set) var lastReceived = Timestamp(nanoseconds: 0)
     private(set) var lastCreated = Timestamp(nanoseconds: 0)
+    /// Whether an opening told the cursors: what older segments say of them counts no more.
+    private var hasCursors = false
     /// The segments that are not sealed yet, oldest first.
     private(set) var journals: [String] = []
 
@@ -20,26 +22,34 @@ struct JournalRecovery {
         recovery.lastReceived = recovery.lastCreated
         let journals = files.filter { $0.kind == .journal }
         recovery.journals = journals.map(\.path)
-        for file in journals.reversed() where try recovery.read(file, directory) {
-            return recovery
+        var isComplete = false
+        for file in journals.reversed() where !isComplete {
+            isComplete = try recovery.read(file, directory)
         }
-        for file in files.reversed() where file.kind == .sealed {
+        for file in files.reversed() where file.kind == .sealed && !isComplete {
             guard let sealed = try? SealedFile.open(directory.full(file), disk: directory.disk)
             else { continue }
-            for cursor in sealed.footer.cursors { recovery.cursors.merge(cursor) }
-            recovery.declarations += sealed.footer.declarations
+            if !recovery.hasCursors {
+                for cursor in sealed.footer.cursors { recovery.cursors.merge(cursor) }
+            }
+            recovery.declarations = sealed.footer.declarations + recovery.declarations
             recovery.lastReceived = max(recovery.lastReceived, sealed.footer.receivedTo)
-            return recovery
+            isComplete = true
         }
         return recovery
     }
 
-    /// Reads one segment; returns whether its opening is there, which tells all that was before.
+    /// Reads one segment; returns whether it tells all that was before it.
+    ///
+    /// Its opening alone tells the cursors. The declarations behind it are known to be all there
+    /// only if a batch follows: a segment may have died between.
     private mutating func read(
         _ file: ArchiveFile,
         _ directory: ArchiveDirectory
     ) throws(ArchiveError) -> Bool {
         var hasOpening = false
+        var hasBatch = false
+        let takesCursors = !hasCursors
         var declarations: [KeptDeclaration] = []
         do {
             let segment = try directory.disk.open(directory.full(file), .append)
@@ -49,10 +59,12 @@ struct JournalRecovery {
                 switch event {
                 case .opening(_, _, _, let cursors):
                     hasOpening = true
+                    guard takesCursors else { return }
                     for cursor in cursors { self.cursors.merge(cursor) }
                 case .declaration(let kept): declarations.append(kept)
                 case .progress(let cursor, let received):
-                    self.cursors.merge(cursor)
+                    hasBatch = true
+                    if takesCursors { self.cursors.merge(cursor) }
                     lastReceived = max(lastReceived, received)
                 case .blocks, .ledger, .unreadable, .damage: break
                 }
@@ -64,6 +76,7 @@ struct JournalRecovery {
         }
         // Those of an older segment come before: the newest of one number counts.
         self.declarations = declarations + self.declarations
-        return hasOpening
+        hasCursors = hasCursors || hasOpening
+        return hasOpening && hasBatch
     }
 }

@@ -70,6 +70,7 @@ public enum DiskError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Anything else; `code` is errno and `text` its meaning.
     case failed(path: String, during: String, code: Int32, text: String)
 
+    /// What happened, where, and what to do.
     public var description: String {
         switch self {
         case .missing(let path): "\(path): not there"

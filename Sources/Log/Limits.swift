@@ -1,15 +1,25 @@
 /// What bounds a log, in one place.
 enum Limits {
-    /// Bytes of the text in a lock file: host and pid and what else somebody woken at night needs.
+    /// Bytes of the text in a lock file: host, pid and instance.
     static let holderText = 512
     /// Archives that a log remembers; one more is served, and holds no segment back.
     static let archives = 64
+    /// Declarations of one epoch, since every segment repeats them; one more is refused.
+    static let declarations = 4096
     /// Bytes between two places of a segment that the index knows: what a fetch reads in vain.
     static let indexStride = 64 << 10
-    /// Bytes of records that a log writes, or keeps in memory, as one piece.
+    /// Bytes of records that are one piece while the disk is written, or refuses to be.
     static let run = 1 << 20
-    /// Bytes that one fetch may ask for.
+    /// Bytes written and not yet synced: more are synced before their time, so that a disk that
+    /// fails to sync never has more to be read back.
+    static let unsynced = 32 << 20
+    /// Bytes that one fetch may ask for; more are cut to it.
     static let fetch = 4 << 20
-    /// Bytes of the files `epoch` and `commits`.
+    /// How often an archive is told to ask again for a segment that cannot be read, before what is
+    /// in it counts as damaged.
+    static let readAttempts = 10
+    /// Bytes of the files `epoch` and `commits`, and of the kernel's table of mounts.
     static let table = 1 << 20
+    /// Segments of a full spool: fewer could not be dropped one by one.
+    static let fewestSegments = 4
 }

@@ -1,1 +1,171 @@
-// The log itself follows.
+internal import Synchronization
+public import Telemetry
+
+/// An agent's spool: a log of records that archives read by position.
+///
+/// One process has the folder open at a time. Appending never touches the disk itself: a thread of
+/// the log's own writes all that waits with one call, and syncs it. See <doc:Log>.
+public final class Log: Sendable {
+    /// What a site file says about a spool.
+    public struct Settings: Hashable, Sendable {
+        /// Bytes of all segments; the oldest one goes when there are more.
+        public var size: Int
+        /// Bytes of one segment, about; a quarter of ``size`` at most.
+        public var segmentSize: Int
+        /// Bytes that may wait for the disk; who appends more waits.
+        public var queueLimit: Int
+        /// Bytes that are kept in memory while the disk refuses to be written.
+        public var memoryLimit: Int
+        /// How long records that are written stay unsynced; also the time between two tries of a
+        /// disk that failed.
+        public var syncInterval: Duration
+
+        /// Settings; the sizes are in bytes.
+        public init(
+            size: Int = 1 << 30,
+            segmentSize: Int = 16 << 20,
+            queueLimit: Int = 8 << 20,
+            memoryLimit: Int = 64 << 20,
+            syncInterval: Duration = .seconds(1)
+        ) {
+            self.size = size
+            self.segmentSize = min(segmentSize, max(1, size / Limits.fewestSegments))
+            self.queueLimit = queueLimit
+            self.memoryLimit = max(memoryLimit, queueLimit)
+            self.syncInterval = syncInterval
+        }
+    }
+
+    let folder: String
+    let instance: String
+    let settings: Settings
+    let disk: any Disk
+    let time: any TimeSource
+    let bootID: String
+    let onEvent: @Sendable (LogEvent) -> Void
+    let lock: any FolderLock
+    let state: Guarded<LogState>
+    let wakeup = Wakeup()
+    private let thread: Mutex<LogThread?>
+
+    /// The epoch before the one that began with this log; 0 for the first. Who holds the folder's
+    /// lock knows that whoever wrote that epoch is gone.
+    public let predecessor: Int64
+
+    /// Opens the spool in `folder`, which is created where it is missing, and begins an epoch.
+    ///
+    /// - Parameters:
+    ///   - folder: the folder, of this log alone.
+    ///   - instance: whose log it is, for the ledger.
+    ///   - settings: sizes and intervals.
+    ///   - disk: the disk.
+    ///   - time: the clocks.
+    ///   - bootID: what changes when the machine starts again, one word: an epoch that was not
+    ///     closed under another one may have lost what was not synced.
+    ///   - onEvent: called on the log's own thread, in order; it must not block.
+    /// - Throws: ``LogError/held(folder:holder:)`` or ``LogError/disk(_:)``.
+    public init(
+        folder: String,
+        instance: String,
+        settings: Settings = Settings(),
+        disk: any Disk,
+        time: any TimeSource,
+        bootID: String,
+        onEvent: @escaping @Sendable (LogEvent) -> Void = { _ in }
+    ) throws(LogError) {
+        let opening = try LogOpening(
+            folder: folder,
+            instance: instance,
+            disk: disk,
+            now: time.now,
+            bootID: bootID
+        )
+        self.folder = folder
+        self.instance = instance
+        self.settings = settings
+        self.disk = disk
+        self.time = time
+        self.bootID = opening.bootID
+        self.onEvent = onEvent
+        lock = opening.lock
+        predecessor = opening.predecessor
+        state = Guarded(
+            LogState(
+                settings: settings,
+                epoch: opening.epoch,
+                epochs: opening.epochs,
+                segments: opening.segments,
+                progress: opening.progress
+            )
+        )
+        thread = Mutex(nil)
+        let started = LogThread { [self] in LogWriter(self).run() }
+        thread.withLock { $0 = started }
+    }
+
+    /// The current epoch: the clock when it began, in nanoseconds, but beyond every earlier one.
+    public var epoch: Int64 { state.withLock { $0.epoch } }
+
+    /// The newest position of the current epoch that a fetch returns; 0 before the first record.
+    public var newestPosition: Int64 { state.withLock { $0.readable } }
+
+    /// How far each archive that ever fetched has committed, by its id: epoch and position.
+    public var commits: [String: (epoch: Int64, position: Int64)] {
+        state.withLock { $0.progress.mapValues { ($0.epoch, $0.position) } }
+    }
+
+    /// Forgets an archive that will never come back: it holds no segment any more.
+    public func forget(archive: String) {
+        state.withLock { state in
+            state.progress[archive] = nil
+            state.places[archive] = nil
+            state.hasNewProgress = true
+        }
+        wakeup.give()
+    }
+
+    /// Ends the epoch in order and lets go of the folder; returns when all of that is on disk.
+    ///
+    /// A log that cannot write gives up what is in memory, and says so by ``LogEvent/lost``.
+    public func close() async {
+        await stop { state, now in
+            guard !state.isClosing else { return }
+            state.encode(.end, published: now)
+            state.isClosing = true
+            state.isForced = true
+        }
+    }
+
+    /// Stops without a word, as a process does that is killed; for simulations of that.
+    package func abandon() async {
+        await stop { state, _ in
+            state.isAbandoned = true
+            state.isClosing = true
+        }
+    }
+
+    private func stop(_ change: (inout LogState, Timestamp) -> Void) async {
+        let now = time.now
+        state.withLock { state in
+            change(&state, now)
+            state.resumeRecordWaiters()
+            for waiter in state.spaceWaiters { waiter.resume(returning: .failed(.closed)) }
+            state.spaceWaiters.removeAll()
+        }
+        wakeup.give()
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            state.withLock { state in
+                if state.isClosed {
+                    continuation.resume()
+                } else {
+                    state.closeWaiters.append(continuation)
+                }
+            }
+        }
+        // The thread has done its last work: it is gone in microseconds.
+        thread.withLock { thread in
+            thread?.join()
+            thread = nil
+        }
+    }
+}

@@ -5,6 +5,7 @@ public struct SystemDisk: Disk {
     /// The disks of the machine.
     public init() {}
 
+    /// mkdir(2), and fsync(2) of the folder above a new one.
     public func createFolder(_ folder: String) throws(DiskError) {
         if mkdir(folder, 0o750) == 0 { return }
         switch errno {
@@ -24,6 +25,7 @@ public struct SystemDisk: Disk {
         }
     }
 
+    /// readdir(3).
     public func names(in folder: String) throws(DiskError) -> [String] {
         guard let stream = opendir(folder) else { throw .last("opendir", folder) }
         defer { closedir(stream) }
@@ -40,6 +42,7 @@ public struct SystemDisk: Disk {
         return names.sorted()
     }
 
+    /// fsync(2) of the directory.
     public func syncFolder(_ folder: String) throws(DiskError) {
         let descriptor = Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .last("open", folder) }
@@ -47,6 +50,7 @@ public struct SystemDisk: Disk {
         guard fsync(descriptor) == 0 else { throw .last("fsync", folder) }
     }
 
+    /// open(2), with O_CLOEXEC and for writing O_APPEND.
     public func open(_ path: String, _ mode: OpenMode) throws(DiskError) -> any SegmentFile {
         let flags =
             switch mode {
@@ -59,14 +63,17 @@ public struct SystemDisk: Disk {
         return SystemFile(path: path, descriptor: descriptor)
     }
 
+    /// unlink(2).
     public func remove(_ path: String) throws(DiskError) {
         guard unlink(path) == 0 else { throw .last("unlink", path) }
     }
 
+    /// rename(2).
     public func rename(_ path: String, to target: String) throws(DiskError) {
         guard Glibc.rename(path, target) == 0 else { throw .last("rename", path) }
     }
 
+    /// flock(2), which ends with the process however it ends.
     public func lock(_ path: String, holder: String) throws(DiskError) -> any FolderLock {
         let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else { throw .last("open", path) }
@@ -85,12 +92,14 @@ public struct SystemDisk: Disk {
         return SystemLock(file)
     }
 
+    /// statvfs(3).
     public func freeBytes(in folder: String) throws(DiskError) -> Int {
         var status = statvfs()
         guard statvfs(folder, &status) == 0 else { throw .last("statvfs", folder) }
         return Int(clamping: UInt64(status.f_bavail) &* UInt64(status.f_frsize))
     }
 
+    /// The type of the mount, by /proc/self/mounts.
     public func isRemote(_ folder: String) throws(DiskError) -> Bool {
         guard let resolved = realpath(folder, nil) else { throw .last("realpath", folder) }
         defer { free(resolved) }

@@ -49,7 +49,8 @@ extension Endpoint {
         normal(left) == normal(right)
     }
 
-    private static func normal(_ host: String) -> String {
+    /// The address as written by one who writes `localhost` as `127.0.0.1`.
+    static func normal(_ host: String) -> String {
         host.lowercased() == "localhost" ? "127.0.0.1" : host.lowercased()
     }
 }

@@ -84,12 +84,21 @@ extension Setting {
         }
     }
 
-    /// A piece of the file in backquotes, cut to what a line of a message can hold.
-    static func quote(_ text: String) -> String {
+    /// A scalar as a message may show it: as written, without control characters, and cut to what
+    /// a line can hold; nil for any other shape.
+    var shown: String? {
+        guard let text = written ?? text else { return nil }
+        return Self.shown(text)
+    }
+
+    /// A piece of the file in backquotes, as a message may show it.
+    static func quote(_ text: String) -> String { "`\(shown(text))`" }
+
+    private static func shown(_ text: String) -> String {
         let clean = text.unicodeScalars.prefix(Limits.quotedCharacters).map { scalar in
             scalar.properties.generalCategory == .control ? "?" : String(scalar)
         }
         let cut = text.unicodeScalars.count > Limits.quotedCharacters
-        return "`\(clean.joined())\(cut ? "…" : "")`"
+        return clean.joined() + (cut ? "…" : "")
     }
 }

@@ -5,6 +5,9 @@ internal import Yams
 /// Scalars stay texts: what is a number or a truth value is decided by who reads it, so `no` is
 /// not false and `1:30` no number. Keys are texts and unique; tags and merge keys are refused.
 struct SettingParser {
+    /// What a file is told whose nesting has no end.
+    static let tooDeep = "maps and lists are nested deeper than \(Limits.depth)"
+
     private let file: String
     private let environment: [String: String]?
     private var nodeCount = 0
@@ -71,9 +74,7 @@ struct SettingParser {
             return Setting(.null, at: place)
         }
         guard depth <= Limits.depth else {
-            problems.append(
-                SiteProblem(place, "maps and lists are nested deeper than \(Limits.depth)")
-            )
+            problems.append(SiteProblem(place, Self.tooDeep))
             return Setting(.null, at: place)
         }
         if ![Tag(.str), Tag(.map), Tag(.seq)].contains(node.tag) {

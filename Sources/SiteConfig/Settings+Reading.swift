@@ -78,7 +78,7 @@ extension ReaderSettings {
                 isBehindProxy: section.bool("behind-proxy", default: fallback.isBehindProxy)
             )
             if !settings.listen.isLoopback, !settings.isBehindProxy {
-                section.reject(
+                section.wrong(
                     "listen",
                     "is off loopback, and HTTP has neither TLS nor tokens there. Listen on "
                         + "127.0.0.1, or put a proxy with both in front and write "

@@ -67,8 +67,10 @@ extension SettingsReader {
         }
     }
 
-    /// A duration with its unit (`250 ms`) within `range`; `because` is appended to the message of a
-    /// value outside of it: "since one pass over its channels takes 0.2 s".
+    /// A duration with its unit (`250 ms`) within `range`.
+    ///
+    /// `because` is appended to the message of a value outside of it: "since one pass over its
+    /// channels takes 0.2 s".
     public mutating func duration(
         _ key: String,
         default fallback: Duration? = nil,
@@ -83,6 +85,9 @@ extension SettingsReader {
                 return .wrong("expected a duration such as `\(least)`")
             }
             switch Quantity.duration(text) {
+            // The message repeats parts of the text, and a variable may hold a secret.
+            case .wrong where setting.written != nil:
+                return .wrong("expected a duration such as `\(least)`")
             case .wrong(let message): return .wrong(message)
             case .value(let value) where value < range.lowerBound:
                 return .wrong("at least \(least) is needed\(why). Write `\(key): \(least)` or more")
@@ -106,6 +111,9 @@ extension SettingsReader {
                 return .wrong("expected a size such as `\(least)`")
             }
             switch Quantity.byteCount(text) {
+            // The message repeats parts of the text, and a variable may hold a secret.
+            case .wrong where setting.written != nil:
+                return .wrong("expected a size such as `\(least)`")
             case .wrong(let message): return .wrong(message)
             case .value(let value) where !range.contains(value):
                 return .wrong("possible is from \(least) to \(most)")

@@ -52,12 +52,21 @@ public struct SettingsReader {
 
     /// Adds a problem at the value of `key` (at the map itself where the key is absent).
     ///
-    /// The message follows the key and its owner: `is 0.2 s; expected …` becomes
-    /// `` `period` of agent cryo-1 is 0.2 s; expected … ``.
+    /// The message is a sentence that names the key; the owner is put in front:
+    /// `` agent cryo-1: `mmr3` or `mgc3` has to be there ``.
     public mutating func reject(_ key: String, _ message: String) {
-        if !known.contains(key) { known.append(key) }
-        let place = entries.first { $0.key == key }?.value.place ?? self.place
-        problems.append(SiteProblem(place, "\(subject(key)) \(message)"))
+        problems.append(
+            SiteProblem(placeOfValue(key), owner.isEmpty ? message : "\(owner): \(message)")
+        )
+    }
+
+    /// Adds a problem whose sentence begins with the key and its owner.
+    mutating func wrong(_ key: String, _ predicate: String) {
+        problems.append(SiteProblem(placeOfValue(key), "\(subject(key)) \(predicate)"))
+    }
+
+    private mutating func placeOfValue(_ key: String) -> Place {
+        setting(key)?.place ?? place
     }
 
     /// Takes over problems that were found elsewhere.
@@ -67,7 +76,12 @@ public struct SettingsReader {
     public mutating func finish() -> [SiteProblem] {
         if !isFinished {
             isFinished = true
-            for entry in entries where !known.contains(entry.key) {
+            let unknown = entries.filter { !known.contains($0.key) }
+            if let first = unknown.dropFirst(Limits.problems).first {
+                let more = unknown.count - Limits.problems
+                problems.append(SiteProblem(first.place, "here are \(more) unknown keys more"))
+            }
+            for entry in unknown.prefix(Limits.problems) {
                 let subject = owner.isEmpty ? "the site file" : owner
                 let there =
                     known.isEmpty ? "it takes none" : "there are \(known.joined(separator: ", "))"
@@ -156,7 +170,7 @@ extension SettingsReader {
                 return result
             }
         case .scalar, .map:
-            reject(key, "is \(setting.found); expected a list, `- …` each")
+            wrong(key, "is \(setting.found); expected a list, `- …` each")
             return []
         }
     }

@@ -18,6 +18,8 @@ public struct Site: Sendable {
     public var hosts: [Host]
     /// The file that it was read from.
     public var file: String
+    /// The folder that relative paths of the file start at, an absolute path.
+    public var folder: String
     /// A checksum of the file's bytes, which tells who runs an older one.
     ///
     /// 64-bit FNV-1a as 16 hexadecimal digits: it finds differences, and is no protection against
@@ -39,6 +41,12 @@ public struct RegistrySettings: Hashable, Sendable {
     public var address: String
     /// The port of its requests; its announcements are on a port that it tells.
     public var port: Int
+
+    /// Settings of a registry.
+    public init(address: String, port: Int) {
+        self.address = address
+        self.port = port
+    }
 }
 
 /// Where and how samples are kept.
@@ -49,6 +57,13 @@ public struct ArchiveSettings: Hashable, Sendable {
     public var rotate: Duration
     /// The size after which a journal segment is closed and sealed, in bytes.
     public var maxSize: Int
+
+    /// Settings of an archive; sizes in bytes.
+    public init(directory: String, rotate: Duration, maxSize: Int) {
+        self.directory = directory
+        self.rotate = rotate
+        self.maxSize = maxSize
+    }
 }
 
 /// How the archive is served.
@@ -59,6 +74,13 @@ public struct ReaderSettings: Hashable, Sendable {
     public var cache: Int
     /// Whether a proxy with TLS and tokens stands in front; without it HTTP stays on loopback.
     public var isBehindProxy: Bool
+
+    /// Settings of a reader; the cache in bytes.
+    public init(listen: Endpoint, cache: Int, isBehindProxy: Bool = false) {
+        self.listen = listen
+        self.cache = cache
+        self.isBehindProxy = isBehindProxy
+    }
 }
 
 /// How an agent keeps what the archive does not have yet.
@@ -67,6 +89,12 @@ public struct SpoolSettings: Hashable, Sendable {
     public var directory: String
     /// The bytes that one instance may use.
     public var size: Int
+
+    /// Settings of a spool; the size in bytes.
+    public init(directory: String, size: Int) {
+        self.directory = directory
+        self.size = size
+    }
 }
 
 /// A host and port.

@@ -42,51 +42,54 @@ struct SiteChecks {
     /// A socket off loopback does not open without CURVE.
     private mutating func checkKeys() {
         guard site.keys == nil else { return }
-        var open: [(what: String, setting: Setting?)] = []
+        var open: [(what: String, keys: [String])] = []
         if !isLoopback(site.registry.address) {
-            open.append(("the registry", setting("registry", "address")))
+            open.append(("the registry", ["registry", "address"]))
         }
         for host in site.hosts {
             if !isLoopback(host.address) {
-                open.append(("host \(host.name)", setting("hosts", host.name, "address")))
+                open.append(("host \(host.name)", ["hosts", host.name, "address"]))
             } else if !isLoopback(host.bind) {
-                open.append(("host \(host.name)", setting("hosts", host.name, "bind")))
+                open.append(("host \(host.name)", ["hosts", host.name, "bind"]))
             }
         }
         guard let first = open.first else { return }
-        let who = open.map(\.what).joined(separator: ", ")
+        let more = open.count - 4
+        let who = open.prefix(4).map(\.what) + (more > 0 ? ["\(more) hosts more"] : [])
         add(
-            first.setting,
+            setting(first.keys),
             root.place,
-            "\(who) would be reachable off loopback, and the site has no `keys`: nobody could be "
-                + "told from anybody. Write `keys: keys/` and make them by `cerro keys init`"
+            "\(who.joined(separator: ", ")) would be reachable off loopback, and the site has no "
+                + "`keys`: nobody could be told from anybody. Write `keys: keys/` and make them by "
+                + "`cerro keys init`"
         )
     }
 
     private mutating func checkHostPorts() {
-        for (index, host) in site.hosts.enumerated() where host.ports != 0...0 {
+        var ranges: [String: [ClosedRange<Int>: String]] = [:]
+        for host in site.hosts where host.ports != 0...0 {
             // Each agent binds two sockets.
             let needed = host.agents.count * 2
             if needed > host.ports.count {
                 add(
-                    setting("hosts", host.name, "ports"),
+                    setting(["hosts", host.name, "ports"]),
                     root.place,
                     "host \(host.name) has \(host.agents.count) agents, which need \(needed) "
                         + "ports; `ports` has \(host.ports.count)"
                 )
             }
-            for other in site.hosts[..<index]
-            where Endpoint.sameAddress(host.address, other.address) && other.ports != 0...0
-                && host.ports != other.ports && host.ports.overlaps(other.ports)
-            {
+            var others = ranges[Endpoint.normal(host.address)] ?? [:]
+            for (ports, other) in others.sorted(by: { $0.key.lowerBound < $1.key.lowerBound })
+            where ports != host.ports && ports.overlaps(host.ports) {
                 add(
-                    setting("hosts", host.name, "ports"),
+                    setting(["hosts", host.name, "ports"]),
                     root.place,
-                    "the ports \(text(host.ports)) of host \(host.name) overlap "
-                        + "\(text(other.ports)) of host \(other.name), which has the same address. "
-                        + "Make them equal or apart"
+                    "the ports \(text(host.ports)) of host \(host.name) overlap \(text(ports)) "
+                        + "of host \(other), which has the same address. Make them equal or apart"
                 )
             }
+            others[host.ports] = others[host.ports] ?? host.name
+            ranges[Endpoint.normal(host.address)] = others
         }
     }
 
@@ -96,7 +99,7 @@ struct SiteChecks {
         let listen = site.reader.listen
         if registry.port != 0, registry.port == listen.port, meets(listen, registry.host) {
             add(
-                setting("reader", "listen") ?? setting("registry", "port"),
+                setting(["reader", "listen"]) ?? setting(["registry", "port"]),
                 root.place,
                 "the reader's HTTP and the registry have the same port \(registry.port) of the "
                     + "same address. Change one of them"
@@ -107,7 +110,7 @@ struct SiteChecks {
                 host.ports.contains(registry.port), registry.port != 0
             {
                 add(
-                    setting("registry", "port") ?? setting("hosts", host.name, "ports"),
+                    setting(["registry", "port"]) ?? setting(["hosts", host.name, "ports"]),
                     root.place,
                     "the registry's port \(registry.port) lies within \(text(host.ports)), the "
                         + "`ports` of host \(host.name) at the same address. Move one of them"
@@ -115,7 +118,7 @@ struct SiteChecks {
             }
             if meets(listen, host.address), host.ports.contains(listen.port), listen.port != 0 {
                 add(
-                    setting("reader", "listen") ?? setting("hosts", host.name, "ports"),
+                    setting(["reader", "listen"]) ?? setting(["hosts", host.name, "ports"]),
                     root.place,
                     "the reader's port \(listen.port) lies within \(text(host.ports)), the "
                         + "`ports` of host \(host.name) at the same address. Move one of them"
@@ -141,7 +144,7 @@ struct SiteChecks {
         "\(ports.lowerBound)-\(ports.upperBound)"
     }
 
-    private func setting(_ keys: String...) -> Setting? {
+    private func setting(_ keys: [String]) -> Setting? {
         keys.reduce(root as Setting?) { $0?[$1] }
     }
 

@@ -35,6 +35,7 @@ struct SiteLoader {
                 spool: .standard(folder: folder),
                 hosts: [],
                 file: file,
+                folder: folder,
                 hash: hash
             )
         }
@@ -47,6 +48,7 @@ struct SiteLoader {
             spool: .read(from: &reader, default: .standard(folder: folder)),
             hosts: hosts(&reader),
             file: file,
+            folder: folder,
             hash: hash
         )
         _ = reader.setting("keys")
@@ -59,11 +61,11 @@ struct SiteLoader {
     private mutating func hosts(_ reader: inout SettingsReader) -> [Host] {
         guard let setting = reader.setting("hosts") else {
             guard reader.isMap else { return [] }
-            reader.reject("hosts", "is missing. Write `hosts:` and below it `NAME: {address: …}`")
+            reader.wrong("hosts", "is missing. Write `hosts:` and below it `NAME: {address: …}`")
             return []
         }
         guard case .map(let entries) = setting.shape, !entries.isEmpty else {
-            reader.reject(
+            reader.wrong(
                 "hosts",
                 "is \(setting.found); expected a map with an entry for each host"
             )
@@ -93,7 +95,7 @@ struct SiteLoader {
             case .null: break
             case .list(let entries): agents = entries.map { agent($0) }
             case .scalar, .map:
-                reader.reject("agents", "is \(list.found); expected a list, `- class: …` each")
+                reader.wrong("agents", "is \(list.found); expected a list, `- class: …` each")
             }
         }
         problems += reader.finish()
@@ -101,12 +103,12 @@ struct SiteLoader {
     }
 
     private mutating func agent(_ setting: Setting) -> AgentEntry {
-        let owner = setting["id"]?.text.map { "agent \($0.prefix(Limits.quotedCharacters))" }
+        let owner = setting["id"].flatMap(\.shown).map { "agent \($0)" }
         var reader = SettingsReader(setting, owner: owner ?? "an agent", folder: folder)
         let className = reader.name("class")
         let id = reader.name("id")
         if id == "registry" {
-            reader.reject(
+            reader.wrong(
                 "id",
                 "is `registry`; that is the id of the registry itself. Choose another"
             )
@@ -119,9 +121,9 @@ struct SiteLoader {
         )
         let arguments = reader.setting("arguments")
         if case .list = arguments?.shape {
-            reader.reject("arguments", "is a list; expected a map. Write `arguments: {KEY: VALUE}`")
+            reader.wrong("arguments", "is a list; expected a map. Write `arguments: {KEY: VALUE}`")
         } else if case .scalar = arguments?.shape {
-            reader.reject("arguments", "is no map. Write `arguments: {KEY: VALUE}`")
+            reader.wrong("arguments", "is no map. Write `arguments: {KEY: VALUE}`")
         }
         problems += reader.finish()
         return AgentEntry(
@@ -140,11 +142,12 @@ struct SiteLoader {
         guard let setting = reader.setting("start") else { return [] }
         switch setting.shape {
         case .null: return []
-        case .scalar(let text, _):
-            reader.reject("start", "is \(setting.found); expected a list. Write `start: [\(text)]`")
+        case .scalar:
+            let name = setting.shown ?? "OPERATION"
+            reader.wrong("start", "is \(setting.found); expected a list. Write `start: [\(name)]`")
             return []
         case .map:
-            reader.reject("start", "is a map; expected a list. Write `start: [{OPERATION: {…}}]`")
+            reader.wrong("start", "is a map; expected a list. Write `start: [{OPERATION: {…}}]`")
             return []
         case .list(let elements):
             var started: Set<String> = []

@@ -14,7 +14,9 @@ struct SourceText {
 
     init(_ text: String) {
         byteCount = text.utf8.count
-        scalars = byteCount <= Limits.fileBytes ? Array(text.unicodeScalars) : []
+        // Some editors put a byte order mark in front; it is no part of the text.
+        let start = text.unicodeScalars.first == "\u{FEFF}" ? 1 : 0
+        scalars = byteCount <= Limits.fileBytes ? Array(text.unicodeScalars.dropFirst(start)) : []
         var starts = [0]
         for (index, scalar) in scalars.enumerated() where Self.isBreak(scalar) {
             // A carriage return and line feed are one line break.
@@ -80,7 +82,7 @@ struct SourceText {
     /// Source: YAML 1.1, section 5.1, the printable characters.
     private static func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
-        case 0x09, 0x0A, 0x0D, 0x20...0x7E, 0x85, 0xA0...0xD7FF, 0xE000...0xFFFD,
+        case 0x09, 0x0A, 0x0D, 0x20...0x7E, 0x85, 0xA0...0xD7FF, 0xE000...0xFEFE, 0xFF00...0xFFFD,
             0x10000...0x10FFFF:
             true
         default: false

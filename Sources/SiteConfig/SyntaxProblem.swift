@@ -21,6 +21,10 @@ struct SyntaxProblem {
             return
         }
         column = max(mark.column, 1)
+        if problem.hasPrefix("Maximum nesting level") {
+            message = SettingParser.tooDeep
+            return
+        }
         message = "this is not YAML: \(problem)\(begun)" + Self.advice(problem, content)
     }
 
@@ -48,7 +52,7 @@ struct SyntaxProblem {
                 + "value holds `: ` and needs quotes"
         }
         if problem.contains("expected key") || problem.contains("block end")
-            || problem.contains("expected ':'")
+            || problem.contains("expected ':'") || problem.contains("expected '-'")
         {
             return ". Look at the indentation of this line and of those above it, and for a "
                 + "missing `:`"

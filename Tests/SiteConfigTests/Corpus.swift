@@ -9,7 +9,7 @@ enum Corpus {
         "Aggregator", "Reader", "HostMetrics", "FakeData", "Lakeshore372", "IMacRT",
     ]
     /// `SECRET` must not show up in any message.
-    static let environment = ["CERRO_PORT": "5560", "EMPTY": "", "SECRET": "hunter2"]
+    static let environment = ["CERRO_PORT": "5560", "EMPTY": "", "SECRET": "12 hunter"]
 
     /// The names of the files in `folder` that end with `suffix`.
     static func files(_ suffix: String, in folder: String = "Tests/Corpus/site-config") -> [String]

@@ -27,7 +27,7 @@ struct CorpusTests {
         }
         for problem in problems {
             #expect(expected.contains { problem.contains($0) }, "unexpected: \(problem)")
-            #expect(!problem.contains("hunter2"), "a secret is told: \(problem)")
+            #expect(!problem.contains("hunter"), "a secret is told: \(problem)")
         }
     }
 

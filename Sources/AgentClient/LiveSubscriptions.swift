@@ -1,0 +1,72 @@
+internal import MessageBus
+internal import Telemetry
+
+/// A message that an instance published, as it came.
+public struct LiveMessage: Sendable {
+    /// `<instance>/<feed>/`.
+    public let topic: String
+    /// A record of the agent's log, or a value that it announces.
+    public let payload: [UInt8]
+}
+
+/// Connections to the publishers of a site, which follow the registry's table.
+///
+/// What is live is for eyes: it may be missed, and is not repaired.
+struct LiveSubscriptions {
+    /// Messages that wait for a listener; the oldest goes where it is too slow.
+    static let pending = 4096
+
+    private let bus: any Bus
+    private var connections: [BusEndpoint: any Subscription] = [:]
+    private var topics: [String] = []
+    private var sink: AsyncStream<LiveMessage>.Continuation?
+
+    init(bus: any Bus) {
+        self.bus = bus
+    }
+
+    /// What begins with one of `topics`, from all instances that the table shows; one stream at a
+    /// time, a further one ends the one before.
+    mutating func listen(to topics: [String]) -> AsyncStream<LiveMessage> {
+        close()
+        self.topics = topics
+        let (stream, sink) = AsyncStream.makeStream(
+            of: LiveMessage.self, bufferingPolicy: .bufferingNewest(Self.pending)
+        )
+        self.sink = sink
+        return stream
+    }
+
+    /// Connects to publishers that are new in the table and leaves those that are gone.
+    mutating func follow(_ table: [InstanceRow]) {
+        guard let sink else { return }
+        let wanted = Set(
+            table.filter { $0.state == .alive }.compactMap { BusEndpoint($0.publisher) }
+        )
+        for (endpoint, connection) in connections where !wanted.contains(endpoint) {
+            connection.close()
+            connections[endpoint] = nil
+        }
+        for endpoint in wanted where connections[endpoint] == nil {
+            connections[endpoint] = try? bus.subscribe(to: endpoint, topics: topics) {
+                topic, payload in
+                sink.yield(LiveMessage(topic: topic, payload: Array(payload)))
+            }
+        }
+    }
+
+    mutating func close() {
+        for connection in connections.values { connection.close() }
+        connections = [:]
+        sink?.finish()
+        sink = nil
+    }
+}
+
+extension SiteClient {
+    /// Listens to what begins with one of `topics`; ``instances(timeout:)``, called now and then,
+    /// finds instances that come later.
+    public func listen(to topics: [String]) -> AsyncStream<LiveMessage> {
+        live.listen(to: topics)
+    }
+}

@@ -1,0 +1,160 @@
+public import Logging
+public import MessageBus
+public import Telemetry
+internal import ZeroMQ
+
+/// A site as a client sees it: the registry's table, requests to instances, and what they publish.
+///
+/// One client serves a whole program. It finds the registry at the one address that everybody
+/// knows, learns from its table where the others are, and talks to them directly.
+public actor SiteClient {
+    private let bus: any Bus
+    private let registry: BusEndpoint
+    private let time: any TimeSource
+    private let logger: Logger
+    private var requesters: [BusEndpoint: Requester] = [:]
+    var live: LiveSubscriptions
+    private var rows: [String: InstanceRow] = [:]
+
+    /// The reactor that owns the client's sockets.
+    public nonisolated var unownedExecutor: UnownedSerialExecutor {
+        bus.reactor.asUnownedSerialExecutor()
+    }
+
+    /// A client of the site whose registry answers at `registry`.
+    public init(bus: any Bus, registry: BusEndpoint, time: any TimeSource, logger: Logger) {
+        self.bus = bus
+        self.registry = registry
+        self.time = time
+        self.logger = logger
+        live = LiveSubscriptions(bus: bus)
+    }
+
+    /// How long a request without a limit of its own may take.
+    public static let patience = Duration.seconds(5)
+
+    /// Closes all sockets.
+    public func close() async {
+        for requester in requesters.values { await requester.close() }
+        requesters = [:]
+        live.close()
+    }
+
+    /// The registry's table, by instance.
+    ///
+    /// - Throws: ``ClientError``.
+    public func instances(timeout: Duration = patience) async throws -> [InstanceRow] {
+        let reply = try await ask(
+            registry, "the registry at \(registry)", Action.table, target: "registry", epoch: 0,
+            [:], timeout
+        )
+        guard let list = reply.result["rows"]?.array else {
+            throw ClientError.malformed("the registry")
+        }
+        let table = list.compactMap(InstanceRow.init)
+        for row in table {
+            rows[row.instance] = row
+            // The registry's clock at its reply, moved by the offset that it saw: good to the
+            // jitter of one heartbeat, until the instance itself answers.
+            guard let endpoint = BusEndpoint(row.requests), requesters[endpoint] == nil else {
+                continue
+            }
+            await requester(endpoint).noteClock(of: reply.clock + row.clockOffset)
+        }
+        live.follow(table)
+        rows = rows.filter { name, _ in table.contains { $0.instance == name } }
+        return table
+    }
+
+    /// The row of a running instance.
+    ///
+    /// - Throws: ``ClientError``.
+    public func instance(
+        _ name: String, timeout: Duration = patience
+    ) async throws -> InstanceRow {
+        let table = try await instances(timeout: timeout)
+        guard let row = table.first(where: { $0.instance == name }) else {
+            let near = table.map(\.instance).filter { $0.contains(name) || name.contains($0) }
+            throw ClientError.unknownInstance(name, near: near)
+        }
+        guard !row.requests.isEmpty, row.state == .alive || row.state == .silent else {
+            throw ClientError.notRunning(name, state: row.state)
+        }
+        return row
+    }
+
+    /// Sends one request to an instance and returns its reply, whatever its code.
+    ///
+    /// - Throws: ``ClientError``.
+    public func request(
+        _ instance: String, _ action: String, _ arguments: Value = [:],
+        timeout: Duration = patience
+    ) async throws -> Reply {
+        let known = rows[instance]
+        let row: InstanceRow
+        if let known, known.state == .alive {
+            row = known
+        } else {
+            row = try await self.instance(instance, timeout: timeout)
+        }
+        let what = "\(instance) at \(row.requests)"
+        let reply = try await ask(
+            try endpoint(of: row), what, action, target: instance, epoch: row.epoch,
+            arguments, timeout
+        )
+        guard reply.code == .requestStale, known != nil else { return reply }
+        // It was restarted since the table was read. Nothing was carried out, so once more is safe.
+        let fresh = try await self.instance(instance, timeout: timeout)
+        return try await ask(
+            try endpoint(of: fresh), what, action, target: instance, epoch: fresh.epoch,
+            arguments, timeout
+        )
+    }
+
+    /// Sends one request and returns its result.
+    ///
+    /// - Throws: ``ClientError``, ``ClientError/refused(code:text:result:)`` for any other code
+    ///   than `ok`.
+    public func result(
+        _ instance: String, _ action: String, _ arguments: Value = [:],
+        timeout: Duration = patience
+    ) async throws -> Value {
+        let reply = try await request(instance, action, arguments, timeout: timeout)
+        guard reply.code == .ok else {
+            throw ClientError.refused(code: reply.code, text: reply.text, result: reply.result)
+        }
+        return reply.result
+    }
+
+    private func ask(
+        _ endpoint: BusEndpoint, _ what: String, _ action: String, target: String, epoch: Int64,
+        _ arguments: Value, _ timeout: Duration
+    ) async throws -> Reply {
+        do {
+            return try await requester(endpoint).request(
+                action, target: target, epoch: epoch, arguments: arguments, timeout: timeout
+            )
+        } catch {
+            switch error {
+            case .timedOut: throw ClientError.timedOut(what, after: timeout)
+            default: throw ClientError.unreachable(what, reason: "\(error)")
+            }
+        }
+    }
+
+    private func endpoint(of row: InstanceRow) throws -> BusEndpoint {
+        guard let endpoint = BusEndpoint(row.requests) else {
+            throw ClientError.malformed("the registry, about \(row.instance),")
+        }
+        return endpoint
+    }
+
+    private func requester(_ endpoint: BusEndpoint) -> Requester {
+        if let requester = requesters[endpoint] { return requester }
+        let requester = Requester(
+            bus: bus, endpoint: endpoint, timeSource: time, logger: logger
+        )
+        requesters[endpoint] = requester
+        return requester
+    }
+}

@@ -1,0 +1,134 @@
+internal import Logging
+internal import Telemetry
+
+// Sessions: the book decides, the host runs bodies and records every change.
+
+extension AgentHost {
+    /// Accepts a start, or says why not; the body runs off the reactor.
+    func start(
+        _ name: String, _ parameters: [String: Value]
+    ) throws -> Session {
+        let operation = try book.operation(name)
+        // Parameters first: a start that is refused must not have touched anything.
+        let body = try operation.prepare(parameters)
+        let session = try book.begin(name, at: time.now)
+        note(session)
+        let handle = OperationSession(
+            RuntimeSession(
+                host: self, log: log, feeds: feeds, limits: limits, time: time,
+                operation: name, id: session.id
+            )
+        )
+        // The handle stays in `bodies`, since a session is cancelled by name; the job below makes
+        // it part of the host's task group, which ends only after it.
+        let work = Task { @concurrent [weak self] in
+            await self?.begun(name, session.id)
+            do {
+                try await body(handle)
+                await self?.ended(name, session.id, failure: nil)
+            } catch is CancellationError {
+                await self?.ended(name, session.id, failure: nil)
+            } catch {
+                await self?.ended(name, session.id, failure: "\(error)")
+            }
+        }
+        bodies[session.id] = work
+        guard spawn({ await work.value }) else {
+            work.cancel()
+            return session
+        }
+        return session
+    }
+
+    /// Stops a process or aborts a task.
+    func end(_ name: String, as kind: AgentOperation.Kind) throws -> Session {
+        let session = try book.end(name, as: kind)
+        note(session)
+        bodies[session.id]?.cancel()
+        return session
+    }
+
+    /// Suspends until the session is done or `deadline` passes on the monotonic clock.
+    func waitForEnd(of session: Session, until deadline: Duration) async {
+        guard bodies[session.id] != nil else { return }
+        await withTaskGroup { group in
+            group.addTask { await self.waitForEnd(of: session.id) }
+            group.addTask { [time] in try? await time.sleep(untilMonotonic: deadline) }
+            await group.next()
+            group.cancelAll()
+            releaseWaiters(of: session.id)
+        }
+    }
+
+    private func waitForEnd(of id: Int64) async {
+        guard bodies[id] != nil else { return }
+        await withCheckedContinuation { waiters[id, default: []].append($0) }
+    }
+
+    private func releaseWaiters(of id: Int64) {
+        for waiter in waiters.removeValue(forKey: id) ?? [] { waiter.resume() }
+    }
+
+    private func begun(_ name: String, _ id: Int64) {
+        if let session = book.markRunning(name, id) { note(session) }
+    }
+
+    private func ended(_ name: String, _ id: Int64, failure: String?) {
+        bodies[id] = nil
+        if let session = book.finish(name, id, failure: failure, at: time.now) { note(session) }
+        if let failure, !isClosing {
+            logger.warning(
+                "an operation failed",
+                metadata: ["operation": "\(name)", "session": "\(id)", "reason": "\(failure)"]
+            )
+            if settings.start.contains(where: { $0.operation == name }) {
+                raise(
+                    Fault(
+                        id: "operation.failed", severity: .error, since: time.now,
+                        text: "`\(name)` ended by itself: \(failure). Start it again",
+                        subject: name
+                    )
+                )
+            }
+        }
+        releaseWaiters(of: id)
+    }
+
+    func setDegraded(_ name: String, _ id: Int64, _ reason: String?) {
+        if let session = book.setDegraded(name, id, reason) { note(session) }
+    }
+
+    func logLine(_ name: String, _ id: Int64, _ text: String) {
+        book.log(name, id, text, at: time.now)
+    }
+
+    func setData(_ name: String, _ id: Int64, _ key: String, _ value: Value) {
+        guard !book.setData(name, id, key, value) else { return }
+        logger.debug(
+            "an entry of a session's data is beyond the limits",
+            metadata: ["operation": "\(name)", "key": "\(key)"]
+        )
+    }
+
+    func raise(_ fault: Fault) {
+        guard let change = faults.raise(fault) else { return }
+        logger.warning("fault", metadata: ["id": "\(fault.id)", "text": "\(fault.text)"])
+        record(BuiltInFeed.faults, BuiltInFeed.block(of: change))
+    }
+
+    func clear(_ id: String, subject: String) {
+        guard let change = faults.clear(id, subject: subject, at: time.now) else { return }
+        record(BuiltInFeed.faults, BuiltInFeed.block(of: change))
+    }
+
+    /// A session has changed: into the feed `sessions`.
+    func note(_ session: Session) {
+        if session.status == .starting { clear("operation.failed", subject: session.operation) }
+        record(BuiltInFeed.sessions, BuiltInFeed.block(of: session, at: time.now))
+    }
+
+    private func record(_ feed: Feed, _ block: Block) {
+        guard case .dropped = changeSink.yield((feed, block)) else { return }
+        logger.error("too many changes wait for the log", metadata: ["feed": "\(feed.name)"])
+    }
+}

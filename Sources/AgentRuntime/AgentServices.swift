@@ -1,0 +1,23 @@
+public import Logging
+public import MessageBus
+public import Telemetry
+
+/// What the runtime offers to an agent beyond its sessions.
+public struct AgentServices: Sendable {
+    /// The agent's own instance id.
+    public let instance: String
+    /// The bus that the agent's sockets are on.
+    public let bus: any Bus
+    /// Where the registry answers; nil only where the agent's own socket is closed.
+    public let registry: BusEndpoint?
+    /// Where the agent takes its time from.
+    public let time: any TimeSource
+    /// Where the agent logs.
+    public let logger: Logger
+    /// Publishes a value that is seen by who looks now, and kept nowhere.
+    public let announce: @Sendable (_ topic: String, _ value: Value) -> Void
+    /// Raises and clears faults outside of a session.
+    public let raise: @Sendable (Fault) -> Void
+    /// Clears a fault by id and subject.
+    public let clear: @Sendable (_ id: String, _ subject: String) -> Void
+}

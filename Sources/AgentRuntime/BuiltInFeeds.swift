@@ -1,0 +1,59 @@
+public import Telemetry
+
+/// The feeds that every agent has beside its own.
+public enum BuiltInFeed {
+    /// Every change of every session: the history of commands, followed instead of polled.
+    public static let sessions = Feed(
+        "sessions",
+        fields: [
+            Field("session", .int, description: "number of the session within the epoch"),
+            Field("operation", .string),
+            Field("status", .string, description: "starting, running, degraded, stopping, done"),
+            Field("success", .bool, description: "missing until the session is done"),
+            Field("reason", .string, description: "why it is degraded or failed"),
+        ],
+        description: "changes of sessions"
+    )
+
+    /// Every fault that is raised or cleared.
+    public static let faults = Feed(
+        "faults",
+        fields: [
+            Field("id", .string, description: "what kind of fault"),
+            Field("subject", .string, description: "what it is about"),
+            Field("severity", .string, description: "warning, error, critical"),
+            Field("open", .bool, description: "true when raised, false when cleared"),
+            Field("text", .string, description: "what is wrong and what to do"),
+        ],
+        description: "faults raised and cleared"
+    )
+
+    /// Names that an agent's own feeds may not use.
+    public static let all = [sessions, faults]
+
+    static func block(of session: Session, at time: Timestamp) -> Block {
+        Block(
+            timestamps: [time],
+            columns: [
+                .ints([session.id]), .strings([session.operation]),
+                .strings([session.status.rawValue]), .bools([session.success]),
+                .strings([session.reason]),
+            ]
+        )
+    }
+
+    static func block(of change: FaultBook.Change) -> Block {
+        let (fault, isOpen, time) =
+            switch change {
+            case .raised(let fault): (fault, true, fault.since)
+            case .cleared(let fault, let time): (fault, false, time)
+            }
+        return Block(
+            timestamps: [time],
+            columns: [
+                .strings([fault.id]), .strings([fault.subject]),
+                .strings([fault.severity.rawValue]), .bools([isOpen]), .strings([fault.text]),
+            ]
+        )
+    }
+}

@@ -1,0 +1,31 @@
+/// What the runtime bounds, why, and what happens there.
+public enum RuntimeLimits {
+    /// Time between two heartbeats.
+    public static let heartbeatPeriod = Duration.seconds(1)
+    /// A lease lasts five heartbeats: one or two may be lost without anybody being declared dead.
+    public static let lease = Duration.seconds(5)
+    /// An agent that finds no registry starts after this and says so.
+    public static let registryPatience = Duration.seconds(10)
+    /// Sessions kept of each operation; the oldest that is done is forgotten.
+    static let sessionsPerOperation = 20
+    /// Lines kept of a session; the oldest is forgotten.
+    static let messagesPerSession = 100
+    /// Bytes of one line; the rest is cut off.
+    static let messageLength = 2000
+    /// Entries of a session's data; further ones are refused and logged.
+    static let dataEntries = 64
+    /// Bytes of a session's data as MessagePack; an entry beyond is refused and logged.
+    static let dataSize = 64 << 10
+    /// Faults that an agent may hold; further ones are logged only.
+    static let openFaults = 256
+    /// Changes of sessions and faults that wait for the log; the newest is dropped and counted.
+    static let pendingChanges = 4096
+    /// Requests that are being answered off the reactor; further ones are refused as busy.
+    static let pendingRequests = 1024
+    /// How long operations may take to stop before the process ends without them.
+    static let shutdownPatience = Duration.seconds(10)
+    /// The longest wait of one fetch; the aggregator asks again.
+    static let longestFetchWait = Duration.seconds(1)
+    /// The most bytes of one fetch answer, beyond which one record may reach.
+    static let fetchBytes = 1 << 20
+}

@@ -1,0 +1,26 @@
+/// What recording bounds, why, and what happens there.
+enum AggregatorLimits {
+    /// Bytes of one batch; one record may reach beyond it.
+    static let batchBytes: Int64 = 1 << 20
+    /// Batches that are fetched or wait for the journal at one time; further fetches wait.
+    static let outstandingBatches = 8
+    /// How long an agent may hold a fetch before it answers that there is nothing.
+    static let fetchWait = Duration.seconds(1)
+    /// How long a fetch may take in all before the instance counts as away.
+    static let fetchTimeout = Duration.seconds(6)
+    /// Time between two fetches that found little: at ordinary rates a wake-up costs fifty times
+    /// the message, and nobody sees 50 ms.
+    static let gathering = Duration.milliseconds(50)
+    /// A batch that is shorter is little.
+    static let littleBatch = 64 << 10
+    /// The longest that a fetched record waits for the disk.
+    static let commitPeriod = Duration.milliseconds(250)
+    /// Time between two looks for closed segments.
+    static let sealPeriod = Duration.seconds(1)
+    /// Time between two looks at the registry's table.
+    static let tablePeriod = Duration.seconds(1)
+    /// The first and the longest wait before an instance that is away is asked again.
+    static let firstRetry = Duration.milliseconds(200), longestRetry = Duration.seconds(5)
+    /// A commit that takes longer raises `disk.slow`.
+    static let slowCommit = Duration.seconds(2)
+}

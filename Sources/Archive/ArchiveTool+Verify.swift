@@ -1,0 +1,191 @@
+internal import ArchiveFormat
+internal import Log
+internal import Telemetry
+
+/// What a check of an archive looked at.
+public struct VerifySummary: Hashable, Sendable {
+    /// How many files, rows and bytes were read.
+    public var files = 0, rows = 0, bytes = 0
+    /// How many problems were found.
+    public var problems = 0
+}
+
+extension ArchiveTool {
+    /// Reads every byte of an archive: checksums, framing, order, statistics computed again.
+    ///
+    /// - Parameters:
+    ///   - directory: the archive; it may be in use.
+    ///   - progress: called with the number of files done and of all.
+    ///   - problem: called with one line for each problem: where, what, what it means.
+    /// - Returns: what was looked at.
+    /// - Throws: ``ArchiveError`` if the folders cannot be read at all.
+    public static func verify(
+        _ directory: ArchiveDirectory, progress: (Int, Int) -> Void = { _, _ in },
+        problem: (String) -> Void
+    ) throws(ArchiveError) -> VerifySummary {
+        var summary = VerifySummary()
+        let files = try directory.files()
+        var sources: [String: String] = [:]
+        for (number, file) in files.enumerated() {
+            var found: [String] = []
+            do {
+                switch file.kind {
+                case .sealed:
+                    let sealed = try SealedFile.open(directory.full(file), disk: directory.disk)
+                    summary.bytes += sealed.byteCount
+                    summary.rows += check(sealed, file.path, &found)
+                    for source in sealed.footer.sources {
+                        if let other = sources[source] {
+                            found.append(
+                                "\(file.path): made from segment \(source), and so is \(other): "
+                                    + "each of its samples is there twice; move one of them away"
+                            )
+                        }
+                        sources[source] = file.path
+                    }
+                case .journal:
+                    let isClosed = file != files.last { $0.kind == .journal }
+                    summary.bytes += try check(
+                        file, directory, isClosed: isClosed, &found
+                    )
+                }
+            } catch ArchiveError.disk(.missing), DiskError.missing {
+                // Sealed or compacted meanwhile.
+            } catch {
+                found.append(shortened("\(error)", directory))
+            }
+            summary.files += 1
+            summary.problems += found.count
+            for line in found { problem(line) }
+            progress(number + 1, files.count)
+        }
+        return summary
+    }
+
+    /// Messages name files as `cerro archive ls` does.
+    private static func shortened(_ text: String, _ directory: ArchiveDirectory) -> String {
+        text.hasPrefix(directory.path + "/")
+            ? String(text.dropFirst(directory.path.utf8.count + 1)) : text
+    }
+
+    /// Returns how many bytes the segment has.
+    private static func check(
+        _ file: ArchiveFile, _ directory: ArchiveDirectory, isClosed: Bool,
+        _ found: inout [String]
+    ) throws -> Int {
+        let segment = try directory.disk.open(directory.full(file), .read)
+        let follower = JournalFollower(segment)
+        var entries = 0
+        var lines: [String] = []
+        try follower.read(isClosed: isClosed) { event in
+            switch event {
+            case .damage(let range, let reason):
+                lines.append(
+                    "\(file.path): entry \(entries + 1) at byte \(range.lowerBound) is damaged: "
+                        + "\(reason). \(range.count) bytes are skipped; what they held is a gap "
+                        + "unless the agent's log still has it"
+                )
+            case .unreadable(let instance, let epoch, let position, _, let reason, _):
+                lines.append(
+                    "\(file.path): record \(position) of epoch \(epoch) of \(instance) cannot be "
+                        + "decoded: \(reason); it is kept as it came"
+                )
+            case .opening, .ledger, .progress: entries += 1
+            case .blocks, .declaration: break
+            }
+        }
+        found += lines
+        return try segment.size()
+    }
+
+    /// Returns how many rows the file has.
+    private static func check(
+        _ sealed: SealedFile, _ path: String, _ found: inout [String]
+    ) -> Int {
+        var rows = 0
+        for timeline in sealed.footer.timelines {
+            let name = "\(timeline.instance).\(timeline.feed.name)"
+            for (number, group) in timeline.groups.enumerated() {
+                rows += group.rows
+                let before = number > 0 ? timeline.groups[number - 1].last : group.first
+                do throws(ArchiveError) {
+                    try check(group, timeline, sealed, before: before) { what in
+                        found.append("\(path): group \(number) of \(name): \(what)")
+                    }
+                } catch {
+                    found.append("\(path): group \(number) of \(name): \(Self.chunkText(error))")
+                }
+            }
+        }
+        for record in sealed.footer.unreadable {
+            guard let bytes = try? sealed.bytes(of: record.chunk),
+                bytes.withUnsafeBytes({ crc32c($0) }) == record.chunk.checksum
+            else {
+                found.append(
+                    "\(path): unreadable record \(record.position) of \(record.instance) at byte "
+                        + "\(record.chunk.offset) is damaged as well"
+                )
+                continue
+            }
+        }
+        return rows
+    }
+
+    private static func chunkText(_ error: ArchiveError) -> String {
+        guard case .chunk(_, let offset, let subject, let reason) = error else { return "\(error)" }
+        return "chunk at byte \(offset) (\(subject)) is damaged: \(reason). Its samples are lost "
+            + "here; take the file from a copy of the archive"
+    }
+
+    private static func check(
+        _ group: SealedGroup, _ timeline: SealedTimeline, _ sealed: SealedFile,
+        before: Timestamp, _ found: (String) -> Void
+    ) throws(ArchiveError) {
+        let times = try sealed.times(of: group, in: timeline)
+        if stableOrder(times) != nil || times.first ?? 0 < before.nanoseconds {
+            found("its times run backwards")
+        }
+        if times.first != group.first.nanoseconds || times.last != group.last.nanoseconds {
+            found("its times are not those that the footer says")
+        }
+        for (place, field) in timeline.feed.fields.enumerated() {
+            do throws(ArchiveError) {
+                let subject = "\(timeline.instance).\(timeline.feed.name).\(field.name)"
+                let column = try sealed.column(
+                    group.columns[place].chunk, field.type, rows: group.rows, of: subject
+                )
+                let statistics = Statistics(column, rows: 0..<column.count)
+                if !statistics.isSame(as: group.columns[place].statistics) {
+                    found(
+                        "the statistics of \(field.name) are not those of its values: a plot of "
+                            + "years shows other numbers than one of minutes"
+                    )
+                }
+                for rollup in group.rollups {
+                    try check(rollup, place, column, times, sealed, subject, found)
+                }
+            } catch {
+                found(chunkText(error))
+            }
+        }
+    }
+
+    private static func check(
+        _ rollup: SealedRollup, _ place: Int, _ column: Column, _ times: [Int64],
+        _ sealed: SealedFile, _ subject: String, _ found: (String) -> Void
+    ) throws(ArchiveError) {
+        guard let pieces = rollup.columns[place] else { return }
+        let n = rollup.buckets
+        let name = "the roll-up by \(rollup.tier.rawValue) of \(subject)"
+        let starts = try sealed.column(rollup.starts, .int, rows: n, of: name)
+        let counts = try sealed.column(pieces.counts, .int, rows: 2 * n, of: name)
+        let numbers = try sealed.column(pieces.numbers, .double, rows: 3 * n, of: name)
+        let expected = Rollup.buckets(times[...], tier: rollup.tier)
+        guard case .ints(let values) = starts.values, values == expected.map(\.start),
+            let statistics = Rollup.statistics(counts: counts, numbers: numbers),
+            zip(statistics, expected).allSatisfy({ statistics, bucket in
+                statistics.isSame(as: Statistics(column, rows: bucket.rows))
+            })
+        else { return found("\(name) is not that of its values") }
+    }
+}

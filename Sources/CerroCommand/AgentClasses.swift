@@ -1,0 +1,75 @@
+internal import AgentClient
+internal import AgentRuntime
+internal import Aggregator
+internal import InstrumentAgents
+internal import Logging
+internal import MessageBus
+internal import Reader
+internal import SiteConfig
+internal import Telemetry
+
+/// The agent classes that a site file can name, and the checks of their settings.
+enum AgentClasses {
+    /// All classes.
+    static let all: [AgentClass] =
+        [
+            AggregatorAgent.agentClass,
+            ReaderAgent.agentClass(directory: { RegistryDirectory(site: $0) }),
+        ] + Instruments.classes
+
+    /// What is wrong with the classes and settings of a site's instances.
+    static func check(_ site: Site) -> [SiteProblem] {
+        var problems = site.check(classes: all.map(\.name))
+        for host in site.hosts {
+            for entry in host.agents {
+                guard let kind = all.first(where: { $0.name == entry.className }) else { continue }
+                var reader = SettingsReader(
+                    entry.arguments,
+                    owner: "agent \(entry.id)",
+                    folder: site.folder
+                )
+                let context = AgentContext(
+                    site: site,
+                    host: host,
+                    entry: entry,
+                    time: SystemTimeSource()
+                )
+                let agent = kind.make(&reader, context)
+                let found = reader.finish()
+                problems += found
+                // With wrong settings the operations may be others than those that are meant.
+                if found.isEmpty { problems += starts(of: entry, agent) }
+            }
+        }
+        return problems
+    }
+
+    /// What is wrong with the operations that start with an instance.
+    private static func starts(of entry: AgentEntry, _ agent: any Agent) -> [SiteProblem] {
+        entry.start.compactMap { start in
+            guard let operation = agent.operations.first(where: { $0.name == start.operation })
+            else {
+                let known = agent.operations.map(\.name).joined(separator: ", ")
+                return SiteProblem(
+                    start.place,
+                    "\(entry.className) has no operation `\(start.operation)`; it has \(known)"
+                )
+            }
+            do { try operation.check(start.parameters) } catch {
+                return SiteProblem(start.place, "`\(start.operation)`: \(error)")
+            }
+            return nil
+        }
+    }
+}
+
+/// The registry's table, asked anew each time.
+private struct RegistryDirectory: SiteDirectory {
+    let site: Site
+
+    func agents() async throws -> Value {
+        try await SiteConnection.with(site) { client in
+            .array(try await client.instances(timeout: .seconds(2)).map(\.value))
+        }
+    }
+}

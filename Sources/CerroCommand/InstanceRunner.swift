@@ -1,0 +1,182 @@
+internal import AgentRuntime
+internal import Foundation
+internal import Logging
+internal import MessageBus
+internal import Registry
+internal import ServiceLifecycle
+internal import SiteConfig
+internal import Telemetry
+internal import UnixSignals
+internal import ZeroMQ
+
+/// Makes one instance of a site and runs it in this process: bus, log, agent, host.
+struct InstanceRunner {
+    let site: Site
+    let classes: [AgentClass]
+    let time: any TimeSource
+    let logger: Logger
+
+    init(
+        site: Site,
+        classes: [AgentClass],
+        time: any TimeSource = SystemTimeSource(),
+        logger: Logger
+    ) {
+        self.site = site
+        self.classes = classes
+        self.time = time
+        self.logger = logger
+    }
+
+    /// Runs `instance` until a signal ends it.
+    ///
+    /// - Throws: `AgentExit`, `LogError` or the site file's problems.
+    func run(_ instance: String) async throws {
+        let parts = try parts(of: instance)
+        let bus = try ZeroMQBus()
+        let spool = "\(site.spool.directory)/\(instance)"
+        let ports = PortMemory(folder: spool)
+        var settings = parts.settings
+        settings.requests.preferred = ports.requests
+        settings.publisher.preferred = ports.publisher
+        let host = try AgentHost(
+            parts.agent,
+            settings: settings,
+            spool: AgentHost.Spool(folder: spool, size: site.spool.size, bootID: Self.bootID),
+            bus: bus,
+            time: time,
+            logger: logger
+        )
+        let group = ServiceGroup(
+            services: [host],
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: logger
+        )
+        do {
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                tasks.addTask { try await group.run() }
+                tasks.addTask {
+                    guard let bound = await host.boundPorts() else { return }
+                    ports.remember(requests: bound.requests, publisher: bound.publisher)
+                }
+                try await tasks.waitForAll()
+            }
+        } catch {
+            await bus.reactor.shutdown()
+            throw error
+        }
+        await bus.reactor.shutdown()
+    }
+
+    private struct Parts {
+        let agent: any Agent
+        let settings: AgentHost.Settings
+    }
+
+    private func parts(of instance: String) throws -> Parts {
+        if instance == RegistryAgent.instance { return registry() }
+        guard let (host, entry) = site.instance(instance) else {
+            throw CommandFailure(
+                .usage,
+                "\(site.file) has no instance `\(instance)`; it has "
+                    + site.hosts.flatMap(\.agents).map(\.id).joined(separator: ", ")
+            )
+        }
+        guard let kind = classes.first(where: { $0.name == entry.className }) else {
+            throw CommandFailure(
+                .usage,
+                "\(entry.place): there is no class `\(entry.className)`; there are "
+                    + classes.map(\.name).joined(separator: ", ")
+            )
+        }
+        var reader = SettingsReader(
+            entry.arguments,
+            owner: "agent \(instance)",
+            folder: site.folder
+        )
+        let context = AgentContext(site: site, host: host, entry: entry, time: time)
+        let agent = kind.make(&reader, context)
+        let problems = reader.finish()
+        guard problems.isEmpty else {
+            throw CommandFailure(.usage, problems.map(\.description).joined(separator: "\n"))
+        }
+        return Parts(
+            agent: agent,
+            settings: AgentHost.Settings(
+                identity: identity(instance, entry.className, host.name),
+                requests: Binding(host: host.bind, ports: host.ports),
+                publisher: Binding(host: host.bind, ports: host.ports),
+                advertisedHost: host.address,
+                registry: BusEndpoint(host: site.registry.address, port: site.registry.port),
+                start: entry.start.map { ($0.operation, $0.parameters) }
+            )
+        )
+    }
+
+    private func registry() -> Parts {
+        let expected = site.hosts.flatMap { host in
+            host.agents.map { entry in
+                InstanceRow(instance: entry.id, className: entry.className, host: host.name)
+            }
+        }
+        let spool = "\(site.spool.directory)/\(RegistryAgent.instance)"
+        let agent = RegistryAgent(
+            expected: expected,
+            hasPredecessor: FileManager.default.fileExists(atPath: spool),
+            time: time
+        )
+        let address = site.registry.address
+        let port = site.registry.port
+        let host = site.hosts.first { $0.address == address }
+        return Parts(
+            agent: agent,
+            settings: AgentHost.Settings(
+                identity: identity(RegistryAgent.instance, "Registry", host?.name ?? address),
+                requests: Binding(host: host?.bind ?? address, ports: port...port),
+                publisher: Binding(host: host?.bind ?? address, ports: host?.ports ?? 0...0),
+                advertisedHost: address,
+                registry: nil,
+                start: [("watch", [:])]
+            )
+        )
+    }
+
+    private func identity(_ instance: String, _ name: String, _ host: String) -> AgentIdentity {
+        AgentIdentity(
+            instance: instance,
+            className: name,
+            host: host,
+            pid: Int64(ProcessInfo.processInfo.processIdentifier),
+            version: Version.current,
+            siteHash: site.hash
+        )
+    }
+
+    /// What changes when the machine starts again.
+    static var bootID: String {
+        let path = "/proc/sys/kernel/random/boot_id"
+        let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? "unknown"
+        return text.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+}
+
+/// The ports of last time, so that whoever connected to them need not look them up again.
+private struct PortMemory {
+    private let path: String
+    private(set) var requests: Int?
+    private(set) var publisher: Int?
+
+    init(folder: String) {
+        path = folder + "/ports"
+        let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+        let ports = text.split(separator: " ").compactMap { Int($0) }
+        guard ports.count == 2 else { return }
+        requests = ports[0]
+        publisher = ports[1]
+    }
+
+    /// Only a convenience: a host that cannot write here says so elsewhere.
+    func remember(requests: Int, publisher: Int) {
+        try? "\(requests) \(publisher)".write(toFile: path, atomically: true, encoding: .utf8)
+    }
+}

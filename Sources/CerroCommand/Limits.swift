@@ -1,0 +1,39 @@
+// The limits of the command line: what each bounds, why it has this size, and what happens there.
+
+enum Limits {
+    /// Time between SIGTERM and SIGKILL of an instance. Operations are given 10 s to stop and the
+    /// log a moment to reach the disk; who is not done then hangs, and is killed.
+    static let stopping: Duration = .seconds(20)
+
+    /// The longest pause before an instance is started again: short enough that nobody restarts it
+    /// by hand, long enough that a broken one costs nothing.
+    static let longestPause: Duration = .seconds(30)
+
+    /// An instance that ran this long was fine, so that its next end starts from the first pause.
+    static let steadyRun: Duration = .seconds(60)
+
+    /// The size at which an instance's log file is put aside as `.log.1`; the one before goes.
+    static let logFileBytes = 16 << 20
+
+    /// The longest piece of output that is handled at once; a longer line comes in pieces.
+    static let outputPieceBytes = 64 << 10
+
+    /// The lines that `cerro logs` shows unless told otherwise.
+    static let logLines = 100
+
+    /// How often `cerro logs -f` looks for new lines.
+    static let logPolling: Duration = .milliseconds(200)
+
+    /// How long one request waits for an operation's end before it asks again: so soon an instance
+    /// that died meanwhile, or Ctrl-C, is noticed.
+    static let waitStep: Duration = .seconds(1)
+
+    /// How often `cerro watch` looks for instances that came meanwhile.
+    static let tablePeriod: Duration = .seconds(2)
+
+    /// How long a query of the reader may take; its own limit is shorter and says what to change.
+    static let query: Duration = .seconds(60)
+
+    /// The shortest time that is asked for at once when an answer does not fit one message.
+    static let shortestPage: Duration = .milliseconds(1)
+}

@@ -1,0 +1,69 @@
+internal import AgentClient
+internal import Logging
+internal import MessageBus
+internal import SiteConfig
+internal import Telemetry
+internal import ZeroMQ
+
+/// The way from a command to the running site.
+enum SiteConnection {
+    /// Connects to the site's registry, runs `body`, and closes all sockets.
+    ///
+    /// - Throws: ``CommandFailure`` for whatever goes wrong on the way.
+    static func with<Result: Sendable>(
+        _ site: Site,
+        _ body: (SiteClient) async throws -> Result
+    ) async throws -> Result {
+        let (client, bus) = try open(site)
+        let outcome: Swift.Result<Result, any Error>
+        do {
+            outcome = .success(try await body(client))
+        } catch {
+            outcome = .failure(failure(error, site))
+        }
+        await client.close()
+        await bus.reactor.shutdown()
+        return try outcome.get()
+    }
+
+    /// A client of the site, and the bus whose sockets it uses; it connects with its first request.
+    static func open(_ site: Site) throws(CommandFailure) -> (client: SiteClient, bus: ZeroMQBus) {
+        let address = site.registry
+        guard let registry = BusEndpoint(host: address.address, port: address.port) else {
+            throw CommandFailure(
+                .usage,
+                "\(site.file): the registry's address \(address.address):\(address.port) is none"
+            )
+        }
+        let bus: ZeroMQBus
+        do { bus = try ZeroMQBus() } catch {
+            throw CommandFailure(.failed, "no sockets can be opened: \(error)")
+        }
+        let client = SiteClient(
+            bus: bus,
+            registry: registry,
+            time: SystemTimeSource(),
+            logger: Logger(label: "cerro") { _ in SwiftLogNoOpLogHandler() }
+        )
+        return (client, bus)
+    }
+
+    /// What an error means to whoever called the command.
+    static func failure(_ error: any Error, _ site: Site) -> any Error {
+        guard let error = error as? ClientError else { return error }
+        switch error {
+        case .unreachable(let what, _) where what.contains("registry"):
+            return CommandFailure(
+                .unreachable,
+                "\(error). Is the site up? `cerro up` on the registry's host starts it"
+            )
+        case .unreachable, .notRunning: return CommandFailure(.unreachable, "\(error)")
+        case .unknownInstance: return CommandFailure(.failed, "\(error)")
+        case .timedOut: return CommandFailure(.timedOut, "\(error)")
+        case .refused(let code, _, _):
+            let status = ExitStatus(rawValue: code.exitCode) ?? .failed
+            return CommandFailure(status, "\(error) (\(code.rawValue))")
+        case .malformed: return CommandFailure(.failed, "\(error)")
+        }
+    }
+}

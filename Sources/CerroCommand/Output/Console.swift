@@ -1,0 +1,105 @@
+internal import Foundation
+internal import Synchronization
+
+/// Where a command writes: answers to standard output, everything else to standard error.
+public struct Console: Sendable {
+    /// Whether standard output is a terminal, so that colours make sense.
+    let usesColour: Bool
+    /// Whether standard error is a terminal, so that a line may be written over.
+    let showsProgress: Bool
+    private let write: @Sendable (Int32, String) -> Void
+
+    /// The console of the command that runs.
+    @TaskLocal static var current = Console.system(environment: [:])
+
+    private init(
+        usesColour: Bool,
+        showsProgress: Bool,
+        write: @escaping @Sendable (Int32, String) -> Void
+    ) {
+        self.usesColour = usesColour
+        self.showsProgress = showsProgress
+        self.write = write
+    }
+
+    /// The console of this process.
+    ///
+    /// Colours need a terminal, no variable `NO_COLOR` and a `TERM` other than `dumb`.
+    public static func system(environment: [String: String]) -> Console {
+        let isPlain = !(environment["NO_COLOR"] ?? "").isEmpty || environment["TERM"] == "dumb"
+        return Console(
+            usesColour: isatty(STDOUT_FILENO) == 1 && !isPlain,
+            showsProgress: isatty(STDERR_FILENO) == 1 && !isPlain,
+            write: writeAll
+        )
+    }
+
+    /// A console that keeps what it gets, for tests.
+    static func kept(in transcript: Transcript, usesColour: Bool = false) -> Console {
+        Console(usesColour: usesColour, showsProgress: false) { descriptor, text in
+            transcript.append(text, isAnswer: descriptor == STDOUT_FILENO)
+        }
+    }
+
+    /// Writes a line of the answer.
+    func answer(_ line: String) { write(STDOUT_FILENO, line + "\n") }
+
+    /// Writes a line for people that is not the answer.
+    func note(_ line: String) { write(STDERR_FILENO, line + "\n") }
+
+    /// Shows how far long work has come, on a terminal only; the next call writes over it.
+    func progress(_ line: String) {
+        if showsProgress { write(STDERR_FILENO, "\r" + line + "\u{1B}[K") }
+    }
+
+    /// Takes the line of ``progress(_:)`` away.
+    func endProgress() {
+        if showsProgress { write(STDERR_FILENO, "\r\u{1B}[K") }
+    }
+
+    /// The text in a colour, or as it is where colours make no sense.
+    func coloured(_ text: String, _ colour: Colour) -> String {
+        usesColour && !text.isEmpty ? "\u{1B}[\(colour.rawValue)m\(text)\u{1B}[0m" : text
+    }
+
+    /// The few colours that mean something.
+    enum Colour: Int {
+        /// Something is wrong.
+        case red = 31
+        /// All is well.
+        case green = 32
+        /// Somebody should look.
+        case yellow = 33
+        /// Less important than what stands beside it.
+        case faint = 2
+    }
+
+    private static func writeAll(_ descriptor: Int32, _ text: String) {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes {
+                Foundation.write(descriptor, $0.baseAddress, $0.count)
+            }
+            if count < 0, errno == EINTR { continue }
+            // Nobody reads any more: there is nobody left to tell.
+            guard count > 0 else { return }
+            rest = rest.dropFirst(count)
+        }
+    }
+}
+
+/// What a command wrote, for tests.
+final class Transcript: Sendable {
+    private let kept = Mutex((answers: "", notes: ""))
+
+    /// Everything that went to standard output.
+    var answers: String { kept.withLock { $0.answers } }
+    /// Everything that went to standard error.
+    var notes: String { kept.withLock { $0.notes } }
+
+    func append(_ text: String, isAnswer: Bool) {
+        kept.withLock { kept in
+            if isAnswer { kept.answers += text } else { kept.notes += text }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+internal import ArgumentParser
+internal import Foundation
+
+/// `cerro` itself: the subcommands, and what each command line has in common.
+struct RootCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cerro",
+        abstract: "Runs the instruments of an observatory and keeps everything they say.",
+        discussion: """
+            Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 not reachable, 4 refused, \
+            5 timed out.
+            """,
+        version: Version.current,
+        subcommands: [
+            UpCommand.self, AgentCommand.self, StatusCommand.self, CallCommand.self,
+            DescribeCommand.self, WatchCommand.self, LogsCommand.self, FaultsCommand.self,
+            FieldsCommand.self, GetCommand.self, ArchiveCommand.self, ConfigCommand.self,
+            EmulateCommand.self,
+        ]
+    )
+}
+
+/// The command line as one function.
+public enum CommandLineTool {
+    /// Runs `cerro` with arguments (without its name); returns the code to exit with.
+    ///
+    /// Help and version go to standard output, errors to standard error.
+    public static func run(_ arguments: [String]) async -> Int32 {
+        let console = Console.system(environment: ProcessInfo.processInfo.environment)
+        return await run(arguments, console: console)
+    }
+
+    /// Runs with another console, for tests.
+    static func run(_ arguments: [String], console: Console) async -> Int32 {
+        do {
+            var command = try RootCommand.parseAsRoot(arguments)
+            try await Console.$current.withValue(console) {
+                if var asynchronous = command as? any AsyncParsableCommand {
+                    try await asynchronous.run()
+                } else {
+                    try command.run()
+                }
+            }
+            return ExitStatus.done.rawValue
+        } catch let failure as CommandFailure {
+            if !failure.message.isEmpty { console.note("cerro: " + failure.message) }
+            return failure.status.rawValue
+        } catch {
+            return finish(error, console)
+        }
+    }
+
+    /// Help, version and usage errors come as errors of the parser.
+    private static func finish(_ error: any Error, _ console: Console) -> Int32 {
+        let message = RootCommand.fullMessage(for: error)
+        switch RootCommand.exitCode(for: error) {
+        case .success:
+            console.answer(message)
+            return ExitStatus.done.rawValue
+        case .validationFailure:
+            console.note(message)
+            return ExitStatus.usage.rawValue
+        default:
+            console.note("cerro: \(error)")
+            return ExitStatus.failed.rawValue
+        }
+    }
+}
+
+/// What this build calls itself.
+enum Version {
+    static let current = "0.1.0"
+}

@@ -1,0 +1,10 @@
+public import AgentRuntime
+
+/// The agent classes of this target.
+public enum Instruments {
+    /// What a site file can name: `Lakeshore372`, `IMacRT`, `HostMetrics`, `FakeData`.
+    public static let classes: [AgentClass] = [
+        Lakeshore372Agent.agentClass, IMacRTAgent.agentClass, HostMetricsAgent.agentClass,
+        FakeDataAgent.agentClass,
+    ]
+}

@@ -1,0 +1,211 @@
+internal import ArchiveFormat
+internal import Telemetry
+
+/// Where the records that a fetch asks for may be.
+enum FetchStep {
+    struct Source {
+        let segment: Segment
+        let place: SegmentIndex.Place
+        let end: Int
+        let limit: Int64
+        let crc: UInt32
+    }
+
+    case none
+    case gone(next: Int64)
+    case diverged
+    case file(Source)
+    case memory(SegmentReader.Piece)
+}
+
+extension LogState {
+    /// Notes who asks and what they have; true where something may go or has to be saved.
+    mutating func note(_ request: FetchRequest) -> Bool {
+        guard Name.isValid(request.archive) else { return false }
+        let committed = Progress(
+            epoch: request.committedEpoch,
+            position: request.committedPosition
+        )
+        if let known = progress[request.archive] {
+            // A request that was overtaken takes nothing back.
+            guard (known.epoch, known.position) < (committed.epoch, committed.position) else {
+                return false
+            }
+        } else if progress.count >= Limits.archives {
+            return false
+        }
+        progress[request.archive] = committed
+        hasNewProgress = true
+        defer { isThreadIdle = false }
+        return isThreadIdle
+    }
+
+    /// Where to look next.
+    func step(_ search: inout FetchSearch) -> FetchStep {
+        if search.epoch == 0 { search.epoch = segments.first?.epoch ?? queue.first?.epoch ?? epoch }
+        let epoch = search.epoch
+        guard epochs.contains(where: { $0.epoch == epoch }), epoch <= self.epoch else {
+            return .gone(next: nextEpoch(after: epoch) ?? self.epoch)
+        }
+        if search.after > end(of: epoch) {
+            // An old epoch of which the log lost the end has nothing that the archive lacks.
+            return epoch == self.epoch ? .diverged : .none
+        }
+        let own = segments.indices.filter { segments[$0].epoch == epoch }
+        var next: Int?
+        if let last = search.lastSegment {
+            next = own.first { number in
+                segments[number].first > last
+                    || segments[number].first == last
+                        && segments[number].index?.end ?? 0 > search.lastEnd
+            }
+        } else if let place = matchingPlace(search) {
+            if place.crc != search.crc, search.crc != 0 { return .diverged }
+            search.before = place.published
+            if let number = own.first(where: { segments[$0].first == place.segmentFirst }) {
+                if let source = source(number, search, from: place) { return .file(source) }
+                search.lastSegment = place.segmentFirst
+                next = own.first { segments[$0].first > place.segmentFirst }
+            } else {
+                next = own.first
+            }
+        } else {
+            next = own.last { segments[$0].first <= max(1, search.after) } ?? own.first
+        }
+        if let next, let source = source(next, search, from: nil) { return .file(source) }
+        return memory(search)
+    }
+
+    private func matchingPlace(_ search: FetchSearch) -> FetchPlace? {
+        guard let place = places[search.archive], place.epoch == search.epoch,
+            place.position == search.after
+        else { return nil }
+        return place
+    }
+
+    /// What to read of a segment; nil where nothing is behind the place.
+    private func source(
+        _ number: Int,
+        _ search: FetchSearch,
+        from known: FetchPlace?
+    ) -> FetchStep.Source? {
+        let segment = segments[number]
+        let end = segment.index?.end ?? segment.byteCount
+        let start =
+            known.map { SegmentIndex.Place(position: $0.position + 1, offset: $0.offset) }
+            ?? segment.index?.place(for: max(1, search.after))
+            ?? SegmentIndex.Place(position: segment.first, offset: 0)
+        guard start.offset < end else { return nil }
+        return FetchStep.Source(
+            segment: segment,
+            place: start,
+            end: end,
+            limit: limit(of: number),
+            crc: known == nil ? search.crc : 0
+        )
+    }
+
+    /// What is not on the disk yet but may be fetched.
+    private func memory(_ search: FetchSearch) -> FetchStep {
+        var piece = SegmentReader.Piece()
+        for run in queue where run.epoch == search.epoch && run.next > search.after {
+            if run.first <= search.after, search.crc != 0,
+                run.crc(Int(search.after - run.first)) != search.crc
+            {
+                return .diverged
+            }
+            for index in max(0, Int(search.after + 1 - run.first))..<run.entries.count {
+                let position = run.first + Int64(index)
+                let frame = run.frame(index)
+                if run.epoch == epoch, position > readable { return .found(piece) }
+                if piece.count == 0 {
+                    piece.first = position
+                    piece.from = Timestamp(nanoseconds: run.entries[index].published)
+                } else if piece.frames.count + frame.count > search.maxBytes {
+                    return .found(piece)
+                }
+                piece.frames.append(contentsOf: run.bytes[frame])
+                piece.count += 1
+            }
+        }
+        return .found(piece)
+    }
+
+    /// The row for what is behind the last record that can be read of an old epoch.
+    func tailLoss(_ search: FetchSearch, _ end: Int64, _ log: Log) -> LedgerEntry {
+        let index = segments.last { $0.epoch == search.epoch }?.index
+        let to = index?.to ?? Timestamp(nanoseconds: search.epoch)
+        return LedgerEntry(
+            instance: log.instance,
+            feed: nil,
+            from: search.before ?? to,
+            to: to,
+            count: end - search.after,
+            cause: "damage in the spool"
+        )
+    }
+
+    mutating func remember(_ search: FetchSearch, _ piece: SegmentReader.Piece, _ last: Int64) {
+        readFailures[search.archive] = nil
+        guard progress[search.archive] != nil, let segment = search.lastSegment else { return }
+        places[search.archive] = FetchPlace(
+            epoch: search.epoch,
+            position: last,
+            crc: piece.crc,
+            segmentFirst: segment,
+            offset: piece.offset,
+            published: piece.published ?? Timestamp(nanoseconds: search.epoch)
+        )
+    }
+
+    /// The first position of an epoch that is still held.
+    func oldestPosition(of epoch: Int64) -> Int64? {
+        segments.first { $0.epoch == epoch }?.first ?? queue.first { $0.epoch == epoch }?.first
+    }
+
+    /// The last position of an epoch that a fetch can return now.
+    func end(of epoch: Int64) -> Int64 {
+        if epoch == self.epoch { return readable }
+        let queued = queue.last { $0.epoch == epoch }.map { $0.next - 1 } ?? 0
+        let written = segments.last { $0.epoch == epoch }?.index.map { $0.next - 1 } ?? 0
+        return max(queued, written)
+    }
+
+    /// The oldest epoch after `epoch` that has records, or else the current one.
+    func nextEpoch(after epoch: Int64) -> Int64? {
+        epochs.first { entry in
+            entry.epoch > epoch
+                && (entry.epoch == self.epoch || oldestPosition(of: entry.epoch) != nil)
+        }?.epoch
+    }
+
+    /// What may be missing behind the last record of an old epoch.
+    func endLoss(of epoch: Int64, _ log: Log) -> [LedgerEntry] {
+        guard let entry = epochs.first(where: { $0.epoch == epoch }) else { return [] }
+        let index = segments.last { $0.epoch == epoch }?.index
+        let from = index?.to ?? Timestamp(nanoseconds: epoch)
+        let interval = log.settings.syncInterval
+        if entry.isClosed || index?.hasEnd ?? false || entry.bootID == log.bootID { return [] }
+        return [
+            LedgerEntry(
+                instance: log.instance,
+                feed: nil,
+                from: from,
+                to: from + interval,
+                count: nil,
+                cause: "power loss, at most \(interval.inSeconds.formatted) s"
+            )
+        ]
+    }
+}
+
+extension FetchStep {
+    fileprivate static func found(_ piece: SegmentReader.Piece) -> FetchStep {
+        piece.count > 0 ? .memory(piece) : .none
+    }
+}
+
+extension Double {
+    /// Without a fraction where there is none.
+    fileprivate var formatted: String { Int(exactly: self).map(String.init) ?? "\(self)" }
+}

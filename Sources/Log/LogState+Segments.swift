@@ -1,0 +1,123 @@
+internal import ArchiveFormat
+internal import Telemetry
+
+extension LogState {
+    /// Where a segment is in ``segments`` now.
+    func place(of segment: Segment) -> Int? {
+        segments.firstIndex { $0.epoch == segment.epoch && $0.first == segment.first }
+    }
+
+    /// The position that the segment at `place` does not reach: what it holds from there on stands
+    /// once more in the next one, which was begun because this one failed.
+    func limit(of place: Int) -> Int64 {
+        guard place + 1 < segments.count, segments[place + 1].epoch == segments[place].epoch
+        else { return segments[place].index?.next ?? .max }
+        return segments[place + 1].first
+    }
+
+    /// How many of the oldest segments go when `count` go: those without declarations of their own
+    /// go with the one that has them.
+    func group(of count: Int) -> Int {
+        var end = count
+        while end < segments.count, isContinuation(end) { end += 1 }
+        return end
+    }
+
+    private func isContinuation(_ place: Int) -> Bool {
+        place > 0 && segments[place].epoch == segments[place - 1].epoch
+            && !segments[place].beginsWithDeclarations
+    }
+
+    /// How many of the oldest segments every archive that ever fetched has committed.
+    var committedSegments: Int {
+        guard !progress.isEmpty else { return 0 }
+        var count = 0
+        // The newest one may still be written.
+        while count + 1 < segments.count {
+            let epoch = segments[count].epoch
+            let last = limit(of: count) - 1
+            let isCommitted = progress.values.allSatisfy {
+                $0.epoch > epoch || $0.epoch == epoch && $0.position >= last
+            }
+            guard isCommitted else { break }
+            count += 1
+        }
+        while count > 0, isContinuation(count) { count -= 1 }
+        return count
+    }
+
+    /// What goes with the segment at `place`; nil where it holds nothing.
+    func loss(of place: Int) -> RecordLoss? {
+        let segment = segments[place]
+        let end = limit(of: place)
+        guard end > segment.first else { return nil }
+        let from = segment.index?.from ?? Timestamp(nanoseconds: segment.epoch)
+        return RecordLoss(
+            first: segment.first,
+            count: end - segment.first,
+            from: from,
+            to: segment.index?.to ?? from,
+            cause: segment.epoch == epoch ? "spool full" : "spool full (epoch \(segment.epoch))"
+        )
+    }
+
+    /// Notes that the first `records` of `run`, the first in the queue, are in the last segment.
+    mutating func note(_ run: Run, records: Int, byteCount: Int) {
+        guard let last = segments.indices.last, var index = segments[last].index else { return }
+        // Out of the array while it changes, so that its places are not copied.
+        segments[last].index = nil
+        let start = segments[last].byteCount
+        for number in 0..<records {
+            let frame = run.frame(number)
+            index.add(
+                position: run.first + Int64(number),
+                offset: start + frame.lowerBound,
+                end: start + frame.upperBound,
+                published: Timestamp(nanoseconds: run.entries[number].published)
+            )
+        }
+        segments[last].index = index
+        segments[last].byteCount += byteCount
+        queueBytes -= run.frame(records - 1).upperBound
+        written = max(written, run.lastOrdinal - Int64(run.entries.count - records))
+        if run.epoch == epoch { readable = max(readable, run.first + Int64(records) - 1) }
+    }
+
+    /// Forgets what stands in a segment behind its last sync; the position that it had reached.
+    mutating func truncate(_ part: LogWriter.Unsynced) -> Int64? {
+        guard
+            let place = segments.firstIndex(where: {
+                $0.epoch == part.epoch && $0.first == part.first
+            }), var index = segments[place].index
+        else { return nil }
+        let next = index.next
+        index.places.removeAll { $0.offset >= part.end }
+        index.end = part.end
+        index.next = part.next
+        if part.next == part.first {
+            segments.remove(at: place)
+        } else {
+            segments[place].index = index
+        }
+        return next
+    }
+}
+
+extension Run {
+    /// The records that have not gone out on PUB.
+    func unpublished(feedNames: [String]) -> WrittenRecords {
+        guard publishedCount > 0 else {
+            return WrittenRecords(frames: bytes, entries: entries, feedNames: feedNames)
+        }
+        let rest = withoutFirst(publishedCount)
+        return WrittenRecords(frames: rest.bytes, entries: rest.entries, feedNames: feedNames)
+    }
+
+    /// The run as far as its first `count` records.
+    func first(_ count: Int) -> Run {
+        var head = self
+        head.bytes.removeLast(bytes.count - frame(count - 1).upperBound)
+        head.entries.removeLast(entries.count - count)
+        return head
+    }
+}

@@ -1,0 +1,238 @@
+internal import ArchiveFormat
+internal import MessagePack
+internal import Telemetry
+
+/// Somebody who waits until what was accepted up to `ordinal` is written or synced.
+struct AppendWaiter {
+    enum Goal { case written, synced, syncedOrFailed }
+    enum Outcome { case done, retry, failed(LogError) }
+
+    let ordinal: Int64
+    let goal: Goal
+    let continuation: CheckedContinuation<Outcome, Never>
+}
+
+/// Somebody who waits for a record after a position.
+struct RecordWaiter {
+    let epoch: Int64, after: Int64
+    let continuation: CheckedContinuation<Void, Never>
+}
+
+/// Where the last fetch of an archive ended, so that the next one begins there at once.
+struct FetchPlace {
+    let epoch: Int64, position: Int64
+    let crc: UInt32
+    let segmentFirst: Int64
+    let offset: Int
+    let published: Timestamp
+}
+
+/// What a record says, before it has a position.
+enum RecordBody {
+    case blocks([Block], revision: Int)
+    case declaration(Feed, revision: Int)
+    case loss(RecordLoss)
+    case end
+}
+
+/// All that the threads of a log share, behind one lock.
+struct LogState: ~Copyable {
+    let settings: Log.Settings
+
+    var epoch: Int64
+    var nextPosition: Int64 = 1
+    /// The epochs that may have records here, the current one last.
+    var epochs: [EpochEntry]
+    var segments: [Segment]
+
+    var declared: [Feed] = []
+    var feedNames: [String] = []
+    var revisions: [String: [Int]] = [:]
+
+    /// What is encoded and not written, in order.
+    var queue: [Run] = []
+    var queueBytes = 0
+    /// Bytes of the segment that is being encoded, and whether the next record begins another.
+    var segmentBytes = 0
+    var beginsSegmentNext = true
+    /// How many records this log has accepted, written and synced; epochs do not matter here.
+    var accepted: Int64 = 0, written: Int64 = 0, synced: Int64 = 0
+    /// The newest position of the current epoch that a fetch may return; never goes back.
+    var readable: Int64 = 0
+    /// Why the disk is not written at the moment.
+    var failure: DiskError?
+    /// Whether the disk is tried again now, instead of an interval after the last failure.
+    var isForced = false
+
+    var progress: [String: Progress]
+    var places: [String: FetchPlace] = [:]
+    var hasNewProgress = false
+    /// How often in a row an archive's fetch met a segment that cannot be read.
+    var readFailures: [String: Int] = [:]
+    /// What the thread has to tell.
+    var events: [LogEvent] = []
+    /// The oldest segments that go as soon as the loss records up to `ordinal` are synced.
+    var drop: (count: Int, ordinal: Int64, losses: [RecordLoss])?
+
+    var waiters: [AppendWaiter] = []
+    var spaceWaiters: [CheckedContinuation<AppendWaiter.Outcome, Never>] = []
+    var recordWaiters: [Int64: RecordWaiter] = [:]
+    var nextWaiterID: Int64 = 0
+    var closeWaiters: [CheckedContinuation<Void, Never>] = []
+
+    var isThreadIdle = false
+    var isClosing = false, isClosed = false, isAbandoned = false
+
+    private var writer = MessagePackWriter()
+
+    init(
+        settings: Log.Settings,
+        epoch: Int64,
+        epochs: [EpochEntry],
+        segments: [Segment],
+        progress: [String: Progress]
+    ) {
+        self.settings = settings
+        self.epoch = epoch
+        self.epochs = epochs
+        self.segments = segments
+        self.progress = progress
+    }
+
+    /// Whether another record may be accepted.
+    var hasRoom: Bool {
+        queueBytes < (failure == nil ? settings.queueLimit : settings.memoryLimit)
+    }
+
+    /// The revision of `feed`, if it is declared exactly so.
+    func revision(of feed: Feed) -> Int? {
+        revisions[feed.name]?.last { declared[$0 - 1] == feed }
+    }
+
+    /// Gives a record its position and encodes it.
+    mutating func encode(_ body: RecordBody, published: Timestamp) {
+        if beginsSegmentNext || segmentBytes >= settings.segmentSize {
+            beginsSegmentNext = false
+            segmentBytes = 0
+            queue.append(Run(epoch: epoch, first: nextPosition, beginsSegment: true))
+            for (index, feed) in declared.enumerated() {
+                put(.declaration(feed, revision: index + 1), published: published)
+            }
+        }
+        put(body, published: published)
+    }
+
+    private mutating func put(_ body: RecordBody, published: Timestamp) {
+        if needsRun {
+            queue.append(Run(epoch: epoch, first: nextPosition, beginsSegment: false))
+        }
+        var header = RecordHeader(
+            kind: nil,
+            epoch: epoch,
+            position: nextPosition,
+            revision: 0,
+            published: published
+        )
+        writer.removeAll()
+        switch body {
+        case .blocks(let blocks, let revision):
+            header.revision = Int64(revision)
+            RecordWriter.write(header, blocks: blocks, to: &writer)
+        case .declaration(let feed, let revision):
+            header.revision = Int64(revision)
+            RecordWriter.write(header, declaration: feed, to: &writer)
+        case .loss(let loss): RecordWriter.write(header, loss: loss, to: &writer)
+        case .end: RecordWriter.writeEnd(header, to: &writer)
+        }
+        accepted += 1
+        let length = Self.add(
+            writer,
+            revision: header.revision,
+            published: published,
+            ordinal: accepted,
+            to: &queue[queue.count - 1]
+        )
+        nextPosition += 1
+        queueBytes += length
+        segmentBytes += length
+        if failure != nil { readable = nextPosition - 1 }
+    }
+
+    private var needsRun: Bool {
+        guard let last = queue.last else { return true }
+        return last.isTaken || last.epoch != epoch
+            || failure != nil && last.bytes.count >= Limits.run
+    }
+
+    private static func add(
+        _ writer: borrowing MessagePackWriter,
+        revision: Int64,
+        published: Timestamp,
+        ordinal: Int64,
+        to run: inout Run
+    ) -> Int {
+        let start = run.bytes.count
+        writer.withBytes { _ = Frame.append($0, to: &run.bytes) }
+        run.entries.append(
+            RunEntry(
+                offset: UInt32(start),
+                revision: UInt32(revision),
+                published: published.nanoseconds
+            )
+        )
+        run.lastOrdinal = ordinal
+        return run.bytes.count - start
+    }
+
+    /// Ends the epoch and begins another one, with the same declarations.
+    mutating func beginEpoch(at now: Timestamp, bootID: String) {
+        encode(.end, published: now)
+        if let last = epochs.indices.last { epochs[last].isClosed = true }
+        epoch = max(now.nanoseconds, epoch + 1)
+        epochs.append(EpochEntry(epoch: epoch, bootID: bootID, isClosed: false))
+        nextPosition = 1
+        readable = 0
+        beginsSegmentNext = true
+        resumeRecordWaiters()
+    }
+
+    /// Tells those who wait that what they wait for is written or synced.
+    mutating func resumeWaiters() {
+        let (written, synced) = (written, synced)
+        resume { $0.ordinal <= ($0.goal == .written ? written : synced) ? .done : nil }
+        if hasRoom {
+            for waiter in spaceWaiters { waiter.resume(returning: .retry) }
+            spaceWaiters.removeAll()
+        }
+        resumeRecordWaiters()
+    }
+
+    /// Tells those who wait for the disk that there is none: what they gave is in memory.
+    mutating func resumeWaiters(failure: DiskError) {
+        resume { $0.goal == .syncedOrFailed ? .failed(.disk(failure)) : .done }
+        resumeWaiters()
+    }
+
+    private mutating func resume(_ outcome: (AppendWaiter) -> AppendWaiter.Outcome?) {
+        guard !waiters.isEmpty else { return }
+        var rest: [AppendWaiter] = []
+        for waiter in waiters {
+            if let outcome = outcome(waiter) {
+                waiter.continuation.resume(returning: outcome)
+            } else {
+                rest.append(waiter)
+            }
+        }
+        waiters = rest
+    }
+
+    /// Wakes those who wait for a record that is there by now, or that will never be.
+    mutating func resumeRecordWaiters() {
+        guard !recordWaiters.isEmpty else { return }
+        for (id, waiter) in recordWaiters
+        where isClosing || waiter.epoch != epoch || readable > waiter.after {
+            recordWaiters[id] = nil
+            waiter.continuation.resume()
+        }
+    }
+}

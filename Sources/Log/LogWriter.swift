@@ -1,0 +1,229 @@
+internal import ArchiveFormat
+internal import Telemetry
+
+/// What the thread of a log does: writes, syncs, frees; all calls that change the disk are here.
+final class LogWriter {
+    /// What is to be done next.
+    private enum Job {
+        case write(Run), publish(WrittenRecords), sync, saveProgress([String: Progress])
+        case index(Segment), delete([Segment], [RecordLoss]), finish, stop, wait(Duration?)
+    }
+
+    /// A file that has records which are not synced, and as far as it is.
+    struct Unsynced {
+        let file: any SegmentFile
+        let epoch: Int64, first: Int64
+        let beginsWithDeclarations: Bool
+        var end: Int, next: Int64
+    }
+
+    let log: Log
+    /// The file that is written; nil where the next record begins another one.
+    var file: (any SegmentFile)?
+    var fileEpoch: Int64 = 0
+    var unsynced: [Unsynced] = []
+    var unsyncedBytes = 0
+    private var syncDue = Duration.zero
+    var retryDue = Duration.zero
+    private var saveDue = Duration.zero
+    var savedEpochs: [EpochEntry] = []
+    private var fullTenths = 0
+
+    init(_ log: Log) {
+        self.log = log
+    }
+
+    /// Works until the log is closed.
+    func run() {
+        while true {
+            let now = log.time.monotonic
+            let (job, events) = log.state.withLock { state in
+                let job = nextJob(&state, now)
+                let events = state.events
+                state.events.removeAll()
+                return (job, events)
+            }
+            for event in events { log.onEvent(event) }
+            switch job {
+            case .write(let run):
+                if unsynced.isEmpty { syncDue = now + log.settings.syncInterval }
+                write(run)
+            case .publish(let records): log.onEvent(.written(records))
+            case .sync: sync()
+            case .saveProgress(let progress):
+                saveDue = now + log.settings.syncInterval
+                save(progress)
+            case .index(let segment): index(segment)
+            case .delete(let segments, let losses): delete(segments, losses)
+            case .finish: return finish()
+            case .stop: return end()
+            case .wait(let duration): log.wakeup.wait(nanoseconds: duration?.nanoseconds)
+            }
+        }
+    }
+
+    private func nextJob(_ state: inout LogState, _ now: Duration) -> Job {
+        if state.isAbandoned { return .stop }
+        if state.failure != nil, let records = Self.unpublished(&state) { return .publish(records) }
+        let mayTry = state.failure == nil || state.isForced || now >= retryDue
+        if mayTry, let run = state.queue.first {
+            // After a power cut no segment is there whose predecessors, and with them the
+            // declarations that it relies on, are not.
+            if begins(run), !unsynced.isEmpty { return .sync }
+            state.queue[0].isTaken = true
+            return .write(run)
+        }
+        if mayTry, !unsynced.isEmpty, wantsSync(state, now) { return .sync }
+        if mayTry { state.isForced = false }
+        if mayTry, unsynced.isEmpty, state.queue.isEmpty {
+            if state.failure != nil {
+                // The sync that failed left nothing that could be written anew.
+                state.failure = nil
+                state.events.append(.recovered)
+            }
+            state.synced = state.written
+            state.resumeWaiters()
+        }
+        if state.isClosing { return .finish }
+        if let job = freeing(&state) { return job }
+        if state.hasNewProgress, now >= saveDue {
+            state.hasNewProgress = false
+            return .saveProgress(state.progress)
+        }
+        var due: [Duration] = []
+        if state.failure != nil { due.append(retryDue) }
+        if !unsynced.isEmpty { due.append(max(syncDue, state.failure == nil ? syncDue : retryDue)) }
+        if state.hasNewProgress { due.append(saveDue) }
+        state.isThreadIdle = true
+        return .wait(due.min().map { max($0 - now, .milliseconds(1)) })
+    }
+
+    private func wantsSync(_ state: borrowing LogState, _ now: Duration) -> Bool {
+        now >= syncDue || unsyncedBytes >= Limits.unsynced || state.isClosing || state.drop != nil
+            || state.waiters.contains { $0.goal != .written && $0.ordinal <= state.written }
+    }
+
+    /// Records in memory that have not gone out on PUB, while the disk refuses to be written.
+    private static func unpublished(_ state: inout LogState) -> WrittenRecords? {
+        guard
+            let index = state.queue.firstIndex(where: { $0.publishedCount < $0.entries.count })
+        else { return nil }
+        let records = state.queue[index].unpublished(feedNames: state.feedNames)
+        state.queue[index].publishedCount = state.queue[index].entries.count
+        return records
+    }
+
+    /// What can go: segments that everybody has, or the oldest ones of a full spool.
+    private func freeing(_ state: inout LogState) -> Job? {
+        let committed = state.committedSegments
+        if committed > 0 {
+            let segments = Array(state.segments[..<committed])
+            state.segments.removeFirst(committed)
+            if let drop = state.drop {
+                // What was announced as lost has arrived everywhere meanwhile: nothing to drop.
+                state.drop =
+                    drop.count > committed ? (drop.count - committed, drop.ordinal, []) : nil
+            }
+            return .delete(segments, [])
+        }
+        if let drop = state.drop {
+            guard state.synced >= drop.ordinal else { return nil }
+            let segments = Array(state.segments[..<drop.count])
+            state.segments.removeFirst(drop.count)
+            state.drop = nil
+            return .delete(segments, drop.losses)
+        }
+        let total = state.segments.reduce(0) { $0 + $1.byteCount }
+        noteFilling(Double(total) / Double(log.settings.size), &state)
+        guard total > log.settings.size, state.failure == nil else { return nil }
+        let count = state.group(of: 1)
+        guard count < state.segments.count else { return nil }
+        if let segment = state.segments[..<count].first(where: { $0.index == nil }) {
+            return .index(segment)
+        }
+        var losses: [RecordLoss] = []
+        for number in 0..<count {
+            let loss = state.loss(of: number)
+            guard let loss else { continue }
+            losses.append(loss)
+            state.encode(.loss(loss), published: log.time.now)
+        }
+        state.drop = (count, state.accepted, losses)
+        return .wait(.zero)
+    }
+
+    private func noteFilling(_ fraction: Double, _ state: inout LogState) {
+        let tenths = min(10, Int(fraction * 10))
+        let shown = tenths < 5 ? 0 : tenths
+        guard shown != fullTenths else { return }
+        fullTenths = shown
+        state.events.append(.spoolFilling(fraction))
+    }
+
+    private func index(_ segment: Segment) {
+        let path = "\(log.folder)/\(segment.name)"
+        let bytes = (try? log.disk.contents(of: path)) ?? []
+        log.state.withLock { state in
+            guard let place = state.place(of: segment) else { return }
+            let index = bytes.withUnsafeBytes {
+                SegmentIndex.scan(
+                    $0,
+                    epoch: segment.epoch,
+                    first: segment.first,
+                    limit: state.limit(of: place)
+                )
+            }
+            state.segments[place].index = index
+        }
+    }
+
+    private func delete(_ segments: [Segment], _ losses: [RecordLoss]) {
+        for segment in segments {
+            unsynced.removeAll { $0.epoch == segment.epoch && $0.first == segment.first }
+            // One that cannot be deleted is found again when the log opens next.
+            try? log.disk.removeIfThere("\(log.folder)/\(segment.name)")
+        }
+        for loss in losses { log.onEvent(.dropped(loss)) }
+    }
+
+    private func save(_ progress: [String: Progress]) {
+        // It only holds back what may go: an older one keeps more, and a newer one is due soon.
+        try? log.disk.replace(
+            "\(log.folder)/\(LogTables.commits)",
+            with: LogTables.encode(progress)
+        )
+    }
+
+    /// Everything is written, or cannot be.
+    private func finish() {
+        let (count, failure, progress) = log.state.withLock { state in
+            if let last = state.epochs.indices.last { state.epochs[last].isClosed = true }
+            // The end of the epoch is no loss.
+            return (state.accepted - state.written - 1, state.failure, state.progress)
+        }
+        if let failure {
+            log.onEvent(.lost(count: count, reason: failure))
+        } else {
+            save(progress)
+            let epochs = log.state.withLock { $0.epochs }
+            try? log.disk.replace(
+                "\(log.folder)/\(LogTables.epochs)",
+                with: LogTables.encode(epochs)
+            )
+        }
+        end()
+    }
+
+    private func end() {
+        file = nil
+        unsynced = []
+        log.lock.unlock()
+        log.state.withLock { state in
+            state.isClosed = true
+            for waiter in state.waiters { waiter.continuation.resume(returning: .failed(.closed)) }
+            state.waiters.removeAll()
+            for waiter in state.closeWaiters { waiter.resume() }
+            state.closeWaiters.removeAll()
+        }
+    }
+}

@@ -1,0 +1,34 @@
+/// The actions that every agent answers, and those that only the registry does.
+public enum Action {
+    /// Starts an operation; `wait_ns` in the arguments waits for its end in the same trip.
+    public static let start = "start"
+    /// Stops a process.
+    public static let stop = "stop"
+    /// Cuts short a task that supports it.
+    public static let abort = "abort"
+    /// Waits for the end of a session.
+    public static let wait = "wait"
+    /// The sessions of one operation, or the newest of each.
+    public static let status = "status"
+    /// Feeds, operations and parameters.
+    public static let describe = "describe"
+    /// Records of the log after a position.
+    public static let fetch = "fetch"
+
+    /// Asks the registry for the lease of an instance.
+    public static let register = "register"
+    /// Renews a lease.
+    public static let heartbeat = "heartbeat"
+    /// Ends a lease.
+    public static let leave = "leave"
+    /// The registry's table.
+    public static let table = "table"
+
+    /// Actions that may be answered again, late, or by a restarted process without harm.
+    public static let effectFree: Set<String> = [
+        wait, status, describe, fetch, register, heartbeat, leave, table,
+    ]
+
+    /// The topic of the registry's announcements: the version of its table.
+    public static let tableTopic = "registry/table/"
+}

@@ -1,0 +1,160 @@
+public import ZeroMQ
+
+/// What carries requests, replies and published messages; over ZeroMQ, or in memory.
+///
+/// The methods and all that they return are used on ``reactor`` only, and trap elsewhere; handlers
+/// are called there. A handler that belongs to an actor of the reactor enters it by
+/// `assumeIsolated`. What a handler is given as bytes is valid during the call only. What is
+/// returned stays open, and its handlers are kept, until it is closed or the reactor ends.
+public protocol Bus: AnyObject, Sendable {
+    /// The thread that owns the sockets. Its `shutdown()` closes them.
+    var reactor: Reactor { get }
+
+    /// Listens for requests.
+    func bindRequests(
+        _ binding: Binding,
+        onRequest: @escaping (Peer, UnsafeRawBufferPointer) -> Void
+    ) throws(BusError) -> any RequestSocket
+
+    /// Listens for subscribers.
+    func bindPublisher(_ binding: Binding) throws(BusError) -> any PublisherSocket
+
+    /// Connects to a socket of requests, and again whenever the connection is lost.
+    ///
+    /// `onState` hears `connected` at least once for each connection, and once more when a send
+    /// that was refused would be accepted.
+    func connect(
+        to endpoint: BusEndpoint,
+        onReply: @escaping (UnsafeRawBufferPointer) -> Void,
+        onState: @escaping (ConnectionState) -> Void
+    ) throws(BusError) -> any RequestConnection
+
+    /// Subscribes to all topics that begin with one of `topics`, and again whenever the connection
+    /// is lost; what is published meanwhile is missed.
+    func subscribe(
+        to endpoint: BusEndpoint,
+        topics: [String],
+        onMessage: @escaping (String, UnsafeRawBufferPointer) -> Void,
+        onState: @escaping (ConnectionState) -> Void
+    ) throws(BusError) -> any Subscription
+}
+
+extension Bus {
+    /// Subscribes without hearing of the connection.
+    public func subscribe(
+        to endpoint: BusEndpoint,
+        topics: [String],
+        onMessage: @escaping (String, UnsafeRawBufferPointer) -> Void
+    ) throws(BusError) -> any Subscription {
+        try subscribe(to: endpoint, topics: topics, onMessage: onMessage, onState: { _ in })
+    }
+}
+
+/// A socket that hears requests and answers them.
+public protocol RequestSocket: AnyObject {
+    /// Where it listens.
+    var endpoint: BusEndpoint { get }
+    /// Replies that reached nobody: their peer was gone, or its queue was full.
+    var unroutable: Int { get }
+    /// Messages that were no requests in form: they had not one part, or too many bytes.
+    var malformed: Int { get }
+    /// Sends a reply; false, and counted, where the peer is gone or its queue is full.
+    @discardableResult
+    func reply(to peer: Peer, _ bytes: UnsafeRawBufferPointer) -> Bool
+    /// Listens no more.
+    func close()
+}
+
+extension RequestSocket {
+    /// Sends a reply; false, and counted, where the peer is gone or its queue is full.
+    @discardableResult
+    public func reply(to peer: Peer, _ bytes: [UInt8]) -> Bool {
+        bytes.withUnsafeBytes { reply(to: peer, $0) }
+    }
+}
+
+/// A socket that publishes.
+public protocol PublisherSocket: AnyObject {
+    /// Where it listens.
+    var endpoint: BusEndpoint { get }
+    /// Messages that at least one subscriber had no room for.
+    var dropped: Int { get }
+    /// Whether anybody subscribes to `topic` itself or to a beginning of it.
+    func hasSubscribers(to topic: String) -> Bool
+    /// Sends to all who subscribe and never waits; false, and counted, where one had no room.
+    @discardableResult
+    func publish(topic: String, payload: UnsafeRawBufferPointer) -> Bool
+    /// Listens no more.
+    func close()
+}
+
+extension PublisherSocket {
+    /// Sends to all who subscribe and never waits; false, and counted, where one had no room.
+    @discardableResult
+    public func publish(topic: String, payload: [UInt8]) -> Bool {
+        payload.withUnsafeBytes { publish(topic: topic, payload: $0) }
+    }
+}
+
+/// A connection to a socket of requests.
+public protocol RequestConnection: AnyObject {
+    /// Where it leads.
+    var endpoint: BusEndpoint { get }
+    /// Whether it is established.
+    var state: ConnectionState { get }
+    /// Sends a request; false where no connection is established or its queue is full: nothing
+    /// was sent, and `onState` tells when to try again.
+    func send(_ bytes: [UInt8]) -> Bool
+    /// Ends the connection.
+    func close()
+}
+
+/// A connection to a publisher.
+public protocol Subscription: AnyObject {
+    /// Where it leads.
+    var endpoint: BusEndpoint { get }
+    /// Whether it is established.
+    var state: ConnectionState { get }
+    /// Messages that were dropped because they had not two parts, or no topic.
+    var malformed: Int { get }
+    /// Hears topics that begin with `topic` too.
+    func add(topic: String)
+    /// Hears them no more.
+    func remove(topic: String)
+    /// Ends the connection.
+    func close()
+}
+
+/// Whether messages can flow.
+public enum ConnectionState: Hashable, Sendable {
+    /// Both ends have introduced themselves.
+    case connected
+    /// Not now; it is tried again for as long as the connection is not closed.
+    case disconnected(reason: String)
+
+    /// Whether messages can flow.
+    public var isConnected: Bool { self == .connected }
+}
+
+/// Who sent a request: what a reply is sent to.
+public struct Peer: Hashable, Sendable {
+    /// What the socket calls the connection; means nothing elsewhere.
+    public let routingID: [UInt8]
+    /// The address of the peer's host, nil where it is not known.
+    public let address: String?
+    /// What the handshake proved about the peer, nil without one.
+    public let user: String?
+
+    /// A peer.
+    public init(routingID: [UInt8], address: String? = nil, user: String? = nil) {
+        self.routingID = routingID
+        self.address = address
+        self.user = user
+    }
+
+    /// Whether it is the same connection; the rest follows from that.
+    public static func == (left: Peer, right: Peer) -> Bool { left.routingID == right.routingID }
+
+    /// Hashes the routing id.
+    public func hash(into hasher: inout Hasher) { hasher.combine(routingID) }
+}

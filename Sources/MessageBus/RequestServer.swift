@@ -1,0 +1,113 @@
+public import Logging
+public import Telemetry
+
+/// Hears the requests to one instance, has each done once or not at all, and answers.
+///
+/// Used on the bus's reactor only. `onRequest` is called on it for each request that is to be
+/// done; ``answer(_:code:text:result:)`` is told what became of it, at once or later, once. It
+/// listens until ``close()``.
+public final class RequestServer {
+    /// A request that is to be done.
+    public struct Call: Hashable, Sendable {
+        /// What is asked.
+        public let request: Request
+        /// Who asks.
+        public let peer: Peer
+    }
+
+    private let timeSource: any TimeSource
+    private let onRequest: (Call) -> Void
+    private var ledger: RequestLedger
+    private var socket: (any RequestSocket)?
+    private var joined: [[UInt8]: [Peer]] = [:]
+    private var lost = 0
+
+    /// What was dropped, by reason.
+    public private(set) var drops: DropCounter
+
+    /// Listens at `binding` for requests to `target` in `epoch`.
+    ///
+    /// - Throws: ``BusError``.
+    public init(
+        bus: any Bus,
+        binding: Binding,
+        ledger: RequestLedger,
+        timeSource: any TimeSource,
+        logger: Logger,
+        onRequest: @escaping (Call) -> Void
+    ) throws(BusError) {
+        self.timeSource = timeSource
+        self.onRequest = onRequest
+        self.ledger = ledger
+        drops = DropCounter(logger: logger, timeSource: timeSource)
+        socket = try bus.bindRequests(binding) { peer, bytes in self.receive(bytes, from: peer) }
+    }
+
+    /// Where it listens, nil once it is closed.
+    public var endpoint: BusEndpoint? { socket?.endpoint }
+
+    /// Replies that reached nobody, as their peers were gone.
+    public var unroutable: Int { socket?.unroutable ?? lost }
+
+    /// Answers a request that ``onRequest`` was called with.
+    public func answer(
+        _ call: Call,
+        code: ReplyCode = .ok,
+        text: String = "",
+        result: Value = .null
+    ) {
+        let reply = reply(to: call.request.id, code, text, result)
+        ledger.finish(reply)
+        let bytes = reply.bytes
+        let peers = [call.peer] + (joined.removeValue(forKey: call.request.id) ?? [])
+        for peer in peers { socket?.reply(to: peer, bytes) }
+    }
+
+    /// Listens no more; answers that are still to come reach nobody.
+    public func close() {
+        lost = unroutable
+        socket?.close()
+        socket = nil
+    }
+
+    private func receive(_ bytes: UnsafeRawBufferPointer, from peer: Peer) {
+        let request: Request
+        do {
+            request = try Request(bytes: bytes)
+        } catch {
+            drops.count("malformed request", detail: "from \(peer.address ?? "?"): \(error)")
+            if case .version(_, let id) = error {
+                send(reply(to: id, .requestVersion, error.description, .null), to: peer)
+            }
+            return
+        }
+        switch ledger.admit(request) {
+        case .run, .runWithoutEffect: onRequest(Call(request: request, peer: peer))
+        case .answered(let reply): send(reply, to: peer)
+        case .joined:
+            var peers = joined[request.id] ?? []
+            if peers.count >= BusLimits.mostWaiting { peers.removeFirst() }
+            joined[request.id] = peers + [peer]
+        case .refused(let code, let text):
+            send(reply(to: request.id, code, text, .null), to: peer)
+        }
+    }
+
+    private func reply(
+        to id: [UInt8],
+        _ code: ReplyCode,
+        _ text: String,
+        _ result: Value
+    ) -> Reply {
+        Reply(
+            id: id,
+            code: code,
+            text: text,
+            result: result,
+            clock: timeSource.now,
+            epoch: ledger.epoch
+        )
+    }
+
+    private func send(_ reply: Reply, to peer: Peer) { socket?.reply(to: peer, reply.bytes) }
+}

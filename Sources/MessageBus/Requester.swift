@@ -1,0 +1,248 @@
+public import Logging
+public import Telemetry
+internal import ZeroMQ
+
+/// Why a request has no reply.
+public enum RequestError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// No connection was established in time: nothing was asked.
+    case unreachable(BusEndpoint, reason: String)
+    /// No reply came in time; whether it was done is not known.
+    case timedOut(BusEndpoint, action: String)
+    /// The caller was cancelled; where `wasSent`, whether it was done is not known.
+    case cancelled(wasSent: Bool)
+    /// Too many requests are under way, or this one is too long: nothing was asked.
+    case refused(String)
+
+    /// Where, why, and whether anything was done.
+    public var description: String {
+        switch self {
+        case .unreachable(let endpoint, let reason):
+            "\(endpoint) is not reachable: \(reason); nothing was asked of it"
+        case .timedOut(let endpoint, let action):
+            "no reply to `\(action)` from \(endpoint) in time: whether it was done is not known; "
+                + "ask for the status"
+        case .cancelled(let wasSent):
+            wasSent ? "cancelled; whether it was done is not known" : "cancelled, nothing was asked"
+        case .refused(let reason): "not asked: \(reason)"
+        }
+    }
+
+    /// The exit code of the command line.
+    public var exitCode: Int32 {
+        switch self {
+        case .unreachable: 3
+        case .timedOut: 5
+        case .cancelled, .refused: 1
+        }
+    }
+}
+
+/// Asks the instance behind one endpoint, and matches its replies with what was asked.
+///
+/// Requests wait for an established connection, and go out once: after a lost connection they wait
+/// for their timeout, as the reply may be lost. Runs on the bus's reactor.
+public actor Requester {
+    private struct Pending {
+        let bytes: [UInt8]
+        let action: String
+        var wasSent = false
+        var continuation: CheckedContinuation<Result<Reply, RequestError>, Never>?
+        var outcome: Result<Reply, RequestError>?
+    }
+
+    /// Where the instance listens.
+    public nonisolated let endpoint: BusEndpoint
+
+    private let bus: any Bus
+    private let timeSource: any TimeSource
+    private var pending: [[UInt8]: Pending] = [:]
+    private var order: [[UInt8]] = []
+    private var connection: (any RequestConnection)?
+    private var clockOffset: Duration?
+    private var isClosed = false
+
+    /// What was dropped: replies that are none, or that nobody waits for.
+    public private(set) var drops: DropCounter
+
+    /// The reactor of the bus.
+    public nonisolated var unownedExecutor: UnownedSerialExecutor {
+        bus.reactor.asUnownedSerialExecutor()
+    }
+
+    /// A requester that connects with its first request.
+    public init(
+        bus: any Bus,
+        endpoint: BusEndpoint,
+        timeSource: any TimeSource,
+        logger: Logger
+    ) {
+        self.bus = bus
+        self.endpoint = endpoint
+        self.timeSource = timeSource
+        drops = DropCounter(logger: logger, timeSource: timeSource)
+    }
+
+    /// Tells what the target's clock shows now, from a heartbeat; replies tell it as well.
+    public func noteClock(of target: Timestamp) { clockOffset = target - timeSource.now }
+
+    /// Asks, and waits for the reply, `timeout` at most.
+    ///
+    /// The request expires with the timeout on the target's clock, once a reply or
+    /// ``noteClock(of:)`` has told that clock. A `Reply` says itself what became of the request.
+    ///
+    /// `epoch` is that of the target, or 0 for actions without effect; `id` is nil, or that of an
+    /// earlier request that is repeated.
+    ///
+    /// - Returns: the reply, whatever its code.
+    /// - Throws: ``RequestError``.
+    public func request(
+        _ action: String,
+        target: String,
+        epoch: Int64 = 0,
+        arguments: Value = .null,
+        timeout: Duration,
+        id: [UInt8]? = nil
+    ) async throws(RequestError) -> Reply {
+        let request = Request(
+            id: id ?? RequestID.random(),
+            action: action,
+            target: target,
+            targetEpoch: epoch,
+            expiry: clockOffset.map { timeSource.now + $0 + timeout },
+            arguments: arguments
+        )
+        let bytes = request.bytes
+        try check(request, byteCount: bytes.count)
+        try open()
+        pending[request.id] = Pending(bytes: bytes, action: action)
+        order.append(request.id)
+        flush()
+        let deadline = timeSource.monotonic + timeout
+        let result = await withTaskGroup(
+            of: Void.self,
+            returning: Result<Reply, RequestError>.self
+        ) { group in
+            group.addTask { [timeSource] in
+                do {
+                    try await timeSource.sleep(untilMonotonic: deadline)
+                    await self.expire(request.id, isCancelled: false)
+                } catch {
+                    await self.expire(request.id, isCancelled: true)
+                }
+            }
+            let result = await outcome(of: request.id)
+            group.cancelAll()
+            return result
+        }
+        return try result.get()
+    }
+
+    /// Ends the connection; what waits for a reply fails.
+    public func close() {
+        isClosed = true
+        connection?.close()
+        connection = nil
+        for (id, entry) in pending {
+            settle(
+                id,
+                .failure(
+                    entry.wasSent
+                        ? .timedOut(endpoint, action: entry.action)
+                        : .unreachable(endpoint, reason: "the connection was closed here")
+                )
+            )
+        }
+    }
+
+    private func check(_ request: Request, byteCount: Int) throws(RequestError) {
+        guard !isClosed else { throw .refused("the connection was closed here") }
+        guard pending.count < BusLimits.mostPending else {
+            throw .refused("\(pending.count) requests are under way")
+        }
+        guard pending[request.id] == nil else { throw .refused("its id is under way already") }
+        guard byteCount <= BusLimits.longestRequest else {
+            throw .refused(
+                "it has \(byteCount) bytes, \(BusLimits.longestRequest) are possible"
+            )
+        }
+    }
+
+    private func open() throws(RequestError) {
+        guard connection == nil else { return }
+        do throws(BusError) {
+            connection = try bus.connect(
+                to: endpoint,
+                onReply: { [weak self] bytes in
+                    let reply = Result { () throws(WireError) in try Reply(bytes: bytes) }
+                    guard let self else { return }
+                    self.assumeIsolated { $0.receive(reply) }
+                },
+                onState: { [weak self] state in
+                    guard state.isConnected, let self else { return }
+                    self.assumeIsolated { $0.flush() }
+                }
+            )
+        } catch {
+            throw .unreachable(endpoint, reason: error.description)
+        }
+    }
+
+    /// Sends what waits, in the order in which it was asked, until the connection takes no more.
+    private func flush() {
+        var sent = 0
+        for id in order {
+            if let entry = pending[id] {
+                guard connection?.send(entry.bytes) == true else { break }
+                pending[id]?.wasSent = true
+            }
+            sent += 1
+        }
+        order.removeFirst(sent)
+    }
+
+    private func receive(_ result: Result<Reply, WireError>) {
+        switch result {
+        case .success(let reply):
+            clockOffset = reply.clock - timeSource.now
+            if pending[reply.id] == nil {
+                drops.count("reply nobody waits for", detail: "from \(endpoint)")
+            } else {
+                settle(reply.id, .success(reply))
+            }
+        case .failure(let error):
+            drops.count("malformed reply", detail: "from \(endpoint): \(error)")
+        }
+    }
+
+    private func outcome(of id: [UInt8]) async -> Result<Reply, RequestError> {
+        if let outcome = pending[id]?.outcome {
+            pending[id] = nil
+            return outcome
+        }
+        return await withCheckedContinuation { pending[id]?.continuation = $0 }
+    }
+
+    private func settle(_ id: [UInt8], _ result: Result<Reply, RequestError>) {
+        guard let entry = pending[id], entry.outcome == nil else { return }
+        if let continuation = entry.continuation {
+            pending[id] = nil
+            continuation.resume(returning: result)
+        } else {
+            pending[id]?.outcome = result
+        }
+    }
+
+    private func expire(_ id: [UInt8], isCancelled: Bool) {
+        guard let entry = pending[id] else { return }
+        if !entry.wasSent { order.removeAll { $0 == id } }
+        if isCancelled {
+            settle(id, .failure(.cancelled(wasSent: entry.wasSent)))
+        } else if entry.wasSent {
+            settle(id, .failure(.timedOut(endpoint, action: entry.action)))
+        } else {
+            var reason = "no connection within the time given"
+            if case .disconnected(let why) = connection?.state { reason = why }
+            settle(id, .failure(.unreachable(endpoint, reason: reason)))
+        }
+    }
+}

@@ -1,0 +1,234 @@
+internal import MessagePack
+public import Telemetry
+
+/// The version of requests and replies.
+public enum Wire {
+    /// What is written.
+    public static let version: Int64 = 1
+    /// What is read: this version and the one before it.
+    public static let readable: ClosedRange<Int64> = 1...1
+}
+
+/// Why bytes are no request or reply.
+public enum WireError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// More bytes than are allowed.
+    case tooLong(byteCount: Int, limit: Int)
+    /// No MessagePack, or not in the form of its version.
+    case malformed(String)
+    /// A version that this one does not speak; `id` is that of the request.
+    case version(Int64, id: [UInt8])
+
+    /// What was found, and what was expected.
+    public var description: String {
+        switch self {
+        case .tooLong(let byteCount, let limit):
+            "a message of \(byteCount) bytes; \(limit) are possible"
+        case .malformed(let what): "malformed message: \(what)"
+        case .version(let version, _):
+            "wire version \(version) is not spoken here, versions \(Wire.readable.lowerBound)-"
+                + "\(Wire.readable.upperBound) are: install the same release on both hosts"
+        }
+    }
+}
+
+/// What somebody asks of an instance: `[version, id, action, target, target_epoch, expiry,
+/// arguments]`.
+public struct Request: Hashable, Sendable {
+    /// Sixteen random bytes; whoever asks again for the same thing uses them again.
+    public var id: [UInt8]
+    /// What is to be done: `start`, `status`, `fetch`.
+    public var action: String
+    /// The instance that is meant.
+    public var target: String
+    /// The epoch of the target that is meant; 0 where it is not known, which only actions without
+    /// effect allow.
+    public var targetEpoch: Int64
+    /// After which instant of the target's clock nothing is to be done any more; nil for never.
+    public var expiry: Timestamp?
+    /// What the action needs to know.
+    public var arguments: Value
+
+    /// A request.
+    public init(
+        id: [UInt8] = RequestID.random(),
+        action: String,
+        target: String,
+        targetEpoch: Int64 = 0,
+        expiry: Timestamp? = nil,
+        arguments: Value = .null
+    ) {
+        self.id = id
+        self.action = action
+        self.target = target
+        self.targetEpoch = targetEpoch
+        self.expiry = expiry
+        self.arguments = arguments
+    }
+
+    /// The bytes on the wire.
+    public var bytes: [UInt8] {
+        var writer = MessagePackWriter()
+        writer.beginArray(7)
+        writer.write(Wire.version)
+        id.withUnsafeBytes { writer.write(bytes: $0) }
+        writer.write(action)
+        writer.write(target)
+        writer.write(targetEpoch)
+        if let expiry { writer.write(expiry.nanoseconds) } else { writer.writeNull() }
+        writer.write(arguments)
+        return writer.bytes
+    }
+
+    /// Reads a request.
+    ///
+    /// - Throws: ``WireError``; never traps, whatever the bytes are.
+    public init(bytes: UnsafeRawBufferPointer) throws(WireError) {
+        self = try decode(bytes, longest: BusLimits.longestRequest, items: 65_536) {
+            view throws(WireError) in
+            let id = try identifier(view, count: 7)
+            guard let action = name(view[2]), let target = name(view[3]),
+                let targetEpoch = view[4].int, view[5].isNull || view[5].int != nil,
+                let arguments = view[6].value
+            else {
+                throw .malformed(
+                    "a request is [version, id, action, target, target_epoch, expiry, arguments]"
+                )
+            }
+            return Request(
+                id: id,
+                action: action,
+                target: target,
+                targetEpoch: targetEpoch,
+                expiry: view[5].int.map(Timestamp.init(nanoseconds:)),
+                arguments: arguments
+            )
+        }
+    }
+}
+
+/// What became of a request: `[version, id, code, text, result, clock, epoch]`.
+public struct Reply: Hashable, Sendable {
+    /// The id of the request.
+    public var id: [UInt8]
+    /// What became of it.
+    public var code: ReplyCode
+    /// The same for people; empty where nothing needs saying.
+    public var text: String
+    /// What was asked for; null where nothing was.
+    public var result: Value
+    /// The wall clock of the instance that answers.
+    public var clock: Timestamp
+    /// The epoch of the instance that answers.
+    public var epoch: Int64
+
+    /// A reply.
+    public init(
+        id: [UInt8],
+        code: ReplyCode,
+        text: String = "",
+        result: Value = .null,
+        clock: Timestamp,
+        epoch: Int64
+    ) {
+        self.id = id
+        self.code = code
+        self.text = text
+        self.result = result
+        self.clock = clock
+        self.epoch = epoch
+    }
+
+    /// The bytes on the wire; a text beyond ``BusLimits/longestText`` is cut.
+    public var bytes: [UInt8] {
+        var writer = MessagePackWriter()
+        writer.beginArray(7)
+        writer.write(Wire.version)
+        id.withUnsafeBytes { writer.write(bytes: $0) }
+        writer.write(code.rawValue)
+        writer.write(cut(text))
+        writer.write(result)
+        writer.write(clock.nanoseconds)
+        writer.write(epoch)
+        return writer.bytes
+    }
+
+    /// Reads a reply; a code of a version to come is read as ``ReplyCode/internal``, and named in
+    /// the text.
+    ///
+    /// - Throws: ``WireError``; never traps, whatever the bytes are.
+    public init(bytes: UnsafeRawBufferPointer) throws(WireError) {
+        self = try decode(bytes, longest: BusLimits.longestMessage, items: 1 << 20) {
+            view throws(WireError) in
+            let id = try identifier(view, count: 7)
+            guard let code = name(view[2]), let text = view[3].string, let result = view[4].value,
+                let clock = view[5].int, let epoch = view[6].int
+            else {
+                throw .malformed("a reply is [version, id, code, text, result, clock, epoch]")
+            }
+            let known = ReplyCode(rawValue: code)
+            return Reply(
+                id: id,
+                code: known ?? .internal,
+                text: known == nil
+                    ? "code \(code), which this version does not know: \(text)" : text,
+                result: result,
+                clock: Timestamp(nanoseconds: clock),
+                epoch: epoch
+            )
+        }
+    }
+}
+
+/// The ids of requests.
+public enum RequestID {
+    /// Sixteen random bytes.
+    public static func random() -> [UInt8] {
+        var generator = SystemRandomNumberGenerator()
+        return withUnsafeBytes(of: (generator.next() as UInt64, generator.next() as UInt64)) {
+            Array($0)
+        }
+    }
+}
+
+private func decode<Result>(
+    _ bytes: UnsafeRawBufferPointer,
+    longest: Int,
+    items: Int,
+    _ read: (MessagePackView) throws(WireError) -> Result
+) throws(WireError) -> Result {
+    guard bytes.count <= longest else { throw .tooLong(byteCount: bytes.count, limit: longest) }
+    do {
+        return try withMessagePack(bytes, limits: MessagePackLimits(items: items)) { try read($0) }
+    } catch let error as WireError {
+        throw error
+    } catch {
+        throw .malformed("\(error)")
+    }
+}
+
+/// The id of a message of `count` parts whose version is spoken here.
+private func identifier(
+    _ view: MessagePackView,
+    count: Int
+) throws(WireError) -> [UInt8] {
+    guard let found = view.arrayCount, found >= 2, let version = view[0].int,
+        let id = view[1].bytes, id.count == BusLimits.idLength
+    else { throw .malformed("an array that begins with version and id is expected") }
+    guard Wire.readable.contains(version) else { throw .version(version, id: Array(id)) }
+    guard found == count else { throw .malformed("\(found) parts, expected \(count)") }
+    return Array(id)
+}
+
+private func name(_ view: MessagePackView) -> String? {
+    guard let utf8 = view.utf8, (1...BusLimits.longestName).contains(utf8.count) else {
+        return nil
+    }
+    return view.string
+}
+
+private func cut(_ text: String) -> String {
+    guard text.utf8.count > BusLimits.longestText else { return text }
+    var end = text.utf8.index(text.startIndex, offsetBy: BusLimits.longestText)
+    while end.samePosition(in: text) == nil { end = text.utf8.index(before: end) }
+    return String(text[..<end])
+}

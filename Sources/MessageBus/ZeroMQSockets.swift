@@ -1,0 +1,165 @@
+internal import ZeroMQ
+
+final class ZeroMQRequestSocket: RequestSocket {
+    let endpoint: BusEndpoint
+    private(set) var unroutable = 0
+    private var wrongForm = 0
+    private let socket: Socket
+
+    var malformed: Int { wrongForm + socket.dropped }
+
+    init(
+        _ socket: Socket,
+        _ endpoint: BusEndpoint,
+        _ onRequest: @escaping (Peer, UnsafeRawBufferPointer) -> Void
+    ) {
+        self.socket = socket
+        self.endpoint = endpoint
+        socket.onMessage = { message in
+            guard message.count == 2 else {
+                self.wrongForm += 1
+                return
+            }
+            let peer = Peer(
+                routingID: Array(message[0]),
+                address: message.property("Peer-Address"),
+                user: message.property("User-Id")
+            )
+            onRequest(peer, message[1])
+        }
+    }
+
+    func reply(to peer: Peer, _ bytes: UnsafeRawBufferPointer) -> Bool {
+        let outcome = peer.routingID.withUnsafeBytes { socket.send($0, bytes) }
+        if outcome != .sent { unroutable += 1 }
+        return outcome == .sent
+    }
+
+    func close() { socket.close() }
+}
+
+final class ZeroMQPublisherSocket: PublisherSocket {
+    let endpoint: BusEndpoint
+    private(set) var dropped = 0
+    private var subscriptions = SubscriptionTable()
+    private let socket: Socket
+
+    init(_ socket: Socket, _ endpoint: BusEndpoint) {
+        self.socket = socket
+        self.endpoint = endpoint
+        socket.refuseWhenFull(true)
+        socket.onMessage = { message in
+            guard message.count == 1, let kind = message[0].first, kind <= 1 else { return }
+            let topic = Array(message[0].dropFirst())
+            if kind == 1 {
+                self.subscriptions.add(topic)
+            } else {
+                self.subscriptions.remove(topic)
+            }
+        }
+    }
+
+    func hasSubscribers(to topic: String) -> Bool { subscriptions.covers(topic) }
+
+    func publish(topic: String, payload: UnsafeRawBufferPointer) -> Bool {
+        var topic = topic
+        return topic.withUTF8 { topic in
+            let topic = UnsafeRawBufferPointer(topic)
+            guard socket.send(topic, payload) != .sent else { return true }
+            dropped += 1
+            // One slow subscriber must not cost the others the message.
+            socket.refuseWhenFull(false)
+            _ = socket.send(topic, payload)
+            socket.refuseWhenFull(true)
+            return false
+        }
+    }
+
+    func close() { socket.close() }
+}
+
+final class ZeroMQRequestConnection: RequestConnection {
+    private let link: Link
+
+    init(_ link: Link, _ onReply: @escaping (UnsafeRawBufferPointer) -> Void) {
+        self.link = link
+        link.socket.onMessage = { message in
+            // A reply has one part; others are nobody's, and the request runs out of time.
+            if message.count == 1 { onReply(message[0]) }
+        }
+    }
+
+    var endpoint: BusEndpoint { link.endpoint }
+    var state: ConnectionState { link.state }
+
+    func send(_ bytes: [UInt8]) -> Bool {
+        guard link.state.isConnected else { return false }
+        if link.socket.send(bytes) == .sent { return true }
+        link.socket.wantsWritable = true
+        return false
+    }
+
+    func close() { link.close() }
+}
+
+final class ZeroMQSubscription: Subscription {
+    private(set) var malformed = 0
+    private let link: Link
+    private var topics: Set<String> = []
+
+    init(
+        _ link: Link,
+        _ topics: [String],
+        _ onMessage: @escaping (String, UnsafeRawBufferPointer) -> Void
+    ) {
+        self.link = link
+        for topic in topics { add(topic: topic) }
+        link.socket.onMessage = { message in
+            guard message.count == 2, message[0].count <= BusLimits.longestTopic,
+                let topic = String(validating: message[0], as: UTF8.self)
+            else {
+                self.malformed += 1
+                return
+            }
+            onMessage(topic, message[1])
+        }
+    }
+
+    var endpoint: BusEndpoint { link.endpoint }
+    var state: ConnectionState { link.state }
+
+    func add(topic: String) {
+        if topics.insert(topic).inserted { link.socket.subscribe(to: Array(topic.utf8)) }
+    }
+
+    func remove(topic: String) {
+        if topics.remove(topic) != nil { link.socket.unsubscribe(from: Array(topic.utf8)) }
+    }
+
+    func close() { link.close() }
+}
+
+/// Which beginnings of topics somebody subscribes to.
+struct SubscriptionTable {
+    private var topics: [[UInt8]: Int] = [:]
+    private var isComplete = true
+
+    mutating func add(_ topic: [UInt8]) {
+        guard topics[topic] != nil || topics.count < BusLimits.mostSubscriptions else {
+            isComplete = false
+            return
+        }
+        topics[topic, default: 0] += 1
+    }
+
+    mutating func remove(_ topic: [UInt8]) {
+        guard let count = topics[topic] else { return }
+        topics[topic] = count > 1 ? count - 1 : nil
+    }
+
+    func covers(_ topic: String) -> Bool {
+        if !isComplete { return true }
+        if topics.isEmpty { return false }
+        return topics.keys.contains { topic.utf8.starts(with: $0) }
+    }
+}

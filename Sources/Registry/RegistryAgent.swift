@@ -1,0 +1,166 @@
+public import AgentRuntime
+internal import MessageBus
+internal import Synchronization
+public import Telemetry
+
+/// Knows who lives at the site: grants leases, hears heartbeats, tells the table.
+///
+/// The registry is the one address that everybody knows. It keeps nothing on disk: a restarted
+/// one learns the site again from heartbeats within a lease, and while it is away nothing stops.
+///
+/// - Process `watch`: ends leases that were not renewed, announces the table's version each second
+///   and raises `instance.missing` for instances of the site file that nobody holds.
+/// - Queries `register`, `heartbeat`, `leave`, `table`.
+public final class RegistryAgent: Agent {
+    /// The instance id of every site's registry.
+    public static let instance = "registry"
+
+    private let table: Mutex<SiteTable>
+    private let services = Mutex<AgentServices?>(nil)
+    private let time: any TimeSource
+
+    /// A registry for a site.
+    ///
+    /// - Parameters:
+    ///   - expected: rows of the site file's instances.
+    ///   - hasPredecessor: whether a registry of this site ran before, whose leases may last.
+    ///   - time: where it takes its time from.
+    public init(expected: [InstanceRow], hasPredecessor: Bool, time: any TimeSource) {
+        self.time = time
+        table = Mutex(
+            SiteTable(
+                expected: expected, lease: RuntimeLimits.lease,
+                restartedAt: hasPredecessor ? time.monotonic : nil
+            )
+        )
+    }
+
+    /// None: who lives now is told, not recorded; what happens to it is in every agent's `faults`.
+    public var feeds: [Feed] { [] }
+
+    /// The process `watch`.
+    public var operations: [AgentOperation] {
+        [
+            .process(
+                "watch", help: "ends leases that were not renewed and announces the table", watch
+            )
+        ]
+    }
+
+    /// What agents and clients ask.
+    public var queries: [AgentQuery] {
+        [
+            AgentQuery(Action.register) { try self.register($0) },
+            AgentQuery(Action.heartbeat) { try self.heartbeat($0) },
+            AgentQuery(Action.leave) { try self.leave($0) },
+            AgentQuery(Action.table) { _ in self.tableValue() },
+        ]
+    }
+
+    /// Keeps the way to announce changes.
+    public func begin(_ services: AgentServices) async throws {
+        self.services.withLock { $0 = services }
+    }
+
+    func watch(_ session: OperationSession) async throws {
+        var missing: Set<String> = []
+        // Whoever comes up together with the registry is not missing yet.
+        let patience = time.monotonic + RuntimeLimits.registryPatience
+        for await now in session.ticks(every: RuntimeLimits.heartbeatPeriod) {
+            let monotonic = time.monotonic
+            let absent = table.withLock { $0.expire(now: monotonic, wallClock: now) }
+            for instance in absent
+            where monotonic > patience && missing.insert(instance).inserted {
+                session.raise(
+                    "instance.missing", .warning,
+                    "\(instance) is in the site file and nobody holds it: start it on its host",
+                    subject: instance
+                )
+            }
+            for instance in missing.subtracting(absent) {
+                missing.remove(instance)
+                session.clear("instance.missing", subject: instance)
+            }
+            announce()
+        }
+    }
+
+    private func register(_ arguments: Value) throws -> Value {
+        guard var row = arguments["row"].flatMap(InstanceRow.init), row.epoch > 0,
+            Name.isValid(row.instance)
+        else { throw QueryFailure(.requestMalformed, "this registers no instance") }
+        let now = time.now
+        row.since = now
+        row.seen = now
+        row.clockOffset = (arguments["clock"]?.timestamp ?? now) - now
+        let isShown = arguments["shows_lease"]?.bool ?? false
+        let predecessor = arguments["predecessor"]?.int ?? 0
+        let monotonic = time.monotonic
+        return try reply(
+            table.withLock {
+                $0.register(
+                    row, showsLease: isShown, predecessor: predecessor, now: monotonic
+                )
+            }
+        )
+    }
+
+    private func heartbeat(_ arguments: Value) throws -> Value {
+        guard let instance = arguments["instance"]?.string, let epoch = arguments["epoch"]?.int
+        else { throw QueryFailure(.requestMalformed, "this is no heartbeat") }
+        let now = time.now
+        let monotonic = time.monotonic
+        let answer = table.withLock { table in
+            table.heartbeat(instance, epoch: epoch, now: monotonic) { row in
+                row.seen = now
+                row.clockOffset = (arguments["clock"]?.timestamp ?? now) - now
+                row.operations =
+                    arguments["operations"]?.map?.compactMapValues(\.string) ?? row.operations
+                row.faults = arguments["faults"]?.array?.compactMap(Fault.init) ?? row.faults
+                row.published = arguments["published"]?.int ?? row.published
+            }
+        }
+        return try reply(answer)
+    }
+
+    private func leave(_ arguments: Value) throws -> Value {
+        guard let instance = arguments["instance"]?.string, let epoch = arguments["epoch"]?.int
+        else { throw QueryFailure(.requestMalformed, "this is no good-bye") }
+        table.withLock { $0.leave(instance, epoch: epoch) }
+        announce()
+        return .null
+    }
+
+    private func reply(_ answer: SiteTable.Answer) throws -> Value {
+        switch answer {
+        case .granted:
+            announce()
+            return ["lease_ns": .int(RuntimeLimits.lease.nanoseconds)]
+        case .held(let host, let pid, let since):
+            throw QueryFailure(
+                .leaseHeld, "process \(pid) on host \(host) holds it",
+                result: [
+                    "host": .string(host), "pid": .int(pid), "since": .timestamp(since),
+                ]
+            )
+        case .wait(let duration):
+            throw QueryFailure(
+                .leaseWait, "the registry has just begun: ask again in \(duration.inSeconds) s"
+            )
+        case .unknown:
+            throw QueryFailure(.leaseUnknown, "this registry has not granted that lease: register")
+        }
+    }
+
+    private func tableValue() -> Value {
+        table.withLock { table in
+            ["version": .int(table.version), "rows": .array(table.sorted.map(\.value))]
+        }
+    }
+
+    /// Tells the version of the table to whoever listens.
+    private func announce() {
+        let version = table.withLock(\.version)
+        services.withLock { $0 }?.announce(Action.tableTopic, ["version": .int(version)])
+    }
+}

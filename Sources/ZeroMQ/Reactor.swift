@@ -1,0 +1,235 @@
+internal import CZeroMQ
+internal import Glibc
+internal import Synchronization
+
+/// One thread that owns all sockets of a process and executes the actors that use them.
+///
+/// An actor is pinned by `nonisolated var unownedExecutor: UnownedSerialExecutor {
+/// reactor.asUnownedSerialExecutor() }`. Handlers of sockets and timers run on the thread but
+/// outside of any job; they enter such an actor by `assumeIsolated`, without a hop. Nothing may
+/// block the thread: disks and compression have threads of their own.
+///
+/// Jobs cannot be refused, so their queue has no limit of its own: whoever starts tasks or calls
+/// ``run(_:)`` bounds how many are under way.
+///
+/// After ``shutdown()`` all sockets are closed and timers forgotten. Jobs that come later still
+/// run, in order and one at a time, on a thread that lives as long as there are such jobs: an
+/// actor whose task is resumed during the end finishes, and finds its sockets closed.
+public final class Reactor: SerialExecutor {
+    enum Work {
+        case job(UnownedJob)
+        case body(@Sendable () -> Void)
+    }
+
+    private struct Inbox {
+        var work: [Work] = []
+        var isAsleep = false
+        var isStopping = false
+        /// Whether a thread takes what is in ``work``.
+        var isServed = true
+        var hasEnded = false
+        var waiters: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let inbox = Mutex(Inbox())
+    private let owner = Atomic<UInt>(0)
+    private let wakeDescriptor: Int32
+    private let context: Context?
+    // Touched only by the thread that `owner` names, and by `init` before there is one.
+    private nonisolated(unsafe) let loop: ReactorLoop
+
+    /// Starts the thread, which keeps the reactor alive until ``shutdown()``.
+    ///
+    /// - Parameter context: what the sockets belong to; the reactor terminates it at its end.
+    /// - Throws: ``ZeroMQError/exhausted(call:reason:)``.
+    public init(context: Context? = nil) throws(ZeroMQError) {
+        let descriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
+        guard descriptor >= 0 else { throw .of("eventfd", errno) }
+        wakeDescriptor = descriptor
+        self.context = context
+        loop = ReactorLoop(wakeDescriptor: descriptor)
+        try startThread { $0.serve() }
+    }
+
+    deinit { close(wakeDescriptor) }
+
+    /// Whether the caller runs on the reactor's thread.
+    public var isCurrent: Bool { owner.load(ordering: .relaxed) == UInt(pthread_self()) }
+
+    /// Traps unless the caller runs on the reactor's thread; what `assumeIsolated` asks.
+    public func checkIsolated() {
+        precondition(isCurrent, "called outside of the reactor that owns the sockets")
+    }
+
+    /// Whether the caller runs on the reactor's thread, for the runtime.
+    public func isIsolatingCurrentContext() -> Bool? { isCurrent }
+
+    /// Runs `job` on the reactor's thread; without a system call if the caller is on it.
+    public func enqueue(_ job: consuming ExecutorJob) { add(.job(UnownedJob(job))) }
+
+    /// Runs `body` on the reactor's thread, after what was asked for before; never at once.
+    public func run(_ body: @escaping @Sendable () -> Void) { add(.body(body)) }
+
+    /// Runs `body` on the reactor's thread, on which the caller has to be, after `delay`.
+    ///
+    /// The time is that of the machine: meant for connections, not for samples.
+    public func run(after delay: Duration, _ body: @escaping () -> Void) {
+        checkIsolated()
+        loop.addTimer(after: delay, body)
+    }
+
+    /// Closes all sockets, ends the thread and waits for that; more calls wait as well.
+    public func shutdown() async {
+        await withCheckedContinuation { continuation in
+            let (hasEnded, wakes) = inbox.withLock { inbox in
+                guard !inbox.hasEnded else { return (true, false) }
+                inbox.waiters.append(continuation)
+                inbox.isStopping = true
+                defer { inbox.isAsleep = false }
+                return (false, inbox.isAsleep)
+            }
+            if hasEnded { continuation.resume() }
+            if wakes { wake() }
+        }
+    }
+
+    /// The state of the thread, for the sockets, which are used on it only.
+    var isolatedLoop: ReactorLoop {
+        checkIsolated()
+        return loop
+    }
+
+    private func add(_ work: Work) {
+        if isCurrent {
+            loop.ready.append(work)
+            return
+        }
+        let (wakes, needsThread) = inbox.withLock { inbox in
+            inbox.work.append(work)
+            defer {
+                inbox.isAsleep = false
+                inbox.isServed = true
+            }
+            return (inbox.isAsleep, !inbox.isServed)
+        }
+        if wakes { wake() }
+        if needsThread {
+            do {
+                try startThread { $0.serveLate() }
+            } catch {
+                fatalError("a job came after the end of the reactor and has no thread: \(error)")
+            }
+        }
+    }
+
+    private func wake() {
+        var one: UInt64 = 1
+        // Fails only when the counter is full, and then the thread is about to wake anyway.
+        _ = write(wakeDescriptor, &one, 8)
+    }
+}
+
+extension Reactor {
+    private final class Start {
+        let reactor: Reactor
+        let body: (Reactor) -> Void
+
+        init(_ reactor: Reactor, _ body: @escaping (Reactor) -> Void) {
+            self.reactor = reactor
+            self.body = body
+        }
+    }
+
+    /// The thread owns the reactor: an executor that goes away under its jobs crashes.
+    private func startThread(_ body: @escaping (Reactor) -> Void) throws(ZeroMQError) {
+        let start = Unmanaged.passRetained(Start(self, body))
+        var thread = pthread_t()
+        let status = pthread_create(&thread, nil, reactorThread, start.toOpaque())
+        guard status == 0 else {
+            start.release()
+            throw .of("pthread_create", status)
+        }
+        pthread_detach(thread)
+    }
+
+    fileprivate static func main(_ argument: UnsafeMutableRawPointer) {
+        let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+        let reactor = start.reactor
+        reactor.owner.store(UInt(pthread_self()), ordering: .relaxed)
+        start.body(reactor)
+    }
+
+    private func serve() {
+        while true {
+            let isStopping = takeInbox()
+            runJobs()
+            if isStopping, loop.ready.isEmpty { break }
+            let mayWait = loop.ready.isEmpty && fallAsleep()
+            loop.poll(mayWait: mayWait)
+            if mayWait { inbox.withLock { $0.isAsleep = false } }
+        }
+        loop.closeAll()
+        context?.terminate()
+        serveLate()
+    }
+
+    /// Runs what is there without sockets; the last one to leave says that nobody serves.
+    private func serveLate() {
+        var waiters: [CheckedContinuation<Void, Never>] = []
+        while true {
+            _ = takeInbox()
+            runJobs()
+            guard loop.ready.isEmpty else { continue }
+            let isDone = inbox.withLock { inbox in
+                guard inbox.work.isEmpty else { return false }
+                // Cleared first: from here on another thread may become the owner.
+                owner.store(0, ordering: .relaxed)
+                inbox.isServed = false
+                inbox.hasEnded = true
+                waiters = inbox.waiters
+                inbox.waiters = []
+                return true
+            }
+            if isDone { break }
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    private func takeInbox() -> Bool {
+        inbox.withLock { inbox in
+            if loop.ready.isEmpty {
+                swap(&loop.ready, &inbox.work)
+            } else {
+                loop.ready += inbox.work
+                inbox.work.removeAll(keepingCapacity: true)
+            }
+            return inbox.isStopping
+        }
+    }
+
+    private func fallAsleep() -> Bool {
+        inbox.withLock { inbox in
+            inbox.isAsleep = inbox.work.isEmpty && !inbox.isStopping
+            return inbox.isAsleep
+        }
+    }
+
+    private func runJobs() {
+        var done = 0
+        let executor = asUnownedSerialExecutor()
+        while done < loop.ready.count, done < ZeroMQLimits.jobsPerTurn {
+            let work = loop.ready[done]
+            done += 1
+            switch work {
+            case .job(let job): job.runSynchronously(on: executor)
+            case .body(let body): body()
+            }
+        }
+        loop.ready.removeFirst(done)
+    }
+}
+
+private func reactorThread(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+    if let argument { Reactor.main(argument) }
+    return nil
+}

@@ -1,0 +1,291 @@
+internal import CZeroMQ
+internal import Glibc
+
+/// What a socket is for.
+public enum SocketKind: Sendable {
+    /// Answers many peers, each named by a routing id.
+    case router
+    /// Asks one peer or several in turn.
+    case dealer
+    /// Publishes, and hears who subscribes.
+    case publisher
+    /// Hears what it subscribes to.
+    case subscriber
+    /// Speaks with one other socket of the process.
+    case pair
+
+    var type: Int32 {
+        switch self {
+        case .router: ZMQ_ROUTER
+        case .dealer: ZMQ_DEALER
+        case .publisher: ZMQ_XPUB
+        case .subscriber: ZMQ_SUB
+        case .pair: ZMQ_PAIR
+        }
+    }
+}
+
+/// What became of a message.
+public enum SendOutcome: Hashable, Sendable {
+    /// The library has it.
+    case sent
+    /// The queue is at its mark, or no connection is established: nothing was sent.
+    case full
+    /// No peer has the routing id: nothing was sent.
+    case unroutable
+    /// The library refused it for another reason.
+    case failed(ZeroMQError)
+}
+
+/// One socket of a reactor; all of it is used on the reactor's thread only, which traps otherwise.
+///
+/// The reactor keeps the socket until ``close()``. Handlers are called on the reactor's thread,
+/// outside of any job; each call gets at most ``ZeroMQLimits/messagesPerTurn`` messages before the
+/// other sockets have their turn.
+public final class Socket {
+    /// What owns the socket.
+    public let reactor: Reactor
+    /// Called with each message; its bytes are valid during the call only.
+    public var onMessage: ((Message) -> Void)?
+    /// Called when a message can be sent, while ``wantsWritable`` is set.
+    public var onWritable: (() -> Void)?
+    /// Messages with more parts than ``ZeroMQLimits/mostParts``, which were dropped.
+    public private(set) var dropped = 0
+    /// Whether the socket has been closed, by ``close()`` or by the reactor's end.
+    public var isClosed: Bool { handle == nil }
+
+    private let context: Context
+    private var handle: UnsafeMutableRawPointer?
+    private let parts: UnsafeMutablePointer<zmq_msg_t>
+    private var monitorSocket: Socket?
+
+    /// Makes a socket that is neither bound nor connected.
+    ///
+    /// - Throws: ``ZeroMQError``.
+    public init(
+        _ kind: SocketKind,
+        context: Context,
+        reactor: Reactor,
+        options: SocketOptions = SocketOptions()
+    ) throws(ZeroMQError) {
+        let loop = reactor.isolatedLoop
+        guard loop.isOpen else {
+            throw .exhausted(call: "zmq_socket", reason: "the reactor is shut down")
+        }
+        guard let handle = zmq_socket(context.pointer, kind.type) else {
+            throw .last("zmq_socket")
+        }
+        self.handle = handle
+        self.context = context
+        self.reactor = reactor
+        parts = .allocate(capacity: ZeroMQLimits.mostParts)
+        for index in 0..<ZeroMQLimits.mostParts { zmq_msg_init(parts + index) }
+        options.apply(to: self, kind)
+        loop.sockets.append(self)
+        loop.socketsChanged = true
+    }
+
+    deinit {
+        for index in 0..<ZeroMQLimits.mostParts { zmq_msg_close(parts + index) }
+        parts.deallocate()
+    }
+
+    /// Whether ``onWritable`` is called; set it while there is something to send.
+    public var wantsWritable = false {
+        didSet {
+            if wantsWritable != oldValue { reactor.isolatedLoop.socketsChanged = true }
+        }
+    }
+
+    /// Closes the socket; what is queued is still sent for the time of its linger.
+    public func close() {
+        let loop = reactor.isolatedLoop
+        guard let handle else { return }
+        if let monitorSocket {
+            zmq_socket_monitor(handle, nil, 0)
+            monitorSocket.close()
+            self.monitorSocket = nil
+        }
+        self.handle = nil
+        onMessage = nil
+        onWritable = nil
+        loop.remove(self)
+        zmq_close(handle)
+    }
+
+    /// Listens on one port of `host`: `preferred` if it is free, else the first free one of
+    /// `ports`, where port 0 is any free one.
+    ///
+    /// - Returns: the endpoint that it listens on, as `tcp://127.0.0.1:5561`.
+    /// - Throws: ``ZeroMQError/portTaken(host:ports:)`` or ``ZeroMQError/badAddress(_:reason:)``.
+    public func bind(
+        host: String,
+        ports: ClosedRange<Int>,
+        preferred: Int? = nil
+    ) throws(ZeroMQError) -> String {
+        reactor.checkIsolated()
+        let address = host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host
+        let first = preferred.map { [$0] } ?? []
+        for port in first + ports.filter({ $0 != preferred }) {
+            let endpoint = "tcp://\(address):\(port == 0 ? "*" : String(port))"
+            if zmq_bind(handle, endpoint) == 0 { return lastEndpoint ?? endpoint }
+            guard zmq_errno() == EADDRINUSE else { throw .last("zmq_bind", address: endpoint) }
+        }
+        throw .portTaken(host: host, ports: ports)
+    }
+
+    /// Connects to `endpoint` and keeps trying for as long as the socket is open.
+    ///
+    /// - Throws: ``ZeroMQError/badAddress(_:reason:)``.
+    public func connect(to endpoint: String) throws(ZeroMQError) {
+        reactor.checkIsolated()
+        guard zmq_connect(handle, endpoint) == 0 else {
+            throw .last("zmq_connect", address: endpoint)
+        }
+    }
+
+    /// Ends the connection to `endpoint`, or nothing where there is none.
+    public func disconnect(from endpoint: String) {
+        reactor.checkIsolated()
+        zmq_disconnect(handle, endpoint)
+    }
+
+    /// Sends one message of one or several parts, whole or not at all; never waits.
+    public func send(_ parts: UnsafeRawBufferPointer...) -> SendOutcome {
+        reactor.checkIsolated()
+        guard handle != nil else { return .full }
+        for (index, part) in parts.enumerated() {
+            let flags = ZMQ_DONTWAIT | (index + 1 < parts.count ? ZMQ_SNDMORE : 0)
+            while zmq_send(handle, part.baseAddress, part.count, flags) < 0 {
+                switch zmq_errno() {
+                case EINTR: continue
+                case EAGAIN: return .full
+                case EHOSTUNREACH: return .unroutable
+                default: return .failed(.last("zmq_send"))
+                }
+            }
+        }
+        return .sent
+    }
+
+    /// Sends one message of one part; never waits.
+    public func send(_ bytes: [UInt8]) -> SendOutcome {
+        bytes.withUnsafeBytes { send($0) }
+    }
+
+    /// Calls `handler` with what happens to the connections of the socket, once for each event.
+    ///
+    /// - Throws: ``ZeroMQError``.
+    public func monitor(_ handler: @escaping (MonitorEvent) -> Void) throws(ZeroMQError) {
+        reactor.checkIsolated()
+        precondition(monitorSocket == nil, "a socket has one monitor")
+        let endpoint = "inproc://monitor-\(UInt(bitPattern: handle))"
+        guard zmq_socket_monitor(handle, endpoint, MonitorEvent.mask) == 0 else {
+            throw .last("zmq_socket_monitor")
+        }
+        let monitor = try Socket(.pair, context: context, reactor: reactor)
+        monitor.onMessage = { message in
+            if let event = MonitorEvent(message) { handler(event) }
+        }
+        try monitor.connect(to: endpoint)
+        monitorSocket = monitor
+    }
+}
+
+extension Socket {
+    var pollItem: zmq_pollitem_t {
+        zmq_pollitem_t(
+            socket: handle,
+            fd: 0,
+            events: Int16(ZMQ_POLLIN | (wantsWritable ? ZMQ_POLLOUT : 0)),
+            revents: 0
+        )
+    }
+
+    func deliverWritable() {
+        if wantsWritable { onWritable?() }
+    }
+
+    /// Hands over what is there, up to the budget of one turn.
+    func deliver() {
+        var bytes = 0
+        for _ in 0..<ZeroMQLimits.messagesPerTurn where bytes < ZeroMQLimits.bytesPerTurn {
+            guard !isClosed, let count = receive() else { return }
+            guard count <= ZeroMQLimits.mostParts else {
+                dropped += 1
+                continue
+            }
+            let message = Message(parts: parts, count: count)
+            for index in 0..<count { bytes += message[index].count }
+            onMessage?(message)
+        }
+    }
+
+    /// How many parts the next message has; those that do not fit are read and forgotten.
+    private func receive() -> Int? {
+        var count = 0
+        while true {
+            let part = parts + min(count, ZeroMQLimits.mostParts - 1)
+            guard zmq_msg_recv(part, handle, ZMQ_DONTWAIT) >= 0 else {
+                if zmq_errno() == EINTR { continue }
+                return nil
+            }
+            count += 1
+            if zmq_msg_more(part) == 0 { return count }
+        }
+    }
+
+    private var lastEndpoint: String? {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 512) { buffer in
+            var length = buffer.count
+            guard zmq_getsockopt(handle, ZMQ_LAST_ENDPOINT, buffer.baseAddress, &length) == 0,
+                let start = buffer.baseAddress
+            else { return nil }
+            return String(cString: start)
+        }
+    }
+
+    func set(_ option: Int32, _ value: Int32) {
+        var value = value
+        let status = zmq_setsockopt(handle, option, &value, MemoryLayout<Int32>.size)
+        precondition(status == 0, "libzmq has no option \(option) with the value \(value)")
+    }
+
+    func set(_ option: Int32, _ value: Int64) {
+        var value = value
+        let status = zmq_setsockopt(handle, option, &value, MemoryLayout<Int64>.size)
+        precondition(status == 0, "libzmq has no option \(option) with the value \(value)")
+    }
+
+    func set(_ option: Int32, _ bytes: [UInt8]) {
+        let status = zmq_setsockopt(handle, option, bytes, bytes.count)
+        precondition(status == 0, "libzmq refuses the value of option \(option)")
+    }
+}
+
+/// A message that was received; valid during the handler's call only.
+public struct Message {
+    private let parts: UnsafeMutablePointer<zmq_msg_t>
+    /// How many parts the message has, at least one.
+    public let count: Int
+
+    fileprivate init(parts: UnsafeMutablePointer<zmq_msg_t>, count: Int) {
+        self.parts = parts
+        self.count = count
+    }
+
+    /// The bytes of part `index`.
+    public subscript(index: Int) -> UnsafeRawBufferPointer {
+        precondition((0..<count).contains(index))
+        return UnsafeRawBufferPointer(
+            start: zmq_msg_data(parts + index),
+            count: zmq_msg_size(parts + index)
+        )
+    }
+
+    /// What the library knows of the sender: `Peer-Address`, or `User-Id` behind a handshake that
+    /// proves it; nil where it does not know.
+    public func property(_ name: String) -> String? {
+        zmq_msg_gets(parts, name).map { String(cString: $0) }
+    }
+}

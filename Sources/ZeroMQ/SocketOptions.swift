@@ -1,0 +1,102 @@
+internal import CZeroMQ
+
+/// How a socket is set up before it is bound or connected.
+public struct SocketOptions: Sendable {
+    /// Messages that wait for each peer, to be sent and to be read; more are refused or dropped.
+    public var sendMark = 1_000
+    /// Messages that wait to be read, for each peer; then the peer's own queue fills.
+    public var receiveMark = 1_000
+    /// The longest part of a message that is read, in bytes; a longer one ends the connection.
+    public var longestMessage = 1 << 20
+    /// How long a closed socket goes on sending what it holds.
+    public var linger: Duration = .milliseconds(500)
+    /// How often the peer of an idle connection is asked whether it lives.
+    public var heartbeat: Duration = .seconds(2)
+    /// After which silence a connection is given up.
+    public var heartbeatTimeout: Duration = .seconds(6)
+    /// How long a peer may take until it has introduced itself.
+    public var handshakeTimeout: Duration = .seconds(2)
+    /// How long after a failed attempt the next one comes, at first and at most.
+    public var reconnect: ClosedRange<Duration> = .milliseconds(50)...(.seconds(1))
+    /// Whether messages wait only for connections that are established.
+    public var establishedOnly = false
+    /// Keys that encrypt the connections; nil for none.
+    public var curve: CurveKeys?
+
+    /// The options that hold unless told otherwise.
+    public init() {}
+
+    func apply(to socket: Socket, _ kind: SocketKind) {
+        socket.set(ZMQ_LINGER, linger.wholeMilliseconds)
+        socket.set(ZMQ_SNDHWM, Int32(sendMark))
+        socket.set(ZMQ_RCVHWM, Int32(receiveMark))
+        guard kind != .pair else { return }
+        socket.set(ZMQ_MAXMSGSIZE, Int64(longestMessage))
+        socket.set(ZMQ_HEARTBEAT_IVL, heartbeat.wholeMilliseconds)
+        socket.set(ZMQ_HEARTBEAT_TIMEOUT, heartbeatTimeout.wholeMilliseconds)
+        socket.set(ZMQ_HEARTBEAT_TTL, heartbeatTimeout.wholeMilliseconds)
+        socket.set(ZMQ_HANDSHAKE_IVL, handshakeTimeout.wholeMilliseconds)
+        socket.set(ZMQ_RECONNECT_IVL, reconnect.lowerBound.wholeMilliseconds)
+        socket.set(ZMQ_RECONNECT_IVL_MAX, reconnect.upperBound.wholeMilliseconds)
+        socket.set(ZMQ_TCP_KEEPALIVE, 1 as Int32)
+        socket.set(ZMQ_TCP_KEEPALIVE_IDLE, 30 as Int32)
+        socket.set(ZMQ_TCP_KEEPALIVE_INTVL, 10 as Int32)
+        socket.set(ZMQ_TCP_KEEPALIVE_CNT, 3 as Int32)
+        switch kind {
+        case .router:
+            // Without it a reply to a peer that is gone vanishes and nobody counts it.
+            socket.set(ZMQ_ROUTER_MANDATORY, 1 as Int32)
+        case .dealer: socket.set(ZMQ_IMMEDIATE, Int32(establishedOnly ? 1 : 0))
+        case .publisher, .subscriber, .pair: break
+        }
+        curve?.apply(to: socket)
+    }
+}
+
+/// The keys of a socket, 32 bytes each.
+public enum CurveKeys: Sendable {
+    /// Of a socket that is bound: it proves who it is and encrypts.
+    case server(secretKey: [UInt8])
+    /// Of a socket that connects: it accepts the server of `serverKey` only.
+    case client(serverKey: [UInt8], publicKey: [UInt8], secretKey: [UInt8])
+
+    fileprivate func apply(to socket: Socket) {
+        switch self {
+        case .server(let secretKey):
+            socket.set(ZMQ_CURVE_SERVER, 1 as Int32)
+            socket.set(ZMQ_CURVE_SECRETKEY, secretKey)
+        case .client(let serverKey, let publicKey, let secretKey):
+            socket.set(ZMQ_CURVE_SERVERKEY, serverKey)
+            socket.set(ZMQ_CURVE_PUBLICKEY, publicKey)
+            socket.set(ZMQ_CURVE_SECRETKEY, secretKey)
+        }
+    }
+}
+
+extension Socket {
+    /// Hears messages whose first bytes are `topic`; of a subscriber.
+    public func subscribe(to topic: [UInt8]) {
+        reactor.checkIsolated()
+        if !isClosed { set(ZMQ_SUBSCRIBE, topic) }
+    }
+
+    /// Ends one subscription to `topic`; of a subscriber, and only to what it subscribed to.
+    public func unsubscribe(from topic: [UInt8]) {
+        reactor.checkIsolated()
+        if !isClosed { set(ZMQ_UNSUBSCRIBE, topic) }
+    }
+
+    /// Whether a publisher refuses a message that a slow peer has no room for, instead of
+    /// leaving that peer out.
+    public func refuseWhenFull(_ isRefusing: Bool) {
+        reactor.checkIsolated()
+        if !isClosed { set(ZMQ_XPUB_NODROP, Int32(isRefusing ? 1 : 0)) }
+    }
+}
+
+extension Duration {
+    fileprivate var wholeMilliseconds: Int32 {
+        let (seconds, attoseconds) = components
+        return Int32(clamping: seconds * 1_000 + attoseconds / 1_000_000_000_000_000)
+    }
+}

@@ -1,0 +1,55 @@
+import ArchiveFormat
+import Log
+import Telemetry
+
+@testable import Archive
+
+/// A record that an archive holds.
+struct HeldRecord: Hashable {
+    let instance: String, position: Int64
+}
+
+/// What is in an archive by its files alone, read as any reader has to.
+struct ArchiveContents {
+    /// How often each value of the field `position` of the feed `positions` is there.
+    var records: [HeldRecord: Int] = [:]
+    var ledger: Set<LedgerEntry> = []
+
+    init(_ directory: ArchiveDirectory) throws {
+        let files = try directory.files()
+        var sources: Set<String> = []
+        for file in files where file.kind == .sealed {
+            let sealed = try SealedFile.open(directory.full(file), disk: directory.disk)
+            sources.formUnion(sealed.footer.sources)
+            ledger.formUnion(sealed.footer.ledger)
+            for timeline in sealed.footer.timelines where timeline.feed.name == "positions" {
+                let all = Timestamp(nanoseconds: .min)..<Timestamp(nanoseconds: .max)
+                let rows = try sealed.columns(timeline, fields: [0], range: all)
+                count(rows.columns[0], timeline.instance)
+            }
+        }
+        var open: [OpenSegment] = []
+        for file in files where file.kind == .journal && !sources.contains(file.id) {
+            let follower = JournalFollower(try directory.disk.open(directory.full(file), .read))
+            var segment = OpenSegment(file: file, follower: follower)
+            try follower.read(isClosed: true) { segment.note($0) }
+            if let cursors = segment.openedWith, !open.isEmpty {
+                open[open.count - 1].cut(at: cursors)
+            }
+            open.append(segment)
+        }
+        for segment in open {
+            ledger.formUnion(segment.ledger)
+            for collector in segment.collectors.values where collector.feed.name == "positions" {
+                count(collector.column(0), collector.instance)
+            }
+        }
+    }
+
+    private mutating func count(_ column: Column, _ instance: String) {
+        guard case .ints(let positions) = column.values else { return }
+        for position in positions {
+            records[HeldRecord(instance: instance, position: position), default: 0] += 1
+        }
+    }
+}

@@ -1,0 +1,34 @@
+import SiteConfig
+import Testing
+
+@testable import CerroCommand
+
+/// Which entry of the site file this machine is.
+@Suite("the choice of the host")
+struct HostChoiceTests {
+    @Test(
+        "the one named, else this machine's, else the only one, else localhost",
+        arguments: [
+            ("b", ["a", "b"], "a", "b"), (nil, ["a", "b"], "b", "b"),
+            (nil, ["a", "b"], "b.site.org", "b"), (nil, ["a"], "x", "a"),
+            (nil, ["a", "localhost"], "x", "localhost"),
+        ] as [(String?, [String], String, String)]
+    )
+    func choice(name: String?, hosts: [String], machine: String, expected: String) throws {
+        #expect(
+            try HostChoice.host(named: name, of: TestSite.hosts(hosts), machine: machine).name
+                == expected
+        )
+    }
+
+    @Test("where none fits the error lists the hosts and says what to do")
+    func none() {
+        #expect {
+            try HostChoice.host(named: nil, of: TestSite.hosts(["a", "b"]), machine: "x")
+        } throws: { error in
+            guard let failure = error as? CommandFailure else { return false }
+            return failure.status == .usage && failure.message.contains("its hosts are a, b")
+                && failure.message.contains("--host")
+        }
+    }
+}

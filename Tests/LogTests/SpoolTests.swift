@@ -1,0 +1,139 @@
+internal import ArchiveFormat
+internal import Telemetry
+internal import Testing
+
+@testable import Log
+
+@Suite("a spool frees what everybody has and names what it drops")
+struct SpoolTests {
+    static let small = Log.Settings(size: 40_000, segmentSize: 2000)
+
+    @Test("a segment goes when every archive has committed it, and not before")
+    func commits() async throws {
+        let bench = Bench()
+        let log = try bench.open(settings: Log.Settings(segmentSize: 2000))
+        _ = try await log.declare(Bench.feed)
+        for number in 0..<200 { try await log.append(Bench.feed, [Bench.block(number)]) }
+        let all = bench.segments.count
+        var one = Puller(id: "one")
+        var two = Puller(id: "two")
+        try two.fetch(log)
+        try one.pull(log)
+        one.commit()
+        try one.fetch(log)
+        try await log.sync()
+        #expect(bench.segments.count == all)
+        try two.pull(log)
+        two.commit()
+        try two.fetch(log)
+        try await log.sync()
+        try await log.append(Bench.feed, [Bench.block(200)])
+        try await log.sync()
+        #expect(bench.segments.count == 1)
+        #expect(bench.told.losses.isEmpty)
+
+        var late = Puller(id: "late")
+        try late.pull(log)
+        #expect(late.undeclared == 0)
+        #expect(late.values.last == 200)
+        #expect(late.losses.isEmpty)
+        await log.close()
+    }
+
+    @Test("commits outlive the log, and an archive that is forgotten holds nothing back")
+    func commitsAfterReopening() async throws {
+        let bench = Bench()
+        let log = try bench.open()
+        _ = try await log.declare(Bench.feed)
+        try await log.append(Bench.feed, [Bench.block(1)])
+        var puller = Puller()
+        try puller.pull(log)
+        puller.commit()
+        try puller.fetch(log)
+        try Puller(id: "gone").firstFetch(log)
+        await log.close()
+        let next = try bench.open()
+        #expect(next.commits["archive-1"]?.position == 2)
+        #expect(next.commits["gone"]?.position == 0)
+        try puller.pull(next)
+        puller.commit()
+        try puller.fetch(next)
+        next.forget(archive: "gone")
+        _ = try await next.declare(Bench.feed)
+        try await next.append(Bench.feed, [Bench.block(2)])
+        try await next.sync()
+        try puller.pull(next)
+        puller.commit()
+        try puller.fetch(next)
+        try await next.append(Bench.feed, [Bench.block(3)])
+        try await next.sync()
+        #expect(bench.segments.count == 1)
+        try puller.pull(next)
+        #expect(puller.values == [1, 2, 3])
+        await next.close()
+    }
+
+    @Test("a full spool drops its oldest segments and says exactly which records went")
+    func fullSpool() async throws {
+        let bench = Bench()
+        let log = try bench.open(settings: Self.small)
+        _ = try await log.declare(Bench.feed)
+        for number in 0..<2000 { try await log.append(Bench.feed, [Bench.block(number)]) }
+        try await log.sync()
+        let epoch = log.epoch
+        let size = bench.segments.reduce(0) { $0 + bench.disk.bytes(of: $1).count }
+        #expect(size < 50_000)
+        var puller = Puller()
+        try puller.pull(log)
+        #expect(puller.undeclared == 0)
+        #expect(puller.losses.isEmpty)
+        let first = try #require(puller.rows.first?.position)
+        let gone = bench.told.losses
+        #expect(gone.allSatisfy { $0.cause == "spool full" && $0.count > 0 })
+        // The loss rows join on to each other, and the first record that is left to them.
+        var position: Int64 = 1
+        for loss in gone {
+            #expect(loss.first == position)
+            #expect(loss.from <= loss.to)
+            position += loss.count
+        }
+        let declarations = first - position
+        #expect((0...1).contains(declarations))
+        #expect(Set(puller.lossRecords).isSubset(of: Set(gone)))
+        #expect(puller.epoch == epoch)
+        #expect(
+            bench.told.all.contains { if case .spoolFilling(0.9...) = $0 { true } else { false } }
+        )
+        await log.close()
+    }
+
+    @Test("an old epoch that is dropped is named in the current one")
+    func dropsOldEpoch() async throws {
+        let bench = Bench()
+        let old = try bench.open(settings: Self.small)
+        _ = try await old.declare(Bench.feed)
+        for number in 0..<50 { try await old.append(Bench.feed, [Bench.block(number)]) }
+        let epoch = old.epoch
+        await old.close()
+        let log = try bench.open(settings: Self.small)
+        _ = try await log.declare(Bench.feed)
+        for number in 0..<1000 { try await log.append(Bench.feed, [Bench.block(number)]) }
+        try await log.sync()
+        let losses = bench.told.losses.filter { $0.cause == "spool full (epoch \(epoch))" }
+        #expect(losses.first?.first == 1)
+        var puller = Puller()
+        puller.epoch = epoch
+        puller.after = 10
+        try puller.pull(log)
+        #expect(puller.epoch == log.epoch)
+        await log.close()
+    }
+}
+
+extension Puller {
+    /// Makes itself known.
+    func firstFetch(_ log: Log) throws {
+        var copy = self
+        try copy.fetch(log)
+    }
+}

@@ -1,0 +1,254 @@
+import Glibc
+import Logging
+import MessageBus
+import Telemetry
+import Testing
+import ZeroMQ
+
+@Suite("requester and server", .timeLimit(.minutes(1)))
+struct RequesterTests {
+    private let time = ManualTime()
+    private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+    private func requester(_ bus: any Bus, _ endpoint: BusEndpoint) -> Requester {
+        Requester(bus: bus, endpoint: endpoint, timeSource: time, logger: logger)
+    }
+
+    private func ask(
+        _ requester: Requester,
+        _ action: String
+    ) async -> Result<Reply, RequestError> {
+        do throws(RequestError) {
+            return .success(
+                try await requester.request(action, target: "host", epoch: 7, timeout: .seconds(1))
+            )
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    @Test("a request gets its own reply, many at once", arguments: Carrier.allCases)
+    func replies(_ carrier: Carrier) async throws {
+        let bus = try carrier.makeBus()
+        let host = RequestHost(bus: bus, time: time, logger: logger)
+        let requester = requester(bus, try await host.open())
+        let results = try await withThrowingTaskGroup(of: (Int64, Reply).self) { group in
+            for number in 0..<100 as Range<Int64> {
+                group.addTask {
+                    let reply = try await requester.request(
+                        "echo",
+                        target: "host",
+                        epoch: 7,
+                        arguments: .int(number),
+                        timeout: .seconds(5)
+                    )
+                    return (number, reply)
+                }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(results.count == 100)
+        for (number, reply) in results {
+            #expect(reply.code == .ok)
+            #expect(reply.result == .int(number))
+            #expect(reply.epoch == 7)
+        }
+        await bus.reactor.shutdown()
+    }
+
+    @Test("a request that is repeated with its id runs once", arguments: Carrier.allCases)
+    func once(_ carrier: Carrier) async throws {
+        let bus = try carrier.makeBus()
+        let host = RequestHost(bus: bus, time: time, logger: logger)
+        let requester = requester(bus, try await host.open())
+        let id = RequestID.random()
+        for _ in 0..<3 {
+            let reply = try await requester.request(
+                "count",
+                target: "host",
+                epoch: 7,
+                timeout: .seconds(5),
+                id: id
+            )
+            #expect(reply.result == .int(1))
+        }
+        let other = try await requester.request(
+            "stop",
+            target: "host",
+            epoch: 7,
+            timeout: .seconds(5),
+            id: id
+        )
+        #expect(other.code == .requestDuplicateID)
+        await bus.reactor.shutdown()
+    }
+
+    @Test(
+        "without a connection nothing is asked, and the error says so",
+        arguments: Carrier.allCases
+    )
+    func unreachable(_ carrier: Carrier) async throws {
+        let bus = try carrier.makeBus()
+        let host = RequestHost(bus: bus, time: time, logger: logger)
+        let endpoint = try await host.open()
+        await host.close()
+        let requester = requester(bus, endpoint)
+        async let outcome = ask(requester, "echo")
+        await time.untilSomebodySleeps()
+        time.advance(by: .seconds(1))
+        guard case .failure(.unreachable(endpoint, _)) = await outcome else {
+            Issue.record("\(await outcome)")
+            return
+        }
+        await bus.reactor.shutdown()
+    }
+
+    @Test(
+        "without a reply the outcome is not known; a late one is counted",
+        arguments: Carrier.allCases
+    )
+    func timedOut(_ carrier: Carrier) async throws {
+        let bus = try carrier.makeBus()
+        let host = RequestHost(bus: bus, time: time, logger: logger)
+        let requester = requester(bus, try await host.open())
+        async let outcome = ask(requester, "hold")
+        await host.untilHeld()
+        await time.untilSomebodySleeps()
+        time.advance(by: .seconds(2))
+        let expected = RequestError.timedOut(requester.endpoint, action: "hold")
+        #expect(await outcome == .failure(expected))
+
+        await host.release()
+        let next = try await requester.request("echo", target: "host", timeout: .seconds(1))
+        #expect(next.code == .ok)
+        #expect(await requester.drops.total == 1)
+        await bus.reactor.shutdown()
+    }
+
+    @Test("a caller that is cancelled waits no more", arguments: Carrier.allCases)
+    func cancelled(_ carrier: Carrier) async throws {
+        let bus = try carrier.makeBus()
+        let host = RequestHost(bus: bus, time: time, logger: logger)
+        let requester = requester(bus, try await host.open())
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                await #expect(throws: RequestError.cancelled(wasSent: true)) {
+                    try await requester.request(
+                        "hold",
+                        target: "host",
+                        epoch: 7,
+                        timeout: .seconds(1)
+                    )
+                }
+            }
+            await host.untilHeld()
+            group.cancelAll()
+            try await group.waitForAll()
+        }
+        await bus.reactor.shutdown()
+    }
+
+    @Test("garbage and a browser at the port disturb nobody")
+    func strangers() async throws {
+        let bus = try ZeroMQBus()
+        let host = RequestHost(bus: bus, time: time, logger: logger)
+        let endpoint = try await host.open()
+        let browser = connectPlainly(to: endpoint.port)
+        let text = Array("GET / HTTP/1.1\r\nHost: cerro\r\n\r\n".utf8)
+        #expect(write(browser, text, text.count) == text.count)
+
+        let stranger = BusTester(bus)
+        try await stranger.connect(to: endpoint)
+        await stranger.wait { $0.states.contains(.connected) }
+        #expect(await stranger.send([0xC1, 0xFF]))
+        await host.untilDropped()
+
+        let reply = try await requester(bus, endpoint)
+            .request("echo", target: "host", timeout: .seconds(5))
+        #expect(reply.code == .ok)
+        close(browser)
+        await bus.reactor.shutdown()
+    }
+
+    private func connectPlainly(to port: Int) -> Int32 {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let status = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        #expect(status == 0)
+        return descriptor
+    }
+}
+
+/// An instance that echoes, counts, and holds answers back.
+private actor RequestHost {
+    nonisolated let bus: any Bus
+    private let time: ManualTime
+    private let logger: Logger
+    private var server: RequestServer?
+    private var count: Int64 = 0
+    private var held: [RequestServer.Call] = []
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    init(bus: any Bus, time: ManualTime, logger: Logger) {
+        self.bus = bus
+        self.time = time
+        self.logger = logger
+    }
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor {
+        bus.reactor.asUnownedSerialExecutor()
+    }
+
+    func open() throws -> BusEndpoint {
+        let ledger = RequestLedger(
+            target: "host",
+            epoch: 7,
+            withoutEffect: ["echo"],
+            timeSource: time
+        )
+        let server = try RequestServer(
+            bus: bus,
+            binding: Binding(host: "127.0.0.1"),
+            ledger: ledger,
+            timeSource: time,
+            logger: logger
+        ) { call in self.assumeIsolated { $0.perform(call) } }
+        self.server = server
+        return try #require(server.endpoint)
+    }
+
+    func close() { server?.close() }
+
+    func untilHeld() async {
+        while held.isEmpty { await withCheckedContinuation { waiting.append($0) } }
+    }
+
+    func untilDropped() async {
+        while server?.drops.total == 0 { await Task.yield() }
+    }
+
+    func release() {
+        for call in held { server?.answer(call) }
+        held = []
+    }
+
+    private func perform(_ call: RequestServer.Call) {
+        switch call.request.action {
+        case "echo": server?.answer(call, result: call.request.arguments)
+        case "count":
+            count += 1
+            server?.answer(call, result: .int(count))
+        default:
+            held.append(call)
+            for continuation in waiting { continuation.resume() }
+            waiting = []
+        }
+    }
+}

@@ -1,0 +1,149 @@
+import MessageBus
+import MessagePack
+import Telemetry
+import Testing
+
+@Suite("wire")
+struct WireTests {
+    private static let id = [UInt8](1...16)
+
+    @Test("a request reads back as it was written")
+    func request() throws {
+        for expiry in [nil, Timestamp(nanoseconds: .max)] {
+            let request = Request(
+                id: Self.id,
+                action: "start",
+                target: "cryo-1",
+                targetEpoch: .min,
+                expiry: expiry,
+                arguments: [
+                    "operation": "acquire", "parameters": ["period": 1.5, "raw": [1, nil]],
+                ]
+            )
+            #expect(try request.bytes.withUnsafeBytes { try Request(bytes: $0) } == request)
+        }
+    }
+
+    @Test("a reply of each code reads back as it was written", arguments: ReplyCode.allCases)
+    func reply(_ code: ReplyCode) throws {
+        let reply = Reply(
+            id: Self.id,
+            code: code,
+            text: "tëxt",
+            result: .bytes([0, 255]),
+            clock: Timestamp(seconds: 1),
+            epoch: 5
+        )
+        #expect(try reply.bytes.withUnsafeBytes { try Reply(bytes: $0) } == reply)
+        #expect((0...5).contains(code.exitCode))
+        #expect((code == .ok) == (code.exitCode == 0))
+    }
+
+    @Test("the bytes of a request are those that Wire.md draws")
+    func drawnRequest() {
+        let request = Request(id: Self.id, action: "status", target: "cryo-1")
+        let expected: [UInt8] =
+            [0x97, 0x01, 0xC4, 0x10] + Self.id + [0xA6] + Array("status".utf8) + [0xA6]
+            + Array("cryo-1".utf8) + [0x00, 0xC0, 0xC0]
+        #expect(request.bytes == expected)
+    }
+
+    @Test("a code of a version to come is named in the text")
+    func unknownCode() throws {
+        let bytes = Value.array([1, .bytes(Self.id), "moon.full", "wait", .null, 0, 0]).messagePack
+        let reply = try bytes.withUnsafeBytes { try Reply(bytes: $0) }
+        #expect(reply.code == .internal)
+        #expect(reply.text.contains("moon.full"))
+    }
+
+    @Test("a long text is cut between characters")
+    func longText() throws {
+        let text = String(repeating: "é", count: BusLimits.longestText)
+        let reply = Reply(
+            id: Self.id,
+            code: .ok,
+            text: "x" + text,
+            clock: Timestamp(seconds: 0),
+            epoch: 0
+        )
+        let read = try reply.bytes.withUnsafeBytes { try Reply(bytes: $0) }
+        #expect(read.text.utf8.count == BusLimits.longestText - 1)
+    }
+
+    @Test("what is no request says what is wrong with it")
+    func malformed() {
+        let id = Value.bytes(Self.id)
+        let table: [(Value, String)] = [
+            (.array([1, id, "a", "b", 0, .null]), "6 parts, expected 7"),
+            (.array([2, id, "a", "b", 0, .null, .null]), "wire version 2 is not spoken here"),
+            (.array([0, id, "a", "b", 0, .null, .null]), "wire version 0 is not spoken here"),
+            (.array([1, .bytes([1]), "a", "b", 0, .null, .null]), "begins with version and id"),
+            (.array([1, id, "", "b", 0, .null, .null]), "a request is [version"),
+            (.array([1, id, "a", "b", 0.5, .null, .null]), "a request is [version"),
+            (.array([1, id, "a", "b", 0, "soon", .null]), "a request is [version"),
+            (.map([:]), "begins with version and id"),
+            (.array([]), "begins with version and id"),
+        ]
+        for (value, words) in table {
+            let error = #expect(throws: WireError.self) {
+                try value.messagePack.withUnsafeBytes { try Request(bytes: $0) }
+            }
+            #expect(error?.description.contains(words) == true, "\(value)")
+        }
+        let long = [UInt8](repeating: 0, count: BusLimits.longestRequest + 1)
+        #expect(throws: WireError.tooLong(byteCount: long.count, limit: long.count - 1)) {
+            try long.withUnsafeBytes { try Request(bytes: $0) }
+        }
+    }
+
+    // Goal: no bytes trap a decoder. Method: noise, and whole messages with flipped, cut and
+    // doubled bytes, drawn from a printed seed.
+    @Test("garbage is refused or read, never more", arguments: [1, 2, 3] as [UInt64])
+    func garbage(seed: UInt64) {
+        var random = SplitMix(state: seed)
+        let request = Request(action: "start", target: "t", arguments: ["a": [1, "b", 2.5]]).bytes
+        let reply = Reply(
+            id: Self.id,
+            code: .refused,
+            text: "no",
+            clock: Timestamp(seconds: 3),
+            epoch: 9
+        ).bytes
+        for round in 0..<20_000 {
+            var bytes: [UInt8]
+            switch round % 3 {
+            case 0:
+                bytes = (0..<Int.random(in: 0...64, using: &random)).map { _ in
+                    UInt8.random(in: 0...255, using: &random)
+                }
+            case 1: bytes = request
+            default: bytes = reply
+            }
+            for _ in 0..<Int.random(in: 1...4, using: &random) where !bytes.isEmpty {
+                let place = Int.random(in: 0..<bytes.count, using: &random)
+                switch Int.random(in: 0..<3, using: &random) {
+                case 0: bytes[place] = UInt8.random(in: 0...255, using: &random)
+                case 1: bytes.removeSubrange(place...)
+                default: bytes.insert(bytes[place], at: place)
+                }
+            }
+            bytes.withUnsafeBytes {
+                _ = try? Request(bytes: $0)
+                _ = try? Reply(bytes: $0)
+            }
+        }
+    }
+}
+
+/// Numbers that are the same for a seed on every machine.
+struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}

@@ -1,0 +1,120 @@
+import Foundation
+import SiteConfig
+import Telemetry
+import Testing
+
+@Suite("a loaded site")
+struct SiteTests {
+    @Test("what the file leaves out has its default")
+    func defaults() throws {
+        let site = try Corpus.load(Corpus.text("smallest.good.yaml"))
+        #expect(site.name == "lab")
+        #expect(site.registry.address == "127.0.0.1" && site.registry.port == 5560)
+        #expect(site.keys == nil)
+        #expect(site.archive.directory == "/site/archive")
+        #expect(site.archive.rotate == .seconds(3600) && site.archive.maxSize == 4 << 30)
+        #expect(site.reader.listen == Endpoint(host: "127.0.0.1", port: 8080))
+        #expect(site.reader.cache == 512 << 20 && !site.reader.isBehindProxy)
+        #expect(site.spool.directory == "/site/spool" && site.spool.size == 1 << 30)
+        #expect(site.hosts.map(\.ports) == [5561...5660])
+        #expect(site.hosts.map(\.bind) == ["localhost"])
+    }
+
+    @Test("what the file says is in the site")
+    func whole() throws {
+        let site = try Corpus.load(Corpus.text("whole.good.yaml"))
+        #expect(site.keys == "/site/keys")
+        #expect(site.archive.directory == "/data/cerro")
+        #expect(site.hosts.map(\.bind) == ["0.0.0.0", "10.0.0.2"])
+        let (host, entry) = try #require(site.instance("fake-1"))
+        #expect(host.name == "cryo-pc")
+        #expect(entry.manage == .down)
+        #expect(entry.start.map(\.operation) == ["acquire", "count"])
+        #expect(entry.start[0].parameters == ["period": 2, "quick": true, "label": "3"])
+        #expect(entry.place == Place(file: "site.yaml", line: 24, column: 9))
+        #expect(site.instance("nobody") == nil)
+
+        let mirror = try #require(site.instance("mirror")).entry
+        var reader = SettingsReader(mirror.arguments, owner: "agent mirror", folder: "/site")
+        let archive = ArchiveSettings.read(from: &reader, default: site.archive)
+        #expect(archive.directory == "/mirror" && archive.rotate == site.archive.rotate)
+        #expect(reader.finish() == [])
+    }
+
+    @Test("variables expand in keys' values, with and without defaults")
+    func variables() throws {
+        let site = try Corpus.load(Corpus.text("variables.good.yaml"))
+        #expect(site.registry == RegistrySettings(address: "127.0.0.1", port: 5560))
+        #expect(site.archive.directory == "/site/data/archive-$5")
+        #expect(site.archive.rotate == .seconds(600))
+        #expect(site.hosts.map(\.ports) == [0...0])
+    }
+
+    @Test("the hash is a fact of the text: FNV-1a, 64 bits")
+    func hash() throws {
+        let text = try Corpus.text("smallest.good.yaml")
+        let hash = try Corpus.load(text).hash
+        #expect(hash.count == 16)
+        #expect(try Corpus.load(text).hash == hash)
+        #expect(try Corpus.load(text + "\n").hash != hash)
+    }
+
+    @Test("the check of a higher target sees the site also when something else is wrong")
+    func check() {
+        let text = "site: a b\nhosts: {pc: {address: 127.0.0.1, agents: [{class: Foo, id: f}]}}"
+        do {
+            _ = try Site.load(text: text, file: "s", folder: "/", environment: [:]) { site in
+                site.check(classes: ["Food"])
+            }
+            Issue.record("the site was taken")
+        } catch {
+            #expect(error.problems.map(\.place.line) == [1, 2])
+            #expect(error.description.hasSuffix("no agent class `Foo`; did you mean `Food`?"))
+        }
+    }
+
+    @Test(
+        "the site files of the repository load",
+        arguments: Corpus.files(".yaml", in: "site-config")
+    )
+    func shipped(name: String) throws {
+        let path = Corpus.root.appending(path: "site-config").appending(path: name).path
+        let site = try Site.load(path: path, environment: [:]) { $0.check(classes: Corpus.classes) }
+        #expect(site.hosts.flatMap(\.agents).count >= 6)
+        #expect(site.file == path)
+    }
+
+    @Test("a file that is not there, is no UTF-8 or is too large is one problem")
+    func unreadable() throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let latin = folder.appending(path: "latin.yaml").path
+        let large = folder.appending(path: "large.yaml").path
+        try Data([0x73, 0xE9]).write(to: URL(fileURLWithPath: latin))
+        try Data(repeating: 0x20, count: Limits.fileBytes + 1).write(
+            to: URL(fileURLWithPath: large)
+        )
+        for (path, words) in [
+            (folder.path + "/none", "cannot be read"), (latin, "not UTF-8"),
+            (large, "more than 1 MiB"), (folder.path, "cannot be read"),
+        ] {
+            do {
+                _ = try Site.load(path: path, environment: [:])
+                Issue.record("\(path) was taken")
+            } catch {
+                #expect(error.description.hasPrefix("\(path):1:1: error: "))
+                #expect(error.description.contains(words), "\(error)")
+            }
+        }
+    }
+
+    @Test("loopback is an address, not a name that looks like one")
+    func loopback() {
+        let hosts = ["127.0.0.1", "127.9.9.9", "localhost", "::1"]
+        #expect(hosts.allSatisfy { Endpoint(host: $0, port: 1).isLoopback })
+        let others = ["127.example.org", "10.0.0.1", "0.0.0.0", "::", ""]
+        #expect(others.allSatisfy { !Endpoint(host: $0, port: 1).isLoopback })
+        #expect(Endpoint(host: "::1", port: 80).description == "[::1]:80")
+    }
+}
