@@ -21,6 +21,7 @@ final class ArchiveSource: SampleSource {
     /// The archive in the folder `directory`, which may come into being later.
     ///
     /// - Parameters:
+    ///   - directory: the folder of the archive.
     ///   - holder: who reads it, for another reader that is refused.
     ///   - cache: bytes of decoded samples to keep.
     init(directory: String, holder: String, cache: Int) {

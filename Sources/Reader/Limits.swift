@@ -47,6 +47,9 @@ public enum ReaderLimits {
     /// Bytes of a text answer beyond which they are sent before more are made.
     static let textPartBytes = 256 << 10
 
+    /// The time that requests under way have to end when HTTP stops; then they are cut.
+    static let shutdownTime: Duration = .seconds(2)
+
     /// The time between two looks at the archive while nobody announces a commit.
     static let refreshPeriod: Duration = .milliseconds(100)
 

@@ -17,6 +17,7 @@ public final class QueryService: Sendable {
     /// ``refresh()`` that finds it opens it.
     ///
     /// - Parameters:
+    ///   - directory: the folder of the archive.
     ///   - holder: who reads it, for another reader that is refused: instance, host, process.
     ///   - cache: bytes of decoded samples to keep.
     ///   - time: the clock that relative times refer to.

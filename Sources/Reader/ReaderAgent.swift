@@ -138,6 +138,7 @@ extension ReaderAgent {
     /// - Parameters:
     ///   - wake: who announces commits.
     ///   - directory: makes what answers `/api/v1/agents` at a site.
+    /// - Returns: the class.
     public static func agentClass(
         wake: ReaderWake = ReaderWake(),
         directory: @escaping @Sendable (Site) -> any SiteDirectory

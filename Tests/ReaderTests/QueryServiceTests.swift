@@ -1,5 +1,6 @@
 import Dispatch
 import Synchronization
+import MessageBus
 import Telemetry
 import Testing
 

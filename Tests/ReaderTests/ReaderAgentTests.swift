@@ -1,5 +1,6 @@
 import AgentRuntime
 import SiteConfig
+import MessageBus
 import Telemetry
 import Testing
 
@@ -77,7 +78,8 @@ struct ReaderAgentTests {
     func buckets() throws {
         let answer = try QueryEngine(archive: cryostat(seconds: 4)).data(
             DataQuery(
-                fields: [FieldPattern("cryo.temps.stage")], range: at(0)..<at(4),
+                fields: [FieldPattern("cryo.temps.stage")],
+                range: at(0)..<at(4),
                 reduction: .buckets(1)
             ),
             noDeadline
@@ -102,12 +104,17 @@ struct ReaderAgentTests {
             fields: ["a.b.s"],
             timelines: [
                 TimelineAnswer(
-                    name: "a.b", timestamps: Array(repeating: at(0), count: count), ends: nil,
+                    name: "a.b",
+                    timestamps: Array(repeating: at(0), count: count),
+                    ends: nil,
                     fields: [FieldAnswer(name: "a.b.s", content: .samples(texts))],
-                    finalizedUntil: at(0), revision: 0
+                    finalizedUntil: at(0),
+                    revision: 0
                 )
             ],
-            gaps: [], tier: .raw, notes: []
+            gaps: [],
+            tier: .raw,
+            notes: []
         )
         let error = #expect(throws: QueryError.self) { try answer.message() }
         #expect(error?.code == .queryLimit)
