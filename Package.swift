@@ -118,11 +118,31 @@ let package = Package(
         tests(
             "MessageBusTests", ["MessageBus", "MessagePack", "Telemetry", "ZeroMQ", logging]
         ),
+        tests("SiteConfigTests", ["SiteConfig", "Telemetry"]),
+        tests("ArchiveFormatTests", ["ArchiveFormat", "MessagePack", "Telemetry"]),
+        tests("LogTests", ["ArchiveFormat", "Log", "MessagePack", "Telemetry"]),
+        tests("ArchiveTests", ["Archive", "ArchiveFormat", "Log", "MessagePack", "Telemetry"]),
         tests(
             "AgentRuntimeTests",
             ["AgentClient", "AgentRuntime", "CerroTesting", "MessageBus", "Telemetry"]
         ),
         tests("RegistryTests", ["Registry", "Telemetry"]),
+        tests(
+            "ReaderTests",
+            [
+                "AgentRuntime", "Archive", "ArchiveFormat", "Log", "MessagePack", "Reader",
+                "SiteConfig", "Telemetry",
+            ]
+        ),
+        tests(
+            "InstrumentTests",
+            [
+                "AgentRuntime", "InstrumentAgents", "InstrumentEmulators", "SiteConfig",
+                "Telemetry",
+            ]
+        ),
+        tests("CerroCommandTests", ["CerroCommand", "SiteConfig", "Telemetry"]),
+        tests("TidyTests", []),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -50,7 +50,7 @@ public actor AgentHost: Service {
     let agent: any Agent
     let settings: Settings
     let bus: any Bus
-    let log: Log
+    let log: AgentLog
     let time: any TimeSource
     let logger: Logger
     let desk: FetchDesk
@@ -104,9 +104,9 @@ public actor AgentHost: Service {
         time: any TimeSource, logger: Logger
     ) throws {
         let relay = EventRelay()
-        log = try Log(
+        log = try AgentLog(
             folder: spool.folder, instance: settings.identity.instance,
-            settings: Log.Settings(size: spool.size), disk: SystemDisk(), time: time,
+            settings: AgentLog.Settings(size: spool.size), disk: SystemDisk(), time: time,
             bootID: spool.bootID, onEvent: relay.receive
         )
         self.agent = agent

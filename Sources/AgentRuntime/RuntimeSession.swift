@@ -11,12 +11,12 @@ final class RuntimeSession: SessionBacking {
     let id: Int64
     let time: any TimeSource
     private let host: AgentHost
-    private let log: Log
+    private let log: AgentLog
     private let feeds: [String: Feed]
     private let limits: LimitWatch
 
     init(
-        host: AgentHost, log: Log, feeds: [String: Feed], limits: LimitWatch, time: any TimeSource,
+        host: AgentHost, log: AgentLog, feeds: [String: Feed], limits: LimitWatch, time: any TimeSource,
         operation: String, id: Int64
     ) {
         self.host = host
