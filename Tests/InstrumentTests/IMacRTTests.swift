@@ -13,7 +13,7 @@ private struct ModuleSet {
     let configuration: IMacRTAgent.Configuration
     let agent: IMacRTAgent
 
-    init(pace: Duration = .zero) async throws {
+    init(pace: Duration = .zero, localPort: Int = 0) async throws {
         emulator = EmulatedIMacRT(time: recorder.manual)
         let endpoints = try await emulator.start().map {
             Endpoint(host: "127.0.0.1", port: $0.port)
@@ -115,6 +115,17 @@ struct IMacRTTests {
             let values = seen.values(feed, field).map { $0?.double ?? -1 }
             #expect(values.allSatisfy(range.contains), "\(field): \(values)")
         }
+    }
+
+    @Test("both modules share the one local port that replies come to")
+    func localPort() async throws {
+        // A port that was free a moment ago.
+        let other = EmulatedIMacRT()
+        let port = try #require(try await other.start().first?.port)
+        await other.stop()
+        let set = try await ModuleSet(localPort: port)
+        try await set.acquiring {}
+        #expect(set.recorder.seen.faultsRaised.isEmpty)
     }
 
     @Test("another module at the address is a fault of its own")
