@@ -72,6 +72,7 @@ public enum ChunkError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The checksum is right and the contents make no column: a fault of the writer.
     case contents(String)
 
+    /// What was found, what was expected, and what to do.
     public var description: String {
         switch self {
         case .checksum(let found, let expected):

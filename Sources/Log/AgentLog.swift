@@ -48,7 +48,9 @@ public final class AgentLog: Sendable {
     let wakeup = Wakeup()
     private let thread: Mutex<LogThread?>
 
-    /// The epoch before the one that began with this log; 0 for the first. Who holds the folder's
+    /// The epoch before the one that began with this log; 0 for the first.
+    ///
+    /// Who holds the folder's
     /// lock knows that whoever wrote that epoch is gone.
     public let predecessor: Int64
 
