@@ -156,6 +156,7 @@ extension AgentHost {
         row.published = log.newestPosition
         return [
             "row": row.value, "shows_lease": .bool(showsLease), "clock": .timestamp(time.now),
+            "predecessor": .int(log.predecessor),
         ]
     }
 

@@ -48,6 +48,10 @@ public final class Log: Sendable {
     let wakeup = Wakeup()
     private let thread: Mutex<LogThread?>
 
+    /// The epoch before the one that began with this log; 0 for the first. Who holds the folder's
+    /// lock knows that whoever wrote that epoch is gone.
+    public let predecessor: Int64
+
     /// Opens the spool in `folder`, which is created where it is missing, and begins an epoch.
     ///
     /// - Parameters:
@@ -84,6 +88,7 @@ public final class Log: Sendable {
         self.bootID = opening.bootID
         self.onEvent = onEvent
         lock = opening.lock
+        predecessor = opening.predecessor
         state = Guarded(
             LogState(
                 settings: settings,

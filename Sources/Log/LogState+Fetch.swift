@@ -54,7 +54,11 @@ extension LogState {
         let own = segments.indices.filter { segments[$0].epoch == epoch }
         var next: Int?
         if let last = search.lastSegment {
-            next = own.first { segments[$0].first > last }
+            next = own.first { number in
+                segments[number].first > last
+                    || segments[number].first == last
+                        && segments[number].index?.end ?? 0 > search.lastEnd
+            }
         } else if let place = matchingPlace(search) {
             if place.crc != search.crc, search.crc != 0 { return .diverged }
             search.before = place.published

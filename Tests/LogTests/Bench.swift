@@ -28,10 +28,23 @@ final class StillClock: TimeSource {
 /// What a log told, in order.
 final class Told: Sendable {
     private let events = Mutex<[LogEvent]>([])
-    private let waiter = Mutex<CheckedContinuation<Void, Never>?>(nil)
+    private let onRecovery = Mutex<CheckedContinuation<Void, Never>?>(nil)
 
     func note(_ event: LogEvent) {
         events.withLock { $0.append(event) }
+        guard case .recovered = event else { return }
+        onRecovery.withLock { continuation in
+            continuation?.resume()
+            continuation = nil
+        }
+    }
+
+    /// Calls `body` and returns when the log has recovered after that.
+    func recovery(_ body: () -> Void) async {
+        await withCheckedContinuation { continuation in
+            onRecovery.withLock { $0 = continuation }
+            body()
+        }
     }
 
     var all: [LogEvent] { events.withLock { $0 } }
@@ -69,7 +82,8 @@ struct Bench {
 
     func open(
         boot: String = "boot-1",
-        settings: Log.Settings = Log.Settings()
+        settings: Log.Settings = Log.Settings(),
+        time: (any TimeSource)? = nil
     ) throws(LogError) -> Log {
         let told = told
         return try Log(
@@ -77,7 +91,7 @@ struct Bench {
             instance: "cryo-1",
             settings: settings,
             disk: disk,
-            time: clock,
+            time: time ?? clock,
             bootID: boot,
             onEvent: { told.note($0) }
         )

@@ -1,4 +1,5 @@
 internal import ArchiveFormat
+internal import Synchronization
 internal import Telemetry
 internal import Testing
 
@@ -40,6 +41,25 @@ struct FaultTests {
         #expect(other.values == (0..<30).map(Int64.init))
         #expect(other.losses.isEmpty && other.undeclared == 0)
         await next.close()
+    }
+
+    @Test("nobody has to ask: what is written is synced, and a disk that failed is tried again")
+    func intervals() async throws {
+        let bench = Bench()
+        let settings = Log.Settings(syncInterval: .milliseconds(2))
+        let log = try bench.open(settings: settings, time: SystemTimeSource())
+        _ = try await log.declare(Bench.feed)
+        let (synced, sync) = AsyncStream<Void>.makeStream()
+        bench.disk.contents.withLock { $0.onSync = { sync.finish() } }
+        try await append(0..<2, to: log)
+        for await _ in synced {}
+        bench.disk.become(.full)
+        try await append(2..<5, to: log)
+        await bench.told.recovery { bench.disk.become(.fine) }
+        var puller = Puller()
+        try puller.pull(log)
+        #expect(puller.values == [0, 1, 2, 3, 4])
+        await log.close()
     }
 
     @Test("memory has a limit, and only then append throws")

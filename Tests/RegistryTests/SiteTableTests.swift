@@ -46,6 +46,21 @@ struct SiteTableTests {
         #expect(late == .held(host: "server", pid: 100, since: Timestamp(seconds: 0)))
     }
 
+    @Test("who comes after the holder in the same spool takes over at once")
+    func successor() {
+        var table = table()
+        _ = table.register(row("cryo-1", epoch: 1), showsLease: false, now: .zero)
+        let granted = table.register(
+            row("cryo-1", epoch: 2), showsLease: false, predecessor: 1, now: .seconds(1)
+        )
+        #expect(granted == .granted)
+        #expect(table["cryo-1"]?.epoch == 2)
+        let stranger = table.register(
+            row("cryo-1", epoch: 3), showsLease: false, predecessor: 1, now: .seconds(2)
+        )
+        #expect(stranger == .held(host: "server", pid: 100, since: Timestamp(seconds: 0)))
+    }
+
     @Test("a restarted registry grants only leases that are shown, for one lease")
     func restarted() {
         var table = table(restartedAt: .seconds(100))
