@@ -11,7 +11,9 @@ struct RootCommand: AsyncParsableCommand {
             5 timed out.
             """,
         version: Version.current,
-        subcommands: [UpCommand.self, AgentCommand.self, LogsCommand.self]
+        subcommands: [
+            UpCommand.self, AgentCommand.self, LogsCommand.self, BenchCommand.self,
+        ]
     )
 }
 
