@@ -54,10 +54,13 @@ let package = Package(
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
         library("ZeroMQ", ["CZeroMQ"]),
         library("MessageBus", ["MessagePack", "Telemetry", "ZeroMQ", logging]),
-        library("Log", ["ArchiveFormat", "Telemetry"]),
+        library("Log", ["ArchiveFormat", "MessagePack", "Telemetry"]),
         library(
             "Archive",
-            ["ArchiveFormat", "Log", "Telemetry", .product(name: "GRDB", package: "GRDB.swift")]
+            [
+                "ArchiveFormat", "Log", "MessagePack", "Telemetry",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ]
         ),
         library(
             "AgentRuntime",
@@ -65,6 +68,7 @@ let package = Package(
                 "ArchiveFormat", "Log", "MessageBus", "MessagePack", "SiteConfig", "Telemetry",
                 "ZeroMQ", logging,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]
         ),
         library(
@@ -106,8 +110,6 @@ let package = Package(
                 "InstrumentAgents", "InstrumentEmulators", "Log", "MessageBus", "Reader",
                 "Registry", "SiteConfig", "Telemetry", "ZeroMQ", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]
         ),
         .executableTarget(name: "cerro", dependencies: ["CerroCommand"], swiftSettings: settings),
@@ -116,13 +118,34 @@ let package = Package(
         tests("MessagePackTests", ["MessagePack", "Telemetry"]),
         tests("ZeroMQTests", ["ZeroMQ"]),
         tests(
-            "MessageBusTests", ["MessageBus", "MessagePack", "Telemetry", "ZeroMQ", logging]
+            "MessageBusTests",
+            ["MessageBus", "MessagePack", "Telemetry", "ZeroMQ", logging]
         ),
+        tests("SiteConfigTests", ["SiteConfig", "Telemetry"]),
+        tests("ArchiveFormatTests", ["ArchiveFormat", "MessagePack", "Telemetry"]),
+        tests("LogTests", ["ArchiveFormat", "Log", "MessagePack", "Telemetry"]),
+        tests("ArchiveTests", ["Archive", "ArchiveFormat", "Log", "MessagePack", "Telemetry"]),
         tests(
             "AgentRuntimeTests",
             ["AgentClient", "AgentRuntime", "CerroTesting", "MessageBus", "Telemetry"]
         ),
         tests("RegistryTests", ["Registry", "Telemetry"]),
+        tests(
+            "ReaderTests",
+            [
+                "AgentRuntime", "Archive", "ArchiveFormat", "Log", "MessagePack", "Reader",
+                "SiteConfig", "Telemetry",
+            ]
+        ),
+        tests(
+            "InstrumentTests",
+            [
+                "AgentRuntime", "InstrumentAgents", "InstrumentEmulators", "SiteConfig",
+                "Telemetry",
+            ]
+        ),
+        tests("CerroCommandTests", ["CerroCommand", "SiteConfig", "Telemetry"]),
+        tests("TidyTests", []),
     ],
     swiftLanguageModes: [.v6]
 )

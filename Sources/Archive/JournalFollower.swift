@@ -12,11 +12,13 @@ public final class JournalFollower {
     public private(set) var offset = 0
     private let file: any SegmentFile
     private var interpreter = RecordInterpreter()
+    /// Damage that may go on, and is told at the next good entry.
+    private var found: (range: Range<Int>, reason: String)?
 
     /// A follower at the beginning of `file`.
     ///
-    /// - Parameter limit: what the next segment opens with: records beyond it were written here,
-    ///   never committed, and written again there.
+    /// `limit` is what the next segment opens with: records beyond it were written here, never
+    /// committed, and written again there.
     public init(_ file: any SegmentFile, limit: [Cursor]? = nil) {
         self.file = file
         path = file.path
@@ -25,14 +27,15 @@ public final class JournalFollower {
 
     /// Gives `body` what stands between ``offset`` and the end as it is now.
     ///
-    /// - Parameter isClosed: whether nobody writes to it any more. Of a segment that somebody
-    ///   writes to, an incomplete entry at the end is left for the next call; of another it is
-    ///   debris, and an event.
+    /// `isClosed` says that nobody writes to it any more. Of a segment that somebody writes to, an
+    /// incomplete entry at the end is left for the next call; of another it is debris, and an
+    /// event. Throws what `body` throws, and `DiskError`.
     public func read(
         isClosed: Bool,
         _ body: (JournalEvent) throws -> Void
     ) throws {
         while try readWindow(isClosed: isClosed, body) {}
+        try tellDamage(body)
     }
 
     /// Reads one window; returns whether there may be more.
@@ -50,13 +53,13 @@ public final class JournalFollower {
         }
         if consumed == 0, !isLast {
             // Twice the longest entry and none found: the first half is damage for certain.
-            try damage(0..<(window.count / 2), base: base, "no entry", body)
+            damage(0..<(window.count / 2), base: base, "no entry")
             offset = base + window.count / 2
             return true
         }
         offset = base + consumed
         if isLast, isClosed, consumed < window.count {
-            try damage(consumed..<window.count, base: base, "cut off", body)
+            damage(consumed..<window.count, base: base, "cut off")
             offset = base + window.count
         }
         return !isLast
@@ -74,11 +77,12 @@ public final class JournalFollower {
         while isFinal || !isIncomplete(bytes, at: done), let item = scanner.next() {
             switch item {
             case .damage(let range, let reason):
-                try damage(range, base: base, reason, body)
+                damage(range, base: base, reason)
             case .frame(let start, let payload, _):
                 // Inside of a damaged batch whole records may stand: they name no instance.
+                if isEntry(payload) { try tellDamage(body) }
                 if !(try interpreter.interpret(payload, body)) {
-                    try damage(start..<scanner.offset, base: base, "no entry of a journal", body)
+                    damage(start..<scanner.offset, base: base, "no entry of a journal")
                 }
             }
             done = scanner.offset
@@ -98,18 +102,29 @@ public final class JournalFollower {
             && Int(length) > rest - Frame.headerLength
     }
 
-    private func damage(
-        _ range: Range<Int>,
-        base: Int,
-        _ reason: String,
-        _ body: (JournalEvent) throws -> Void
-    ) throws {
+    /// Whether it looks like an entry: an array of 2, 5 or 7 parts, not of 6 like a record.
+    private func isEntry(_ payload: UnsafeRawBufferPointer) -> Bool {
+        [0x92, 0x95, 0x97].contains(payload.first)
+    }
+
+    /// Notes damage; what follows without a good entry between is the same one.
+    private func damage(_ range: Range<Int>, base: Int, _ reason: String) {
+        let end = base + range.upperBound
+        if let (earlier, reason) = found, earlier.upperBound == base + range.lowerBound {
+            found = (earlier.lowerBound..<end, reason)
+        } else {
+            found = ((base + range.lowerBound)..<end, reason)
+        }
+    }
+
+    /// Tells the damage that was noted, and lets it explain the next jump of positions.
+    private func tellDamage(_ body: (JournalEvent) throws -> Void) throws {
+        guard let (range, reason) = found else { return }
+        found = nil
         interpreter.noteDamage(
-            "damage: \(Self.name(path)): byte \(base + range.lowerBound): \(reason)"
+            "damage: \(Self.name(path)): byte \(range.lowerBound): \(reason)"
         )
-        try body(
-            .damage((base + range.lowerBound)..<(base + range.upperBound), reason: reason)
-        )
+        try body(.damage(range, reason: reason))
     }
 
     /// The part of a path behind the archive's folder: day and name.

@@ -34,9 +34,7 @@ public final class JournalWriter {
 
     /// Finds out how far the archive has come, and begins a new segment.
     ///
-    /// - Parameters:
-    ///   - directory: the archive, whose lock the caller holds.
-    ///   - archive: its id, as the lock gave it.
+    /// The caller holds the lock of `directory`, and `archive` is the id that came with it.
     public init(
         directory: ArchiveDirectory,
         archive: String,
@@ -79,12 +77,12 @@ public final class JournalWriter {
 
     /// Appends records of one epoch, `first` and the `count` - 1 that follow it.
     ///
-    /// Records that the archive has already are left out; a jump becomes a row of the ledger.
+    /// Records that the archive has already are left out; a jump becomes a row of the ledger. A
+    /// `count` of 0 tells declarations that came before `first`, for an archive that joins later.
     /// Commits by itself when 8 MiB wait.
     ///
-    /// - Parameters:
-    ///   - received: when they came; an earlier time than before counts as the one before.
-    ///   - frames: `count` whole frames, as the agent's log has them.
+    /// `frames` is `count` whole frames as the agent's log has them; `received` says when they
+    /// came, and an earlier time than before counts as the one before.
     public func append(
         instance: String,
         epoch: Int64,
@@ -97,8 +95,11 @@ public final class JournalWriter {
         let key = CursorTable.Key(instance: instance, epoch: epoch)
         let known = table.entries[key]?.position ?? 0
         let batch = FrameWalk(frames, first: first, count: count, after: known)
-        guard batch.count > 0 else { return }
-        try rotate(at: received, adding: frames.count)
+        guard batch.count > 0 else {
+            if count == 0 { declare(key, frames, received: received) }
+            return
+        }
+        try rotate(at: received, adding: frames.count + Limits.batchOverhead)
         lastReceived = received
         if batch.first > known + 1 {
             let published = batch.firstPublished ?? received
@@ -213,6 +214,30 @@ extension JournalWriter {
         let key = CursorTable.Key(instance: kept.instance, epoch: kept.epoch)
         guard table.entries[key]?.isFinished != true else { return }
         declarations[key, default: [:]][kept.revision] = kept.frame
+    }
+
+    /// Takes in declarations that are no new records.
+    private func declare(
+        _ key: CursorTable.Key,
+        _ frames: UnsafeRawBufferPointer,
+        received: Timestamp
+    ) {
+        let walk = FrameWalk(frames, first: 1, count: .max, after: 0)
+        guard !walk.declarations.isEmpty else { return }
+        for declaration in walk.declarations {
+            declarations[key, default: [:]][declaration.revision] = declaration.frame
+        }
+        let position = table.entries[key]?.position ?? 0
+        put(
+            .batch(
+                instance: key.instance,
+                epoch: key.epoch,
+                first: position + 1,
+                count: 0,
+                received: received,
+                frames: frames
+            )
+        )
     }
 
     private func note(_ entry: LedgerEntry) {

@@ -7,6 +7,8 @@ enum Limits {
     static let sealing = 128 << 20
     /// Bytes that wait for the next commit before ``JournalWriter/append`` writes them.
     static let journalBuffer = 8 << 20
+    /// Bytes that a batch has beside its records: two names at their longest, and numbers.
+    static let batchOverhead = 384
     /// Bytes of a sealed file that are written with one call.
     static let sealedWrite = 4 << 20
     /// Finished epochs of one instance that a table of cursors remembers: they keep an agent that

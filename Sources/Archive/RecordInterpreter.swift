@@ -18,10 +18,13 @@ struct RecordInterpreter {
     private var timelines: [Timeline: Int] = [:]
     private var declared: [CursorTable.Key: [Int64: (timeline: Int, feed: Feed)]] = [:]
     private var damage: String?
+    /// The epochs that have gone on since the damage: a later jump of theirs has another cause.
+    private var goneOn: Set<CursorTable.Key> = []
 
     /// Notes that bytes were skipped: they explain the next jump of positions.
     mutating func noteDamage(_ text: String) {
         damage = text
+        goneOn = []
     }
 
     /// Gives `body` what the entry in `payload` says.
@@ -84,7 +87,9 @@ struct RecordInterpreter {
             ?? Cursor(instance: batch.instance, epoch: batch.epoch, position: 0, crc: 0)
         var last = Int64.max
         if let limit { last = limit.entries[key]?.position ?? 0 }
-        if batch.count > 0, let damage, batch.first > cursor.position + 1, batch.first <= last {
+        if batch.count > 0, let damage, goneOn.insert(key).inserted,
+            batch.first > cursor.position + 1, batch.first <= last
+        {
             let missing = batch.first - cursor.position - 1
             try body(.ledger(hole(batch, count: missing, cause: damage)))
         }

@@ -24,10 +24,15 @@ enum AgentClasses {
             for entry in host.agents {
                 guard let kind = all.first(where: { $0.name == entry.className }) else { continue }
                 var reader = SettingsReader(
-                    entry.arguments, owner: "agent \(entry.id)", folder: site.folder
+                    entry.arguments,
+                    owner: "agent \(entry.id)",
+                    folder: site.folder
                 )
                 let context = AgentContext(
-                    site: site, host: host, entry: entry, time: SystemTimeSource()
+                    site: site,
+                    host: host,
+                    entry: entry,
+                    time: SystemTimeSource()
                 )
                 let agent = kind.make(&reader, context)
                 let found = reader.finish()

@@ -3,10 +3,8 @@ internal import Foundation
 internal import Logging
 internal import MessageBus
 internal import Registry
-internal import ServiceLifecycle
 internal import SiteConfig
 internal import Telemetry
-internal import UnixSignals
 internal import ZeroMQ
 
 /// Makes one instance of a site and runs it in this process: bus, log, agent, host.
@@ -17,7 +15,9 @@ struct InstanceRunner {
     let logger: Logger
 
     init(
-        site: Site, classes: [AgentClass], time: any TimeSource = SystemTimeSource(),
+        site: Site,
+        classes: [AgentClass],
+        time: any TimeSource = SystemTimeSource(),
         logger: Logger
     ) {
         self.site = site
@@ -45,12 +45,9 @@ struct InstanceRunner {
             time: time,
             logger: logger
         )
-        let group = ServiceGroup(
-            services: [host], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
-        )
         do {
             try await withThrowingTaskGroup(of: Void.self) { tasks in
-                tasks.addTask { try await group.run() }
+                tasks.addTask { try await host.runUntilSignal() }
                 tasks.addTask {
                     guard let bound = await host.boundPorts() else { return }
                     ports.remember(requests: bound.requests, publisher: bound.publisher)
@@ -86,7 +83,9 @@ struct InstanceRunner {
             )
         }
         var reader = SettingsReader(
-            entry.arguments, owner: "agent \(instance)", folder: site.folder
+            entry.arguments,
+            owner: "agent \(instance)",
+            folder: site.folder
         )
         let context = AgentContext(site: site, host: host, entry: entry, time: time)
         let agent = kind.make(&reader, context)
@@ -116,7 +115,8 @@ struct InstanceRunner {
         let spool = "\(site.spool.directory)/\(RegistryAgent.instance)"
         let agent = RegistryAgent(
             expected: expected,
-            hasPredecessor: FileManager.default.fileExists(atPath: spool), time: time
+            hasPredecessor: FileManager.default.fileExists(atPath: spool),
+            time: time
         )
         let address = site.registry.address
         let port = site.registry.port
@@ -127,15 +127,20 @@ struct InstanceRunner {
                 identity: identity(RegistryAgent.instance, "Registry", host?.name ?? address),
                 requests: Binding(host: host?.bind ?? address, ports: port...port),
                 publisher: Binding(host: host?.bind ?? address, ports: host?.ports ?? 0...0),
-                advertisedHost: address, registry: nil, start: [("watch", [:])]
+                advertisedHost: address,
+                registry: nil,
+                start: [("watch", [:])]
             )
         )
     }
 
     private func identity(_ instance: String, _ name: String, _ host: String) -> AgentIdentity {
         AgentIdentity(
-            instance: instance, className: name, host: host,
-            pid: Int64(ProcessInfo.processInfo.processIdentifier), version: Version.current,
+            instance: instance,
+            className: name,
+            host: host,
+            pid: Int64(ProcessInfo.processInfo.processIdentifier),
+            version: Version.current,
             siteHash: site.hash
         )
     }

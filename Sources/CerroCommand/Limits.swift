@@ -1,8 +1,10 @@
 // The limits of the command line: what each bounds, why it has this size, and what happens there.
 
 enum Limits {
-    /// Time between SIGTERM and SIGKILL of an instance. Operations are given 10 s to stop and the
-    /// log a moment to reach the disk; who is not done then hangs, and is killed.
+    /// Time between SIGTERM and SIGKILL of an instance.
+    ///
+    /// Operations are given 10 s to stop and the log a moment to reach the disk; who is not done
+    /// then hangs, and is killed.
     static let stopping: Duration = .seconds(20)
 
     /// The longest pause before an instance is started again: short enough that nobody restarts it
@@ -23,6 +25,22 @@ enum Limits {
 
     /// How often `cerro logs -f` looks for new lines.
     static let logPolling: Duration = .milliseconds(200)
+
+    /// How long one request waits for an operation's end before it asks again: so soon an instance
+    /// that died meanwhile, or Ctrl-C, is noticed.
+    static let waitStep: Duration = .seconds(1)
+
+    /// How often `cerro watch` looks for instances that came meanwhile.
+    static let tablePeriod: Duration = .seconds(2)
+
+    /// How long a query of the reader may take; its own limit is shorter and says what to change.
+    static let query: Duration = .seconds(60)
+
+    /// The shortest time that is asked for at once when an answer does not fit one message.
+    static let shortestPage: Duration = .milliseconds(1)
+
+    /// The most columns of a table of samples; more of them stand one below the other.
+    static let tableColumns = 6
 
     /// How long the processes of a benchmark may take to come up before the run fails.
     static let benchStart: Duration = .seconds(30)

@@ -12,7 +12,10 @@ struct RootCommand: AsyncParsableCommand {
             """,
         version: Version.current,
         subcommands: [
-            UpCommand.self, AgentCommand.self, LogsCommand.self, BenchCommand.self,
+            UpCommand.self, AgentCommand.self, StatusCommand.self, CallCommand.self,
+            DescribeCommand.self, WatchCommand.self, LogsCommand.self, FaultsCommand.self,
+            FieldsCommand.self, GetCommand.self, ArchiveCommand.self, ConfigCommand.self,
+            EmulateCommand.self, BenchCommand.self,
         ]
     )
 }

@@ -23,7 +23,9 @@ public final class TestObservatory: Sendable {
 
     /// Runs `body` with a registry and `agents`, by instance id; ends them all in order.
     public static func run(
-        _ agents: [String: any Agent], on bus: any Bus, start: [String: [String]] = [:],
+        _ agents: [String: any Agent],
+        on bus: any Bus,
+        start: [String: [String]] = [:],
         time: any TimeSource = SystemTimeSource(),
         _ body: @Sendable (TestObservatory) async throws -> Void
     ) async throws {
@@ -34,10 +36,18 @@ public final class TestObservatory: Sendable {
             expected: agents.keys.sorted().map {
                 InstanceRow(instance: $0, className: "Test", host: "test")
             },
-            hasPredecessor: false, time: time
+            hasPredecessor: false,
+            time: time
         )
         let host = try Self.host(
-            registry, RegistryAgent.instance, bus, nil, ["watch"], folder, time, logger
+            registry,
+            RegistryAgent.instance,
+            bus,
+            nil,
+            ["watch"],
+            folder,
+            time,
+            logger
         )
         try await withThrowingTaskGroup { group in
             group.addTask { try await host.run() }
@@ -65,7 +75,10 @@ public final class TestObservatory: Sendable {
     }
 
     private init(
-        _ bus: any Bus, _ folder: TemporaryFolder, _ time: any TimeSource, _ logger: Logger,
+        _ bus: any Bus,
+        _ folder: TemporaryFolder,
+        _ time: any TimeSource,
+        _ logger: Logger,
         registry: BusEndpoint
     ) {
         self.bus = bus
@@ -78,32 +91,60 @@ public final class TestObservatory: Sendable {
 
     /// A host for one more agent; the test runs it.
     public func host(
-        _ agent: any Agent, _ instance: String, start: [String] = [], spool: String? = nil
+        _ agent: any Agent,
+        _ instance: String,
+        start: [String] = [],
+        spool: String? = nil
     ) throws -> AgentHost {
         try Self.host(
-            agent, instance, bus, registryEndpoint, start, folder, time, logger, spool: spool
+            agent,
+            instance,
+            bus,
+            registryEndpoint,
+            start,
+            folder,
+            time,
+            logger,
+            spool: spool
         )
     }
 
     private static func host(
-        _ agent: any Agent, _ instance: String, _ bus: any Bus, _ registry: BusEndpoint?,
-        _ start: [String], _ folder: TemporaryFolder, _ time: any TimeSource, _ logger: Logger,
+        _ agent: any Agent,
+        _ instance: String,
+        _ bus: any Bus,
+        _ registry: BusEndpoint?,
+        _ start: [String],
+        _ folder: TemporaryFolder,
+        _ time: any TimeSource,
+        _ logger: Logger,
         spool: String? = nil
     ) throws -> AgentHost {
         try AgentHost(
             agent,
             settings: AgentHost.Settings(
                 identity: AgentIdentity(
-                    instance: instance, className: "Test", host: "test", pid: 1, version: "test",
+                    instance: instance,
+                    className: "Test",
+                    host: "test",
+                    pid: 1,
+                    version: "test",
                     siteHash: ""
                 ),
-                requests: Binding(host: "127.0.0.1"), publisher: Binding(host: "127.0.0.1"),
-                advertisedHost: "127.0.0.1", registry: registry, start: start.map { ($0, [:]) }
+                requests: Binding(host: "127.0.0.1"),
+                publisher: Binding(host: "127.0.0.1"),
+                advertisedHost: "127.0.0.1",
+                registry: registry,
+                start: start.map { ($0, [:]) }
             ),
             spool: AgentHost.Spool(
-                folder: spool ?? "\(folder.path)/\(instance)", size: 1 << 30, bootID: "test"
+                folder: spool ?? "\(folder.path)/\(instance)",
+                size: 1 << 30,
+                bootID: "test"
             ),
-            bus: bus, time: time, logger: logger
+            bus: bus,
+            time: time,
+            logger: logger
         )
     }
 

@@ -6,6 +6,7 @@ internal import Telemetry
 struct LogOpening {
     let lock: any FolderLock
     let epoch: Int64
+    let predecessor: Int64
     let epochs: [EpochEntry]
     let segments: [Segment]
     let progress: [String: Progress]
@@ -35,6 +36,7 @@ struct LogOpening {
         let known = LogTables.epochs(Self.contents(of: LogTables.epochs, in: folder, disk))
         progress = LogTables.commits(Self.contents(of: LogTables.commits, in: folder, disk))
         let newest = max(known.map(\.epoch).max() ?? 0, segments.last?.epoch ?? 0)
+        predecessor = newest
         epoch = max(now.nanoseconds, newest + 1)
         // Of an epoch that the table does not know nobody can say that it was closed.
         let held = Set(segments.map(\.epoch)).sorted().map { epoch in

@@ -26,14 +26,18 @@ struct QueryEngine: Sendable {
         for (name, group) in Dictionary(grouping: summaries, by: \.name.timeline) {
             timelines.append(
                 FieldsAnswer.Timeline(
-                    name: name, interval: Self.interval(of: group), fields: group.map(\.name)
+                    name: name,
+                    interval: Self.interval(of: group),
+                    fields: group.map(\.name)
                 )
             )
         }
         return FieldsAnswer(
             fields: summaries.map { summary in
                 FieldsAnswer.Field(
-                    name: summary.name, type: summary.field.type, unit: summary.field.unit,
+                    name: summary.name,
+                    type: summary.field.type,
+                    unit: summary.field.unit,
                     description: summary.field.description
                 )
             },
@@ -102,7 +106,9 @@ struct QueryEngine: Sendable {
         }
         guard names.count <= ReaderLimits.fields else {
             throw .limit(
-                what: "fields", found: names.count, limit: ReaderLimits.fields,
+                what: "fields",
+                found: names.count,
+                limit: ReaderLimits.fields,
                 advice: "ask for fewer at a time"
             )
         }
@@ -111,10 +117,19 @@ struct QueryEngine: Sendable {
 
     /// The fields of one timeline, nil if none of them has a sample in the range.
     private func read(
-        _ fields: [FieldName], _ query: DataQuery, _ left: inout Int, _ deadline: Deadline
+        _ fields: [FieldName],
+        _ query: DataQuery,
+        _ left: inout Int,
+        _ deadline: Deadline
     ) throws(QueryError) -> TimelineAnswer? {
+        // Asked before the samples are read: what comes meanwhile must not be called final.
+        let finalizedUntil = try archive.finalizedUntil(
+            instance: fields[0].instance,
+            feed: fields[0].feed
+        )
         let end = query.range.upperBound
         var start = query.range.lowerBound
+        var window = end - start
         var piece = try nextPiece(fields, start..<end, query, left)
         // A field that the feed never declared is not on its timeline.
         let onTimeline = fields.indices.filter { piece.fields[$0] != nil }
@@ -128,22 +143,25 @@ struct QueryEngine: Sendable {
                 zip(onTimeline, types).map { piece.columns[$0].converted(to: $1) }
             )
             guard gatherer.valueCount <= left else { throw overAllowance }
+            // What did not fit is looked for nearby, since the archive merges all that it is asked.
+            let isCut = piece.end < min(end, start + window)
+            window = isCut ? piece.end - start : window + window
             start = piece.end
             guard start < end else { break }
             try deadline.check()
-            piece = try nextPiece(fields, start..<end, query, left)
+            piece = try nextPiece(fields, start..<min(end, start + window), query, left)
         }
         left -= gatherer.valueCount
         let rows = gatherer.gathered()
         guard rows.contents.contains(where: \.hasValues) else { return nil }
-        let (instance, feed) = (fields[0].instance, fields[0].feed)
         return TimelineAnswer(
-            name: fields[0].timeline, timestamps: rows.timestamps, ends: rows.ends,
+            name: fields[0].timeline,
+            timestamps: rows.timestamps,
+            ends: rows.ends,
             fields: zip(onTimeline, rows.contents).map { index, content in
                 FieldAnswer(name: fields[index].description, content: content)
             },
-            finalizedUntil: try archive.finalizedUntil(instance: instance, feed: feed)
-                ?? query.range.lowerBound,
+            finalizedUntil: finalizedUntil ?? query.range.lowerBound,
             revision: revision
         )
     }
@@ -169,7 +187,10 @@ struct QueryEngine: Sendable {
 
     /// The first rows of `range`, as many as may be held at once.
     private func nextPiece(
-        _ fields: [FieldName], _ range: Range<Timestamp>, _ query: DataQuery, _ left: Int
+        _ fields: [FieldName],
+        _ range: Range<Timestamp>,
+        _ query: DataQuery,
+        _ left: Int
     ) throws(QueryError) -> Piece {
         var limit = max(1, (query.reduction == .none ? left : pieceValues) / fields.count)
         while true {
@@ -189,7 +210,9 @@ struct QueryEngine: Sendable {
 
     private var overAllowance: QueryError {
         .limit(
-            what: "values", found: nil, limit: allowance,
+            what: "values",
+            found: nil,
+            limit: allowance,
             advice: "ask for a shorter time, fewer fields, a larger min_stride, or max_points"
         )
     }

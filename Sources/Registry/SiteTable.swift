@@ -5,7 +5,8 @@ public import Telemetry
 /// States of an instance: missing → alive ⇄ silent → stopped or forgotten. Invariants:
 /// - one epoch holds an instance's lease; it is renewed by its heartbeats and ends a lease after
 ///   the last one;
-/// - while a lease lasts, every other epoch is refused and told the holder's host and pid;
+/// - while a lease lasts, every other epoch is refused and told the holder's host and pid, but for
+///   the one that succeeds it in the same spool: a spool is locked, so the holder is gone;
 /// - in the first lease after a restart only leases that are shown are granted: the holder of an
 ///   instance may be alive without having been heard yet;
 /// - every change of the table raises its version by one.
@@ -44,7 +45,8 @@ public struct SiteTable: Sendable {
     ///     granted leases; nil if there was none.
     public init(expected: [InstanceRow], lease: Duration, restartedAt: Duration?) {
         rows = Dictionary(
-            expected.map { ($0.instance, $0) }, uniquingKeysWith: { first, _ in first }
+            expected.map { ($0.instance, $0) },
+            uniquingKeysWith: { first, _ in first }
         )
         self.expected = Set(rows.keys)
         self.lease = lease
@@ -62,11 +64,18 @@ public struct SiteTable: Sendable {
     /// - Parameters:
     ///   - row: who asks.
     ///   - showsLease: whether it had the lease from an earlier registry.
+    ///   - predecessor: the epoch before it in its spool, 0 for none.
     ///   - now: monotonic time.
+    /// - Returns: whether the lease is granted, and if not, why.
     public mutating func register(
-        _ row: InstanceRow, showsLease: Bool, now: Duration
+        _ row: InstanceRow,
+        showsLease: Bool,
+        predecessor: Int64 = 0,
+        now: Duration
     ) -> Answer {
-        if let holder = rows[row.instance], holder.state == .alive, holder.epoch != row.epoch {
+        if let holder = rows[row.instance], holder.state == .alive, holder.epoch != row.epoch,
+            holder.epoch != predecessor
+        {
             return .held(host: holder.host, pid: holder.pid, since: holder.since)
         }
         guard showsLease || now >= silentUntil else { return .wait(silentUntil - now) }
@@ -83,7 +92,10 @@ public struct SiteTable: Sendable {
 
     /// A heartbeat: renews the lease of `epoch` and brings what changed.
     public mutating func heartbeat(
-        _ instance: String, epoch: Int64, now: Duration, update: (inout InstanceRow) -> Void
+        _ instance: String,
+        epoch: Int64,
+        now: Duration,
+        update: (inout InstanceRow) -> Void
     ) -> Answer {
         guard var row = rows[instance], row.epoch == epoch, row.state != .missing else {
             if let holder = rows[instance], holder.state == .alive {

@@ -28,10 +28,23 @@ final class StillClock: TimeSource {
 /// What a log told, in order.
 final class Told: Sendable {
     private let events = Mutex<[LogEvent]>([])
-    private let waiter = Mutex<CheckedContinuation<Void, Never>?>(nil)
+    private let onRecovery = Mutex<CheckedContinuation<Void, Never>?>(nil)
 
     func note(_ event: LogEvent) {
         events.withLock { $0.append(event) }
+        guard case .recovered = event else { return }
+        onRecovery.withLock { continuation in
+            continuation?.resume()
+            continuation = nil
+        }
+    }
+
+    /// Calls `body` and returns when the log has recovered after that.
+    func recovery(_ body: () -> Void) async {
+        await withCheckedContinuation { continuation in
+            onRecovery.withLock { $0 = continuation }
+            body()
+        }
     }
 
     var all: [LogEvent] { events.withLock { $0 } }
@@ -69,15 +82,16 @@ struct Bench {
 
     func open(
         boot: String = "boot-1",
-        settings: Log.Settings = Log.Settings()
-    ) throws(LogError) -> Log {
+        settings: AgentLog.Settings = AgentLog.Settings(),
+        time: (any TimeSource)? = nil
+    ) throws(LogError) -> AgentLog {
         let told = told
-        return try Log(
+        return try AgentLog(
             folder: "spool",
             instance: "cryo-1",
             settings: settings,
             disk: disk,
-            time: clock,
+            time: time ?? clock,
             bootID: boot,
             onEvent: { told.note($0) }
         )
@@ -133,7 +147,7 @@ struct Puller {
 
     /// One fetch; what it brought.
     @discardableResult
-    mutating func fetch(_ log: Log) throws -> FetchAnswer {
+    mutating func fetch(_ log: AgentLog) throws -> FetchAnswer {
         let answer = log.fetch(request())
         losses += answer.losses
         try take(answer)
@@ -197,7 +211,7 @@ struct Puller {
     }
 
     /// Fetches until there is no more.
-    mutating func pull(_ log: Log) throws {
+    mutating func pull(_ log: AgentLog) throws {
         while true {
             switch try fetch(log).state {
             case .caughtUp, .finished(nil): return

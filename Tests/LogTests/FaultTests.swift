@@ -1,4 +1,5 @@
 internal import ArchiveFormat
+internal import Synchronization
 internal import Telemetry
 internal import Testing
 
@@ -7,7 +8,7 @@ internal import Testing
 @Suite("a log outlives its disk's faults without losing or doubling a record")
 struct FaultTests {
     /// Appends `range`, one record each.
-    private func append(_ range: Range<Int>, to log: Log) async throws {
+    private func append(_ range: Range<Int>, to log: AgentLog) async throws {
         for number in range { try await log.append(Bench.feed, [Bench.block(number)]) }
     }
 
@@ -42,10 +43,29 @@ struct FaultTests {
         await next.close()
     }
 
+    @Test("nobody has to ask: what is written is synced, and a disk that failed is tried again")
+    func intervals() async throws {
+        let bench = Bench()
+        let settings = AgentLog.Settings(syncInterval: .milliseconds(2))
+        let log = try bench.open(settings: settings, time: SystemTimeSource())
+        _ = try await log.declare(Bench.feed)
+        let (synced, sync) = AsyncStream<Void>.makeStream()
+        bench.disk.contents.withLock { $0.onSync = { sync.finish() } }
+        try await append(0..<2, to: log)
+        for await _ in synced {}
+        bench.disk.become(.full)
+        try await append(2..<5, to: log)
+        await bench.told.recovery { bench.disk.become(.fine) }
+        var puller = Puller()
+        try puller.pull(log)
+        #expect(puller.values == [0, 1, 2, 3, 4])
+        await log.close()
+    }
+
     @Test("memory has a limit, and only then append throws")
     func memoryLimit() async throws {
         let bench = Bench()
-        let log = try bench.open(settings: Log.Settings(queueLimit: 1000, memoryLimit: 3000))
+        let log = try bench.open(settings: AgentLog.Settings(queueLimit: 1000, memoryLimit: 3000))
         _ = try await log.declare(Bench.feed)
         bench.disk.become(.broken)
         var accepted = 0
@@ -112,7 +132,7 @@ struct FaultTests {
     @Test("what a failed sync leaves in doubt is written once more")
     func failedSync() async throws {
         let bench = Bench()
-        let log = try bench.open(settings: Log.Settings(segmentSize: 500))
+        let log = try bench.open(settings: AgentLog.Settings(segmentSize: 500))
         _ = try await log.declare(Bench.feed)
         try await append(0..<5, to: log)
         try await log.sync()

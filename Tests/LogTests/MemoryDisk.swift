@@ -30,6 +30,7 @@ final class MemoryDisk: Disk {
         var mood = Mood.fine
         var generation = 0
         var syncs = 0
+        var onSync: (@Sendable () -> Void)?
     }
 
     let contents = Mutex(Contents())
@@ -223,7 +224,12 @@ private final class MemoryFile: SegmentFile {
     func sync() throws(DiskError) {
         try disk.check(path, "fdatasync", isWrite: false, generation: generation)
         node.content.withLock { $0.synced = $0.bytes.count }
-        disk.contents.withLock { $0.syncs += 1 }
+        let onSync = disk.contents.withLock { contents in
+            contents.syncs += 1
+            defer { contents.onSync = nil }
+            return contents.onSync
+        }
+        onSync?()
     }
 }
 

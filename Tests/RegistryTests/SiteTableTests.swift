@@ -46,6 +46,27 @@ struct SiteTableTests {
         #expect(late == .held(host: "server", pid: 100, since: Timestamp(seconds: 0)))
     }
 
+    @Test("who comes after the holder in the same spool takes over at once")
+    func successor() {
+        var table = table()
+        _ = table.register(row("cryo-1", epoch: 1), showsLease: false, now: .zero)
+        let granted = table.register(
+            row("cryo-1", epoch: 2),
+            showsLease: false,
+            predecessor: 1,
+            now: .seconds(1)
+        )
+        #expect(granted == .granted)
+        #expect(table["cryo-1"]?.epoch == 2)
+        let stranger = table.register(
+            row("cryo-1", epoch: 3),
+            showsLease: false,
+            predecessor: 1,
+            now: .seconds(2)
+        )
+        #expect(stranger == .held(host: "server", pid: 100, since: Timestamp(seconds: 0)))
+    }
+
     @Test("a restarted registry grants only leases that are shown, for one lease")
     func restarted() {
         var table = table(restartedAt: .seconds(100))
@@ -56,7 +77,9 @@ struct SiteTableTests {
         #expect(old == .granted)
         let second = table.register(row("a", epoch: 9), showsLease: false, now: .seconds(106))
         #expect(second == .held(host: "server", pid: 100, since: Timestamp(seconds: 0)))
-        #expect(table.register(row("b", epoch: 3), showsLease: false, now: .seconds(106)) == .granted)
+        #expect(
+            table.register(row("b", epoch: 3), showsLease: false, now: .seconds(106)) == .granted
+        )
     }
 
     @Test("a heartbeat of somebody unknown asks for a registration")

@@ -43,6 +43,8 @@ struct AgentCommand: AsyncParsableCommand {
             let site = try site.load(check: AgentClasses.check)
             var logger = Logger(label: instance) { StreamLogHandler.standardError(label: $0) }
             logger.logLevel = logLevel
+            // Who reads the log may go away; that must not end the instance.
+            signal(SIGPIPE, SIG_IGN)
             if untilStdinCloses { ParentWatch.start() }
             do {
                 try await InstanceRunner(site: site, classes: AgentClasses.all, logger: logger)

@@ -14,6 +14,20 @@ enum SiteConnection {
         _ site: Site,
         _ body: (SiteClient) async throws -> Result
     ) async throws -> Result {
+        let (client, bus) = try open(site)
+        let outcome: Swift.Result<Result, any Error>
+        do {
+            outcome = .success(try await body(client))
+        } catch {
+            outcome = .failure(failure(error, site))
+        }
+        await client.close()
+        await bus.reactor.shutdown()
+        return try outcome.get()
+    }
+
+    /// A client of the site, and the bus whose sockets it uses; it connects with its first request.
+    static func open(_ site: Site) throws(CommandFailure) -> (client: SiteClient, bus: ZeroMQBus) {
         let address = site.registry
         guard let registry = BusEndpoint(host: address.address, port: address.port) else {
             throw CommandFailure(
@@ -21,23 +35,17 @@ enum SiteConnection {
                 "\(site.file): the registry's address \(address.address):\(address.port) is none"
             )
         }
-        let bus = try makeBus()
+        let bus: ZeroMQBus
+        do { bus = try ZeroMQBus() } catch {
+            throw CommandFailure(.failed, "no sockets can be opened: \(error)")
+        }
         let client = SiteClient(
             bus: bus,
             registry: registry,
             time: SystemTimeSource(),
             logger: Logger(label: "cerro") { _ in SwiftLogNoOpLogHandler() }
         )
-        do {
-            let result = try await body(client)
-            await client.close()
-            await bus.reactor.shutdown()
-            return result
-        } catch {
-            await client.close()
-            await bus.reactor.shutdown()
-            throw failure(error, site)
-        }
+        return (client, bus)
     }
 
     /// What an error means to whoever called the command.
@@ -56,12 +64,6 @@ enum SiteConnection {
             let status = ExitStatus(rawValue: code.exitCode) ?? .failed
             return CommandFailure(status, "\(error) (\(code.rawValue))")
         case .malformed: return CommandFailure(.failed, "\(error)")
-        }
-    }
-
-    private static func makeBus() throws -> ZeroMQBus {
-        do { return try ZeroMQBus() } catch {
-            throw CommandFailure(.failed, "no sockets can be opened: \(error)")
         }
     }
 }

@@ -1,7 +1,7 @@
 internal import ArchiveFormat
 internal import Telemetry
 
-extension Log {
+extension AgentLog {
     /// Answers one fetch; reads files, and so is called on a thread that may block.
     ///
     /// It also notes what the archive has committed, which is what lets segments go: of an archive
@@ -33,6 +33,7 @@ extension Log {
                     if piece.isOther { return diverged(search) }
                     search.before = piece.before ?? search.before
                     search.lastSegment = source.segment.first
+                    search.lastEnd = source.end
                     if piece.count > 0 {
                         search.remembers = true
                         return answer(search, piece)
@@ -42,6 +43,7 @@ extension Log {
                         return FetchAnswer(epoch: search.epoch, state: .caughtUp)
                     }
                     search.lastSegment = source.segment.first
+                    search.lastEnd = source.end
                 }
             }
         }
@@ -135,6 +137,8 @@ struct FetchSearch {
     let maxBytes: Int
     /// The segment that was read last and had nothing behind `after`.
     var lastSegment: Int64?
+    /// Where that segment ended then: it may have grown since.
+    var lastEnd = 0
     var before: Timestamp?
     var remembers = false
 

@@ -1,0 +1,206 @@
+internal import Archive
+internal import ArgumentParser
+internal import Foundation
+internal import SiteConfig
+internal import Telemetry
+
+/// `cerro archive`: the files themselves, without a reader.
+struct ArchiveCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "archive",
+        abstract: "Looks into the files of the archive; needs no running site.",
+        subcommands: [
+            ArchiveListCommand.self, ArchiveCatCommand.self, ArchiveVerifyCommand.self,
+            ArchiveReindexCommand.self,
+        ]
+    )
+}
+
+/// Which archive is meant.
+struct ArchiveOption: ParsableArguments {
+    @Option(
+        help: ArgumentHelp("The archive; else that of the site file.", valueName: "folder"),
+        completion: .directory
+    )
+    var directory: String?
+
+    @OptionGroup var site: SiteOption
+
+    /// The archive's folder.
+    func archive() throws(CommandFailure) -> ArchiveDirectory {
+        let path: String
+        if let directory { path = directory } else { path = try site.load().archive.directory }
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder),
+            isFolder.boolValue
+        else {
+            throw CommandFailure(
+                .failed,
+                "there is no folder \(path). Name the archive with --directory, or run this on "
+                    + "its host"
+            )
+        }
+        return ArchiveDirectory(path)
+    }
+}
+
+/// `cerro archive ls`: the files, what time they hold and how much.
+struct ArchiveListCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ls",
+        abstract: "Lists journals and sealed files: time, timelines, rows, size."
+    )
+
+    @OptionGroup var archive: ArchiveOption
+    @OptionGroup var format: FormatOption
+
+    func run() throws {
+        let files: [ListedFile]
+        do { files = try ArchiveTool.list(try archive.archive()) } catch let error as ArchiveError {
+            throw CommandFailure(.failed, "\(error)")
+        }
+        let console = Console.current
+        if format.isJSON {
+            console.answer(Value.array(files.map(Self.value)).json)
+        } else {
+            for line in Self.lines(files) { console.answer(line) }
+        }
+        guard files.allSatisfy({ $0.problem == nil }) else {
+            throw CommandFailure(
+                .failed,
+                "some files cannot be read; `cerro archive verify` says why"
+            )
+        }
+    }
+
+    /// A file as a map.
+    static func value(_ file: ListedFile) -> Value {
+        [
+            "file": .string(file.path), "bytes": .int(Int64(file.byteCount)),
+            "timelines": .int(Int64(file.timelines)), "rows": .int(Int64(file.rows)),
+            "first": .optional(file.first?.description), "last": .optional(file.last?.description),
+            "problem": .optional(file.problem),
+        ]
+    }
+
+    /// The files as a table.
+    static func lines(_ files: [ListedFile]) -> [String] {
+        var table = TextTable([
+            ("file", .left), ("first", .left), ("last", .left), ("timelines", .right),
+            ("rows", .right), ("size", .right), ("problem", .left),
+        ])
+        for file in files {
+            table.append([
+                file.path, file.first?.description ?? "-", file.last?.description ?? "-",
+                String(file.timelines), HumanText.count(Int64(file.rows)),
+                HumanText.byteCount(Int64(file.byteCount)), file.problem ?? "",
+            ])
+        }
+        return table.lines
+    }
+}
+
+/// `cerro archive cat`: the rows of one file.
+struct ArchiveCatCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cat",
+        abstract: "Prints the rows of one file, one JSON document a line."
+    )
+
+    @Argument(help: "The file, as `cerro archive ls` writes it.")
+    var file: String
+
+    @OptionGroup var archive: ArchiveOption
+
+    func run() throws {
+        let console = Console.current
+        do {
+            try ArchiveTool.cat(file, in: try archive.archive()) { row in
+                console.answer(Self.line(row))
+            }
+        } catch let failure as CommandFailure {
+            throw failure
+        } catch { throw CommandFailure(.failed, "\(error)") }
+    }
+
+    /// One row: time, instance, feed, and the fields that have a value.
+    static func line(_ row: ArchiveRow) -> String {
+        let values = zip(row.feed.fields, row.values).filter { $1 != .null }
+        let document: Value = [
+            "time": .string(row.timestamp.description), "instance": .string(row.instance),
+            "feed": .string(row.feed.name),
+            "values": .map(Dictionary(values.map { ($0.name, $1) }) { $1 }),
+        ]
+        return document.json
+    }
+}
+
+/// `cerro archive verify`: reads every byte.
+struct ArchiveVerifyCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify",
+        abstract: "Reads every byte of the archive and shows what is wrong; exits with 1 then."
+    )
+
+    @OptionGroup var archive: ArchiveOption
+    @OptionGroup var format: FormatOption
+
+    func run() throws {
+        let console = Console.current
+        var problems: [String] = []
+        let summary: VerifySummary
+        do {
+            summary = try ArchiveTool.verify(
+                try archive.archive(),
+                progress: { done, all in console.progress("verified \(done) of \(all) files") },
+                problem: { problem in problems.append(problem) }
+            )
+        } catch let error as ArchiveError { throw CommandFailure(.failed, "\(error)") }
+        console.endProgress()
+        if format.isJSON {
+            let document: Value = [
+                "files": .int(Int64(summary.files)), "rows": .int(Int64(summary.rows)),
+                "bytes": .int(Int64(summary.bytes)),
+                "problems": .array(problems.map(Value.string)),
+            ]
+            console.answer(document.json)
+        } else {
+            for problem in problems { console.answer(problem) }
+            console.answer(
+                "\(HumanText.count(Int64(summary.files))) files, "
+                    + "\(HumanText.count(Int64(summary.rows))) rows, "
+                    + "\(HumanText.byteCount(Int64(summary.bytes))), \(problems.count) problems"
+            )
+        }
+        guard problems.isEmpty else {
+            throw CommandFailure(.failed, "the archive has \(problems.count) problems")
+        }
+    }
+}
+
+/// `cerro archive reindex`: the index from the files alone.
+struct ArchiveReindexCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reindex",
+        abstract: "Builds the index anew from the files, while no reader runs."
+    )
+
+    @OptionGroup var archive: ArchiveOption
+
+    func run() throws {
+        let console = Console.current
+        let problems: [String]
+        let holder = "cerro archive reindex, process \(ProcessInfo.processInfo.processIdentifier)"
+        do {
+            problems = try ArchiveTool.reindex(try archive.archive(), holder: holder) { done, all in
+                console.progress("indexed \(done) of \(all) files")
+            }
+        } catch let error as ArchiveError { throw CommandFailure(.failed, "\(error)") }
+        console.endProgress()
+        for problem in problems { console.note(problem) }
+        guard problems.isEmpty else {
+            throw CommandFailure(.failed, "\(problems.count) files cannot be read")
+        }
+        console.note("the index is new")
+    }
+}

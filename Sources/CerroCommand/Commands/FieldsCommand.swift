@@ -1,0 +1,61 @@
+internal import ArgumentParser
+internal import Reader
+internal import SiteConfig
+internal import Telemetry
+
+/// `cerro fields`: what the archive has.
+struct FieldsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "fields",
+        abstract: "Lists the fields that have samples, with type, unit and meaning."
+    )
+
+    @Argument(help: "A full name, or a pattern with `*`; everything if left out.")
+    var patterns: [String] = []
+
+    @Option(help: ArgumentHelp("Which reader, where there are several.", valueName: "instance"))
+    var reader: String?
+
+    @OptionGroup var range: RangeOption
+    @OptionGroup var site: SiteOption
+    @OptionGroup var format: FormatOption
+
+    func run() async throws {
+        let site = try site.load()
+        let now = SystemTimeSource().now
+        let range = try range.range(at: now, from: Timestamp(seconds: 1))
+        let (patterns, reader) = (patterns.map(Self.widened), reader)
+        let fields = try await SiteConnection.with(site) { client in
+            try await ReaderQuery(client, site: site, instance: reader).fields(patterns, range)
+        }
+        let console = Console.current
+        if format.isJSON {
+            console.answer(Value.array(fields).json)
+        } else {
+            for line in Self.lines(fields) { console.answer(line) }
+        }
+        guard !fields.isEmpty || patterns.isEmpty else {
+            throw CommandFailure(.failed, "no field that fits has samples in that time")
+        }
+    }
+
+    /// A name with fewer than three parts stands for all that is below it.
+    static func widened(_ pattern: String) -> String {
+        let parts = pattern.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count < 3 && !pattern.contains("*") ? pattern + ".*" : pattern
+    }
+
+    /// The fields as a table.
+    static func lines(_ fields: [Value]) -> [String] {
+        var table = TextTable([
+            ("field", .left), ("type", .left), ("unit", .left), ("description", .left),
+        ])
+        for field in fields {
+            table.append([
+                field["name"]?.string ?? "", field["value_type"]?.string ?? "",
+                field["units"]?.string ?? "", field["description"]?.string ?? "",
+            ])
+        }
+        return table.lines
+    }
+}

@@ -1,0 +1,104 @@
+internal import AgentClient
+internal import MessageBus
+internal import Reader
+internal import SiteConfig
+internal import Telemetry
+
+/// What commands ask of the site's reader.
+struct ReaderQuery {
+    private let client: SiteClient
+    private let reader: String
+
+    /// A query of the reader `instance`, else of the first one of the site file.
+    init(_ client: SiteClient, site: Site, instance: String?) throws(CommandFailure) {
+        self.client = client
+        let entries = site.hosts.flatMap(\.agents)
+        guard let reader = instance ?? entries.first(where: { $0.className == "Reader" })?.id else {
+            throw CommandFailure(
+                .usage,
+                "\(site.file) has no instance of the class Reader, which answers this. Add "
+                    + "`- {class: Reader, id: reader}` on the archive's host"
+            )
+        }
+        self.reader = reader
+    }
+
+    /// The fields that have samples in a range, as the reader describes them.
+    func fields(_ patterns: [String], _ range: Range<Timestamp>) async throws -> [Value] {
+        let answer = try await client.result(
+            reader,
+            "get_fields",
+            [
+                "match": .array(patterns.map(Value.string)),
+                "start": .string(range.lowerBound.description),
+                "end": .string(range.upperBound.description),
+            ],
+            timeout: Limits.query
+        )
+        guard let fields = answer["fields"]?.map else {
+            throw CommandFailure(.failed, "\(reader) answered something that is no list of fields")
+        }
+        return fields.sorted { $0.key < $1.key }.map { name, field in
+            var members = field.map ?? [:]
+            members["name"] = .string(name)
+            return .map(members)
+        }
+    }
+
+    /// The full names that patterns stand for, in their order.
+    ///
+    /// - Throws: for a pattern that no field of the archive fits, with the nearest names.
+    func names(_ patterns: [String], until end: Timestamp) async throws -> [String] {
+        let all = try await fields([], Timestamp(seconds: 1)..<max(end, Timestamp(seconds: 2)))
+            .compactMap { $0["name"]?.string }
+        var names: [String] = []
+        for pattern in patterns {
+            let fitting = all.filter(FieldPattern(pattern).matches)
+            guard !fitting.isEmpty else {
+                throw CommandFailure(.failed, Self.unknown(pattern, among: all))
+            }
+            names += fitting.filter { !names.contains($0) }
+        }
+        return names
+    }
+
+    /// Samples of fields; an answer that does not fit one message is asked for in halves.
+    func data(
+        _ names: [String],
+        _ range: Range<Timestamp>,
+        _ reduction: [String: Value]
+    ) async throws -> SampleAnswer {
+        var arguments = reduction
+        arguments["fields"] = .array(names.map(Value.string))
+        arguments["start"] = .string(range.lowerBound.description)
+        arguments["end"] = .string(range.upperBound.description)
+        do {
+            let value = try await client.result(
+                reader,
+                "get_data",
+                .map(arguments),
+                timeout: Limits.query
+            )
+            guard let answer = SampleAnswer(value) else {
+                throw CommandFailure(.failed, "\(reader) answered something that is no data")
+            }
+            return answer
+        } catch ClientError.refused(.queryLimit, let text, _) {
+            let half = (range.upperBound - range.lowerBound) / 2
+            guard reduction.isEmpty, half >= Limits.shortestPage else {
+                throw CommandFailure(.failed, text)
+            }
+            let middle = range.lowerBound + half
+            var answer = try await data(names, range.lowerBound..<middle, reduction)
+            answer.append(try await data(names, middle..<range.upperBound, reduction))
+            return answer
+        }
+    }
+
+    private static func unknown(_ pattern: String, among names: [String]) -> String {
+        let near = NearMatch.nearest(to: pattern, among: names)
+        return "no field `\(pattern)` has samples"
+            + (near.isEmpty ? "; `cerro fields` lists those that have" : "; did you mean ")
+            + near.joined(separator: ", ") + (near.isEmpty ? "" : "?")
+    }
+}

@@ -1,0 +1,166 @@
+internal import Telemetry
+
+/// The reader's answer to `get_data`, decoded: timelines with columns, and what is missing.
+struct SampleAnswer: Sendable {
+    /// Fields that share their times: N samples, or N buckets.
+    struct Timeline: Sendable {
+        /// The name, `instance.feed`.
+        var name: String
+        /// N times: of samples, or the starts of buckets.
+        var times: [Timestamp]
+        /// The N ends of the buckets; nil where these are samples.
+        var ends: [Timestamp]?
+        /// The columns by name: a field, or `field:statistic`; each of N values.
+        var columns: [(name: String, column: Column)]
+        /// Samples before it will not change any more.
+        var finalizedUntil: Timestamp
+        /// Grows when a late sample changed what was final.
+        var revision: Int64
+    }
+
+    /// The timelines that have data, by name.
+    var timelines: [Timeline] = []
+    /// What is known to be missing.
+    var gaps: [LedgerEntry] = []
+    /// Where the numbers were read from.
+    var tier = "raw"
+    /// What a person should know about the answer.
+    var notes: [String] = []
+
+    /// An answer without data.
+    init() {}
+
+    /// Decodes an answer; nil if it is none.
+    init?(_ value: Value) {
+        guard let data = value["data"]?.map, let lines = value["timeline"]?.map,
+            let tier = value["tier"]?.string
+        else { return nil }
+        self.tier = tier
+        gaps = value["gaps"]?.array?.compactMap(LedgerEntry.init) ?? []
+        notes = value["notes"]?.array?.compactMap(\.string) ?? []
+        for (name, line) in lines.sorted(by: { $0.key < $1.key }) {
+            guard let timeline = Timeline(name: name, line, data) else { return nil }
+            timelines.append(timeline)
+        }
+    }
+
+    /// Appends the answer for the time that follows this one's.
+    mutating func append(_ next: SampleAnswer) {
+        for timeline in next.timelines {
+            guard let index = timelines.firstIndex(where: { $0.name == timeline.name }) else {
+                timelines.append(timeline)
+                continue
+            }
+            timelines[index].append(timeline)
+        }
+        timelines.sort { $0.name < $1.name }
+        gaps += next.gaps.filter { !gaps.contains($0) }
+        notes += next.notes.filter { !notes.contains($0) }
+    }
+}
+
+extension SampleAnswer.Timeline {
+    /// The statistics of buckets, in the order in which they are shown.
+    private static let statistics = ["count", "min", "max", "mean", "first", "last"]
+
+    fileprivate init?(name: String, _ line: Value, _ data: [String: Value]) {
+        guard let times = line["t"]?.bytes.map(integers), let fields = line["fields"]?.array else {
+            return nil
+        }
+        self.name = name
+        self.times = times.map(Timestamp.init(nanoseconds:))
+        ends = line["end"]?.bytes.map { integers($0).map(Timestamp.init(nanoseconds:)) }
+        finalizedUntil = line["finalized_until"]?.timestamp ?? Timestamp(nanoseconds: 0)
+        revision = line["revision"]?.int ?? 0
+        columns = []
+        for field in fields.compactMap(\.string) {
+            guard let content = data[field] else { return nil }
+            if let column = Column(content) {
+                columns.append((field, column))
+            } else {
+                columns += Self.statistics.compactMap { statistic in
+                    content[statistic].flatMap(Column.init).map { ("\(field):\(statistic)", $0) }
+                }
+            }
+        }
+        guard columns.allSatisfy({ $0.column.count == times.count }) else { return nil }
+    }
+
+    /// Appends what follows; a column that only one of the two has is missing in the other.
+    fileprivate mutating func append(_ next: SampleAnswer.Timeline) {
+        let count = times.count
+        times += next.times
+        ends = ends.map { $0 + (next.ends ?? []) }
+        finalizedUntil = max(finalizedUntil, next.finalizedUntil)
+        revision = max(revision, next.revision)
+        for (name, column) in next.columns where !columns.contains(where: { $0.name == name }) {
+            columns.append((name, column.missing(count)))
+        }
+        for index in columns.indices {
+            let more = next.columns.first { $0.name == columns[index].name }?.column
+            columns[index].column.append(
+                more ?? columns[index].column.missing(next.times.count)
+            )
+        }
+    }
+}
+
+extension Column {
+    /// Decodes `{"type", "values", "presence"}`; nil if it is none.
+    fileprivate init?(_ value: Value) {
+        guard let type = value["type"]?.string.flatMap(FieldType.init), let given = value["values"]
+        else { return nil }
+        let bytes = given.bytes ?? []
+        switch type {
+        case .double:
+            self = .doubles(integers(bytes).map { Double(bitPattern: UInt64(bitPattern: $0)) })
+        case .int: self = .ints(integers(bytes))
+        case .bool: self = .bools(bytes.map { $0 != 0 })
+        case .string: self = .strings(given.array?.compactMap(\.string) ?? [])
+        }
+        guard let bits = value["presence"]?.bytes else { return }
+        guard bits.count * 8 >= count else { return nil }
+        presence = (0..<count).map { bits[$0 / 8] >> ($0 % 8) & 1 == 1 }
+    }
+
+    /// A column of this type in which `count` values are missing.
+    fileprivate func missing(_ count: Int) -> Column {
+        let absent = [Bool](repeating: false, count: count)
+        return switch type {
+        case .double: Column(.doubles(.init(repeating: 0, count: count)), presence: absent)
+        case .int: Column(.ints(.init(repeating: 0, count: count)), presence: absent)
+        case .bool: Column(.bools(absent), presence: absent)
+        case .string: Column(.strings(.init(repeating: "", count: count)), presence: absent)
+        }
+    }
+
+    /// Appends another column; whole numbers become doubles where the other has doubles, and what
+    /// has yet another type is another revision of the field: missing here.
+    fileprivate mutating func append(_ next: Column) {
+        let own = presence ?? .init(repeating: true, count: count)
+        var more = next.presence ?? .init(repeating: true, count: next.count)
+        switch (values, next.values) {
+        case (.doubles(let first), .doubles(let second)): values = .doubles(first + second)
+        case (.ints(let first), .ints(let second)): values = .ints(first + second)
+        case (.bools(let first), .bools(let second)): values = .bools(first + second)
+        case (.strings(let first), .strings(let second)): values = .strings(first + second)
+        case (.ints(let first), .doubles(let second)):
+            values = .doubles(first.map(Double.init) + second)
+        case (.doubles(let first), .ints(let second)):
+            values = .doubles(first + second.map(Double.init))
+        default:
+            more = .init(repeating: false, count: next.count)
+            append(missing(next.count))
+        }
+        presence = own + more
+    }
+}
+
+/// The Int64 that stand in the bytes, lowest byte first; a part at the end is left out.
+private func integers(_ bytes: [UInt8]) -> [Int64] {
+    bytes.withUnsafeBytes { raw in
+        (0..<raw.count / 8).map {
+            Int64(littleEndian: raw.loadUnaligned(fromByteOffset: $0 * 8, as: Int64.self))
+        }
+    }
+}

@@ -1,0 +1,91 @@
+import ArchiveFormat
+import Telemetry
+import Testing
+
+@Suite("a column comes back from its chunk, bit by bit")
+struct ChunkCodecTests {
+    static let columns: [Column] = [
+        .doubles([
+            0, -0.0, .infinity, -.infinity, .nan, .signalingNaN, Double(nan: 77, signaling: false),
+            Double.leastNonzeroMagnitude, .greatestFiniteMagnitude, 4.2,
+        ]),
+        .doubles([1, nil, 3, nil] as [Double?]),
+        .ints([0, -1, .min, .max, .min, 42]),
+        .ints([nil, 7, nil] as [Int64?]),
+        .ints((0..<1000).map { Int64($0) * 1_000_000_000 + 1_795_237_800_000_000_000 }),
+        .bools([true, false, true, true, false, false, true, true, false]),
+        .bools([nil, true] as [Bool?]),
+        .strings(["", "Ångström", "\0", "🔭", ""]),
+        .strings([nil, "", "x"] as [String?]),
+        .strings(Array(repeating: "open", count: 500)),
+    ]
+
+    @Test("whole and in pieces", arguments: columns)
+    func roundTrip(column: Column) throws {
+        for rows in [0..<column.count, 1..<column.count, 0..<1, 1..<1] {
+            let encoded = ChunkCodec.encode(column, rows: rows)
+            let chunk = Chunk(
+                offset: 0,
+                byteCount: encoded.bytes.count,
+                plainByteCount: encoded.plainByteCount,
+                checksum: encoded.bytes.withUnsafeBytes { crc32c($0) },
+                encoding: encoded.encoding.rawValue
+            )
+            let decoded = try encoded.bytes.withUnsafeBytes {
+                try ChunkCodec.decode($0, chunk, column.type, rows: rows.count)
+            }
+            #expect(decoded.count == rows.count)
+            #expect(bits(decoded, 0..<rows.count) == bits(column, rows))
+            #expect(
+                rows.allSatisfy { decoded.isPresent($0 - rows.lowerBound) == column.isPresent($0) }
+            )
+        }
+    }
+
+    @Test("times that tick take a fraction of a byte each")
+    func smallTimes() throws {
+        let encoded = ChunkCodec.encode(Self.columns[4], rows: 0..<1000)
+        #expect(encoded.encoding == .deltaZstd)
+        #expect(encoded.bytes.count < 100)
+    }
+
+    @Test("any damaged byte is noticed, and no damage is fatal")
+    func damage() throws {
+        for column in Self.columns {
+            let encoded = ChunkCodec.encode(column, rows: 0..<column.count)
+            for place in encoded.bytes.indices {
+                var bytes = encoded.bytes
+                bytes[place] ^= 0x10
+                // Also with a checksum that fits, as a faulty writer would give.
+                for isKnown in [false, true] {
+                    let sum = (isKnown ? bytes : encoded.bytes).withUnsafeBytes { crc32c($0) }
+                    let chunk = Chunk(
+                        offset: 0,
+                        byteCount: bytes.count,
+                        plainByteCount: encoded.plainByteCount,
+                        checksum: sum,
+                        encoding: encoded.encoding.rawValue
+                    )
+                    let decoded = try? bytes.withUnsafeBytes {
+                        try ChunkCodec.decode($0, chunk, column.type, rows: column.count)
+                    }
+                    #expect(decoded == nil || isKnown)
+                    #expect((decoded?.count ?? column.count) == column.count)
+                }
+            }
+        }
+    }
+
+    /// The values as bits, so that NaN equals NaN; missing ones as nil.
+    private func bits(_ column: Column, _ rows: Range<Int>) -> [String?] {
+        rows.map { row in
+            guard column.isPresent(row) else { return nil }
+            return switch column.values {
+            case .doubles(let values): "\(values[row].bitPattern)"
+            case .ints(let values): "\(values[row])"
+            case .bools(let values): "\(values[row])"
+            case .strings(let values): values[row]
+            }
+        }
+    }
+}
