@@ -1,4 +1,5 @@
 internal import Logging
+internal import MessageBus
 internal import Telemetry
 
 // Sessions: the book decides, the host runs bodies and records every change.

@@ -81,12 +81,15 @@ struct IngestBench: Sendable {
                 ["operation": "load", "wait_ns": 20_000_000_000],
                 timeout: .seconds(30)
             )
-            published[source] = Int(result["session"]?["data"]?["published"]?.int ?? 0)
             watch.look()
+            published[source] = (result["session"]?["data"]?["published"]?.int).map { Int($0) }
         }
         try await watch.waitUntilQuiet()
         let after = usage(site)
         let count = try JournalCount(of: watch.journals())
+        guard count.messages > 0, published.count == sources.count else {
+            throw CommandFailure(.failed, "no message of some agent reached the journal")
+        }
         var run = Run()
         run.messages = count.messages
         for source in sources {
@@ -96,12 +99,12 @@ struct IngestBench: Sendable {
         }
         let end = count.end.flatMap { watch.synced(beyond: $0.offset, of: $0.path) }
         run.seconds = ((end ?? time.monotonic) - start).inSeconds
-        run.messageBytes = Double(count.byteCount) / Double(max(1, count.messages))
+        run.messageBytes = Double(count.byteCount) / Double(count.messages)
         func microseconds(_ names: [String]) -> Double {
             let seconds = names.reduce(0) { sum, name in
                 sum + (after[name]?.seconds ?? .nan) - (before[name]?.seconds ?? .nan)
             }
-            return seconds * 1e6 / Double(max(1, count.messages))
+            return seconds * 1e6 / Double(count.messages)
         }
         run.agentCPU = microseconds(sources)
         run.aggregatorCPU = microseconds(["aggregator"])
@@ -131,12 +134,12 @@ struct IngestBench: Sendable {
                 BenchReport.Floor(name: names[index], median: median { $0.floors[index].median })
             },
             details: [
-                "values/s": rate * Double(shape.fields * shape.rows),
+                "values_per_second": rate * Double(shape.fields * shape.rows),
                 "messages": runs.reduce(0) { $0 + Double($1.messages) },
-                "bytes/message": median(\.messageBytes),
-                "agent CPU µs/message": median(\.agentCPU),
-                "aggregator CPU µs/message": median(\.aggregatorCPU),
-                "aggregator peak MiB": median { Double($0.aggregatorPeak) / 1_048_576 },
+                "message_bytes": median(\.messageBytes),
+                "agent_cpu_us": median(\.agentCPU),
+                "aggregator_cpu_us": median(\.aggregatorCPU),
+                "aggregator_peak_bytes": median { Double($0.aggregatorPeak) },
             ]
         )
     }
