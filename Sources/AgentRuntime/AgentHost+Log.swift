@@ -19,8 +19,17 @@ extension AgentHost {
     private func publish(_ records: WrittenRecords) {
         guard let publisherSocket else { return }
         let instance = settings.identity.instance
-        records.forEach { feed, payload in
-            publisherSocket.publish(topic: "\(instance)/\(feed)/", payload: payload)
+        // Mostly many records of one feed, to which nobody listens.
+        var feed = ""
+        var topic: String?
+        records.forEach { name, payload in
+            if name != feed {
+                feed = name
+                topic = "\(instance)/\(name)/"
+                if !publisherSocket.hasSubscribers(to: topic ?? "") { topic = nil }
+            }
+            guard let topic else { return }
+            publisherSocket.publish(topic: topic, payload: payload)
         }
     }
 

@@ -120,13 +120,11 @@ extension AgentHost {
         _ limit: Duration
     ) {
         let deadline = time.monotonic + min(limit, .seconds(86_400))
-        later(call) { host in
-            await host.waitForEnd(of: session, until: deadline)
-            await host.replyAfterWait(call, session)
-        }
+        answer(call, atEndOf: session, until: deadline)
     }
 
-    private func replyAfterWait(_ call: Call, _ session: Session) {
+    /// Answers with what has become of the session.
+    func answer(_ call: Call, with session: Session) {
         let now = book.session(session.operation, id: session.id) ?? session
         let result: Value = ["session": now.value]
         switch (now.status, now.success) {

@@ -1,4 +1,5 @@
 internal import Logging
+internal import MessageBus
 internal import Telemetry
 
 // Sessions: the book decides, the host runs bodies and records every change.
@@ -28,7 +29,8 @@ extension AgentHost {
         // The handle stays in `bodies`, since a session is cancelled by name; the job below makes
         // it part of the host's task group, which ends only after it.
         let work = Task { @concurrent [weak self] in
-            await self?.begun(name, session.id)
+            // Not waited for: what the body reports arrives behind it anyway.
+            self?.onReactor { $0.begun(name, session.id) }
             do {
                 try await body(handle)
                 await self?.ended(name, session.id, failure: nil)
@@ -54,25 +56,39 @@ extension AgentHost {
         return session
     }
 
-    /// Suspends until the session is done or `deadline` passes on the monotonic clock.
-    func waitForEnd(of session: Session, until deadline: Duration) async {
-        guard bodies[session.id] != nil else { return }
-        await withTaskGroup { group in
-            group.addTask { await self.waitForEnd(of: session.id) }
-            group.addTask { [time] in try? await time.sleep(untilMonotonic: deadline) }
-            await group.next()
-            group.cancelAll()
-            releaseWaiters(of: session.id)
+    /// Answers `call` when the session is done, or when `deadline` passes on the monotonic clock.
+    ///
+    /// Nobody suspends for it: a wait costs no task.
+    func answer(_ call: Call, atEndOf session: Session, until deadline: Duration) {
+        guard bodies[session.id] != nil else { return answer(call, with: session) }
+        guard waits.values.reduce(0, { $0 + $1.count }) < RuntimeLimits.pendingRequests else {
+            return finish(call, .requestTooMany, "too many requests wait: ask for the status")
         }
+        waits[session.id, default: []].append(
+            Wait(call: call, session: session, deadline: deadline)
+        )
+        wake(at: deadline)
     }
 
-    private func waitForEnd(of id: Int64) async {
-        guard bodies[id] != nil else { return }
-        await withCheckedContinuation { waiters[id, default: []].append($0) }
+    private func wake(at deadline: Duration) {
+        alarm.set(at: deadline, of: time) { [weak self] in await self?.answerDue() }
     }
 
-    private func releaseWaiters(of id: Int64) {
-        for waiter in waiters.removeValue(forKey: id) ?? [] { waiter.resume() }
+    private func answerDue() {
+        alarm.clear()
+        let now = time.monotonic
+        answerWaits { $0.deadline <= now }
+        let next = waits.values.flatMap { $0 }.map(\.deadline).min()
+        if let next { wake(at: next) }
+    }
+
+    /// Answers those who wait, as far as `isDue` says.
+    func answerWaits(where isDue: (Wait) -> Bool) {
+        for (id, all) in waits {
+            let rest = all.filter { !isDue($0) }
+            waits[id] = rest.isEmpty ? nil : rest
+            for wait in all where isDue(wait) { answer(wait.call, with: wait.session) }
+        }
     }
 
     private func begun(_ name: String, _ id: Int64) {
@@ -99,7 +115,7 @@ extension AgentHost {
                 )
             }
         }
-        releaseWaiters(of: id)
+        for wait in waits.removeValue(forKey: id) ?? [] { answer(wait.call, with: wait.session) }
     }
 
     func setDegraded(_ name: String, _ id: Int64, _ reason: String?) {

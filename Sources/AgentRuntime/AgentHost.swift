@@ -47,6 +47,12 @@ public actor AgentHost: Service {
         }
     }
 
+    /// A request that is answered when a session is done.
+    struct Wait {
+        let call: Call, session: Session
+        let deadline: Duration
+    }
+
     /// Work that a request began and that outlives its handler.
     typealias Job = @Sendable () async -> Void
 
@@ -64,7 +70,9 @@ public actor AgentHost: Service {
     var book: SessionBook
     var faults = FaultBook()
     var bodies: [Int64: Task<Void, Never>] = [:]
-    var waiters: [Int64: [CheckedContinuation<Void, Never>]] = [:]
+    /// Those who wait for the end of a session, by its id.
+    var waits: [Int64: [Wait]] = [:]
+    var alarm = Alarm()
     var server: RequestServer?
     var publisherSocket: (any PublisherSocket)?
     var exit: AgentExit?
@@ -295,6 +303,8 @@ public actor AgentHost: Service {
                 metadata: ["operation": "\(session.operation)", "session": "\(session.id)"]
             )
         }
+        answerWaits { _ in true }
+        alarm.clear()
         await leave()
         changeSink.finish()
         jobSink.finish()

@@ -28,9 +28,8 @@ public enum Frame {
     ) -> UInt32 {
         precondition((1...longestPayload).contains(payload.count), "a payload beyond the limit")
         let crc = checksum(of: payload)
-        appendInteger(magic, to: &bytes)
-        appendInteger(UInt32(payload.count), to: &bytes)
-        appendInteger(crc, to: &bytes)
+        let header = (magic.littleEndian, UInt32(payload.count).littleEndian, crc.littleEndian)
+        withUnsafeBytes(of: header) { bytes.append(contentsOf: $0) }
         bytes.append(contentsOf: payload)
         return crc
     }
@@ -40,10 +39,6 @@ public enum Frame {
         var length = UInt32(payload.count).littleEndian
         let crc = withUnsafeBytes(of: &length) { crc32c($0) }
         return crc32c(payload, continuing: crc)
-    }
-
-    private static func appendInteger(_ value: UInt32, to bytes: inout [UInt8]) {
-        withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
     }
 }
 

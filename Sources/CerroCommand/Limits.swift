@@ -41,4 +41,14 @@ enum Limits {
 
     /// The most columns of a table of samples; more of them stand one below the other.
     static let tableColumns = 6
+
+    /// How long the processes of a benchmark may take to come up before the run fails.
+    static let benchStart: Duration = .seconds(30)
+
+    /// How long a journal has to stay as it is for a benchmark to take it as complete: agents with
+    /// anything left are asked for it many times as often.
+    static let benchQuiet: Duration = .milliseconds(1500)
+
+    /// The most bytes that a benchmark writes to find out how fast the disk is.
+    static let benchFloorBytes = 1 << 30
 }

@@ -15,7 +15,7 @@ struct RootCommand: AsyncParsableCommand {
             UpCommand.self, AgentCommand.self, StatusCommand.self, CallCommand.self,
             DescribeCommand.self, WatchCommand.self, LogsCommand.self, FaultsCommand.self,
             FieldsCommand.self, GetCommand.self, ArchiveCommand.self, ConfigCommand.self,
-            EmulateCommand.self,
+            EmulateCommand.self, BenchCommand.self,
         ]
     )
 }

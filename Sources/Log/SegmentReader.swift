@@ -28,6 +28,8 @@ struct SegmentReader {
     let maxBytes: Int
 
     private var window: [UInt8] = []
+    /// The part of the window that belongs to the piece and is not copied yet.
+    private var taken = 0..<0
     private var windowStart = 0
     private var offset: Int
     private var piece = Piece()
@@ -68,7 +70,14 @@ struct SegmentReader {
             }
             guard take(frame) else { break }
         }
+        copyTaken()
         return piece
+    }
+
+    /// Copies frames to the piece, many at once.
+    private mutating func copyTaken() {
+        piece.frames.append(contentsOf: window[taken])
+        taken = 0..<0
     }
 
     /// The length of the frame at the offset by its own word; nil where there is none.
@@ -126,11 +135,15 @@ struct SegmentReader {
                 piece.from = peek?.published
                 piece.frames.reserveCapacity(min(maxBytes, end - offset))
             } else if position != piece.first + piece.count
-                || piece.frames.count + frame.count > maxBytes
+                || piece.frames.count + taken.count + frame.count > maxBytes
             {
                 return false
             }
-            piece.frames.append(contentsOf: window[frame])
+            if frame.lowerBound != taken.upperBound {
+                copyTaken()
+                taken = frame
+            }
+            taken = taken.lowerBound..<frame.upperBound
             piece.count += 1
             piece.crc = crc
             piece.published = peek?.published ?? piece.published
@@ -172,6 +185,7 @@ struct SegmentReader {
     /// Makes the window hold `count` bytes from the offset on, if the file has them.
     private mutating func load(_ count: Int) throws(DiskError) {
         guard offset + count > windowStart + window.count || offset < windowStart else { return }
+        copyTaken()
         let wanted = max(count, min(maxBytes, Limits.fetch) + Limits.indexStride)
         window = try file.bytes(offset..<min(end, offset + wanted))
         windowStart = offset

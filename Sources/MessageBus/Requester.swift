@@ -45,6 +45,7 @@ public actor Requester {
     private struct Pending {
         let bytes: [UInt8]
         let action: String
+        let deadline: Duration
         var wasSent = false
         var continuation: CheckedContinuation<Result<Reply, RequestError>, Never>?
         var outcome: Result<Reply, RequestError>?
@@ -59,6 +60,7 @@ public actor Requester {
     private var order: [[UInt8]] = []
     private var connection: (any RequestConnection)?
     private var clockOffset: Duration?
+    private var alarm = Alarm()
     private var isClosed = false
 
     /// What was dropped: replies that are none, or that nobody waits for.
@@ -114,27 +116,28 @@ public actor Requester {
         let bytes = request.bytes
         try check(request, byteCount: bytes.count)
         try open()
-        pending[request.id] = Pending(bytes: bytes, action: action)
+        let deadline = timeSource.monotonic + timeout
+        pending[request.id] = Pending(bytes: bytes, action: action, deadline: deadline)
         order.append(request.id)
         flush()
-        let deadline = timeSource.monotonic + timeout
-        let result = await withTaskGroup(
-            of: Void.self,
-            returning: Result<Reply, RequestError>.self
-        ) { group in
-            group.addTask { [timeSource] in
-                do {
-                    try await timeSource.sleep(untilMonotonic: deadline)
-                    await self.expire(request.id, isCancelled: false)
-                } catch {
-                    await self.expire(request.id, isCancelled: true)
-                }
-            }
-            let result = await outcome(of: request.id)
-            group.cancelAll()
-            return result
+        wake(at: deadline)
+        let result = await withTaskCancellationHandler {
+            await outcome(of: request.id)
+        } onCancel: {
+            bus.reactor.run { self.assumeIsolated { $0.expire(request.id, isCancelled: true) } }
         }
         return try result.get()
+    }
+
+    private func wake(at deadline: Duration) {
+        alarm.set(at: deadline, of: timeSource) { [weak self] in await self?.expireDue() }
+    }
+
+    private func expireDue() {
+        alarm.clear()
+        let now = timeSource.monotonic
+        for (id, entry) in pending where entry.deadline <= now { expire(id, isCancelled: false) }
+        if let next = pending.values.map(\.deadline).min() { wake(at: next) }
     }
 
     /// Ends the connection; what waits for a reply fails.
@@ -142,6 +145,7 @@ public actor Requester {
         isClosed = true
         connection?.close()
         connection = nil
+        alarm.clear()
         for (id, entry) in pending {
             settle(
                 id,

@@ -108,19 +108,21 @@ public struct Block: Hashable, Sendable {
             throw .timestampOutOfRange(feed: feed.name, timestamp)
         }
         var checked = self
-        for (index, field) in feed.fields.enumerated() {
-            let column = columns[index]
-            guard column.count == timestamps.count,
-                column.presence.map({ $0.count == timestamps.count }) ?? true
+        // By index: a copy of a field or a column costs more than all of its checks.
+        for index in columns.indices {
+            guard columns[index].count == timestamps.count,
+                columns[index].presence.map({ $0.count == timestamps.count }) ?? true
             else {
                 throw .columnLength(
                     feed: feed.name,
-                    field: field.name,
-                    found: column.count,
+                    field: feed.fields[index].name,
+                    found: columns[index].count,
                     expected: timestamps.count
                 )
             }
-            guard column.type != field.type else { continue }
+            guard columns[index].type != feed.fields[index].type else { continue }
+            let field = feed.fields[index]
+            let column = columns[index]
             guard field.type == .double, case .ints(let values) = column.values,
                 values.allSatisfy({ Int64(exactly: Double($0)) == $0 })
             else {

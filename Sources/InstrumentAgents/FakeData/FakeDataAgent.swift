@@ -165,10 +165,10 @@ public struct FakeDataAgent: Agent {
         }
     }
 
-    /// Waits in twenty steps and reports each.
+    /// Waits in twenty steps and reports each; no time at all is one step.
     func delay(_ session: OperationSession, _ setting: DelaySetting) async throws {
         let start = session.time.monotonic
-        let steps = 20
+        let steps = setting.delay > 0 ? 20 : 1
         for step in 1...steps {
             let fraction = Double(step) / Double(steps)
             try await session.time.sleep(

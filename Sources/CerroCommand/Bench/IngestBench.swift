@@ -1,0 +1,146 @@
+internal import AgentClient
+internal import Foundation
+internal import MessageBus
+internal import Telemetry
+
+/// One way of loading the path from agents to the journal, and what comes of it.
+struct IngestBench: Sendable {
+    /// What one run found.
+    struct Run: Sendable {
+        var messages = 0
+        /// From the first command to publish until the journal with the last message is synced.
+        var seconds = 0.0
+        var lost = 0, doubled = 0
+        /// Microseconds of a message, in all agents and in the aggregator.
+        var agentCPU = 0.0, aggregatorCPU = 0.0
+        var aggregatorPeak = 0
+        var messageBytes = 0.0
+        var floors: [BenchReport.Floor] = []
+
+        var rate: Double { Double(messages) / seconds }
+    }
+
+    let shape: Shape
+    let agents: Int
+    let seconds: Double
+    let rate: Double?
+    let folder: String?
+
+    private var sources: [String] { (1...agents).map { "load-\($0)" } }
+
+    /// Loads a site of its own, counts what is in its journal, and measures the floors.
+    func run() async throws -> Run {
+        let loads = sources.map { id in
+            (
+                id: id,
+                entry: "{class: FakeData, id: \(id), arguments: "
+                    + "{load: {fields: \(shape.fields), rows: \(shape.rows)}}}"
+            )
+        }
+        let aggregator = (
+            id: "aggregator", entry: "{class: Aggregator, id: aggregator, start: [record]}"
+        )
+        return try await BenchSite.with(agents: [aggregator] + loads, below: folder) { site in
+            var run = try await load(site)
+            run.floors = [
+                BenchReport.Floor(
+                    name: "libzmq, one way over loopback",
+                    median: try await WireFloor.messagesPerSecond(of: Int(run.messageBytes))
+                ),
+                BenchReport.Floor(
+                    name: "append and fdatasync of one copy",
+                    median: try DiskFloor.bytesPerSecond(
+                        in: site.folder,
+                        total: Int(run.messageBytes) * run.messages
+                    ) / run.messageBytes
+                ),
+            ]
+            return run
+        }
+    }
+
+    private func load(_ site: BenchSite) async throws -> Run {
+        let time = SystemTimeSource()
+        let before = usage(site)
+        let start = time.monotonic
+        let each = (rate ?? 500_000 * Double(agents)) / Double(agents)
+        for source in sources {
+            _ = try await site.client.result(
+                source,
+                Action.start,
+                ["operation": "load", "parameters": ["rate": .double(min(each, 500_000))]]
+            )
+        }
+        try await time.sleep(untilMonotonic: start + .nanoseconds(Int64(seconds * 1e9)))
+        var watch = CommitWatch(folder: site.folder + "/archive", time: time)
+        var published: [String: Int] = [:]
+        for source in sources {
+            let result = try await site.client.result(
+                source,
+                Action.stop,
+                ["operation": "load", "wait_ns": 20_000_000_000],
+                timeout: .seconds(30)
+            )
+            watch.look()
+            published[source] = (result["session"]?["data"]?["published"]?.int).map { Int($0) }
+        }
+        try await watch.waitUntilQuiet()
+        let after = usage(site)
+        let count = try JournalCount(of: watch.journals())
+        guard count.messages > 0, published.count == sources.count else {
+            throw CommandFailure(.failed, "no message of some agent reached the journal")
+        }
+        var run = Run()
+        run.messages = count.messages
+        for source in sources {
+            let tally = count.rows[source] ?? RowTally()
+            run.lost += tally.lost(upTo: (published[source] ?? 0) * shape.rows)
+            run.doubled += tally.doubled
+        }
+        let end = count.end.flatMap { watch.synced(beyond: $0.offset, of: $0.path) }
+        run.seconds = ((end ?? time.monotonic) - start).inSeconds
+        run.messageBytes = Double(count.byteCount) / Double(count.messages)
+        func microseconds(_ names: [String]) -> Double {
+            let seconds = names.reduce(0) { sum, name in
+                sum + (after[name]?.seconds ?? .nan) - (before[name]?.seconds ?? .nan)
+            }
+            return seconds * 1e6 / Double(count.messages)
+        }
+        run.agentCPU = microseconds(sources)
+        run.aggregatorCPU = microseconds(["aggregator"])
+        run.aggregatorPeak = after["aggregator"]?.peakBytes ?? 0
+        return run
+    }
+
+    private func usage(_ site: BenchSite) -> [String: ProcessUsage] {
+        site.processes.compactMapValues { ProcessUsage(of: $0) }
+    }
+
+    /// The report of several runs.
+    static func report(_ shape: Shape, _ runs: [Run]) -> BenchReport {
+        func median(_ figure: (Run) -> Double) -> Double {
+            BenchReport.quantile(0.5, of: runs.map(figure))
+        }
+        let names = runs.first?.floors.map(\.name) ?? []
+        let rate = median(\.rate)
+        return BenchReport(
+            name: "ingest \(shape)",
+            samples: runs.map(\.rate),
+            unit: "messages/s",
+            isRate: true,
+            lost: runs.reduce(0) { $0 + $1.lost },
+            doubled: runs.reduce(0) { $0 + $1.doubled },
+            floors: names.indices.map { index in
+                BenchReport.Floor(name: names[index], median: median { $0.floors[index].median })
+            },
+            details: [
+                "values_per_second": rate * Double(shape.fields * shape.rows),
+                "messages": runs.reduce(0) { $0 + Double($1.messages) },
+                "message_bytes": median(\.messageBytes),
+                "agent_cpu_us": median(\.agentCPU),
+                "aggregator_cpu_us": median(\.aggregatorCPU),
+                "aggregator_peak_bytes": median { Double($0.aggregatorPeak) },
+            ]
+        )
+    }
+}
