@@ -86,9 +86,9 @@ let package = Package(
         library(
             "Reader",
             [
-                "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "Log", "MessageBus",
-                "SiteConfig", "Telemetry", logging,
+                "AgentRuntime", "Archive", "MessageBus", "SiteConfig", "Telemetry", logging,
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
             ]
         ),
         library(
@@ -148,7 +148,10 @@ let package = Package(
         ),
         tests(
             "CerroCommandTests",
-            ["AgentRuntime", "CerroCommand", "MessageBus", "Reader", "SiteConfig", "Telemetry"]
+            [
+                "AgentRuntime", "ArchiveFormat", "CerroCommand", "MessageBus", "MessagePack",
+                "Reader", "SiteConfig", "Telemetry",
+            ]
         ),
         tests("TidyTests", []),
     ],

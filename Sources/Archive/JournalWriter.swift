@@ -118,20 +118,7 @@ public final class JournalWriter {
                 frames: batch.frames
             )
         )
-        table.set(
-            Cursor(
-                instance: instance,
-                epoch: epoch,
-                position: batch.last,
-                crc: batch.crc,
-                isFinished: batch.endsEpoch || table.entries[key]?.isFinished == true
-            )
-        )
-        lastPublished[key] = batch.lastPublished ?? received
-        for declaration in batch.declarations {
-            declarations[key, default: [:]][declaration.revision] = declaration.frame
-        }
-        if batch.endsEpoch { declarations[key] = nil }
+        advance(key, past: batch, received: received)
         if uncommitted.count > Limits.journalBuffer { try commit() }
     }
 
@@ -218,6 +205,24 @@ extension JournalWriter {
                 frames: frames
             )
         )
+    }
+
+    /// The archive has come to the end of `batch`.
+    private func advance(_ key: CursorTable.Key, past batch: FrameWalk, received: Timestamp) {
+        table.set(
+            Cursor(
+                instance: key.instance,
+                epoch: key.epoch,
+                position: batch.last,
+                crc: batch.crc,
+                isFinished: batch.endsEpoch || table.entries[key]?.isFinished == true
+            )
+        )
+        lastPublished[key] = batch.lastPublished ?? received
+        for declaration in batch.declarations {
+            declarations[key, default: [:]][declaration.revision] = declaration.frame
+        }
+        if batch.endsEpoch { declarations[key] = nil }
     }
 
     private func note(_ entry: LedgerEntry) {

@@ -156,21 +156,7 @@ struct RecordInterpreter {
         let key = CursorTable.Key(instance: batch.instance, epoch: batch.epoch)
         switch record.header.kind {
         case .declaration:
-            let feed = try record.declaration()
-            let timeline = Timeline(instance: batch.instance, feed: feed)
-            let number = timelines[timeline] ?? timelines.count
-            timelines[timeline] = number
-            declared[key, default: [:]][record.header.revision] = (number, feed)
-            var frame: [UInt8] = []
-            Frame.append(payload, to: &frame)
-            return .declaration(
-                KeptDeclaration(
-                    instance: batch.instance,
-                    epoch: batch.epoch,
-                    revision: record.header.revision,
-                    frame: frame
-                )
-            )
+            return .declaration(try declaration(record, payload, batch))
         case .data:
             guard isNew else { return nil }
             guard let (timeline, feed) = declared[key]?[record.header.revision] else {
@@ -206,6 +192,27 @@ struct RecordInterpreter {
         case .end: return nil
         case nil: throw RecordError.malformed("a record of a kind that this version does not know")
         }
+    }
+
+    private mutating func declaration(
+        _ record: Record,
+        _ payload: UnsafeRawBufferPointer,
+        _ batch: Batch
+    ) throws -> KeptDeclaration {
+        let key = CursorTable.Key(instance: batch.instance, epoch: batch.epoch)
+        let feed = try record.declaration()
+        let timeline = Timeline(instance: batch.instance, feed: feed)
+        let number = timelines[timeline] ?? timelines.count
+        timelines[timeline] = number
+        declared[key, default: [:]][record.header.revision] = (number, feed)
+        var frame: [UInt8] = []
+        Frame.append(payload, to: &frame)
+        return KeptDeclaration(
+            instance: batch.instance,
+            epoch: batch.epoch,
+            revision: record.header.revision,
+            frame: frame
+        )
     }
 
     private func hole(_ batch: Batch, count: Int64, cause: String) -> LedgerEntry {

@@ -1,7 +1,7 @@
+internal import AgentRuntime
 internal import Hummingbird
 internal import HummingbirdCore
 internal import Logging
-internal import ServiceLifecycle
 internal import SiteConfig
 internal import Telemetry
 
@@ -55,26 +55,12 @@ struct ReaderServer: Sendable {
             },
             logger: logger
         )
-        var configuration = ServiceGroupConfiguration(
-            services: [.init(service: application)],
-            logger: logger
-        )
-        configuration.maximumGracefulShutdownDuration = ReaderLimits.shutdownTime
-        try await serve(ServiceGroup(configuration: configuration))
-    }
-
-    /// Runs the group until it ends by itself or this task is cancelled.
-    ///
-    /// The group runs in a task of its own, since cancellation would cut it short: NIO traps when a
-    /// connection that was accepted meanwhile is dropped. So cancellation asks it to shut down.
-    private func serve(_ group: ServiceGroup) async throws {
-        let running = Task { try await group.run() }
         do {
-            try await withTaskCancellationHandler {
-                try await running.value
-            } onCancel: {
-                Task { await group.triggerGracefulShutdown() }
-            }
+            try await runUntilCancelled(
+                application,
+                patience: ReaderLimits.shutdownTime,
+                logger: logger
+            )
         } catch {
             if Task.isCancelled { return }
             throw ReaderError.listen("\(listen)", reason: "\(error)")

@@ -67,18 +67,25 @@ struct SampleFile {
             received: received,
             columns: [.doubles(numbers), .ints(counts), .bools(flags), .strings(texts)]
         )
+        try Self.addRubbish(to: &builder, received: Timestamp(nanoseconds: start))
+        self.footer = try builder.finish()
+        bytes = written
+    }
+
+    private static func addRubbish(
+        to builder: inout SealedFileBuilder,
+        received: Timestamp
+    ) throws {
         try [UInt8]("rubbish".utf8).withUnsafeBytes {
             try builder.add(
                 unreadable: $0,
                 instance: "cryo-1",
                 epoch: 5,
                 position: 4,
-                received: Timestamp(nanoseconds: start),
+                received: received,
                 reason: "malformed record"
             )
         }
-        self.footer = try builder.finish()
-        bytes = written
     }
 
     /// Reads a file as any reader does.
