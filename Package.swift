@@ -133,8 +133,10 @@ let package = Package(
         tests(
             "ReaderTests",
             [
-                "AgentRuntime", "Archive", "ArchiveFormat", "Log", "MessagePack", "Reader",
+                "AgentRuntime", "Archive", "ArchiveFormat", "MessageBus", "MessagePack", "Reader",
                 "SiteConfig", "Telemetry",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
             ]
         ),
         tests(
@@ -144,7 +146,10 @@ let package = Package(
                 "Telemetry",
             ]
         ),
-        tests("CerroCommandTests", ["CerroCommand", "SiteConfig", "Telemetry"]),
+        tests(
+            "CerroCommandTests",
+            ["AgentRuntime", "CerroCommand", "MessageBus", "Reader", "SiteConfig", "Telemetry"]
+        ),
         tests("TidyTests", []),
     ],
     swiftLanguageModes: [.v6]

@@ -46,6 +46,44 @@ struct FrameWalk {
         self.frames = UnsafeRawBufferPointer(rebasing: frames[start..<end])
     }
 
+    /// Rows of the ledger for what never came between `known` and here, and what came damaged.
+    func missing(
+        of key: CursorTable.Key,
+        after known: Int64,
+        published: Timestamp?,
+        received: Timestamp
+    ) -> [LedgerEntry] {
+        var entries: [LedgerEntry] = []
+        if first > known + 1 {
+            let next = firstPublished ?? received
+            entries.append(
+                LedgerEntry(
+                    instance: key.instance,
+                    feed: nil,
+                    from: min(published ?? next, next),
+                    to: next,
+                    count: first - known - 1,
+                    cause: "records \(known + 1)-\(first - 1) of epoch \(key.epoch) "
+                        + "were no longer in the log"
+                )
+            )
+        }
+        if found < count {
+            entries.append(
+                LedgerEntry(
+                    instance: key.instance,
+                    feed: nil,
+                    from: received,
+                    to: received,
+                    count: count - found,
+                    cause: "damage: \(count - found) of the records \(first)-\(last) "
+                        + "of epoch \(key.epoch) came damaged"
+                )
+            )
+        }
+        return entries
+    }
+
     /// Looks into the records at both ends and into declarations; rows need not be decoded.
     private mutating func note(
         _ payload: UnsafeRawBufferPointer,

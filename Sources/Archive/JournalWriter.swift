@@ -101,33 +101,13 @@ public final class JournalWriter {
         }
         try rotate(at: received, adding: frames.count + Limits.batchOverhead)
         lastReceived = received
-        if batch.first > known + 1 {
-            let published = batch.firstPublished ?? received
-            note(
-                LedgerEntry(
-                    instance: instance,
-                    feed: nil,
-                    from: min(lastPublished[key] ?? published, published),
-                    to: published,
-                    count: batch.first - known - 1,
-                    cause: "records \(known + 1)-\(batch.first - 1) of epoch \(epoch) "
-                        + "were no longer in the log"
-                )
-            )
-        }
-        if batch.found < batch.count {
-            note(
-                LedgerEntry(
-                    instance: instance,
-                    feed: nil,
-                    from: received,
-                    to: received,
-                    count: batch.count - batch.found,
-                    cause: "damage: \(batch.count - batch.found) of the records "
-                        + "\(batch.first)-\(batch.last) of epoch \(epoch) came damaged"
-                )
-            )
-        }
+        let missing = batch.missing(
+            of: key,
+            after: known,
+            published: lastPublished[key],
+            received: received
+        )
+        for entry in missing { note(entry) }
         put(
             .batch(
                 instance: instance,

@@ -1,5 +1,5 @@
 /// How `cerro` ends, as scripts see it; the numbers never change their meaning.
-public enum ExitStatus: Int32, Sendable {
+enum ExitStatus: Int32, Sendable {
     /// What was asked for is done.
     case done = 0
     /// The operation or the query failed, or found nothing.
@@ -15,18 +15,18 @@ public enum ExitStatus: Int32, Sendable {
 }
 
 /// Why a command ends other than done: the status, and the sentences for people.
-public struct CommandFailure: Error, Hashable, Sendable, CustomStringConvertible {
+struct CommandFailure: Error, Hashable, Sendable, CustomStringConvertible {
     /// How the process ends.
-    public let status: ExitStatus
+    let status: ExitStatus
     /// Where, what was found, what was expected, what to do.
-    public let message: String
+    let message: String
 
     /// A failure with its sentences.
-    public init(_ status: ExitStatus, _ message: String) {
+    init(_ status: ExitStatus, _ message: String) {
         self.status = status
         self.message = message
     }
 
     /// The sentences.
-    public var description: String { message }
+    var description: String { message }
 }

@@ -27,7 +27,9 @@ enum SiteConnection {
     }
 
     /// A client of the site, and the bus whose sockets it uses; it connects with its first request.
-    static func open(_ site: Site) throws(CommandFailure) -> (client: SiteClient, bus: ZeroMQBus) {
+    private static func open(
+        _ site: Site
+    ) throws(CommandFailure) -> (client: SiteClient, bus: ZeroMQBus) {
         let address = site.registry
         guard let registry = BusEndpoint(host: address.address, port: address.port) else {
             throw CommandFailure(

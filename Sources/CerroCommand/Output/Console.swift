@@ -1,8 +1,7 @@
 internal import Foundation
-internal import Synchronization
 
 /// Where a command writes: answers to standard output, everything else to standard error.
-public struct Console: Sendable {
+struct Console: Sendable {
     /// Whether standard output is a terminal, so that colours make sense.
     let usesColour: Bool
     /// Whether standard error is a terminal, so that a line may be written over.
@@ -12,7 +11,8 @@ public struct Console: Sendable {
     /// The console of the command that runs.
     @TaskLocal static var current = Console.system(environment: [:])
 
-    private init(
+    /// A console that hands each text to `write`, with the descriptor that it is meant for.
+    init(
         usesColour: Bool,
         showsProgress: Bool,
         write: @escaping @Sendable (Int32, String) -> Void
@@ -25,20 +25,13 @@ public struct Console: Sendable {
     /// The console of this process.
     ///
     /// Colours need a terminal, no variable `NO_COLOR` and a `TERM` other than `dumb`.
-    public static func system(environment: [String: String]) -> Console {
+    static func system(environment: [String: String]) -> Console {
         let isPlain = !(environment["NO_COLOR"] ?? "").isEmpty || environment["TERM"] == "dumb"
         return Console(
             usesColour: isatty(STDOUT_FILENO) == 1 && !isPlain,
             showsProgress: isatty(STDERR_FILENO) == 1 && !isPlain,
             write: writeAll
         )
-    }
-
-    /// A console that keeps what it gets, for tests.
-    static func kept(in transcript: Transcript, usesColour: Bool = false) -> Console {
-        Console(usesColour: usesColour, showsProgress: false) { descriptor, text in
-            transcript.append(text, isAnswer: descriptor == STDOUT_FILENO)
-        }
     }
 
     /// Writes a line of the answer.
@@ -84,22 +77,6 @@ public struct Console: Sendable {
             // Nobody reads any more: there is nobody left to tell.
             guard count > 0 else { return }
             rest = rest.dropFirst(count)
-        }
-    }
-}
-
-/// What a command wrote, for tests.
-final class Transcript: Sendable {
-    private let kept = Mutex((answers: "", notes: ""))
-
-    /// Everything that went to standard output.
-    var answers: String { kept.withLock { $0.answers } }
-    /// Everything that went to standard error.
-    var notes: String { kept.withLock { $0.notes } }
-
-    func append(_ text: String, isAnswer: Bool) {
-        kept.withLock { kept in
-            if isAnswer { kept.answers += text } else { kept.notes += text }
         }
     }
 }
