@@ -83,6 +83,29 @@ struct AgentHostTests {
         }
     }
 
+    // Goal: the limit of one caller's wait says nothing about another's.
+    // Method: both wait for one session; the gate opens when the shorter wait is over.
+    @Test("a wait that runs out ends nobody else's")
+    func waits() async throws {
+        try await run { site, agent in
+            _ = try await site.client.result("a", Action.start, ["operation": "hold"])
+            async let long = site.client.request(
+                "a",
+                Action.wait,
+                ["operation": "hold", "wait_ns": 60_000_000_000],
+                timeout: .seconds(60)
+            )
+            let short = try await site.client.request(
+                "a",
+                Action.wait,
+                ["operation": "hold", "wait_ns": 1_000_000]
+            )
+            #expect(short.code == .waitTimeout)
+            await agent.gate.open()
+            #expect(try await long.code == .ok)
+        }
+    }
+
     @Test("a task is started, waited for and answered in one trip, and refused by name")
     func task() async throws {
         try await run { site, _ in

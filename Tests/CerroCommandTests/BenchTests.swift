@@ -43,7 +43,7 @@ struct BenchTests {
         let failure = Console.$current.withValue(.kept(in: transcript)) {
             () -> CommandFailure? in
             do throws(CommandFailure) {
-                try report.answer(asJSON: true)
+                try BenchReport.answer([report], asJSON: true)
                 return nil
             } catch { return error }
         }

@@ -70,7 +70,7 @@ struct BenchCommand: AsyncParsableCommand {
                 runs.append(try await bench.run())
             }
             Console.current.endProgress()
-            try IngestBench.report(shape, runs).answer(asJSON: format.isJSON)
+            try BenchReport.answer([IngestBench.report(shape, runs)], asJSON: format.isJSON)
         }
     }
 
@@ -93,9 +93,8 @@ struct BenchCommand: AsyncParsableCommand {
         }
 
         func run() async throws {
-            for report in try await CommandBench(rounds: rounds).run() {
-                try report.answer(asJSON: format.isJSON)
-            }
+            let reports = try await CommandBench(rounds: rounds).run()
+            try BenchReport.answer(reports, asJSON: format.isJSON)
         }
     }
 }

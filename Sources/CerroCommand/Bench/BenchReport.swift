@@ -66,17 +66,21 @@ struct BenchReport: Sendable {
         return lines + ["  lost: \(lost), doubled: \(doubled)"]
     }
 
-    /// Prints the report.
+    /// Prints reports: as JSON one document, the report or an array of several.
     ///
     /// - Throws: ``CommandFailure`` where anything was lost or doubled.
-    func answer(asJSON: Bool) throws(CommandFailure) {
+    static func answer(_ reports: [BenchReport], asJSON: Bool) throws(CommandFailure) {
         if asJSON {
-            Console.current.answer(value.json)
+            let values = reports.map(\.value)
+            Console.current.answer((values.count == 1 ? values[0] : .array(values)).json)
         } else {
-            for line in lines { Console.current.answer(line) }
+            for line in reports.flatMap(\.lines) { Console.current.answer(line) }
         }
-        guard lost == 0, doubled == 0 else {
-            throw CommandFailure(.failed, "\(name): \(lost) rows are lost, \(doubled) are doubled")
+        for report in reports where report.lost > 0 || report.doubled > 0 {
+            throw CommandFailure(
+                .failed,
+                "\(report.name): \(report.lost) rows are lost, \(report.doubled) are doubled"
+            )
         }
     }
 
