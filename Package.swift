@@ -114,15 +114,56 @@ let package = Package(
 
         tests("TelemetryTests", ["Telemetry"]),
         tests("MessagePackTests", ["MessagePack", "Telemetry"]),
+        tests("SiteConfigTests", ["SiteConfig", "Telemetry"]),
+        tests("ArchiveFormatTests", ["ArchiveFormat", "MessagePack", "Telemetry"]),
         tests("ZeroMQTests", ["ZeroMQ"]),
         tests(
-            "MessageBusTests", ["MessageBus", "MessagePack", "Telemetry", "ZeroMQ", logging]
+            "MessageBusTests",
+            ["CerroTesting", "MessageBus", "MessagePack", "Telemetry", "ZeroMQ", logging]
+        ),
+        tests("LogTests", ["ArchiveFormat", "CerroTesting", "Log", "Telemetry"]),
+        tests(
+            "ArchiveTests",
+            ["Archive", "ArchiveFormat", "CerroTesting", "Log", "MessagePack", "Telemetry"]
         ),
         tests(
             "AgentRuntimeTests",
-            ["AgentClient", "AgentRuntime", "CerroTesting", "MessageBus", "Telemetry"]
+            [
+                "AgentClient", "AgentRuntime", "ArchiveFormat", "CerroTesting", "Log",
+                "MessageBus", "Telemetry", "ZeroMQ",
+            ]
         ),
         tests("RegistryTests", ["Registry", "Telemetry"]),
+        tests(
+            "ReaderTests",
+            [
+                "Archive", "ArchiveFormat", "CerroTesting", "Log", "MessagePack", "Reader",
+                "SiteConfig", "Telemetry",
+            ]
+        ),
+        tests(
+            "InstrumentTests",
+            [
+                "AgentRuntime", "CerroTesting", "InstrumentAgents", "InstrumentEmulators",
+                "SiteConfig", "Telemetry",
+            ]
+        ),
+        tests("CerroCommandTests", ["CerroCommand", "SiteConfig", "Telemetry"]),
+        tests(
+            "SiteTests",
+            [
+                "AgentClient", "AgentRuntime", "Aggregator", "ArchiveFormat", "CerroTesting",
+                "InstrumentAgents", "MessageBus", "Reader", "SiteConfig", "Telemetry",
+            ]
+        ),
+        tests(
+            "ProcessTests",
+            [
+                "cerro", "AgentClient", "CerroCommand", "CerroTesting", "MessageBus", "Telemetry",
+                logging,
+            ]
+        ),
+        tests("TidyTests", []),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -66,7 +66,10 @@ public actor AgentHost: Service {
     var publisherSocket: (any PublisherSocket)?
     var exit: AgentExit?
     var isClosing = false
+    /// Changes of sessions and faults that did not fit the queue, and how many of them are told.
+    var droppedChanges = 0, toldDrops = 0
 
+    private let relay: EventRelay
     private let jobs: AsyncStream<Job>
     private let jobSink: AsyncStream<Job>.Continuation
     private let changes: AsyncStream<(Feed, Block)>
@@ -109,6 +112,7 @@ public actor AgentHost: Service {
             settings: Log.Settings(size: spool.size), disk: SystemDisk(), time: time,
             bootID: spool.bootID, onEvent: relay.receive
         )
+        self.relay = relay
         self.agent = agent
         self.settings = settings
         self.bus = bus
@@ -209,7 +213,9 @@ public actor AgentHost: Service {
                 guard let self else { return }
                 self.assumeIsolated { $0.answer(call) }
             }
-            publisherSocket = try bus.bindPublisher(settings.publisher)
+            let publisher = try bus.bindPublisher(settings.publisher)
+            publisherSocket = publisher
+            relay.attach(publisher.audience)
         } catch {
             throw AgentExit.cannotStart(instance: name, reason: "\(error)")
         }
@@ -239,6 +245,7 @@ public actor AgentHost: Service {
     /// Records changes of sessions and faults in the order in which they happened.
     private func recordChanges() async {
         for await (feed, block) in changes {
+            noteDroppedChanges()
             do { try await log.append(feed, [block]) } catch {
                 logger.error(
                     "a change of a session or fault is not in the log",

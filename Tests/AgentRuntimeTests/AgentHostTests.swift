@@ -71,7 +71,7 @@ actor Gate {
 @Suite("An agent in its runtime", .serialized)
 struct AgentHostTests {
     private func run(
-        start: [String] = [], _ body: @Sendable (TestObservatory, TestAgent) async throws -> Void
+        start: [String] = [], _ body: @escaping @Sendable (TestObservatory, TestAgent) async throws -> Void
     ) async throws {
         for bus: any Bus in [try InMemoryBus(), try ZeroMQBus()] {
             let agent = TestAgent()
