@@ -54,10 +54,13 @@ let package = Package(
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
         library("ZeroMQ", ["CZeroMQ"]),
         library("MessageBus", ["MessagePack", "Telemetry", "ZeroMQ", logging]),
-        library("Log", ["ArchiveFormat", "Telemetry"]),
+        library("Log", ["ArchiveFormat", "MessagePack", "Telemetry"]),
         library(
             "Archive",
-            ["ArchiveFormat", "Log", "Telemetry", .product(name: "GRDB", package: "GRDB.swift")]
+            [
+                "ArchiveFormat", "Log", "MessagePack", "Telemetry",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ]
         ),
         library(
             "AgentRuntime",
@@ -65,6 +68,7 @@ let package = Package(
                 "ArchiveFormat", "Log", "MessageBus", "MessagePack", "SiteConfig", "Telemetry",
                 "ZeroMQ", logging,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]
         ),
         library(
@@ -106,26 +110,21 @@ let package = Package(
                 "InstrumentAgents", "InstrumentEmulators", "Log", "MessageBus", "Reader",
                 "Registry", "SiteConfig", "Telemetry", "ZeroMQ", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]
         ),
         .executableTarget(name: "cerro", dependencies: ["CerroCommand"], swiftSettings: settings),
 
         tests("TelemetryTests", ["Telemetry"]),
         tests("MessagePackTests", ["MessagePack", "Telemetry"]),
-        tests("SiteConfigTests", ["SiteConfig", "Telemetry"]),
-        tests("ArchiveFormatTests", ["ArchiveFormat", "MessagePack", "Telemetry"]),
         tests("ZeroMQTests", ["ZeroMQ"]),
         tests(
             "MessageBusTests",
-            ["CerroTesting", "MessageBus", "MessagePack", "Telemetry", "ZeroMQ", logging]
+            ["MessageBus", "MessagePack", "Telemetry", "ZeroMQ", logging]
         ),
-        tests("LogTests", ["ArchiveFormat", "CerroTesting", "Log", "Telemetry"]),
-        tests(
-            "ArchiveTests",
-            ["Archive", "ArchiveFormat", "CerroTesting", "Log", "MessagePack", "Telemetry"]
-        ),
+        tests("SiteConfigTests", ["SiteConfig", "Telemetry"]),
+        tests("ArchiveFormatTests", ["ArchiveFormat", "MessagePack", "Telemetry"]),
+        tests("LogTests", ["ArchiveFormat", "Log", "MessagePack", "Telemetry"]),
+        tests("ArchiveTests", ["Archive", "ArchiveFormat", "Log", "MessagePack", "Telemetry"]),
         tests(
             "AgentRuntimeTests",
             [
@@ -137,29 +136,29 @@ let package = Package(
         tests(
             "ReaderTests",
             [
-                "Archive", "ArchiveFormat", "CerroTesting", "Log", "MessagePack", "Reader",
+                "AgentRuntime", "Archive", "ArchiveFormat", "Log", "MessagePack", "Reader",
                 "SiteConfig", "Telemetry",
             ]
         ),
         tests(
             "InstrumentTests",
             [
-                "AgentRuntime", "CerroTesting", "InstrumentAgents", "InstrumentEmulators",
-                "SiteConfig", "Telemetry",
+                "AgentRuntime", "InstrumentAgents", "InstrumentEmulators", "SiteConfig",
+                "Telemetry",
             ]
         ),
         tests("CerroCommandTests", ["CerroCommand", "SiteConfig", "Telemetry"]),
         tests(
             "SiteTests",
             [
-                "AgentClient", "AgentRuntime", "Aggregator", "ArchiveFormat", "CerroTesting",
-                "InstrumentAgents", "MessageBus", "Reader", "SiteConfig", "Telemetry",
+                "AgentClient", "AgentRuntime", "Aggregator", "CerroTesting", "InstrumentAgents",
+                "MessageBus", "Reader", "SiteConfig", "Telemetry",
             ]
         ),
         tests(
             "ProcessTests",
             [
-                "cerro", "AgentClient", "CerroCommand", "CerroTesting", "MessageBus", "Telemetry",
+                "AgentClient", "CerroCommand", "CerroTesting", "MessageBus", "Telemetry", "cerro",
                 logging,
             ]
         ),

@@ -16,6 +16,7 @@ public enum ClientError: Error, Sendable, CustomStringConvertible {
     /// The answer is none.
     case malformed(String)
 
+    /// What happened and what to do.
     public var description: String {
         switch self {
         case .unreachable(let what, let reason): "\(what) is not reachable: \(reason)"

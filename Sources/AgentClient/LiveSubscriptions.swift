@@ -31,7 +31,8 @@ struct LiveSubscriptions {
         close()
         self.topics = topics
         let (stream, sink) = AsyncStream.makeStream(
-            of: LiveMessage.self, bufferingPolicy: .bufferingNewest(Self.pending)
+            of: LiveMessage.self,
+            bufferingPolicy: .bufferingNewest(Self.pending)
         )
         self.sink = sink
         return stream
@@ -49,7 +50,8 @@ struct LiveSubscriptions {
         }
         for endpoint in wanted where connections[endpoint] == nil {
             connections[endpoint] = try? bus.subscribe(to: endpoint, topics: topics) {
-                topic, payload in
+                topic,
+                payload in
                 sink.yield(LiveMessage(topic: topic, payload: Array(payload)))
             }
         }

@@ -45,8 +45,13 @@ public actor SiteClient {
     /// - Throws: ``ClientError``.
     public func instances(timeout: Duration = patience) async throws -> [InstanceRow] {
         let reply = try await ask(
-            registry, "the registry at \(registry)", Action.table, target: "registry", epoch: 0,
-            [:], timeout
+            registry,
+            "the registry at \(registry)",
+            Action.table,
+            target: "registry",
+            epoch: 0,
+            [:],
+            timeout
         )
         guard let list = reply.result["rows"]?.array else {
             throw ClientError.malformed("the registry")
@@ -70,7 +75,8 @@ public actor SiteClient {
     ///
     /// - Throws: ``ClientError``.
     public func instance(
-        _ name: String, timeout: Duration = patience
+        _ name: String,
+        timeout: Duration = patience
     ) async throws -> InstanceRow {
         let table = try await instances(timeout: timeout)
         guard let row = table.first(where: { $0.instance == name }) else {
@@ -87,7 +93,9 @@ public actor SiteClient {
     ///
     /// - Throws: ``ClientError``.
     public func request(
-        _ instance: String, _ action: String, _ arguments: Value = [:],
+        _ instance: String,
+        _ action: String,
+        _ arguments: Value = [:],
         timeout: Duration = patience
     ) async throws -> Reply {
         let known = rows[instance]
@@ -99,15 +107,25 @@ public actor SiteClient {
         }
         let what = "\(instance) at \(row.requests)"
         let reply = try await ask(
-            try endpoint(of: row), what, action, target: instance, epoch: row.epoch,
-            arguments, timeout
+            try endpoint(of: row),
+            what,
+            action,
+            target: instance,
+            epoch: row.epoch,
+            arguments,
+            timeout
         )
         guard reply.code == .requestStale, known != nil else { return reply }
         // It was restarted since the table was read. Nothing was carried out, so once more is safe.
         let fresh = try await self.instance(instance, timeout: timeout)
         return try await ask(
-            try endpoint(of: fresh), what, action, target: instance, epoch: fresh.epoch,
-            arguments, timeout
+            try endpoint(of: fresh),
+            what,
+            action,
+            target: instance,
+            epoch: fresh.epoch,
+            arguments,
+            timeout
         )
     }
 
@@ -116,7 +134,9 @@ public actor SiteClient {
     /// - Throws: ``ClientError``, ``ClientError/refused(code:text:result:)`` for any other code
     ///   than `ok`.
     public func result(
-        _ instance: String, _ action: String, _ arguments: Value = [:],
+        _ instance: String,
+        _ action: String,
+        _ arguments: Value = [:],
         timeout: Duration = patience
     ) async throws -> Value {
         let reply = try await request(instance, action, arguments, timeout: timeout)
@@ -127,12 +147,21 @@ public actor SiteClient {
     }
 
     private func ask(
-        _ endpoint: BusEndpoint, _ what: String, _ action: String, target: String, epoch: Int64,
-        _ arguments: Value, _ timeout: Duration
+        _ endpoint: BusEndpoint,
+        _ what: String,
+        _ action: String,
+        target: String,
+        epoch: Int64,
+        _ arguments: Value,
+        _ timeout: Duration
     ) async throws -> Reply {
         do {
             return try await requester(endpoint).request(
-                action, target: target, epoch: epoch, arguments: arguments, timeout: timeout
+                action,
+                target: target,
+                epoch: epoch,
+                arguments: arguments,
+                timeout: timeout
             )
         } catch {
             switch error {
@@ -152,7 +181,10 @@ public actor SiteClient {
     private func requester(_ endpoint: BusEndpoint) -> Requester {
         if let requester = requesters[endpoint] { return requester }
         let requester = Requester(
-            bus: bus, endpoint: endpoint, timeSource: time, logger: logger
+            bus: bus,
+            endpoint: endpoint,
+            timeSource: time,
+            logger: logger
         )
         requesters[endpoint] = requester
         return requester

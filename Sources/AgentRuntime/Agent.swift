@@ -57,12 +57,14 @@ public struct AgentOperation: Sendable {
     public let parameters: [ParameterDeclaration]
     /// Checks the parameters and returns the body that runs with them.
     let prepare:
-        @Sendable ([String: Value]) throws(ParameterError) -> @Sendable (OperationSession)
+        @Sendable ([String: Value]) throws(ParameterError) ->
+            @Sendable (OperationSession)
             async throws -> Void
 
     /// A process without parameters: `body` runs until its task is cancelled.
     public static func process(
-        _ name: String, help: String = "",
+        _ name: String,
+        help: String = "",
         _ body: @escaping @Sendable (OperationSession) async throws -> Void
     ) -> AgentOperation {
         make(name, .process, help, false) { (session, _: NoParameters) in try await body(session) }
@@ -70,7 +72,8 @@ public struct AgentOperation: Sendable {
 
     /// A process with parameters: `body` runs until its task is cancelled.
     public static func process<Parameters: OperationParameters>(
-        _ name: String, help: String = "",
+        _ name: String,
+        help: String = "",
         _ body: @escaping @Sendable (OperationSession, Parameters) async throws -> Void
     ) -> AgentOperation {
         make(name, .process, help, false, body)
@@ -78,7 +81,9 @@ public struct AgentOperation: Sendable {
 
     /// A task without parameters; cancelled by `abort` only if `abortable`.
     public static func task(
-        _ name: String, help: String = "", abortable: Bool = false,
+        _ name: String,
+        help: String = "",
+        abortable: Bool = false,
         _ body: @escaping @Sendable (OperationSession) async throws -> Void
     ) -> AgentOperation {
         make(name, .task, help, abortable) { (session, _: NoParameters) in try await body(session) }
@@ -86,7 +91,9 @@ public struct AgentOperation: Sendable {
 
     /// A task with parameters; cancelled by `abort` only if `abortable`.
     public static func task<Parameters: OperationParameters>(
-        _ name: String, help: String = "", abortable: Bool = false,
+        _ name: String,
+        help: String = "",
+        abortable: Bool = false,
         _ body: @escaping @Sendable (OperationSession, Parameters) async throws -> Void
     ) -> AgentOperation {
         make(name, .task, help, abortable, body)
@@ -100,11 +107,17 @@ public struct AgentOperation: Sendable {
     }
 
     private static func make<Parameters: OperationParameters>(
-        _ name: String, _ kind: Kind, _ help: String, _ isAbortable: Bool,
+        _ name: String,
+        _ kind: Kind,
+        _ help: String,
+        _ isAbortable: Bool,
         _ body: @escaping @Sendable (OperationSession, Parameters) async throws -> Void
     ) -> AgentOperation {
         AgentOperation(
-            name: name, kind: kind, help: help, isAbortable: isAbortable,
+            name: name,
+            kind: kind,
+            help: help,
+            isAbortable: isAbortable,
             parameters: ParameterReader.declarations(of: Parameters.self)
         ) { given throws(ParameterError) in
             let parameters = try ParameterReader.read(Parameters.self, from: given)

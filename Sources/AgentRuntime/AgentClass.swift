@@ -13,7 +13,8 @@ public struct AgentClass: Sendable {
 
     /// A kind of agent.
     public init(
-        _ name: String, summary: String,
+        _ name: String,
+        summary: String,
         make: @escaping @Sendable (inout SettingsReader, AgentContext) -> any Agent
     ) {
         self.name = name

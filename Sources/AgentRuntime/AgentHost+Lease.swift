@@ -42,7 +42,9 @@ extension AgentHost {
                 guard time.monotonic > patience else { break }
                 raise(
                     Fault(
-                        id: "registry.away", severity: .warning, since: time.now,
+                        id: "registry.away",
+                        severity: .warning,
+                        since: time.now,
                         text: "no registry answers: \(reason). Others cannot find "
                             + "this agent; it works on"
                     )
@@ -66,7 +68,8 @@ extension AgentHost {
             return
         }
         _ = await ask(
-            requester, Action.leave,
+            requester,
+            Action.leave,
             ["instance": .string(settings.identity.instance), "epoch": .int(log.epoch)]
         )
         await requester.close()
@@ -85,11 +88,15 @@ extension AgentHost {
     }
 
     private func ask(
-        _ requester: Requester, _ action: String, _ arguments: Value
+        _ requester: Requester,
+        _ action: String,
+        _ arguments: Value
     ) async -> LeaseAnswer {
         do {
             let reply = try await requester.request(
-                action, target: "registry", arguments: arguments,
+                action,
+                target: "registry",
+                arguments: arguments,
                 timeout: RuntimeLimits.heartbeatPeriod
             )
             switch reply.code {
@@ -121,7 +128,9 @@ extension AgentHost {
                 let reason = (error as? SessionBook.Refusal)?.text ?? "\(error)"
                 raise(
                     Fault(
-                        id: "operation.failed", severity: .error, since: time.now,
+                        id: "operation.failed",
+                        severity: .error,
+                        since: time.now,
                         text: "`\(entry.operation)` did not start with the agent: \(reason)",
                         subject: entry.operation
                     )
@@ -142,7 +151,9 @@ extension AgentHost {
     private func registration(showsLease: Bool) -> Value {
         let identity = settings.identity
         var row = InstanceRow(
-            instance: identity.instance, className: identity.className, host: identity.host
+            instance: identity.instance,
+            className: identity.className,
+            host: identity.host
         )
         row.state = .alive
         row.pid = identity.pid

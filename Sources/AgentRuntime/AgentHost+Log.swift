@@ -30,17 +30,20 @@ extension AgentHost {
         case .spoolFilling(let fraction):
             guard fraction >= 0.5 else { return clear("spool.filling", subject: "") }
             raiseSpool(
-                "spool.filling", fraction >= 0.9 ? .critical : .warning,
+                "spool.filling",
+                fraction >= 0.9 ? .critical : .warning,
                 "the spool is \(Int(fraction * 100)) % full: is the aggregator recording?"
             )
         case .dropped(let loss):
             raiseSpool(
-                "spool.full", .critical,
+                "spool.full",
+                .critical,
                 "\(loss.count) records from \(loss.from) to \(loss.to) are dropped: \(loss.cause)"
             )
         case .inMemory(let reason):
             raiseSpool(
-                "spool.unwritable", .critical,
+                "spool.unwritable",
+                .critical,
                 "records are kept in memory, since the spool cannot be written: \(reason)"
             )
         case .recovered: clear("spool.unwritable", subject: "")
@@ -48,7 +51,8 @@ extension AgentHost {
             raiseSpool("spool.lost", .critical, "\(count) records are lost: \(reason)")
         case .diverged(let archive, let epoch, let newEpoch):
             raiseSpool(
-                "spool.rolled-back", .error,
+                "spool.rolled-back",
+                .error,
                 "archive \(archive) holds other records of epoch \(epoch) than this spool: the "
                     + "disk was rolled back. Epoch \(newEpoch) has begun"
             )

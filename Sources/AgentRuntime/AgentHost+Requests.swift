@@ -23,14 +23,18 @@ extension AgentHost {
 
     /// Answers a request, and whoever has sent it again meanwhile.
     func finish(
-        _ call: Call, _ code: ReplyCode, _ text: String = "", result: Value = .null
+        _ call: Call,
+        _ code: ReplyCode,
+        _ text: String = "",
+        result: Value = .null
     ) {
         server?.answer(call, code: code, text: text, result: result)
     }
 
     /// Runs `work` in the host's task group; refuses when too much waits already.
     private func later(
-        _ call: Call, _ work: @escaping @Sendable (AgentHost) async -> Void
+        _ call: Call,
+        _ work: @escaping @Sendable (AgentHost) async -> Void
     ) {
         let enqueued = spawn { [weak self] in
             guard let self else { return }
@@ -44,7 +48,8 @@ extension AgentHost {
         guard let name = call.request.arguments["operation"]?.string else {
             let newest = book.names.compactMap { book.newest($0)?.value }
             return finish(
-                call, .ok,
+                call,
+                .ok,
                 result: [
                     "sessions": .array(newest), "faults": .array(faults.open.map(\.value)),
                     "operations": .map(book.summary.mapValues(Value.string)),
@@ -59,7 +64,8 @@ extension AgentHost {
             let history = book.history(name).map(\.value)
             let isLong = call.request.arguments["history"]?.bool == true
             finish(
-                call, .ok,
+                call,
+                .ok,
                 result: ["session": session, "history": isLong ? .array(history) : .null]
             )
         } catch { finish(call, .operationUnknown, error.text) }
@@ -109,7 +115,9 @@ extension AgentHost {
     }
 
     private func waitAndReply(
-        _ call: Call, _ session: Session, _ limit: Duration
+        _ call: Call,
+        _ session: Session,
+        _ limit: Duration
     ) {
         let deadline = time.monotonic + min(limit, .seconds(86_400))
         later(call) { host in
@@ -126,7 +134,8 @@ extension AgentHost {
         case (.done, _): finish(call, .operationFailed, now.reason, result: result)
         default:
             finish(
-                call, .waitTimeout,
+                call,
+                .waitTimeout,
                 "`\(now.operation)` goes on as session \(now.id): \(now.status.rawValue)",
                 result: result
             )
@@ -148,7 +157,9 @@ extension AgentHost {
     private func query(_ call: Call) {
         guard let query = queries[call.request.action] else {
             return finish(
-                call, .actionUnknown, "there is no action `\(call.request.action)` here"
+                call,
+                .actionUnknown,
+                "there is no action `\(call.request.action)` here"
             )
         }
         later(call) { host in

@@ -6,7 +6,8 @@ internal import Telemetry
 extension AgentHost {
     /// Accepts a start, or says why not; the body runs off the reactor.
     func start(
-        _ name: String, _ parameters: [String: Value]
+        _ name: String,
+        _ parameters: [String: Value]
     ) throws -> Session {
         let operation = try book.operation(name)
         // Parameters first: a start that is refused must not have touched anything.
@@ -15,8 +16,13 @@ extension AgentHost {
         note(session)
         let handle = OperationSession(
             RuntimeSession(
-                host: self, log: log, feeds: feeds, limits: limits, time: time,
-                operation: name, id: session.id
+                host: self,
+                log: log,
+                feeds: feeds,
+                limits: limits,
+                time: time,
+                operation: name,
+                id: session.id
             )
         )
         // The handle stays in `bodies`, since a session is cancelled by name; the job below makes
@@ -84,7 +90,9 @@ extension AgentHost {
             if settings.start.contains(where: { $0.operation == name }) {
                 raise(
                     Fault(
-                        id: "operation.failed", severity: .error, since: time.now,
+                        id: "operation.failed",
+                        severity: .error,
+                        since: time.now,
                         text: "`\(name)` ended by itself: \(failure). Start it again",
                         subject: name
                     )

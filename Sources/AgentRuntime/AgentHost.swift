@@ -31,8 +31,11 @@ public actor AgentHost: Service {
 
         /// Settings.
         public init(
-            identity: AgentIdentity, requests: Binding, publisher: Binding,
-            advertisedHost: String, registry: BusEndpoint?,
+            identity: AgentIdentity,
+            requests: Binding,
+            publisher: Binding,
+            advertisedHost: String,
+            registry: BusEndpoint?,
             start: [(operation: String, parameters: [String: Value])] = []
         ) {
             self.identity = identity
@@ -50,9 +53,9 @@ public actor AgentHost: Service {
     let agent: any Agent
     let settings: Settings
     let bus: any Bus
-    let log: Log
+    let log: AgentLog
     let time: any TimeSource
-    let logger: Logger
+    nonisolated let logger: Logger
     let desk: FetchDesk
     let feeds: [String: Feed]
     let limits: LimitWatch
@@ -103,14 +106,22 @@ public actor AgentHost: Service {
     ///
     /// - Throws: `LogError`, or `ZeroMQError` where the machine gives no thread.
     public init(
-        _ agent: any Agent, settings: Settings, spool: Spool, bus: any Bus,
-        time: any TimeSource, logger: Logger
+        _ agent: any Agent,
+        settings: Settings,
+        spool: Spool,
+        bus: any Bus,
+        time: any TimeSource,
+        logger: Logger
     ) throws {
         let relay = EventRelay()
-        log = try Log(
-            folder: spool.folder, instance: settings.identity.instance,
-            settings: Log.Settings(size: spool.size), disk: SystemDisk(), time: time,
-            bootID: spool.bootID, onEvent: relay.receive
+        log = try AgentLog(
+            folder: spool.folder,
+            instance: settings.identity.instance,
+            settings: AgentLog.Settings(size: spool.size),
+            disk: SystemDisk(),
+            time: time,
+            bootID: spool.bootID,
+            onEvent: relay.receive
         )
         self.relay = relay
         self.agent = agent
@@ -123,7 +134,8 @@ public actor AgentHost: Service {
         feeds = Dictionary(declared.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         limits = LimitWatch(agent.feeds)
         queries = Dictionary(
-            agent.queries.map { ($0.action, $0) }, uniquingKeysWith: { first, _ in first }
+            agent.queries.map { ($0.action, $0) },
+            uniquingKeysWith: { first, _ in first }
         )
         book = SessionBook(agent.operations)
         (jobs, jobSink) = AsyncStream.makeStream(
@@ -157,8 +169,9 @@ public actor AgentHost: Service {
         onReactor { $0.beginShutdown() }
     }
 
-    /// The ports that requests and publications are bound to, as soon as they are; nil if the
-    /// agent ends before. Asked once.
+    /// The ports that requests and publications are bound to, as soon as they are.
+    ///
+    /// Nil if the agent ends before; asked once.
     public nonisolated func boundPorts() async -> (requests: Int, publisher: Int)? {
         for await ports in started { return ports }
         return nil
@@ -196,19 +209,24 @@ public actor AgentHost: Service {
             }
             guard !BuiltInFeed.all.contains(where: { $0.name == feed.name }) else {
                 throw AgentExit.cannotStart(
-                    instance: name, reason: "the feed name \(feed.name) belongs to the runtime"
+                    instance: name,
+                    reason: "the feed name \(feed.name) belongs to the runtime"
                 )
             }
         }
         do {
             for feed in agent.feeds + BuiltInFeed.all { _ = try await log.declare(feed) }
             server = try RequestServer(
-                bus: bus, binding: settings.requests,
+                bus: bus,
+                binding: settings.requests,
                 ledger: RequestLedger(
-                    target: name, epoch: log.epoch,
-                    withoutEffect: Action.effectFree.union(queries.keys), timeSource: time
+                    target: name,
+                    epoch: log.epoch,
+                    withoutEffect: Action.effectFree.union(queries.keys),
+                    timeSource: time
                 ),
-                timeSource: time, logger: logger
+                timeSource: time,
+                logger: logger
             ) { [weak self] call in
                 guard let self else { return }
                 self.assumeIsolated { $0.answer(call) }
@@ -224,8 +242,11 @@ public actor AgentHost: Service {
 
     private var services: AgentServices {
         AgentServices(
-            instance: settings.identity.instance, bus: bus, registry: registryEndpoint,
-            time: time, logger: logger,
+            instance: settings.identity.instance,
+            bus: bus,
+            registry: registryEndpoint,
+            time: time,
+            logger: logger,
             announce: { [weak self] topic, value in
                 self?.onReactor { $0.announce(topic, value) }
             },

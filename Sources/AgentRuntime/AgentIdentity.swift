@@ -11,7 +11,11 @@ public struct AgentIdentity: Sendable {
 
     /// An identity.
     public init(
-        instance: String, className: String, host: String, pid: Int64, version: String,
+        instance: String,
+        className: String,
+        host: String,
+        pid: Int64,
+        version: String,
         siteHash: String
     ) {
         self.instance = instance
@@ -30,6 +34,7 @@ public enum AgentExit: Error, Hashable, Sendable, CustomStringConvertible {
     /// Something that it needs to begin is not to be had; one sentence says what to do.
     case cannotStart(instance: String, reason: String)
 
+    /// What was found, what was expected, and what to do.
     public var description: String {
         switch self {
         case .refused(let instance, let host, let pid, let since):

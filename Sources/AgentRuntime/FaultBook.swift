@@ -30,7 +30,10 @@ public struct FaultBook: Sendable {
                 return nil
             }
             held[key] = Fault(
-                id: fault.id, severity: fault.severity, since: before.since, text: fault.text,
+                id: fault.id,
+                severity: fault.severity,
+                since: before.since,
+                text: fault.text,
                 subject: fault.subject
             )
             // A text that changes with every reading is not an event; a severity is.

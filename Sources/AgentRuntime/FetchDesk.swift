@@ -5,12 +5,12 @@ internal import ZeroMQ
 /// Answers fetches on a thread of its own, since they read files.
 actor FetchDesk {
     private let thread: Reactor
-    private let log: Log
+    private let log: AgentLog
     private let time: any TimeSource
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
-    init(log: Log, time: any TimeSource) throws {
+    init(log: AgentLog, time: any TimeSource) throws {
         self.log = log
         self.time = time
         thread = try Reactor()

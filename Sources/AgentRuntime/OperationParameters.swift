@@ -12,6 +12,7 @@ public protocol OperationParameters: Sendable {
 
 /// The parameters of an operation that takes none.
 public struct NoParameters: OperationParameters {
+    /// Reads nothing.
     public init(from reader: inout ParameterReader) throws(ParameterError) {}
 }
 
@@ -22,6 +23,7 @@ public enum ParameterError: Error, Hashable, Sendable, CustomStringConvertible {
     case outOfRange(String, found: String, expected: String)
     case unknown(String, known: [String])
 
+    /// What was found, what was expected, and what to do.
     public var description: String {
         switch self {
         case .missing(let name, let expected):
@@ -59,12 +61,20 @@ public struct ParameterReader {
 
     /// Reads a finite number within `range`.
     public mutating func double(
-        _ name: String, in range: ClosedRange<Double>? = nil, default fallback: Double? = nil,
-        unit: Unit? = nil, help: String = ""
+        _ name: String,
+        in range: ClosedRange<Double>? = nil,
+        default fallback: Double? = nil,
+        unit: Unit? = nil,
+        help: String = ""
     ) throws(ParameterError) -> Double {
         let declaration = ParameterDeclaration(
-            name: name, type: .double, range: range, choices: nil,
-            fallback: fallback.map { .double($0) }, unit: unit, help: help
+            name: name,
+            type: .double,
+            range: range,
+            choices: nil,
+            fallback: fallback.map { .double($0) },
+            unit: unit,
+            help: help
         )
         guard let value = try next(declaration) else {
             return fallback ?? range?.lowerBound ?? 0
@@ -80,13 +90,20 @@ public struct ParameterReader {
 
     /// Reads an integer within `range`.
     public mutating func int(
-        _ name: String, in range: ClosedRange<Int>? = nil, default fallback: Int? = nil,
-        unit: Unit? = nil, help: String = ""
+        _ name: String,
+        in range: ClosedRange<Int>? = nil,
+        default fallback: Int? = nil,
+        unit: Unit? = nil,
+        help: String = ""
     ) throws(ParameterError) -> Int {
         let declaration = ParameterDeclaration(
-            name: name, type: .int,
-            range: range.map { Double($0.lowerBound)...Double($0.upperBound) }, choices: nil,
-            fallback: fallback.map { .int(Int64($0)) }, unit: unit, help: help
+            name: name,
+            type: .int,
+            range: range.map { Double($0.lowerBound)...Double($0.upperBound) },
+            choices: nil,
+            fallback: fallback.map { .int(Int64($0)) },
+            unit: unit,
+            help: help
         )
         guard let value = try next(declaration) else {
             return fallback ?? range?.lowerBound ?? 0
@@ -102,11 +119,18 @@ public struct ParameterReader {
 
     /// Reads a truth value.
     public mutating func bool(
-        _ name: String, default fallback: Bool? = nil, help: String = ""
+        _ name: String,
+        default fallback: Bool? = nil,
+        help: String = ""
     ) throws(ParameterError) -> Bool {
         let declaration = ParameterDeclaration(
-            name: name, type: .bool, range: nil, choices: nil,
-            fallback: fallback.map { .bool($0) }, unit: nil, help: help
+            name: name,
+            type: .bool,
+            range: nil,
+            choices: nil,
+            fallback: fallback.map { .bool($0) },
+            unit: nil,
+            help: help
         )
         guard let value = try next(declaration) else { return fallback ?? false }
         guard let truth = value.bool else {
@@ -117,12 +141,19 @@ public struct ParameterReader {
 
     /// Reads a text of at most 4,096 bytes, one of `choices` where they are given.
     public mutating func string(
-        _ name: String, choices: [String]? = nil, default fallback: String? = nil,
+        _ name: String,
+        choices: [String]? = nil,
+        default fallback: String? = nil,
         help: String = ""
     ) throws(ParameterError) -> String {
         let declaration = ParameterDeclaration(
-            name: name, type: .string, range: nil, choices: choices,
-            fallback: fallback.map { .string($0) }, unit: nil, help: help
+            name: name,
+            type: .string,
+            range: nil,
+            choices: choices,
+            fallback: fallback.map { .string($0) },
+            unit: nil,
+            help: help
         )
         guard let value = try next(declaration) else { return fallback ?? choices?.first ?? "" }
         guard let text = value.string else {
@@ -149,7 +180,8 @@ public struct ParameterReader {
 
     /// Reads the parameters of a start request; keys that nobody read are refused.
     static func read<Parameters: OperationParameters>(
-        _ type: Parameters.Type, from given: [String: Value]
+        _ type: Parameters.Type,
+        from given: [String: Value]
     ) throws(ParameterError) -> Parameters {
         let known = declarations(of: type).map(\.name)
         if let stray = given.keys.sorted().first(where: { !known.contains($0) }) {

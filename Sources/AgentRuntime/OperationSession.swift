@@ -17,7 +17,9 @@ public struct OperationSession: Sendable {
     /// Returns when the agent's log has it: from then on it reaches the archive exactly once.
     /// - Throws: ``PublishError``.
     public func publish(
-        _ feed: Feed, at timestamp: Timestamp, _ values: [Double?]
+        _ feed: Feed,
+        at timestamp: Timestamp,
+        _ values: [Double?]
     ) async throws {
         let columns = values.map { Column.doubles([$0]) }
         try await publish(feed, Block(timestamps: [timestamp], columns: columns))
@@ -63,7 +65,10 @@ public struct OperationSession: Sendable {
 
     /// Raises a fault of the agent; the same id and subject again changes its text only.
     public func raise(
-        _ id: String, _ severity: Fault.Severity, _ text: String, subject: String = ""
+        _ id: String,
+        _ severity: Fault.Severity,
+        _ text: String,
+        subject: String = ""
     ) {
         backing.raise(
             Fault(id: id, severity: severity, since: time.now, text: text, subject: subject)
@@ -103,6 +108,7 @@ public enum PublishError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The log can take no more: the disk refuses and the memory limit is reached.
     case log(String)
 
+    /// What was found, what was expected, and what to do.
     public var description: String {
         switch self {
         case .unknownFeed(let name): "the agent does not declare a feed \(name)"
@@ -123,6 +129,7 @@ public struct Ticks: AsyncSequence, Sendable {
         let period: Duration
         var deadline: Duration?
 
+        /// The next instant, nil once the task is cancelled.
         public mutating func next() async -> Timestamp? {
             let now = time.monotonic
             var following = deadline.map { $0 + period } ?? now
@@ -138,6 +145,7 @@ public struct Ticks: AsyncSequence, Sendable {
         }
     }
 
+    /// Begins now: the first instant comes at once.
     public func makeAsyncIterator() -> AsyncIterator {
         AsyncIterator(time: time, period: period)
     }
@@ -154,6 +162,7 @@ public enum InstrumentError: Error, Hashable, Sendable, CustomStringConvertible 
     /// The instrument refused.
     case refused(address: String, reason: String)
 
+    /// What was found, what was expected, and what to do.
     public var description: String {
         switch self {
         case .unreachable(let address, let reason): "\(address) is not reachable: \(reason)"

@@ -11,13 +11,18 @@ final class RuntimeSession: SessionBacking {
     let id: Int64
     let time: any TimeSource
     private let host: AgentHost
-    private let log: Log
+    private let log: AgentLog
     private let feeds: [String: Feed]
     private let limits: LimitWatch
 
     init(
-        host: AgentHost, log: Log, feeds: [String: Feed], limits: LimitWatch, time: any TimeSource,
-        operation: String, id: Int64
+        host: AgentHost,
+        log: AgentLog,
+        feeds: [String: Feed],
+        limits: LimitWatch,
+        time: any TimeSource,
+        operation: String,
+        id: Int64
     ) {
         self.host = host
         self.log = log
@@ -94,7 +99,9 @@ final class LimitWatch: Sendable {
             guard changed else { continue }
             let unit = field.unit.map { " " + $0.rawValue } ?? ""
             let fault = Fault(
-                id: "field.limits", severity: .warning, since: now,
+                id: "field.limits",
+                severity: .warning,
+                since: now,
                 text: "\(subject) is \(value)\(unit), outside of \(limits.lowerBound) to "
                     + "\(limits.upperBound)\(unit)",
                 subject: subject

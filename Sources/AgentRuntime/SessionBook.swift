@@ -45,7 +45,8 @@ public struct SessionBook: Sendable {
     /// A book without sessions.
     public init(_ operations: [AgentOperation]) {
         self.operations = Dictionary(
-            operations.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first }
+            operations.map { ($0.name, $0) },
+            uniquingKeysWith: { first, _ in first }
         )
         names = operations.map(\.name)
     }
@@ -80,7 +81,9 @@ public struct SessionBook: Sendable {
     }
 
     /// Sessions that are not done.
-    public var active: [Session] { sessions.values.compactMap(\.last).filter { $0.status != .done } }
+    public var active: [Session] {
+        sessions.values.compactMap(\.last).filter { $0.status != .done }
+    }
 
     /// Accepts a start: a session in `starting`, if nothing of the operation runs.
     public mutating func begin(_ name: String, at time: Timestamp) throws(Refusal) -> Session {
@@ -97,7 +100,8 @@ public struct SessionBook: Sendable {
 
     /// Accepts a stop of a process, or an abort of a task: `stopping`.
     public mutating func end(
-        _ name: String, as kind: AgentOperation.Kind
+        _ name: String,
+        as kind: AgentOperation.Kind
     ) throws(Refusal) -> Session {
         let operation = try operation(name)
         guard operation.kind == kind else { throw .wrongKind(name, operation.kind) }
@@ -123,7 +127,9 @@ public struct SessionBook: Sendable {
 
     /// Running or degraded with a reason; nil if that changes nothing.
     public mutating func setDegraded(
-        _ name: String, _ id: Int64, _ reason: String?
+        _ name: String,
+        _ id: Int64,
+        _ reason: String?
     ) -> Session? {
         change(name, id) { session in
             guard [.starting, .running, .degraded].contains(session.status) else { return }
@@ -134,7 +140,10 @@ public struct SessionBook: Sendable {
 
     /// The body has returned (nil) or failed with a reason; nil if the session was done before.
     public mutating func finish(
-        _ name: String, _ id: Int64, failure: String?, at time: Timestamp
+        _ name: String,
+        _ id: Int64,
+        failure: String?,
+        at time: Timestamp
     ) -> Session? {
         change(name, id) { session in
             guard session.status != .done else { return }
@@ -158,7 +167,10 @@ public struct SessionBook: Sendable {
 
     /// Sets an entry of the data; false if the limits refuse it.
     public mutating func setData(
-        _ name: String, _ id: Int64, _ key: String, _ value: Value
+        _ name: String,
+        _ id: Int64,
+        _ key: String,
+        _ value: Value
     ) -> Bool {
         guard let session = session(name, id: id) else { return false }
         var data = session.data
@@ -172,7 +184,9 @@ public struct SessionBook: Sendable {
 
     /// Applies `body` to a session; the session if that changed it.
     private mutating func change(
-        _ name: String, _ id: Int64, _ body: (inout Session) -> Void
+        _ name: String,
+        _ id: Int64,
+        _ body: (inout Session) -> Void
     ) -> Session? {
         guard let index = sessions[name]?.lastIndex(where: { $0.id == id }),
             var session = sessions[name]?[index]

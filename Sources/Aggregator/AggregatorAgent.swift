@@ -27,7 +27,8 @@ public final class AggregatorAgent: Agent {
 
     /// The class `Aggregator` of site files.
     public static let agentClass = AgentClass(
-        "Aggregator", summary: "writes every sample of every instance to the archive"
+        "Aggregator",
+        summary: "writes every sample of every instance to the archive"
     ) { settings, context in
         let archive = ArchiveSettings.read(from: &settings, default: context.site.archive)
         return AggregatorAgent(settings: archive, time: context.time)
@@ -42,7 +43,8 @@ public final class AggregatorAgent: Agent {
             Field("instances", .int, description: "instances that are being pulled"),
             Field("commit_time", unit: .second, description: "longest commit of the ten seconds"),
         ],
-        period: .seconds(10), description: "how much is recorded"
+        period: .seconds(10),
+        description: "how much is recorded"
     )
 
     /// The feed `recording`.
@@ -63,10 +65,16 @@ public final class AggregatorAgent: Agent {
             throw AgentExit.cannotStart(instance: "aggregator", reason: "it is not on the bus")
         }
         let recording = try Recording(
-            settings: settings, holder: services.instance, time: time, session: session
+            settings: settings,
+            holder: services.instance,
+            time: time,
+            session: session
         )
         let client = SiteClient(
-            bus: services.bus, registry: registry, time: time, logger: services.logger
+            bus: services.bus,
+            registry: registry,
+            time: time,
+            logger: services.logger
         )
         let outcome: Result<Void, any Error>
         do {

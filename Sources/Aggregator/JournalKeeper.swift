@@ -30,7 +30,9 @@ actor JournalKeeper {
     ///
     /// - Throws: `ArchiveError`, in one sentence where another writer has it.
     init(
-        directory: ArchiveDirectory, settings: JournalSettings, holder: String,
+        directory: ArchiveDirectory,
+        settings: JournalSettings,
+        holder: String,
         time: any TimeSource
     ) throws {
         let (archive, lock) = try directory.lockForWriting(holder: holder)
@@ -38,10 +40,14 @@ actor JournalKeeper {
         self.lock = lock
         self.time = time
         let journal = try JournalWriter(
-            directory: directory, archive: archive, settings: settings, time: time
+            directory: directory,
+            archive: archive,
+            settings: settings,
+            time: time
         )
         newestEpochs = Dictionary(
-            journal.cursors.map { ($0.instance, $0.epoch) }, uniquingKeysWith: max
+            journal.cursors.map { ($0.instance, $0.epoch) },
+            uniquingKeysWith: max
         )
         self.journal = journal
         thread = try Reactor()
@@ -63,8 +69,12 @@ actor JournalKeeper {
         if answer.count > 0 {
             try answer.frames.withUnsafeBytes { frames in
                 try journal.append(
-                    instance: instance, epoch: answer.epoch, first: answer.first,
-                    count: answer.count, received: time.now, frames: frames
+                    instance: instance,
+                    epoch: answer.epoch,
+                    first: answer.first,
+                    count: answer.count,
+                    received: time.now,
+                    frames: frames
                 )
             }
             newestEpochs[instance] = max(newestEpochs[instance] ?? 0, answer.epoch)

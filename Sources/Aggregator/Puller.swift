@@ -63,15 +63,21 @@ struct Puller: Sendable {
     private func fetch(_ position: Position) async throws -> Step {
         let committed = await keeper.committed(instance)
         let request = FetchRequest(
-            archive: keeper.archive, epoch: position.epoch, after: position.after,
-            crc: position.crc, committedEpoch: committed?.epoch ?? 0,
+            archive: keeper.archive,
+            epoch: position.epoch,
+            after: position.after,
+            crc: position.crc,
+            committedEpoch: committed?.epoch ?? 0,
             committedPosition: committed?.position ?? 0,
             maxBytes: Int(AggregatorLimits.batchBytes)
         )
         var arguments = request.value.map ?? [:]
         arguments["wait_ms"] = .int(AggregatorLimits.fetchWait.nanoseconds / 1_000_000)
         let result = try await client.result(
-            instance, Action.fetch, .map(arguments), timeout: AggregatorLimits.fetchTimeout
+            instance,
+            Action.fetch,
+            .map(arguments),
+            timeout: AggregatorLimits.fetchTimeout
         )
         guard let answer = FetchAnswer(result) else {
             throw ClientError.malformed("\(instance), to a fetch,")
@@ -99,9 +105,14 @@ struct Puller: Sendable {
         case .finished: return Step(position: following, isPlenty: false)
         case .diverged(let next):
             await keeper.finish(
-                instance, epoch: position.epoch,
+                instance,
+                epoch: position.epoch,
                 loss: LedgerEntry(
-                    instance: instance, feed: nil, from: time.now, to: time.now, count: nil,
+                    instance: instance,
+                    feed: nil,
+                    from: time.now,
+                    to: time.now,
+                    count: nil,
                     cause: "the disk of the instance was rolled back: epoch \(position.epoch) "
                         + "ends at position \(position.after) here"
                 )

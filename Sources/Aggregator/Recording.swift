@@ -24,7 +24,10 @@ final class Recording: Sendable {
 
     /// Takes the archive: fails in one sentence where another writer has it.
     init(
-        settings: ArchiveSettings, holder: String, time: any TimeSource, session: OperationSession
+        settings: ArchiveSettings,
+        holder: String,
+        time: any TimeSource,
+        session: OperationSession
     ) throws {
         self.session = session
         self.time = time
@@ -32,7 +35,8 @@ final class Recording: Sendable {
         keeper = try JournalKeeper(
             directory: directory,
             settings: JournalSettings(rotate: settings.rotate, maxSize: settings.maxSize),
-            holder: holder, time: time
+            holder: holder,
+            time: time
         )
         sealing = try SealingDesk(directory: directory)
     }
@@ -67,13 +71,20 @@ final class Recording: Sendable {
                     session.clear("registry.away")
                 } catch {
                     // Who is being pulled goes on; only new instances have to wait.
-                    session.raise("registry.away", .warning, "new instances are not found: \(error)")
+                    session.raise(
+                        "registry.away",
+                        .warning,
+                        "new instances are not found: \(error)"
+                    )
                     continue
                 }
                 for row in rows where row.state == .alive && claim(row.instance) {
                     let puller = Puller(
-                        instance: row.instance, client: client, keeper: keeper,
-                        permits: permits, time: time
+                        instance: row.instance,
+                        client: client,
+                        keeper: keeper,
+                        permits: permits,
+                        time: time
                     )
                     group.addTask { self.release(puller.instance, await puller.run()) }
                 }
@@ -119,7 +130,8 @@ final class Recording: Sendable {
                 session.markHealthy()
                 if duration > AggregatorLimits.slowCommit {
                     session.raise(
-                        "disk.slow", .warning,
+                        "disk.slow",
+                        .warning,
                         "a commit took \(duration.inSeconds) s: look at the archive's disk"
                     )
                 } else {
@@ -146,7 +158,8 @@ final class Recording: Sendable {
                 session.clear("seal.failed")
             } catch {
                 session.raise(
-                    "seal.failed", .error,
+                    "seal.failed",
+                    .error,
                     "a segment stays a journal, its samples are read from there: \(error)"
                 )
             }

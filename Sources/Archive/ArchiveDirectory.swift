@@ -28,8 +28,8 @@ public struct ArchiveDirectory: Sendable {
 
     /// Makes the caller the one writer: creates the folder and the id if they are not there.
     ///
-    /// - Parameter holder: who it is, for those who are refused: host, process, instance.
-    /// - Returns: the id of the archive, and the lock, which the writer keeps.
+    /// `holder` says who it is, for those who are refused: host, process, instance. The result is
+    /// the id of the archive, and the lock, which the writer keeps.
     public func lockForWriting(
         holder: String
     ) throws(ArchiveError) -> (id: String, lock: any FolderLock) {

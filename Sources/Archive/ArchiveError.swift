@@ -16,6 +16,7 @@ public enum ArchiveError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The journal cannot be begun even in a new segment.
     case journal(String)
 
+    /// What happened, where, and what to do.
     public var description: String {
         switch self {
         case .remote(let directory):

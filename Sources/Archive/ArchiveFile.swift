@@ -66,6 +66,7 @@ public struct ArchiveFile: Hashable, Comparable, Sendable {
     /// The sealed file that a segment becomes.
     var sealed: ArchiveFile { ArchiveFile(day: day, stem: stem, kind: .sealed) }
 
+    /// The order of creation; the journal comes after the sealed file that it became.
     public static func < (left: ArchiveFile, right: ArchiveFile) -> Bool {
         (left.day, left.stem, left.kind.rawValue) < (right.day, right.stem, right.kind.rawValue)
     }

@@ -16,8 +16,8 @@ struct IndexChange: Sendable {
 extension ArchiveIndex {
     /// Takes in the sealed files among `files` that the index has not seen.
     ///
-    /// - Parameter days: the days that `files` covers: what the index lists there and is not
-    ///   among them is marked as missing; nil if they are all days.
+    /// `days` are the days that `files` covers, nil if it is all: what the index lists there and
+    /// is not among them is marked as missing.
     func refresh(
         _ files: [ArchiveFile],
         days: Set<String>?,

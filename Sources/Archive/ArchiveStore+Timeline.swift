@@ -7,9 +7,8 @@ extension ArchiveStore {
     ///
     /// No sample is missing or doubled, also while a segment is being sealed.
     ///
-    /// - Parameters:
-    ///   - fields: names within the feed, in the order of the columns of the answer.
-    ///   - limit: the most rows; the earliest are given, and the others counted.
+    /// `fields` are names within the feed, in the order of the columns of the answer. `limit` is
+    /// the most rows: the earliest are given, and the others counted.
     public func timeline(
         instance: String,
         feed: String,
@@ -29,9 +28,11 @@ extension ArchiveStore {
         return try slice(instance, feed, fields, range, limit)
     }
 
-    /// The roll-ups of some fields of a timeline, merged over all sealed files, one array of
-    /// buckets in order of time for each field; nil where the range is not covered by roll-ups of
-    /// that tier: where a file has none of them, and where the journal has samples.
+    /// The roll-ups of some fields of a timeline in `range`, merged over all sealed files.
+    ///
+    /// For each field its buckets in order of time, those at both ends whole. Nil where roll-ups
+    /// of that tier do not cover the range: where a file has none, and where the journal has
+    /// samples.
     public func rollups(
         instance: String,
         feed: String,

@@ -29,10 +29,9 @@ public final class ArchiveStore: Sendable {
 
     /// Opens an archive that may still be empty, and takes in what is there.
     ///
-    /// - Parameters:
-    ///   - holder: who it is, for those who are refused: host, process, instance.
-    ///   - cache: bytes of decoded columns to keep.
-    ///   - progress: called with the number of files indexed and of those to index.
+    /// `holder` says who it is, for those who are refused: host, process, instance. `cache` is how
+    /// many bytes of decoded columns to keep; `progress` is called with the number of files that
+    /// are indexed and of those to index.
     public init(
         _ directory: ArchiveDirectory,
         holder: String,

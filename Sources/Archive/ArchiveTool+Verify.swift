@@ -20,7 +20,8 @@ extension ArchiveTool {
     /// - Returns: what was looked at.
     /// - Throws: ``ArchiveError`` if the folders cannot be read at all.
     public static func verify(
-        _ directory: ArchiveDirectory, progress: (Int, Int) -> Void = { _, _ in },
+        _ directory: ArchiveDirectory,
+        progress: (Int, Int) -> Void = { _, _ in },
         problem: (String) -> Void
     ) throws(ArchiveError) -> VerifySummary {
         var summary = VerifySummary()
@@ -46,7 +47,10 @@ extension ArchiveTool {
                 case .journal:
                     let isClosed = file != files.last { $0.kind == .journal }
                     summary.bytes += try check(
-                        file, directory, isClosed: isClosed, &found
+                        file,
+                        directory,
+                        isClosed: isClosed,
+                        &found
                     )
                 }
             } catch ArchiveError.disk(.missing), DiskError.missing {
@@ -70,7 +74,9 @@ extension ArchiveTool {
 
     /// Returns how many bytes the segment has.
     private static func check(
-        _ file: ArchiveFile, _ directory: ArchiveDirectory, isClosed: Bool,
+        _ file: ArchiveFile,
+        _ directory: ArchiveDirectory,
+        isClosed: Bool,
         _ found: inout [String]
     ) throws -> Int {
         let segment = try directory.disk.open(directory.full(file), .read)
@@ -100,7 +106,9 @@ extension ArchiveTool {
 
     /// Returns how many rows the file has.
     private static func check(
-        _ sealed: SealedFile, _ path: String, _ found: inout [String]
+        _ sealed: SealedFile,
+        _ path: String,
+        _ found: inout [String]
     ) -> Int {
         var rows = 0
         for timeline in sealed.footer.timelines {
@@ -138,8 +146,11 @@ extension ArchiveTool {
     }
 
     private static func check(
-        _ group: SealedGroup, _ timeline: SealedTimeline, _ sealed: SealedFile,
-        before: Timestamp, _ found: (String) -> Void
+        _ group: SealedGroup,
+        _ timeline: SealedTimeline,
+        _ sealed: SealedFile,
+        before: Timestamp,
+        _ found: (String) -> Void
     ) throws(ArchiveError) {
         let times = try sealed.times(of: group, in: timeline)
         if stableOrder(times) != nil || times.first ?? 0 < before.nanoseconds {
@@ -152,7 +163,10 @@ extension ArchiveTool {
             do throws(ArchiveError) {
                 let subject = "\(timeline.instance).\(timeline.feed.name).\(field.name)"
                 let column = try sealed.column(
-                    group.columns[place].chunk, field.type, rows: group.rows, of: subject
+                    group.columns[place].chunk,
+                    field.type,
+                    rows: group.rows,
+                    of: subject
                 )
                 let statistics = Statistics(column, rows: 0..<column.count)
                 if !statistics.isSame(as: group.columns[place].statistics) {
@@ -171,8 +185,13 @@ extension ArchiveTool {
     }
 
     private static func check(
-        _ rollup: SealedRollup, _ place: Int, _ column: Column, _ times: [Int64],
-        _ sealed: SealedFile, _ subject: String, _ found: (String) -> Void
+        _ rollup: SealedRollup,
+        _ place: Int,
+        _ column: Column,
+        _ times: [Int64],
+        _ sealed: SealedFile,
+        _ subject: String,
+        _ found: (String) -> Void
     ) throws(ArchiveError) {
         guard let pieces = rollup.columns[place] else { return }
         let n = rollup.buckets

@@ -49,8 +49,13 @@ public enum ArchiveTool {
                 problem = "\(error)"
             }
             return ListedFile(
-                path: file.path, byteCount: size ?? 0, timelines: count, rows: rows, first: first,
-                last: last, problem: problem
+                path: file.path,
+                byteCount: size ?? 0,
+                timelines: count,
+                rows: rows,
+                first: first,
+                last: last,
+                problem: problem
             )
         }
     }
@@ -59,7 +64,9 @@ public enum ArchiveTool {
     ///
     /// The path is relative to the archive, as ``list(_:)`` gives it.
     public static func cat(
-        _ path: String, in directory: ArchiveDirectory, _ body: (ArchiveRow) throws -> Void
+        _ path: String,
+        in directory: ArchiveDirectory,
+        _ body: (ArchiveRow) throws -> Void
     ) throws {
         guard let file = ArchiveFile(path: path) else {
             throw ArchiveError.journal(
@@ -72,7 +79,8 @@ public enum ArchiveTool {
             for row in times.indices {
                 try body(
                     ArchiveRow(
-                        instance: instance, feed: feed,
+                        instance: instance,
+                        feed: feed,
                         timestamp: Timestamp(nanoseconds: times[row]),
                         values: columns.map { $0.value(row) }
                     )
@@ -90,7 +98,9 @@ public enum ArchiveTool {
     /// - Returns: the files that cannot be read, a line each.
     /// - Throws: ``ArchiveError``; the old index is then as it was.
     public static func reindex(
-        _ directory: ArchiveDirectory, holder: String, progress: (Int, Int) -> Void
+        _ directory: ArchiveDirectory,
+        holder: String,
+        progress: (Int, Int) -> Void
     ) throws(ArchiveError) -> [String] {
         let lock = try directory.lock("index.lock", holder: holder)
         defer { lock.unlock() }
@@ -114,7 +124,8 @@ public enum ArchiveTool {
 
     /// Calls `body` with each timeline of a file: instance, feed, times, and its columns on demand.
     private static func forEachTimeline(
-        _ file: ArchiveFile, _ directory: ArchiveDirectory,
+        _ file: ArchiveFile,
+        _ directory: ArchiveDirectory,
         _ body: (String, Feed, [Int64], () throws -> [Column]) throws -> Void
     ) throws {
         let path = directory.full(file)

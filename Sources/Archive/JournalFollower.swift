@@ -17,8 +17,8 @@ public final class JournalFollower {
 
     /// A follower at the beginning of `file`.
     ///
-    /// - Parameter limit: what the next segment opens with: records beyond it were written here,
-    ///   never committed, and written again there.
+    /// `limit` is what the next segment opens with: records beyond it were written here, never
+    /// committed, and written again there.
     public init(_ file: any SegmentFile, limit: [Cursor]? = nil) {
         self.file = file
         path = file.path
@@ -27,9 +27,9 @@ public final class JournalFollower {
 
     /// Gives `body` what stands between ``offset`` and the end as it is now.
     ///
-    /// - Parameter isClosed: whether nobody writes to it any more. Of a segment that somebody
-    ///   writes to, an incomplete entry at the end is left for the next call; of another it is
-    ///   debris, and an event.
+    /// `isClosed` says that nobody writes to it any more. Of a segment that somebody writes to, an
+    /// incomplete entry at the end is left for the next call; of another it is debris, and an
+    /// event. Throws what `body` throws, and `DiskError`.
     public func read(
         isClosed: Bool,
         _ body: (JournalEvent) throws -> Void

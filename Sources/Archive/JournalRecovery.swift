@@ -13,8 +13,9 @@ struct JournalRecovery {
     /// The segments that are not sealed yet, oldest first.
     private(set) var journals: [String] = []
 
-    /// Reads the newest segment, older ones if that does not tell, and else the newest sealed
-    /// file. What counts from now on is synced before.
+    /// Reads the newest segment, older ones if that does not tell, else the newest sealed file.
+    ///
+    /// What counts from now on is synced before.
     static func recover(_ directory: ArchiveDirectory) throws(ArchiveError) -> JournalRecovery {
         var recovery = JournalRecovery()
         let files = try directory.files()

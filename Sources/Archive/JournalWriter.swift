@@ -34,9 +34,7 @@ public final class JournalWriter {
 
     /// Finds out how far the archive has come, and begins a new segment.
     ///
-    /// - Parameters:
-    ///   - directory: the archive, whose lock the caller holds.
-    ///   - archive: its id, as the lock gave it.
+    /// The caller holds the lock of `directory`, and `archive` is the id that came with it.
     public init(
         directory: ArchiveDirectory,
         archive: String,
@@ -83,9 +81,8 @@ public final class JournalWriter {
     /// `count` of 0 tells declarations that came before `first`, for an archive that joins later.
     /// Commits by itself when 8 MiB wait.
     ///
-    /// - Parameters:
-    ///   - received: when they came; an earlier time than before counts as the one before.
-    ///   - frames: `count` whole frames, as the agent's log has them.
+    /// `frames` is `count` whole frames as the agent's log has them; `received` says when they
+    /// came, and an earlier time than before counts as the one before.
     public func append(
         instance: String,
         epoch: Int64,
@@ -221,7 +218,9 @@ extension JournalWriter {
 
     /// Takes in declarations that are no new records.
     private func declare(
-        _ key: CursorTable.Key, _ frames: UnsafeRawBufferPointer, received: Timestamp
+        _ key: CursorTable.Key,
+        _ frames: UnsafeRawBufferPointer,
+        received: Timestamp
     ) {
         let walk = FrameWalk(frames, first: 1, count: .max, after: 0)
         guard !walk.declarations.isEmpty else { return }
@@ -231,8 +230,12 @@ extension JournalWriter {
         let position = table.entries[key]?.position ?? 0
         put(
             .batch(
-                instance: key.instance, epoch: key.epoch, first: position + 1, count: 0,
-                received: received, frames: frames
+                instance: key.instance,
+                epoch: key.epoch,
+                first: position + 1,
+                count: 0,
+                received: received,
+                frames: frames
             )
         )
     }

@@ -88,7 +88,8 @@ struct RecordInterpreter {
         var last = Int64.max
         if let limit { last = limit.entries[key]?.position ?? 0 }
         if batch.count > 0, let damage, goneOn.insert(key).inserted,
-            batch.first > cursor.position + 1, batch.first <= last {
+            batch.first > cursor.position + 1, batch.first <= last
+        {
             let missing = batch.first - cursor.position - 1
             try body(.ledger(hole(batch, count: missing, cause: damage)))
         }

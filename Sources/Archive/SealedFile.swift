@@ -92,7 +92,7 @@ public final class SealedFile: Sendable {
 
     /// The samples of some fields in `range`, and their times.
     ///
-    /// - Parameter fields: the places of the fields in the declaration.
+    /// `fields` are the places of the fields in the declaration.
     public func columns(
         _ timeline: SealedTimeline,
         fields: [Int],

@@ -27,8 +27,8 @@ public final class Sealer {
 
     /// Seals every segment but the one that is written to, oldest first.
     ///
-    /// - Parameter openSegment: ``JournalWriter/segmentPath``; nil if nobody writes.
-    /// - Returns: the paths of the files that were made, relative to the archive.
+    /// `openSegment` is ``JournalWriter/segmentPath``, nil if nobody writes. The result is the
+    /// paths of the files that were made, relative to the archive.
     @discardableResult
     public func sealAll(openSegment: String?) throws(ArchiveError) -> [String] {
         var made: [String] = []
@@ -41,9 +41,8 @@ public final class Sealer {
 
     /// Seals one closed segment.
     ///
-    /// - Parameter path: relative to the archive.
-    /// - Returns: the path of the sealed file; nil if there was nothing to keep, or if the
-    ///   segment has no successor yet that says how much of it counts.
+    /// Paths are relative to the archive. The result is that of the sealed file; nil if there was
+    /// nothing to keep, or if the segment has no successor yet that says how much of it counts.
     @discardableResult
     public func seal(_ path: String) throws(ArchiveError) -> String? {
         guard let file = ArchiveFile(path: path), file.kind == .journal else { return nil }

@@ -40,12 +40,14 @@ public struct FieldSummary: Hashable, Sendable {
 public struct TimelineSlice: Hashable, Sendable {
     /// N times in non-decreasing order; equal ones are kept, in order of arrival.
     public var timestamps: [Timestamp]
-    /// A column of N values for each field, in the order of the question. A field that was an
+    /// A column of N values for each field, in the order of the question.
+    ///
+    /// A field that was an
     /// integer and became a double is a double; where a field was not declared, it is missing.
     public var columns: [Column]
     /// The newest declaration of each field of the question; nil where it has none.
     public var fields: [Field?]
-    /// Rows of the range that the limit left out; those that are there are the earliest.
+    /// Rows of the range that the limit left out: those that are there are the earliest.
     public var leftOut: Int
     /// Counts the samples that came later than the feed's lateness allows: an answer with another
     /// revision may differ in what was final.

@@ -1,6 +1,8 @@
 public import Telemetry
 
-/// How the bytes of a chunk stand for its column. The numbers never change their meaning.
+/// How the bytes of a chunk stand for its column.
+///
+/// The numbers never change their meaning.
 public enum ChunkEncoding: Int64, Sendable {
     /// The plain column.
     case plain = 0
@@ -72,6 +74,7 @@ public enum ChunkError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The checksum is right and the contents make no column: a fault of the writer.
     case contents(String)
 
+    /// What was found, and what was expected.
     public var description: String {
         switch self {
         case .checksum(let found, let expected):

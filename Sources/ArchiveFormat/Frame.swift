@@ -59,7 +59,9 @@ public struct FrameScanner {
 
     private let bytes: UnsafeRawBufferPointer
 
-    /// Where the next item begins. When ``next()`` has returned nil, what stands from here to the
+    /// Where the next item begins.
+    ///
+    /// When ``next()`` has returned nil, what stands from here to the
     /// end is no whole frame: nothing, one still being written, or debris.
     public private(set) var offset: Int
 

@@ -79,6 +79,7 @@ public enum RecordError: Error, Hashable, Sendable, CustomStringConvertible {
     /// More bytes than a record may have.
     case tooLong(byteCount: Int)
 
+    /// What was found, what was expected, and what to do.
     public var description: String {
         switch self {
         case .malformed(let what): "malformed record: \(what)"

@@ -16,10 +16,8 @@ public struct SealedFileBuilder {
 
     /// Adds N rows of a feed.
     ///
-    /// - Parameters:
-    ///   - times: N times in non-decreasing order.
-    ///   - received: when each row was received.
-    ///   - columns: a column of N values for each field, in declared order.
+    /// `times` are N times in non-decreasing order, `received` when each row was received, and
+    /// `columns` holds N values for each field, in declared order.
     public mutating func add(
         _ instance: String,
         feed: Feed,

@@ -12,8 +12,10 @@ public struct SealedFooter: Hashable, Sendable {
     public var receivedFrom: Timestamp, receivedTo: Timestamp
     /// How far the archive had come before and after what is in the file.
     public var cursorsBefore: [Cursor], cursors: [Cursor]
-    /// The timelines; several with one name where one declaration followed another, or where
-    /// one would not fit the memory of the sealer. Later ones arrived later.
+    /// The timelines; of two with one name the later one arrived later.
+    ///
+    /// There are several where one declaration followed another, or where one would not have fit
+    /// the memory of the sealer.
     public var timelines: [SealedTimeline]
     /// What is known to be missing.
     public var ledger: [LedgerEntry]

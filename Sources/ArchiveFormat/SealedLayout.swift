@@ -28,7 +28,9 @@ public enum SealedLayout {
     public static func check(head: [UInt8]) throws(SealedFileError) {
         guard head.count == headLength else { throw .tooShort(byteCount: head.count) }
         guard Array(head[..<8]) == magic else { throw .noMagic(offset: 0) }
-        let version = head.withUnsafeBytes { UInt32(littleEndian: $0.loadUnaligned(fromByteOffset: 8, as: UInt32.self)) }
+        let version = head.withUnsafeBytes {
+            UInt32(littleEndian: $0.loadUnaligned(fromByteOffset: 8, as: UInt32.self))
+        }
         guard (1...Self.version).contains(version) else { throw .version(version) }
     }
 
@@ -125,6 +127,7 @@ public enum SealedFileError: Error, Hashable, Sendable, CustomStringConvertible 
     case footer(String)
     case timelineShape(String)
 
+    /// What was found, what was expected, and what to do.
     public var description: String {
         switch self {
         case .tooShort(let count):

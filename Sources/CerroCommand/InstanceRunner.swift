@@ -3,10 +3,8 @@ internal import Foundation
 internal import Logging
 internal import MessageBus
 internal import Registry
-internal import ServiceLifecycle
 internal import SiteConfig
 internal import Telemetry
-internal import UnixSignals
 internal import ZeroMQ
 
 /// Makes one instance of a site and runs it in this process: bus, log, agent, host.
@@ -47,14 +45,9 @@ struct InstanceRunner {
             time: time,
             logger: logger
         )
-        let group = ServiceGroup(
-            services: [host],
-            gracefulShutdownSignals: [.sigterm, .sigint],
-            logger: logger
-        )
         do {
             try await withThrowingTaskGroup(of: Void.self) { tasks in
-                tasks.addTask { try await group.run() }
+                tasks.addTask { try await host.runUntilSignal() }
                 tasks.addTask {
                     guard let bound = await host.boundPorts() else { return }
                     ports.remember(requests: bound.requests, publisher: bound.publisher)

@@ -1,8 +1,10 @@
 // The limits of the command line: what each bounds, why it has this size, and what happens there.
 
 enum Limits {
-    /// Time between SIGTERM and SIGKILL of an instance. Operations are given 10 s to stop and the
-    /// log a moment to reach the disk; who is not done then hangs, and is killed.
+    /// Time between SIGTERM and SIGKILL of an instance.
+    ///
+    /// Operations are given 10 s to stop and the log a moment to reach the disk; who is not done
+    /// then hangs, and is killed.
     static let stopping: Duration = .seconds(20)
 
     /// The longest pause before an instance is started again: short enough that nobody restarts it
@@ -36,4 +38,7 @@ enum Limits {
 
     /// The shortest time that is asked for at once when an answer does not fit one message.
     static let shortestPage: Duration = .milliseconds(1)
+
+    /// The most columns of a table of samples; more of them stand one below the other.
+    static let tableColumns = 4
 }

@@ -23,8 +23,12 @@ extension FetchRequest {
             epoch >= 0, after >= 0, committedEpoch >= 0, committedPosition >= 0, maxBytes > 0
         else { return nil }
         self.init(
-            archive: archive, epoch: epoch, after: after, crc: crc,
-            committedEpoch: committedEpoch, committedPosition: committedPosition,
+            archive: archive,
+            epoch: epoch,
+            after: after,
+            crc: crc,
+            committedEpoch: committedEpoch,
+            committedPosition: committedPosition,
             maxBytes: maxBytes
         )
     }
@@ -66,7 +70,11 @@ extension FetchAnswer {
         default: return nil
         }
         self.init(
-            epoch: epoch, first: first, count: count, frames: frames, state: state,
+            epoch: epoch,
+            first: first,
+            count: count,
+            frames: frames,
+            state: state,
             losses: losses.compactMap(LedgerEntry.init)
         )
     }

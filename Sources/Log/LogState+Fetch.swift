@@ -132,7 +132,7 @@ extension LogState {
     }
 
     /// The row for what is behind the last record that can be read of an old epoch.
-    func tailLoss(_ search: FetchSearch, _ end: Int64, _ log: Log) -> LedgerEntry {
+    func tailLoss(_ search: FetchSearch, _ end: Int64, _ log: AgentLog) -> LedgerEntry {
         let index = segments.last { $0.epoch == search.epoch }?.index
         let to = index?.to ?? Timestamp(nanoseconds: search.epoch)
         return LedgerEntry(
@@ -180,7 +180,7 @@ extension LogState {
     }
 
     /// What may be missing behind the last record of an old epoch.
-    func endLoss(of epoch: Int64, _ log: Log) -> [LedgerEntry] {
+    func endLoss(of epoch: Int64, _ log: AgentLog) -> [LedgerEntry] {
         guard let entry = epochs.first(where: { $0.epoch == epoch }) else { return [] }
         let index = segments.last { $0.epoch == epoch }?.index
         let from = index?.to ?? Timestamp(nanoseconds: epoch)

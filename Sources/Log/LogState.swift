@@ -37,7 +37,7 @@ enum RecordBody {
 
 /// All that the threads of a log share, behind one lock.
 struct LogState: ~Copyable {
-    let settings: Log.Settings
+    let settings: AgentLog.Settings
 
     var epoch: Int64
     var nextPosition: Int64 = 1
@@ -86,7 +86,7 @@ struct LogState: ~Copyable {
     private var writer = MessagePackWriter()
 
     init(
-        settings: Log.Settings,
+        settings: AgentLog.Settings,
         epoch: Int64,
         epochs: [EpochEntry],
         segments: [Segment],

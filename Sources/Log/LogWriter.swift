@@ -17,7 +17,7 @@ final class LogWriter {
         var end: Int, next: Int64
     }
 
-    let log: Log
+    let log: AgentLog
     /// The file that is written; nil where the next record begins another one.
     var file: (any SegmentFile)?
     var fileEpoch: Int64 = 0
@@ -29,7 +29,7 @@ final class LogWriter {
     var savedEpochs: [EpochEntry] = []
     private var fullTenths = 0
 
-    init(_ log: Log) {
+    init(_ log: AgentLog) {
         self.log = log
     }
 

@@ -15,6 +15,7 @@ public enum MessagePackError: Error, Hashable, Sendable, CustomStringConvertible
     /// libmsgpack-c refused what the scan let through.
     case refusedByLibrary
 
+    /// What was found, what was expected, and what to do.
     public var description: String {
         switch self {
         case .truncated(let offset): "MessagePack ends early: item at byte \(offset)"

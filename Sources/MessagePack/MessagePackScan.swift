@@ -48,7 +48,8 @@ extension MessagePackLimits {
 
     /// The bytes of the item itself, and how many items it contains.
     private static func shape(
-        _ bytes: UnsafeRawBufferPointer, at offset: Int
+        _ bytes: UnsafeRawBufferPointer,
+        at offset: Int
     ) throws(MessagePackError) -> (length: Int, children: Int) {
         guard offset < bytes.count else { throw .truncated(offset: offset) }
         let type = bytes[offset]
@@ -74,7 +75,9 @@ extension MessagePackLimits {
 
     /// The big-endian length of `width` bytes behind the type byte at `offset`.
     private static func size(
-        _ bytes: UnsafeRawBufferPointer, _ offset: Int, _ width: Int
+        _ bytes: UnsafeRawBufferPointer,
+        _ offset: Int,
+        _ width: Int
     ) throws(MessagePackError) -> Int {
         guard bytes.count - offset > width else { throw .truncated(offset: offset) }
         return (1...width).reduce(0) { $0 << 8 | Int(bytes[offset + $1]) }

@@ -99,7 +99,8 @@ public struct MessagePackView {
 ///
 /// The view and the bytes it points to are valid during the call only.
 public func withMessagePack<Result>(
-    _ bytes: UnsafeRawBufferPointer, limits: MessagePackLimits = MessagePackLimits(),
+    _ bytes: UnsafeRawBufferPointer,
+    limits: MessagePackLimits = MessagePackLimits(),
     _ body: (MessagePackView) throws -> Result
 ) throws -> Result {
     try limits.scan(bytes)
@@ -118,7 +119,8 @@ extension Value {
     ///
     /// - Throws: ``MessagePackError``.
     public init(
-        messagePack bytes: UnsafeRawBufferPointer, limits: MessagePackLimits = MessagePackLimits()
+        messagePack bytes: UnsafeRawBufferPointer,
+        limits: MessagePackLimits = MessagePackLimits()
     ) throws {
         self = try withMessagePack(bytes, limits: limits) { view in
             guard let value = view.value else { throw MessagePackError.invalidText(offset: 0) }
@@ -130,7 +132,8 @@ extension Value {
     ///
     /// - Throws: ``MessagePackError``.
     public init(
-        messagePack bytes: [UInt8], limits: MessagePackLimits = MessagePackLimits()
+        messagePack bytes: [UInt8],
+        limits: MessagePackLimits = MessagePackLimits()
     ) throws {
         self = try bytes.withUnsafeBytes { try Value(messagePack: $0, limits: limits) }
     }

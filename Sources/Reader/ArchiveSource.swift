@@ -21,6 +21,7 @@ final class ArchiveSource: SampleSource {
     /// The archive in the folder `directory`, which may come into being later.
     ///
     /// - Parameters:
+    ///   - directory: the folder of the archive.
     ///   - holder: who reads it, for another reader that is refused.
     ///   - cache: bytes of decoded samples to keep.
     init(directory: String, holder: String, cache: Int) {
@@ -37,7 +38,9 @@ final class ArchiveSource: SampleSource {
             guard store.withLock({ $0 }) == nil else { return .success(()) }
             do throws(ArchiveError) {
                 let opened = try ArchiveStore(
-                    ArchiveDirectory(directory), holder: holder, cache: cache
+                    ArchiveDirectory(directory),
+                    holder: holder,
+                    cache: cache
                 )
                 store.withLock { $0 = opened }
                 return .success(())
@@ -54,13 +57,18 @@ final class ArchiveSource: SampleSource {
     }
 
     func slice(
-        of fields: [FieldName], in range: Range<Timestamp>, limit: Int
+        of fields: [FieldName],
+        in range: Range<Timestamp>,
+        limit: Int
     ) throws(QueryError) -> TimelineSlice {
         let store = try open()
         return try translated { () throws(ArchiveError) in
             try store.timeline(
-                instance: fields[0].instance, feed: fields[0].feed, fields: fields.map(\.field),
-                range: range, limit: limit
+                instance: fields[0].instance,
+                feed: fields[0].feed,
+                fields: fields.map(\.field),
+                range: range,
+                limit: limit
             )
         }
     }
@@ -90,7 +98,10 @@ final class ArchiveSource: SampleSource {
     /// The lateness that the feed declared with its newest sample, looked up again when the
     /// timeline has moved on by a minute: the look is not free and a new declaration is rare.
     private func lateness(
-        _ instance: String, _ feed: String, _ store: ArchiveStore, _ newest: Timestamp
+        _ instance: String,
+        _ feed: String,
+        _ store: ArchiveStore,
+        _ newest: Timestamp
     ) throws(ArchiveError) -> Duration {
         let name = "\(instance).\(feed)"
         if let known = latenesses.withLock({ $0[name] }), newest >= known.asOf,

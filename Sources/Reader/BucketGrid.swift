@@ -25,7 +25,8 @@ struct BucketGrid {
         let offset = instant.nanoseconds - origin
         let start = origin + offset / width * width
         let (end, overflow) = start.addingReportingOverflow(width)
-        return Timestamp(nanoseconds: max(start, range.lowerBound))
-            ..< Timestamp(nanoseconds: overflow ? range.upperBound : min(end, range.upperBound))
+        return Timestamp(
+            nanoseconds: max(start, range.lowerBound)
+        )..<Timestamp(nanoseconds: overflow ? range.upperBound : min(end, range.upperBound))
     }
 }

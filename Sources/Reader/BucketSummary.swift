@@ -103,7 +103,9 @@ enum BucketSummaries {
     }
 
     private static func add<Element: Summarizable>(
-        _ values: [Element], _ presence: [Bool]?, _ runs: [(bucket: Int, rows: Range<Int>)],
+        _ values: [Element],
+        _ presence: [Bool]?,
+        _ runs: [(bucket: Int, rows: Range<Int>)],
         _ summaries: inout [BucketSummary<Element>]
     ) {
         for run in runs {
@@ -139,7 +141,9 @@ enum BucketSummaries {
     }
 
     private static func columns<Element: Summarizable>(
-        _ all: [BucketSummary<Element>], _ kept: [Bool], _ column: ([Element?]) -> Column
+        _ all: [BucketSummary<Element>],
+        _ kept: [Bool],
+        _ column: ([Element?]) -> Column
     ) -> BucketColumns {
         let summaries = zip(all, kept).filter(\.1).map(\.0)
         let isText = Element.self == String.self

@@ -50,7 +50,9 @@ extension DataAnswer {
     }
 
     private static func pieces(
-        of timeline: TimelineAnswer, _ times: TimeForm, isFirst: Bool
+        of timeline: TimelineAnswer,
+        _ times: TimeForm,
+        isFirst: Bool
     ) -> [TextAnswer.Piece] {
         var pieces: [TextAnswer.Piece] = [
             { writer in
@@ -78,7 +80,8 @@ extension DataAnswer {
 
     /// A list of `count` elements, cut where a piece is full.
     private static func listPieces(
-        _ count: Int, _ write: @escaping @Sendable (inout JSONWriter, Range<Int>) -> Void
+        _ count: Int,
+        _ write: @escaping @Sendable (inout JSONWriter, Range<Int>) -> Void
     ) -> [TextAnswer.Piece] {
         var pieces: [TextAnswer.Piece] = [{ $0.raw("[") }]
         let size = ReaderLimits.valuesPerPiece
@@ -167,7 +170,9 @@ extension JSONWriter {
     }
 
     private mutating func present(
-        _ rows: Range<Int>, _ presence: [Bool]?, _ write: (inout JSONWriter, Int) -> Void
+        _ rows: Range<Int>,
+        _ presence: [Bool]?,
+        _ write: (inout JSONWriter, Int) -> Void
     ) {
         separated(rows) { writer, row in
             if presence?[row] ?? true { write(&writer, row) } else { writer.raw("null") }

@@ -21,7 +21,8 @@ extension DataAnswer {
                 case .buckets(let buckets):
                     columns += buckets.columns.map { statistic in
                         TableColumn(
-                            timeline: index, name: "\(field.name):\(statistic.name)",
+                            timeline: index,
+                            name: "\(field.name):\(statistic.name)",
                             column: statistic.column
                         )
                     }
@@ -41,9 +42,10 @@ extension DataAnswer {
         return nil
     }
 
-    /// A header, then a row for each time: `time` (for buckets `start,end`) and one cell a field;
-    /// a missing value is an empty cell, an empty text is `""`. RFC 4180, except that lines end
-    /// with a line feed alone.
+    /// A header, then a row for each time, with one cell a field.
+    ///
+    /// Rows begin with `time`, those of buckets with `start,end`. A missing value is an empty cell,
+    /// an empty text is `""`. RFC 4180, except that lines end with a line feed alone.
     func csvPieces(_ times: TimeForm) -> [TextAnswer.Piece] {
         let columns = tableColumns
         let header: TextAnswer.Piece = { writer in
@@ -71,8 +73,10 @@ extension DataAnswer {
             }
     }
 
-    /// A line for each time, `{"t": …, field: value, …}` with the fields that have one, and last
-    /// the line `{"rows": n, "timeline": …, "gaps": …, "tier": …}`: an answer without it was cut.
+    /// A line for each time, `{"t": …, field: value, …}`, with the fields that have one.
+    ///
+    /// The last line is `{"rows": n, "timeline": …, "gaps": …, "tier": …}`: an answer without it
+    /// was cut.
     func ndjsonPieces(_ times: TimeForm) -> [TextAnswer.Piece] {
         let columns = tableColumns
         var pieces = rowPieces(columns) { writer, row in

@@ -20,12 +20,18 @@ extension DataAnswer {
         let advice = "ask for a shorter time or fewer fields at a time, or over HTTP"
         guard bytes <= ReaderLimits.messageBytes else {
             throw .limit(
-                what: "bytes", found: bytes, limit: ReaderLimits.messageBytes, advice: advice
+                what: "bytes",
+                found: bytes,
+                limit: ReaderLimits.messageBytes,
+                advice: advice
             )
         }
         guard texts <= ReaderLimits.messageTexts else {
             throw .limit(
-                what: "texts", found: texts, limit: ReaderLimits.messageTexts, advice: advice
+                what: "texts",
+                found: texts,
+                limit: ReaderLimits.messageTexts,
+                advice: advice
             )
         }
         return value

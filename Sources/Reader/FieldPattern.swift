@@ -8,6 +8,7 @@ public struct FieldPattern: Hashable, Sendable, CustomStringConvertible {
         self.text = text
     }
 
+    /// The pattern as written.
     public var description: String { text }
 
     /// Whether the pattern may match more than one name.

@@ -104,7 +104,9 @@ public struct JSONWriter: Sendable {
     /// Writes nanoseconds as seconds with the digits that they need, never through a double.
     mutating func seconds(_ nanoseconds: Int64) {
         if nanoseconds < 0 { bytes.append(UInt8(ascii: "-")) }
-        let (whole, fraction) = nanoseconds.magnitude.quotientAndRemainder(dividingBy: 1_000_000_000)
+        let (whole, fraction) = nanoseconds.magnitude.quotientAndRemainder(
+            dividingBy: 1_000_000_000
+        )
         digits(whole, atLeast: 1)
         guard fraction > 0 else { return }
         bytes.append(UInt8(ascii: "."))
@@ -132,7 +134,8 @@ public struct JSONWriter: Sendable {
 
     /// Writes `[…]` of what `write` makes of each element.
     mutating func list<Element>(
-        _ elements: some Sequence<Element>, _ write: (inout JSONWriter, Element) -> Void
+        _ elements: some Sequence<Element>,
+        _ write: (inout JSONWriter, Element) -> Void
     ) {
         raw(UInt8(ascii: "["))
         separated(elements, write)
@@ -141,7 +144,8 @@ public struct JSONWriter: Sendable {
 
     /// Writes `{…}`, whose members `write` writes one by one.
     mutating func object<Element>(
-        _ elements: some Sequence<Element>, _ write: (inout JSONWriter, Element) -> Void
+        _ elements: some Sequence<Element>,
+        _ write: (inout JSONWriter, Element) -> Void
     ) {
         raw(UInt8(ascii: "{"))
         separated(elements, write)
@@ -150,7 +154,8 @@ public struct JSONWriter: Sendable {
 
     /// Writes the elements with commas between them.
     mutating func separated<Element>(
-        _ elements: some Sequence<Element>, _ write: (inout JSONWriter, Element) -> Void
+        _ elements: some Sequence<Element>,
+        _ write: (inout JSONWriter, Element) -> Void
     ) {
         var isFirst = true
         for element in elements {

@@ -1,7 +1,10 @@
-/// What the reader takes and gives at most; beyond each limit a query is refused, never cut short
-/// in silence. `/api/v1/limits` shows those that a client can do something about.
+/// What the reader takes and gives at most.
+///
+/// Beyond each limit a query is refused, never cut short in silence. `/api/v1/limits` shows those that a client can do something about.
 public enum ReaderLimits {
-    /// The allowance: values of one answer, about 160 MB as doubles. Over it the answer is the
+    /// The allowance: values of one answer, about 160 MB as doubles.
+    ///
+    /// Over it the answer is the
     /// error `query.limit`: ask for less time, fewer fields, or for buckets.
     public static let values = 20_000_000
 
@@ -21,8 +24,9 @@ public enum ReaderLimits {
     /// Bytes of a request's path and query, enough for 400 field names; more are refused with 413.
     public static let addressBytes = 64 << 10
 
-    /// Queries that are answered at once, each with a thread: more than the cores, since some wait
-    /// for the disk. Others wait.
+    /// Queries that are answered at once, each with a thread; others wait.
+    ///
+    /// More than the cores, since some wait for the disk.
     public static let concurrentQueries = 4
 
     /// Queries that wait for a thread; one more is refused with `request.too-many`, 503.
@@ -37,8 +41,14 @@ public enum ReaderLimits {
     /// Seconds after which a connection without traffic is closed.
     static let idleSeconds: Int64 = 120
 
-    /// Values that one piece of a text answer encodes, about 1 MiB: it is sent before the next is made.
+    /// Values that one piece of a text answer encodes at most, about 1 MiB.
     static let valuesPerPiece = 65_536
+
+    /// Bytes of a text answer beyond which they are sent before more are made.
+    static let textPartBytes = 256 << 10
+
+    /// The time that requests under way have to end when HTTP stops; then they are cut.
+    static let shutdownTime: Duration = .seconds(2)
 
     /// The time between two looks at the archive while nobody announces a commit.
     static let refreshPeriod: Duration = .milliseconds(100)

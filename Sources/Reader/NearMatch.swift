@@ -5,7 +5,9 @@ public enum NearMatch {
     /// A slip is a character too many, too few, wrong, or exchanged with its neighbour; upper and
     /// lower case count as the same. A name may have one slip for every three of its characters.
     public static func nearest(
-        to text: String, among names: some Sequence<String>, count: Int = 3
+        to text: String,
+        among names: some Sequence<String>,
+        count: Int = 3
     ) -> [String] {
         let wanted = Array(text.lowercased().utf8.prefix(longest))
         let most = max(1, wanted.count / 3)

@@ -25,7 +25,9 @@ public struct DataQuery: Hashable, Sendable {
 
     /// A query.
     public init(
-        fields: [FieldPattern], range: Range<Timestamp>, reduction: Reduction = .none
+        fields: [FieldPattern],
+        range: Range<Timestamp>,
+        reduction: Reduction = .none
     ) {
         self.fields = fields
         self.range = range
@@ -90,7 +92,9 @@ extension DataQuery {
         let fields = try arguments.patterns("fields") + arguments.patterns("field")
         guard !fields.isEmpty else {
             throw .parameter(
-                "field", found: "missing", expected: "at least one full name, or a pattern with `*`"
+                "field",
+                found: "missing",
+                expected: "at least one full name, or a pattern with `*`"
             )
         }
         self.init(
@@ -111,7 +115,9 @@ extension DataQuery {
         case (nil, let points?): return .buckets(points)
         case (.some, .some):
             throw .parameter(
-                "max_points", found: "given beside `min_stride`", expected: "one of the two"
+                "max_points",
+                found: "given beside `min_stride`",
+                expected: "one of the two"
             )
         }
     }

@@ -40,7 +40,8 @@ public struct QueryArguments: Sendable {
     ///
     /// It is cut to the years in which samples are possible, 1970 to 2200.
     func range(
-        defaultStart: TimeArgument?, now: Timestamp
+        defaultStart: TimeArgument?,
+        now: Timestamp
     ) throws(QueryError) -> Range<Timestamp> {
         guard let first = try time("start") ?? defaultStart else {
             throw .parameter("start", found: "missing", expected: TimeArgument.expectation)
@@ -62,7 +63,9 @@ public struct QueryArguments: Sendable {
         let elements = value.array ?? [value]
         guard elements.count <= ReaderLimits.fields else {
             throw .limit(
-                what: "fields", found: elements.count, limit: ReaderLimits.fields,
+                what: "fields",
+                found: elements.count,
+                limit: ReaderLimits.fields,
                 advice: "ask for fewer at a time"
             )
         }
@@ -101,7 +104,9 @@ public struct QueryArguments: Sendable {
         guard let value = given[name] else { return choices[0] }
         guard let text = value.string, choices.contains(text) else {
             throw .parameter(
-                name, found: "\(value)", expected: "one of " + choices.joined(separator: ", ")
+                name,
+                found: "\(value)",
+                expected: "one of " + choices.joined(separator: ", ")
             )
         }
         return text

@@ -26,14 +26,18 @@ struct QueryEngine: Sendable {
         for (name, group) in Dictionary(grouping: summaries, by: \.name.timeline) {
             timelines.append(
                 FieldsAnswer.Timeline(
-                    name: name, interval: Self.interval(of: group), fields: group.map(\.name)
+                    name: name,
+                    interval: Self.interval(of: group),
+                    fields: group.map(\.name)
                 )
             )
         }
         return FieldsAnswer(
             fields: summaries.map { summary in
                 FieldsAnswer.Field(
-                    name: summary.name, type: summary.field.type, unit: summary.field.unit,
+                    name: summary.name,
+                    type: summary.field.type,
+                    unit: summary.field.unit,
                     description: summary.field.description
                 )
             },
@@ -102,7 +106,9 @@ struct QueryEngine: Sendable {
         }
         guard names.count <= ReaderLimits.fields else {
             throw .limit(
-                what: "fields", found: names.count, limit: ReaderLimits.fields,
+                what: "fields",
+                found: names.count,
+                limit: ReaderLimits.fields,
                 advice: "ask for fewer at a time"
             )
         }
@@ -111,7 +117,10 @@ struct QueryEngine: Sendable {
 
     /// The fields of one timeline, nil if none of them has a sample in the range.
     private func read(
-        _ fields: [FieldName], _ query: DataQuery, _ left: inout Int, _ deadline: Deadline
+        _ fields: [FieldName],
+        _ query: DataQuery,
+        _ left: inout Int,
+        _ deadline: Deadline
     ) throws(QueryError) -> TimelineAnswer? {
         let end = query.range.upperBound
         var start = query.range.lowerBound
@@ -138,7 +147,9 @@ struct QueryEngine: Sendable {
         guard rows.contents.contains(where: \.hasValues) else { return nil }
         let (instance, feed) = (fields[0].instance, fields[0].feed)
         return TimelineAnswer(
-            name: fields[0].timeline, timestamps: rows.timestamps, ends: rows.ends,
+            name: fields[0].timeline,
+            timestamps: rows.timestamps,
+            ends: rows.ends,
             fields: zip(onTimeline, rows.contents).map { index, content in
                 FieldAnswer(name: fields[index].description, content: content)
             },
@@ -169,7 +180,10 @@ struct QueryEngine: Sendable {
 
     /// The first rows of `range`, as many as may be held at once.
     private func nextPiece(
-        _ fields: [FieldName], _ range: Range<Timestamp>, _ query: DataQuery, _ left: Int
+        _ fields: [FieldName],
+        _ range: Range<Timestamp>,
+        _ query: DataQuery,
+        _ left: Int
     ) throws(QueryError) -> Piece {
         var limit = max(1, (query.reduction == .none ? left : pieceValues) / fields.count)
         while true {
@@ -189,7 +203,9 @@ struct QueryEngine: Sendable {
 
     private var overAllowance: QueryError {
         .limit(
-            what: "values", found: nil, limit: allowance,
+            what: "values",
+            found: nil,
+            limit: allowance,
             advice: "ask for a shorter time, fewer fields, a larger min_stride, or max_points"
         )
     }

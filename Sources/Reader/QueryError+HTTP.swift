@@ -1,4 +1,5 @@
 internal import Hummingbird
+internal import MessageBus
 internal import Telemetry
 
 extension QueryError {
@@ -25,13 +26,13 @@ enum RequestError: Error, CustomStringConvertible {
     case directory(String)
     case other(HTTPResponse.Status)
 
-    var code: String {
+    var code: ReplyCode {
         switch self {
-        case .host, .origin: "refused"
-        case .address: "query.limit"
-        case .path, .method: "action.unknown"
-        case .format, .other: "request.malformed"
-        case .directory: "target.unknown"
+        case .host, .origin: .refused
+        case .address: .queryLimit
+        case .path, .method: .actionUnknown
+        case .format, .other: .requestMalformed
+        case .directory: .targetUnknown
         }
     }
 

@@ -1,3 +1,4 @@
+public import MessageBus
 public import Telemetry
 
 /// Why a query has no answer; ``code`` is one of the table that requests of the bus have too.
@@ -20,15 +21,16 @@ public enum QueryError: Error, Hashable, Sendable, CustomStringConvertible {
     case archive(String)
 
     /// The code that crosses the bus and HTTP.
-    public var code: String {
+    public var code: ReplyCode {
         switch self {
-        case .time, .range, .parameter, .unknownParameter: "parameter.invalid"
-        case .limit: "query.limit"
-        case .busy: "request.too-many"
-        case .timeout, .archive: "query.failed"
+        case .time, .range, .parameter, .unknownParameter: .parameterInvalid
+        case .limit: .queryLimit
+        case .busy: .requestTooMany
+        case .timeout, .archive: .queryFailed
         }
     }
 
+    /// What was found, what was expected, and what to do.
     public var description: String {
         switch self {
         case .time(let argument, let found, let expected):

@@ -17,15 +17,21 @@ public final class QueryService: Sendable {
     /// ``refresh()`` that finds it opens it.
     ///
     /// - Parameters:
+    ///   - directory: the folder of the archive.
     ///   - holder: who reads it, for another reader that is refused: instance, host, process.
     ///   - cache: bytes of decoded samples to keep.
     ///   - time: the clock that relative times refer to.
     public convenience init(
-        directory: String, holder: String, cache: Int, time: any TimeSource
+        directory: String,
+        holder: String,
+        cache: Int,
+        time: any TimeSource
     ) {
         let source = ArchiveSource(directory: directory, holder: holder, cache: cache)
         self.init(
-            engine: QueryEngine(archive: source), pool: WorkPool(time: time), time: time
+            engine: QueryEngine(archive: source),
+            pool: WorkPool(time: time),
+            time: time
         )
     }
 
@@ -67,10 +73,13 @@ public final class QueryService: Sendable {
         }
     }
 
-    /// Makes one piece of a text answer.
-    func bytes(ofPiece index: Int, of answer: TextAnswer) async -> [UInt8] {
-        await pool.step { answer.bytes(ofPiece: index) }
+    /// Makes the part of a text answer that begins with the piece `first`.
+    func part(of answer: TextAnswer, from first: Int) async -> TextAnswer.Part {
+        await pool.step { answer.part(from: first) }
     }
+
+    /// How many wait for the answer to `query`.
+    func waiters(for query: DataQuery) -> Int { underWay.withLock { $0[query]?.count ?? 0 } }
 
     private func begin(_ query: DataQuery) {
         let engine = engine

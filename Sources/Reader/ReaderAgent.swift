@@ -27,11 +27,18 @@ public struct ReaderAgent: Agent {
     ///   - wake: who announces commits.
     ///   - time: the clock that relative times refer to.
     public init(
-        archive: String, holder: String, settings: ReaderSettings, directory: any SiteDirectory,
-        wake: ReaderWake = ReaderWake(), time: any TimeSource = SystemTimeSource()
+        archive: String,
+        holder: String,
+        settings: ReaderSettings,
+        directory: any SiteDirectory,
+        wake: ReaderWake = ReaderWake(),
+        time: any TimeSource = SystemTimeSource()
     ) {
         service = QueryService(
-            directory: archive, holder: holder, cache: settings.cache, time: time
+            directory: archive,
+            holder: holder,
+            cache: settings.cache,
+            time: time
         )
         self.settings = settings
         self.directory = directory
@@ -48,28 +55,45 @@ public struct ReaderAgent: Agent {
 
     /// `get_fields`, `get_data` and `gaps`.
     public var queries: [AgentQuery] {
-        let service = service
-        return [
-            AgentQuery("get_fields") { arguments in
-                let query = try FieldsQuery(QueryArguments(arguments), now: service.time.now)
+        [
+            query("get_fields") { service, arguments throws(QueryError) in
+                let query = try FieldsQuery(arguments, now: service.time.now)
                 return try await service.fields(query).value
             },
-            AgentQuery("get_data") { arguments in
-                let query = try DataQuery(QueryArguments(arguments), now: service.time.now)
+            query("get_data") { service, arguments throws(QueryError) in
+                let query = try DataQuery(arguments, now: service.time.now)
                 return try await service.data(query).message()
             },
-            AgentQuery("gaps") { arguments in
-                let query = try GapsQuery(QueryArguments(arguments), now: service.time.now)
+            query("gaps") { service, arguments throws(QueryError) in
+                let query = try GapsQuery(arguments, now: service.time.now)
                 return .array(try await service.gaps(query).map(\.value))
             },
         ]
+    }
+
+    /// A query whose errors reach the asker with their code.
+    private func query(
+        _ action: String,
+        _ answer:
+            @escaping @Sendable (QueryService, QueryArguments) async throws(QueryError) -> Value
+    ) -> AgentQuery {
+        let service = service
+        return AgentQuery(action) { arguments in
+            do throws(QueryError) {
+                return try await answer(service, QueryArguments(arguments))
+            } catch {
+                throw QueryFailure(error.code, error.description)
+            }
+        }
     }
 
     /// Serves until the session is stopped, or HTTP cannot listen.
     func serve(_ session: OperationSession) async throws {
         let server = ReaderServer(
             routes: ReaderRoutes(
-                service: service, directory: directory, isBehindProxy: settings.isBehindProxy
+                service: service,
+                directory: directory,
+                isBehindProxy: settings.isBehindProxy
             ),
             listen: settings.listen
         )
@@ -114,6 +138,7 @@ extension ReaderAgent {
     /// - Parameters:
     ///   - wake: who announces commits.
     ///   - directory: makes what answers `/api/v1/agents` at a site.
+    /// - Returns: the class.
     public static func agentClass(
         wake: ReaderWake = ReaderWake(),
         directory: @escaping @Sendable (Site) -> any SiteDirectory
@@ -123,8 +148,11 @@ extension ReaderAgent {
             let reader = ReaderSettings.read(from: &settings, default: context.site.reader)
             return ReaderAgent(
                 archive: archive.directory,
-                holder: "\(context.entry.id) on \(context.host.name), pid \(getpid())", settings: reader,
-                directory: directory(context.site), wake: wake, time: context.time
+                holder: "\(context.entry.id) on \(context.host.name), pid \(getpid())",
+                settings: reader,
+                directory: directory(context.site),
+                wake: wake,
+                time: context.time
             )
         }
     }

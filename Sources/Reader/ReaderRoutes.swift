@@ -21,8 +21,9 @@ struct ReaderRoutes: Sendable {
     /// The router of all paths.
     func router() -> Router<BasicRequestContext> {
         let router = Router()
-        router.add(middleware: 
-            RequestGuard(paths: Self.answers.map(\.path), isBehindProxy: isBehindProxy)
+        router.add(
+            middleware:
+                RequestGuard(paths: Self.answers.map(\.path), isBehindProxy: isBehindProxy)
         )
         for (path, answer) in Self.answers {
             router.get(RouterPath(path)) { request, _ in try await answer(self, request) }
@@ -40,12 +41,13 @@ struct ReaderRoutes: Sendable {
         let times = try arguments.timeForm()
         let query = try GapsQuery(arguments.without(["time"]), now: service.time.now)
         let gaps = try await service.gaps(query)
-        return response(
-            TextAnswer(contentType: TextFormat.json.rawValue, pieces: [{ writer in
-                writer.raw("{\"gaps\":")
-                writer.list(gaps) { $0.write($1, times) }
-                writer.raw("}\n")
-            }])
+        let piece: TextAnswer.Piece = { writer in
+            writer.raw("{\"gaps\":")
+            writer.list(gaps) { $0.write($1, times) }
+            writer.raw("}\n")
+        }
+        return await response(
+            TextAnswer(contentType: TextFormat.json.rawValue, pieces: [piece])
         )
     }
 
@@ -57,7 +59,7 @@ struct ReaderRoutes: Sendable {
             throw RequestError.format(accept: accept ?? "")
         }
         let query = try DataQuery(arguments.without(["time"]), now: service.time.now)
-        return response(try await service.data(query).text(format, times))
+        return await response(try await service.data(query).text(format, times))
     }
 
     private func agents() async throws -> Response {
@@ -72,19 +74,26 @@ struct ReaderRoutes: Sendable {
         QueryArguments(pairs: AddressQuery.pairs(request.uri.query ?? ""))
     }
 
-    /// Sends the pieces one by one; the next is made when the client has taken the one before.
-    private func response(_ answer: TextAnswer) -> Response {
+    /// Sends a short answer at once, a long one in parts: each is made when the client has taken
+    /// the one before.
+    private func response(_ answer: TextAnswer) async -> Response {
         let service = service
-        return Response(
-            status: .ok, headers: Response.headers(contentType: answer.contentType),
-            body: ResponseBody { writer in
-                for index in answer.pieces.indices {
-                    let bytes = await service.bytes(ofPiece: index, of: answer)
-                    if !bytes.isEmpty { try await writer.write(ByteBuffer(bytes: bytes)) }
-                }
-                try await writer.finish(nil)
+        let first = await service.part(of: answer, from: 0)
+        let headers = Response.headers(contentType: answer.contentType)
+        guard first.next != nil else {
+            let body = ResponseBody(byteBuffer: ByteBuffer(bytes: first.bytes))
+            return Response(status: .ok, headers: headers, body: body)
+        }
+        let body = ResponseBody { writer in
+            var part = first
+            try await writer.write(ByteBuffer(bytes: part.bytes))
+            while let next = part.next {
+                part = await service.part(of: answer, from: next)
+                try await writer.write(ByteBuffer(bytes: part.bytes))
             }
-        )
+            try await writer.finish(nil)
+        }
+        return Response(status: .ok, headers: headers, body: body)
     }
 }
 

@@ -1,6 +1,7 @@
 internal import Hummingbird
 internal import HummingbirdCore
 internal import Logging
+internal import ServiceLifecycle
 internal import SiteConfig
 internal import Telemetry
 
@@ -11,6 +12,7 @@ public enum ReaderError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The address cannot be listened on.
     case listen(String, reason: String)
 
+    /// What is refused, why, and what to do.
     public var description: String {
         switch self {
         case .notLoopback(let address):
@@ -32,7 +34,9 @@ struct ReaderServer: Sendable {
     ///
     /// - Throws: ``ReaderError``.
     func run(onReady: @escaping @Sendable (Endpoint) -> Void) async throws {
-        guard listen.isLoopback || routes.isBehindProxy else { throw ReaderError.notLoopback("\(listen)") }
+        guard listen.isLoopback || routes.isBehindProxy else {
+            throw ReaderError.notLoopback("\(listen)")
+        }
         var logger = Logger(label: "reader.http")
         logger.logLevel = .warning
         let application = Application(
@@ -41,7 +45,8 @@ struct ReaderServer: Sendable {
             configuration: ApplicationConfiguration(
                 address: .hostname(listen.host, port: listen.port),
                 availableConnectionsDelegate: MaximumAvailableConnections(
-                    ReaderLimits.connections, logger: logger
+                    ReaderLimits.connections,
+                    logger: logger
                 )
             ),
             onServerRunning: { channel in
@@ -50,11 +55,27 @@ struct ReaderServer: Sendable {
             },
             logger: logger
         )
+        var configuration = ServiceGroupConfiguration(
+            services: [.init(service: application)], logger: logger
+        )
+        configuration.maximumGracefulShutdownDuration = ReaderLimits.shutdownTime
+        try await serve(ServiceGroup(configuration: configuration))
+    }
+
+    /// Runs the group until it ends by itself or this task is cancelled.
+    ///
+    /// The group runs in a task of its own, since cancellation would cut it short: NIO traps when a
+    /// connection that was accepted meanwhile is dropped. So cancellation asks it to shut down.
+    private func serve(_ group: ServiceGroup) async throws {
+        let running = Task { try await group.run() }
         do {
-            try await application.run()
-        } catch is CancellationError {
-            return
+            try await withTaskCancellationHandler {
+                try await running.value
+            } onCancel: {
+                Task { await group.triggerGracefulShutdown() }
+            }
         } catch {
+            if Task.isCancelled { return }
             throw ReaderError.listen("\(listen)", reason: "\(error)")
         }
     }

@@ -15,7 +15,8 @@ public final class ReaderWake: Sendable {
     /// The wakes from now on; whoever listened before gets no more.
     func wakes() -> AsyncStream<Void> {
         let (stream, continuation) = AsyncStream.makeStream(
-            of: Void.self, bufferingPolicy: .bufferingNewest(1)
+            of: Void.self,
+            bufferingPolicy: .bufferingNewest(1)
         )
         let former = listener.withLock { listener in
             defer { listener = continuation }

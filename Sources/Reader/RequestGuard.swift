@@ -1,4 +1,5 @@
 internal import Hummingbird
+internal import MessageBus
 internal import SiteConfig
 internal import Telemetry
 
@@ -13,7 +14,8 @@ struct RequestGuard<Context: RequestContext>: RouterMiddleware {
     let isBehindProxy: Bool
 
     func handle(
-        _ request: Request, context: Context,
+        _ request: Request,
+        context: Context,
         next: @concurrent (Request, Context) async throws -> Response
     ) async throws -> Response {
         do {
@@ -27,7 +29,7 @@ struct RequestGuard<Context: RequestContext>: RouterMiddleware {
             let refusal = refusal(of: request, error.status)
             return Self.response(refusal.status, refusal.code, "\(refusal)")
         } catch {
-            return Self.response(.internalServerError, "internal", "\(error)")
+            return Self.response(.internalServerError, .internal, "\(error)")
         }
     }
 
@@ -74,9 +76,12 @@ struct RequestGuard<Context: RequestContext>: RouterMiddleware {
     }
 
     private static func response(
-        _ status: HTTPResponse.Status, _ code: String, _ message: String, _ limit: Int? = nil
+        _ status: HTTPResponse.Status,
+        _ code: ReplyCode,
+        _ message: String,
+        _ limit: Int? = nil
     ) -> Response {
-        var error: [String: Value] = ["code": .string(code), "message": .string(message)]
+        var error: [String: Value] = ["code": .string(code.rawValue), "message": .string(message)]
         if let limit { error["limit"] = .int(Int64(limit)) }
         return Response(status, json: ["error": .map(error)])
     }
@@ -97,7 +102,8 @@ extension Response {
         writer.write(value)
         writer.raw("\n")
         self.init(
-            status: status, headers: Self.headers(contentType: "application/json"),
+            status: status,
+            headers: Self.headers(contentType: "application/json"),
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: writer.bytes))
         )
     }

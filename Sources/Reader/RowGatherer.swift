@@ -55,8 +55,8 @@ struct SampleGatherer: RowGatherer {
         guard let stride else { return Array(timestamps.indices) }
         var last = self.timestamps.last
         var rows: [Int] = []
-        for (row, timestamp) in timestamps.enumerated() {
-            guard last.map({ timestamp >= $0 + stride }) ?? true else { continue }
+        for (row, timestamp) in timestamps.enumerated()
+        where last.map({ timestamp >= $0 + stride }) ?? true {
             rows.append(row)
             last = timestamp
         }
@@ -106,7 +106,8 @@ struct BucketGatherer: RowGatherer {
         }
         let ranges = zip(buckets, kept).filter(\.1).map(\.0)
         return Rows(
-            timestamps: ranges.map(\.lowerBound), ends: ranges.map(\.upperBound),
+            timestamps: ranges.map(\.lowerBound),
+            ends: ranges.map(\.upperBound),
             contents: fields.map { .buckets($0.columns(kept: kept)) }
         )
     }

@@ -11,7 +11,9 @@ protocol SampleSource: Sendable {
     func fields(in range: Range<Timestamp>) throws(QueryError) -> [FieldSummary]
     /// Fields of one timeline in the range, at most `limit` rows of them.
     func slice(
-        of fields: [FieldName], in range: Range<Timestamp>, limit: Int
+        of fields: [FieldName],
+        in range: Range<Timestamp>,
+        limit: Int
     ) throws(QueryError) -> TimelineSlice
     /// Before which instant the samples of a timeline will not change; nil if nobody knows it.
     func finalizedUntil(instance: String, feed: String) throws(QueryError) -> Timestamp?

@@ -7,21 +7,21 @@ struct TextAnswer: Sendable {
 
     /// What `Content-Type` says.
     let contentType: String
-    /// The pieces in order, each of about ``ReaderLimits/valuesPerPiece`` values.
+    /// The pieces in order, each of at most about ``ReaderLimits/valuesPerPiece`` values.
     let pieces: [Piece]
 
-    /// The piece at `index` as bytes.
-    func bytes(ofPiece index: Int) -> [UInt8] {
-        var writer = JSONWriter()
-        pieces[index](&writer)
-        return writer.bytes
-    }
+    /// Some bytes of the text, and the piece that follows them; nil after the last.
+    typealias Part = (bytes: [UInt8], next: Int?)
 
-    /// All pieces as one text.
-    var bytes: [UInt8] {
+    /// As many pieces from `first` on as fill ``ReaderLimits/textPartBytes``.
+    func part(from first: Int) -> Part {
         var writer = JSONWriter()
-        for piece in pieces { piece(&writer) }
-        return writer.bytes
+        var index = first
+        while index < pieces.count, writer.bytes.count < ReaderLimits.textPartBytes {
+            pieces[index](&writer)
+            index += 1
+        }
+        return (writer.bytes, index < pieces.count ? index : nil)
     }
 }
 
@@ -31,8 +31,9 @@ enum TextFormat: String, Sendable, CaseIterable {
     case csv = "text/csv"
     case ndjson = "application/x-ndjson"
 
-    /// The first form that a client's `Accept` names; JSON where it takes anything or says nothing.
-    /// Nil if it takes none of them.
+    /// The first form that a client's `Accept` names.
+    ///
+    /// JSON where it takes anything or says nothing. Nil if it takes none of them.
     init?(accept: String?) {
         guard let accept else {
             self = .json

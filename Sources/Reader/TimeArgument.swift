@@ -96,8 +96,9 @@ public enum TimeArgument: Hashable, Sendable {
         return overflow || overflowed ? nil : .nanoseconds(sum)
     }
 
-    /// Decimal seconds (`12`, `12.5`) in nanoseconds, without a detour through a double; digits
-    /// beyond the ninth are cut. Nil for anything else, and beyond what an Int64 holds.
+    /// Decimal seconds (`12`, `12.5`) in nanoseconds, without a detour through a double.
+    ///
+    /// Digits beyond the ninth are cut. Nil for anything else, and beyond what an Int64 holds.
     private static func seconds(_ text: Substring) -> Int64? {
         let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
         guard let first = parts.first, isDigits(first), let whole = Int64(first),

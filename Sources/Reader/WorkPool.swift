@@ -35,8 +35,10 @@ final class WorkPool: Sendable {
     private let timeLimit: Duration
 
     init(
-        time: any TimeSource, threads: Int = ReaderLimits.concurrentQueries,
-        waiting: Int = ReaderLimits.waitingQueries, timeLimit: Duration = ReaderLimits.queryTime
+        time: any TimeSource,
+        threads: Int = ReaderLimits.concurrentQueries,
+        waiting: Int = ReaderLimits.waitingQueries,
+        timeLimit: Duration = ReaderLimits.queryTime
     ) {
         self.time = time
         self.threads = threads
@@ -63,7 +65,9 @@ final class WorkPool: Sendable {
         if !isAccepted { done(.failure(.busy(waiting: mostWaiting))) }
     }
 
-    /// Runs `body` on a thread. It is a step of something admitted before, so it may always wait:
+    /// Runs `body` on a thread, however many wait.
+    ///
+    /// It is a step of something admitted before, so it may always wait:
     /// a connection has one step at a time, and connections are limited.
     func step<Result: Sendable>(_ body: @escaping @Sendable () -> Result) async -> Result {
         await withCheckedContinuation { continuation in

@@ -29,7 +29,8 @@ public final class RegistryAgent: Agent {
         self.time = time
         table = Mutex(
             SiteTable(
-                expected: expected, lease: RuntimeLimits.lease,
+                expected: expected,
+                lease: RuntimeLimits.lease,
                 restartedAt: hasPredecessor ? time.monotonic : nil
             )
         )
@@ -42,7 +43,9 @@ public final class RegistryAgent: Agent {
     public var operations: [AgentOperation] {
         [
             .process(
-                "watch", help: "ends leases that were not renewed and announces the table", watch
+                "watch",
+                help: "ends leases that were not renewed and announces the table",
+                watch
             )
         ]
     }
@@ -72,7 +75,8 @@ public final class RegistryAgent: Agent {
             for instance in absent
             where monotonic > patience && missing.insert(instance).inserted {
                 session.raise(
-                    "instance.missing", .warning,
+                    "instance.missing",
+                    .warning,
                     "\(instance) is in the site file and nobody holds it: start it on its host",
                     subject: instance
                 )
@@ -99,7 +103,10 @@ public final class RegistryAgent: Agent {
         return try reply(
             table.withLock {
                 $0.register(
-                    row, showsLease: isShown, predecessor: predecessor, now: monotonic
+                    row,
+                    showsLease: isShown,
+                    predecessor: predecessor,
+                    now: monotonic
                 )
             }
         )
@@ -138,14 +145,16 @@ public final class RegistryAgent: Agent {
             return ["lease_ns": .int(RuntimeLimits.lease.nanoseconds)]
         case .held(let host, let pid, let since):
             throw QueryFailure(
-                .leaseHeld, "process \(pid) on host \(host) holds it",
+                .leaseHeld,
+                "process \(pid) on host \(host) holds it",
                 result: [
                     "host": .string(host), "pid": .int(pid), "since": .timestamp(since),
                 ]
             )
         case .wait(let duration):
             throw QueryFailure(
-                .leaseWait, "the registry has just begun: ask again in \(duration.inSeconds) s"
+                .leaseWait,
+                "the registry has just begun: ask again in \(duration.inSeconds) s"
             )
         case .unknown:
             throw QueryFailure(.leaseUnknown, "this registry has not granted that lease: register")

@@ -45,7 +45,8 @@ public struct SiteTable: Sendable {
     ///     granted leases; nil if there was none.
     public init(expected: [InstanceRow], lease: Duration, restartedAt: Duration?) {
         rows = Dictionary(
-            expected.map { ($0.instance, $0) }, uniquingKeysWith: { first, _ in first }
+            expected.map { ($0.instance, $0) },
+            uniquingKeysWith: { first, _ in first }
         )
         self.expected = Set(rows.keys)
         self.lease = lease
@@ -65,8 +66,12 @@ public struct SiteTable: Sendable {
     ///   - showsLease: whether it had the lease from an earlier registry.
     ///   - predecessor: the epoch before it in its spool, 0 for none.
     ///   - now: monotonic time.
+    /// - Returns: whether the lease is granted, and if not, why.
     public mutating func register(
-        _ row: InstanceRow, showsLease: Bool, predecessor: Int64 = 0, now: Duration
+        _ row: InstanceRow,
+        showsLease: Bool,
+        predecessor: Int64 = 0,
+        now: Duration
     ) -> Answer {
         if let holder = rows[row.instance], holder.state == .alive, holder.epoch != row.epoch,
             holder.epoch != predecessor
@@ -87,7 +92,10 @@ public struct SiteTable: Sendable {
 
     /// A heartbeat: renews the lease of `epoch` and brings what changed.
     public mutating func heartbeat(
-        _ instance: String, epoch: Int64, now: Duration, update: (inout InstanceRow) -> Void
+        _ instance: String,
+        epoch: Int64,
+        now: Duration,
+        update: (inout InstanceRow) -> Void
     ) -> Answer {
         guard var row = rows[instance], row.epoch == epoch, row.state != .missing else {
             if let holder = rows[instance], holder.state == .alive {

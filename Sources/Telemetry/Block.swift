@@ -114,7 +114,9 @@ public struct Block: Hashable, Sendable {
                 column.presence.map({ $0.count == timestamps.count }) ?? true
             else {
                 throw .columnLength(
-                    feed: feed.name, field: field.name, found: column.count,
+                    feed: feed.name,
+                    field: field.name,
+                    found: column.count,
                     expected: timestamps.count
                 )
             }
@@ -123,7 +125,10 @@ public struct Block: Hashable, Sendable {
                 values.allSatisfy({ Int64(exactly: Double($0)) == $0 })
             else {
                 throw .columnType(
-                    feed: feed.name, field: field.name, found: column.type, expected: field.type
+                    feed: feed.name,
+                    field: field.name,
+                    found: column.type,
+                    expected: field.type
                 )
             }
             checked.columns[index].values = .doubles(values.map(Double.init))

@@ -23,7 +23,11 @@ public struct Fault: Hashable, Sendable {
 
     /// A fault that begins at `since`.
     public init(
-        id: String, severity: Severity, since: Timestamp, text: String, subject: String = ""
+        id: String,
+        severity: Severity,
+        since: Timestamp,
+        text: String,
+        subject: String = ""
     ) {
         self.id = id
         self.severity = severity
@@ -48,7 +52,11 @@ public struct LedgerEntry: Hashable, Sendable {
 
     /// A row of the ledger.
     public init(
-        instance: String, feed: String?, from: Timestamp, to: Timestamp, count: Int64?,
+        instance: String,
+        feed: String?,
+        from: Timestamp,
+        to: Timestamp,
+        count: Int64?,
         cause: String
     ) {
         self.instance = instance

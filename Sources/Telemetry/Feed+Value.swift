@@ -22,7 +22,8 @@ extension Feed {
         let fields = list.compactMap(Field.init)
         guard fields.count == list.count else { return nil }
         self.init(
-            name, fields: fields,
+            name,
+            fields: fields,
             period: value["period_ns"]?.int.map { .nanoseconds($0) },
             description: value["description"]?.string ?? "",
             lateness: .nanoseconds(value["lateness_ns"]?.int ?? 0),
@@ -57,8 +58,11 @@ extension Field {
             limits = low...high
         }
         self.init(
-            name, type, unit: value["unit"]?.string.map(Unit.init(rawValue:)),
-            description: value["description"]?.string ?? "", limits: limits
+            name,
+            type,
+            unit: value["unit"]?.string.map(Unit.init(rawValue:)),
+            description: value["description"]?.string ?? "",
+            limits: limits
         )
     }
 }
@@ -79,7 +83,10 @@ extension Fault {
             let since = value["since"]?.timestamp, let text = value["text"]?.string
         else { return nil }
         self.init(
-            id: id, severity: severity, since: since, text: text,
+            id: id,
+            severity: severity,
+            since: since,
+            text: text,
             subject: value["subject"]?.string ?? ""
         )
     }
@@ -101,8 +108,12 @@ extension LedgerEntry {
             let to = value["to"]?.timestamp, let cause = value["cause"]?.string
         else { return nil }
         self.init(
-            instance: instance, feed: value["feed"]?.string, from: from, to: to,
-            count: value["count"]?.int, cause: cause
+            instance: instance,
+            feed: value["feed"]?.string,
+            from: from,
+            to: to,
+            count: value["count"]?.int,
+            cause: cause
         )
     }
 }

@@ -20,6 +20,7 @@ public struct Unit: RawRepresentable, Hashable, Sendable, ExpressibleByStringLit
         self.rawValue = rawValue
     }
 
+    /// The unit printed as the literal.
     public init(stringLiteral value: String) {
         rawValue = value
     }
@@ -55,10 +56,13 @@ public struct Field: Hashable, Sendable {
     /// The values that are in order; one outside of it is a fault, not an error.
     public let limits: ClosedRange<Double>?
 
-    /// Declares a field. `name` follows ``Name/rule``.
+    /// Declares a field, whose name follows ``Name/rule``.
     public init(
-        _ name: String, _ type: FieldType = .double, unit: Unit? = nil,
-        description: String = "", limits: ClosedRange<Double>? = nil
+        _ name: String,
+        _ type: FieldType = .double,
+        unit: Unit? = nil,
+        description: String = "",
+        limits: ClosedRange<Double>? = nil
     ) {
         self.name = name
         self.type = type
@@ -83,10 +87,14 @@ public struct Feed: Hashable, Sendable {
     /// Whether `publish` waits for the disk (fsync) instead of only for the kernel.
     public let isDurable: Bool
 
-    /// Declares a feed. Names follow ``Name/rule``; a feed has 1 to 4,096 fields.
+    /// Declares a feed of 1 to 4,096 fields; all names follow ``Name/rule``.
     public init(
-        _ name: String, fields: [Field], period: Duration? = nil, description: String = "",
-        lateness: Duration = .zero, durable: Bool = false
+        _ name: String,
+        fields: [Field],
+        period: Duration? = nil,
+        description: String = "",
+        lateness: Duration = .zero,
+        durable: Bool = false
     ) {
         self.name = name
         self.fields = fields

@@ -53,6 +53,7 @@ public struct FieldName: Hashable, Comparable, Sendable, CustomStringConvertible
     /// The name of the timeline that the field is on: `instance.feed`.
     public var timeline: String { "\(instance).\(feed)" }
 
+    /// In the order of instance, feed and field.
     public static func < (left: FieldName, right: FieldName) -> Bool {
         (left.instance, left.feed, left.field) < (right.instance, right.feed, right.field)
     }

@@ -9,6 +9,7 @@ public enum TelemetryError: Error, Hashable, Sendable, CustomStringConvertible {
     case columnType(feed: String, field: String, found: FieldType, expected: FieldType)
     case timestampOutOfRange(feed: String, Timestamp)
 
+    /// What was found, what is possible.
     public var description: String {
         switch self {
         case .badName(let name):

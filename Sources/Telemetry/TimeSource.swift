@@ -24,16 +24,19 @@ public struct SystemTimeSource: TimeSource {
     /// The clocks of the machine.
     public init() {}
 
+    /// The wall clock of the machine.
     public var now: Timestamp {
         let time = Self.read(CLOCK_REALTIME)
         return Timestamp(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
     }
 
+    /// The time since the machine started, without the time that it slept.
     public var monotonic: Duration {
         let time = Self.read(CLOCK_MONOTONIC)
         return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
     }
 
+    /// Suspends the task until `deadline`, to the kernel's precision.
     public func sleep(untilMonotonic deadline: Duration) async throws {
         let wait = deadline - monotonic
         if wait > .zero {

@@ -47,8 +47,10 @@ extension Timestamp: CustomStringConvertible {
         return text + "Z"
     }
 
-    /// Reads ISO 8601: a date, or a date and time (`T` or a blank between) to the nanosecond, with
-    /// `Z`, an offset such as `+01:00`, or nothing, which means UTC. Nil for anything else.
+    /// Reads ISO 8601 to the nanosecond; nil for anything else.
+    ///
+    /// A date, or a date and time with `T` or a blank between, followed by `Z`, an offset such as
+    /// `+01:00`, or nothing, which means UTC.
     public init?(iso8601 text: some StringProtocol) {
         var scanner = CalendarScanner(text.utf8)
         guard let instant = scanner.scan() else { return nil }
@@ -59,7 +61,12 @@ extension Timestamp: CustomStringConvertible {
     ///
     /// Source: H. Hinnant, as above, `days_from_civil`.
     public init?(
-        year: Int, month: Int, day: Int, hour: Int = 0, minute: Int = 0, second: Int = 0,
+        year: Int,
+        month: Int,
+        day: Int,
+        hour: Int = 0,
+        minute: Int = 0,
+        second: Int = 0,
         nanosecond: Int = 0
     ) {
         guard (1678...2261).contains(year), (1...12).contains(month), (0...23).contains(hour),
@@ -117,7 +124,12 @@ private struct CalendarScanner {
         }
         guard let offset = offset(), rest.isEmpty,
             let local = Timestamp(
-                year: year, month: month, day: day, hour: hour, minute: minute, second: second,
+                year: year,
+                month: month,
+                day: day,
+                hour: hour,
+                minute: minute,
+                second: second,
                 nanosecond: nanosecond
             )
         else { return nil }

@@ -33,10 +33,11 @@ public struct Timestamp: Hashable, Comparable, Sendable, BitwiseCopyable {
     /// Unix time in seconds; about 0.2 µs of resolution are left in this century.
     public var unixSeconds: Double { Double(nanoseconds) / 1e9 }
 
-    /// What `publish` accepts: 1970 to 2200. A clock outside of it is broken, not late.
+    /// What `publish` accepts: 1970 to 2200, since a clock outside of it is broken, not late.
     public static let publishable =
         Timestamp(nanoseconds: 0)..<Timestamp(nanoseconds: 7_258_118_400_000_000_000)
 
+    /// Whether `left` is earlier.
     @inlinable
     public static func < (left: Timestamp, right: Timestamp) -> Bool {
         left.nanoseconds < right.nanoseconds

@@ -117,7 +117,7 @@ public final class Reactor: SerialExecutor {
             do {
                 try startThread { $0.serveLate() }
             } catch {
-                fatalError("a job came after the end of the reactor and has no thread: \(error)")
+                preconditionFailure("a job came after the end of the reactor and has no thread: \(error)")
             }
         }
     }

@@ -51,7 +51,8 @@ struct SessionBookTests {
         }
         #expect(
             throws: SessionBook.Refusal.unknownOperation(
-                "hom", known: ["acquire", "home", "calibrate"]
+                "hom",
+                known: ["acquire", "home", "calibrate"]
             )
         ) { try book.begin("hom", at: now) }
     }
@@ -112,14 +113,26 @@ struct ParameterTests {
         "what is wrong is refused by name, value and range",
         arguments: [
             ([:], "parameter `kelvins` is missing; give a number from 0.0 to 400.0 (K)"),
-            (["kelvins": 401], "parameter `kelvins` is 401; expected a number from 0.0 to 400.0 (K)"),
-            (["kelvins": "4"], "parameter `kelvins` is `4`; expected a number from 0.0 to 400.0 (K)"),
+            (
+                ["kelvins": 401],
+                "parameter `kelvins` is 401; expected a number from 0.0 to 400.0 (K)"
+            ),
+            (
+                ["kelvins": "4"],
+                "parameter `kelvins` is `4`; expected a number from 0.0 to 400.0 (K)"
+            ),
             (["kelvins": .double(.nan)], "parameter `kelvins` is nan; expected a number"),
-            (["kelvins": 4, "steps": 11], "parameter `steps` is 11; expected an integer from 1 to 10"),
+            (
+                ["kelvins": 4, "steps": 11],
+                "parameter `steps` is 11; expected an integer from 1 to 10"
+            ),
             (["kelvins": 4, "steps": 1.5], "parameter `steps` is 1.5; expected an integer"),
             (["kelvins": 4, "mode": "cubic"], "expected one of linear, log"),
             (["kelvins": 4, "quick": 1], "parameter `quick` is 1; expected true or false"),
-            (["kelvin": 4], "there is no parameter `kelvin`; there are kelvins, steps, mode, quick"),
+            (
+                ["kelvin": 4],
+                "there is no parameter `kelvin`; there are kelvins, steps, mode, quick"
+            ),
         ] as [([String: Value], String)]
     )
     func refused(given: [String: Value], words: String) {

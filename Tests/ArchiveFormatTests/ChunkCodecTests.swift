@@ -25,7 +25,9 @@ struct ChunkCodecTests {
         for rows in [0..<column.count, 1..<column.count, 0..<1, 1..<1] {
             let encoded = ChunkCodec.encode(column, rows: rows)
             let chunk = Chunk(
-                offset: 0, byteCount: encoded.bytes.count, plainByteCount: encoded.plainByteCount,
+                offset: 0,
+                byteCount: encoded.bytes.count,
+                plainByteCount: encoded.plainByteCount,
                 checksum: encoded.bytes.withUnsafeBytes { crc32c($0) },
                 encoding: encoded.encoding.rawValue
             )
@@ -34,7 +36,9 @@ struct ChunkCodecTests {
             }
             #expect(decoded.count == rows.count)
             #expect(bits(decoded, 0..<rows.count) == bits(column, rows))
-            #expect(rows.allSatisfy { decoded.isPresent($0 - rows.lowerBound) == column.isPresent($0) })
+            #expect(
+                rows.allSatisfy { decoded.isPresent($0 - rows.lowerBound) == column.isPresent($0) }
+            )
         }
     }
 
@@ -56,8 +60,10 @@ struct ChunkCodecTests {
                 for isKnown in [false, true] {
                     let sum = (isKnown ? bytes : encoded.bytes).withUnsafeBytes { crc32c($0) }
                     let chunk = Chunk(
-                        offset: 0, byteCount: bytes.count,
-                        plainByteCount: encoded.plainByteCount, checksum: sum,
+                        offset: 0,
+                        byteCount: bytes.count,
+                        plainByteCount: encoded.plainByteCount,
+                        checksum: sum,
                         encoding: encoded.encoding.rawValue
                     )
                     let decoded = try? bytes.withUnsafeBytes {

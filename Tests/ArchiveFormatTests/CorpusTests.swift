@@ -19,7 +19,8 @@ struct CorpusTests {
         if ProcessInfo.processInfo.environment["CERRO_WRITE_CORPUS"] != nil {
             let bytes = try SampleFile().bytes
             try FileManager.default.createDirectory(
-                at: Self.folder, withIntermediateDirectories: true
+                at: Self.folder,
+                withIntermediateDirectories: true
             )
             try Data(bytes).write(to: file)
             try Self.json(bytes).write(to: json)
@@ -68,12 +69,16 @@ struct CorpusTests {
             "timelines": timelines,
         ]
         return try JSONSerialization.data(
-            withJSONObject: document, options: [.sortedKeys, .prettyPrinted]
+            withJSONObject: document,
+            options: [.sortedKeys, .prettyPrinted]
         )
     }
 
     private static func values(
-        _ bytes: [UInt8], _ chunk: Chunk, _ type: FieldType, _ rows: Int
+        _ bytes: [UInt8],
+        _ chunk: Chunk,
+        _ type: FieldType,
+        _ rows: Int
     ) throws -> [Any] {
         let piece = Array(bytes[chunk.offset..<(chunk.offset + chunk.byteCount)])
         let column = try piece.withUnsafeBytes {

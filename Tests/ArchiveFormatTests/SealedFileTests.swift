@@ -11,7 +11,8 @@ struct SampleFile {
             Field("number", unit: .kelvin), Field("count", .int), Field("open", .bool),
             Field("state", .string),
         ],
-        period: .seconds(1), description: "One field of each type."
+        period: .seconds(1),
+        description: "One field of each type."
     )
 
     var bytes: [UInt8] = []
@@ -20,16 +21,22 @@ struct SampleFile {
     init(rows: Int = 20) throws {
         let start: Int64 = 1_795_237_800_000_000_000
         var footer = SealedFooter(
-            id: "00112233445566778899aabbccddeeff", archive: "ffeeddccbbaa99887766554433221100",
-            created: Timestamp(nanoseconds: start + 3_600_000_000_000), sources: ["0123-source"],
+            id: "00112233445566778899aabbccddeeff",
+            archive: "ffeeddccbbaa99887766554433221100",
+            created: Timestamp(nanoseconds: start + 3_600_000_000_000),
+            sources: ["0123-source"],
             receivedFrom: Timestamp(nanoseconds: start),
             receivedTo: Timestamp(nanoseconds: start + 60_000_000_000)
         )
         footer.cursors = [Cursor(instance: "cryo-1", epoch: 5, position: 9, crc: 0xDEAD_BEEF)]
         footer.ledger = [
             LedgerEntry(
-                instance: "cryo-1", feed: nil, from: Timestamp(nanoseconds: start),
-                to: Timestamp(nanoseconds: start), count: 3, cause: "spool full"
+                instance: "cryo-1",
+                feed: nil,
+                from: Timestamp(nanoseconds: start),
+                to: Timestamp(nanoseconds: start),
+                count: 3,
+                cause: "spool full"
             )
         ]
         footer.declarations = [
@@ -53,13 +60,21 @@ struct SampleFile {
         let flags = (0..<rows).map { $0 % 3 == 0 }
         let texts = (0..<rows).map { $0 % 2 == 0 ? "open" : "" }
         try builder.add(
-            "cryo-1", feed: Self.feed, epochs: [5], times: times, received: received,
+            "cryo-1",
+            feed: Self.feed,
+            epochs: [5],
+            times: times,
+            received: received,
             columns: [.doubles(numbers), .ints(counts), .bools(flags), .strings(texts)]
         )
         try [UInt8]("rubbish".utf8).withUnsafeBytes {
             try builder.add(
-                unreadable: $0, instance: "cryo-1", epoch: 5, position: 4,
-                received: Timestamp(nanoseconds: start), reason: "malformed record"
+                unreadable: $0,
+                instance: "cryo-1",
+                epoch: 5,
+                position: 4,
+                received: Timestamp(nanoseconds: start),
+                reason: "malformed record"
             )
         }
         self.footer = try builder.finish()
@@ -98,7 +113,8 @@ struct SealedFileTests {
     func everyByte() throws {
         let file = try SampleFile()
         let chunksEnd = try SealedLayout.footerRange(
-            trailer: Array(file.bytes.suffix(40)), fileLength: file.bytes.count
+            trailer: Array(file.bytes.suffix(40)),
+            fileLength: file.bytes.count
         ).lowerBound
         for place in Array(0..<12) + Array(chunksEnd..<file.bytes.count) {
             var bytes = file.bytes
@@ -142,7 +158,11 @@ struct SealedFileTests {
         let feed = Feed("sparse", fields: [Field("text", .string)])
         let times: [Int64] = [0, 3_600_000_000_000, 7_200_000_000_001, 7_200_000_000_002]
         try builder.add(
-            "a", feed: feed, epochs: [1], times: times, received: times,
+            "a",
+            feed: feed,
+            epochs: [1],
+            times: times,
+            received: times,
             columns: [.strings(["", "", "", String(repeating: "x", count: 2 << 20)])]
         )
         #expect(try builder.finish().timelines[0].groups.map(\.rows) == [2, 1, 1])

@@ -19,7 +19,11 @@ struct AgentLog {
 
     private func header(revision: Int64, at time: Timestamp) -> RecordHeader {
         RecordHeader(
-            kind: nil, epoch: epoch, position: last + 1, revision: revision, published: time
+            kind: nil,
+            epoch: epoch,
+            position: last + 1,
+            revision: revision,
+            published: time
         )
     }
 
@@ -58,7 +62,9 @@ struct AgentLog {
 
     /// Gives a journal up to `count` records after what it has.
     func send(
-        to journal: JournalWriter, most count: Int64 = .max, received: Timestamp
+        to journal: JournalWriter,
+        most count: Int64 = .max,
+        received: Timestamp
     ) throws {
         let after = journal.cursor(of: instance, epoch: epoch)?.position ?? 0
         let last = after + min(count, last - after)
@@ -67,13 +73,20 @@ struct AgentLog {
     }
 
     func send(
-        first: Int64, last: Int64, to journal: JournalWriter, received: Timestamp
+        first: Int64,
+        last: Int64,
+        to journal: JournalWriter,
+        received: Timestamp
     ) throws {
         let bytes = frames[Int(first - 1)..<Int(last)].flatMap { $0 }
         try bytes.withUnsafeBytes { buffer in
             try journal.append(
-                instance: instance, epoch: epoch, first: first, count: last - first + 1,
-                received: received, frames: buffer
+                instance: instance,
+                epoch: epoch,
+                first: first,
+                count: last - first + 1,
+                received: received,
+                frames: buffer
             )
         }
     }

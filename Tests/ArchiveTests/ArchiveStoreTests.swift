@@ -18,8 +18,10 @@ struct Rig {
         let (id, lock) = try archive.directory.lockForWriting(holder: "test writer")
         self.lock = lock
         journal = try JournalWriter(
-            directory: archive.directory, archive: id,
-            settings: JournalSettings(rotate: rotate, maxSize: maxSize), time: time
+            directory: archive.directory,
+            archive: id,
+            settings: JournalSettings(rotate: rotate, maxSize: maxSize),
+            time: time
         )
         sealer = Sealer(directory: archive.directory, time: time)
     }
@@ -36,7 +38,10 @@ struct Rig {
 extension ArchiveStore {
     func positions(_ instance: String = "alpha") throws -> [Int64] {
         let slice = try timeline(
-            instance: instance, feed: "positions", fields: ["position"], range: .allOfTime
+            instance: instance,
+            feed: "positions",
+            fields: ["position"],
+            range: .allOfTime
         )
         guard case .ints(let values)? = slice.columns.first?.values else { return [] }
         return values
@@ -58,7 +63,8 @@ struct ArchiveStoreTests {
             let instant = start + .seconds(step)
             expected.append(Int64(step))
             log.publish(
-                [Block(timestamps: [instant], columns: [.ints([Int64(step)])])], revision: 1,
+                [Block(timestamps: [instant], columns: [.ints([Int64(step)])])],
+                revision: 1,
                 at: instant
             )
             try log.send(to: rig.journal, received: rig.time.now)
@@ -74,7 +80,9 @@ struct ArchiveStoreTests {
         }
         #expect(try ArchiveTool.list(rig.archive.directory).count > 4)
         #expect(store.problems.isEmpty)
-        #expect(try store.newestCommitted(instance: "alpha", feed: "positions") == start + .seconds(40))
+        #expect(
+            try store.newestCommitted(instance: "alpha", feed: "positions") == start + .seconds(40)
+        )
     }
 
     @Test("a store that opens later finds the same as one that followed")
@@ -86,7 +94,8 @@ struct ArchiveStoreTests {
             let instant = start + .seconds(step)
             log.publish(
                 [Block(timestamps: [instant, instant], columns: [.ints([Int64(step), 0])])],
-                revision: 1, at: instant
+                revision: 1,
+                at: instant
             )
             try log.send(to: rig.journal, received: rig.time.now)
             try rig.journal.commit()
@@ -114,7 +123,8 @@ struct ArchiveStoreTests {
         for (step, value) in [(10, 1), (20, 2), (5, 3), (20, 4)] {
             let instant = start + .seconds(step)
             log.publish(
-                [Block(timestamps: [instant], columns: [.ints([Int64(value)])])], revision: 1,
+                [Block(timestamps: [instant], columns: [.ints([Int64(value)])])],
+                revision: 1,
                 at: instant
             )
         }
@@ -122,8 +132,11 @@ struct ArchiveStoreTests {
         try rig.journal.commit()
         try store.refresh()
         let slice = try store.timeline(
-            instance: "alpha", feed: "positions", fields: ["position", "absent"],
-            range: start..<(start + .seconds(60)), limit: 3
+            instance: "alpha",
+            feed: "positions",
+            fields: ["position", "absent"],
+            range: start..<(start + .seconds(60)),
+            limit: 3
         )
         #expect(slice.columns.first?.values == .ints([3, 1, 2]))
         #expect(slice.columns.last?.presence == [false, false, false])
@@ -140,17 +153,23 @@ struct ArchiveStoreTests {
         log.declare(Feed("f", fields: [Field("x", .int)]), revision: 1, at: start)
         log.declare(Feed("f", fields: [Field("x"), Field("y")]), revision: 2, at: start)
         log.publish(
-            [Block(timestamps: [start], columns: [.ints([number])])], revision: 1, at: start
+            [Block(timestamps: [start], columns: [.ints([number])])],
+            revision: 1,
+            at: start
         )
         log.publish(
             [Block(timestamps: [start], columns: [.doubles([0.5]), .doubles([.nan])])],
-            revision: 2, at: start
+            revision: 2,
+            at: start
         )
         try log.send(to: rig.journal, received: rig.time.now)
         try rig.journal.commit()
         func check() throws {
             let slice = try store.timeline(
-                instance: "alpha", feed: "f", fields: ["x", "y"], range: .allOfTime
+                instance: "alpha",
+                feed: "f",
+                fields: ["x", "y"],
+                range: .allOfTime
             )
             #expect(slice.columns.first?.values == .doubles([Double(number), 0.5]))
             #expect(slice.columns.last?.presence == [false, true])
@@ -211,7 +230,9 @@ struct ArchiveStoreTests {
         var log = AgentLog("alpha", epoch: 1)
         log.declare(.positions, revision: 1, at: start)
         log.publish(
-            [Block(timestamps: [start], columns: [.ints([1])])], revision: 1, at: start
+            [Block(timestamps: [start], columns: [.ints([1])])],
+            revision: 1,
+            at: start
         )
         try log.send(to: rig.journal, received: rig.time.now)
         rig.time.now = rig.time.now + .seconds(60)

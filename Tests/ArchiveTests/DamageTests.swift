@@ -8,7 +8,8 @@ import Testing
 
 /// An archive with 40 records of alpha in batches of four; the first segment closed.
 private func damaged(
-    rotate: Bool = true, _ change: (inout Data, [Int]) -> Void
+    rotate: Bool = true,
+    _ change: (inout Data, [Int]) -> Void
 ) throws -> Rig {
     let rig = try Rig(rotate: .seconds(60))
     var log = AgentLog("alpha", epoch: 1)
@@ -18,7 +19,8 @@ private func damaged(
     for step in 1...40 {
         let instant = start + .seconds(step)
         log.publish(
-            [Block(timestamps: [instant], columns: [.ints([log.last + 1])])], revision: 1,
+            [Block(timestamps: [instant], columns: [.ints([log.last + 1])])],
+            revision: 1,
             at: instant
         )
         if step % 4 == 0 {
@@ -98,7 +100,8 @@ struct JournalDamageTests {
         // The store holds the file open under its old name: the new one is another file.
         let again = JournalFollower(
             try rig.archive.directory.disk.open(
-                "\(rig.archive.directory.path)/\(rig.journal.segmentPath)", .read
+                "\(rig.archive.directory.path)/\(rig.journal.segmentPath)",
+                .read
             )
         )
         var count = 0
@@ -114,13 +117,18 @@ struct JournalDamageTests {
         log.declare(.positions, revision: 1, at: start)
         log.addRubbish()
         log.publish(
-            [Block(timestamps: [start], columns: [.ints([3])])], revision: 1, at: start
+            [Block(timestamps: [start], columns: [.ints([3])])],
+            revision: 1,
+            at: start
         )
         log.publish(
-            [Block(timestamps: [start], columns: [.ints([4])])], revision: 9, at: start
+            [Block(timestamps: [start], columns: [.ints([4])])],
+            revision: 9,
+            at: start
         )
         log.lose(
-            RecordLoss(first: 1, count: 12, from: start, to: start, cause: "spool full"), at: start
+            RecordLoss(first: 1, count: 12, from: start, to: start, cause: "spool full"),
+            at: start
         )
         try log.send(to: rig.journal, received: start)
         rig.time.now = start + .seconds(60)

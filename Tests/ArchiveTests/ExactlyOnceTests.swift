@@ -42,7 +42,9 @@ private struct Scenario {
     func run(committed: ([Cursor]) -> Void = { _ in }) throws {
         let (id, _) = try directory.lockForWriting(holder: "test")
         let journal = try JournalWriter(
-            directory: directory, archive: id, settings: JournalSettings(rotate: .seconds(60)),
+            directory: directory,
+            archive: id,
+            settings: JournalSettings(rotate: .seconds(60)),
             time: time
         )
         let sealer = Sealer(directory: directory, time: time)

@@ -12,7 +12,8 @@ private func log(_ count: Int, instance: String = "alpha", epoch: Int64 = 1) -> 
     for _ in 0..<count {
         let instant = start + .seconds(log.last)
         log.publish(
-            [Block(timestamps: [instant], columns: [.ints([log.last + 1])])], revision: 1,
+            [Block(timestamps: [instant], columns: [.ints([log.last + 1])])],
+            revision: 1,
             at: instant
         )
     }
@@ -28,7 +29,10 @@ struct JournalWriterTests {
     func writer(_ settings: JournalSettings = .init()) throws -> JournalWriter {
         let (id, _) = try directory.lockForWriting(holder: "test")
         return try JournalWriter(
-            directory: directory, archive: id, settings: settings, time: time
+            directory: directory,
+            archive: id,
+            settings: settings,
+            time: time
         )
     }
 
@@ -77,7 +81,12 @@ struct JournalWriterTests {
         journal.join(instance: "alpha", epoch: 1, after: 1, crc: 5)
         try log.frames[0].withUnsafeBytes { frame in
             try journal.append(
-                instance: "alpha", epoch: 1, first: 2, count: 0, received: start, frames: frame
+                instance: "alpha",
+                epoch: 1,
+                first: 2,
+                count: 0,
+                received: start,
+                frames: frame
             )
         }
         try log.send(to: journal, received: start)

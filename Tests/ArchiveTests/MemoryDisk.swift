@@ -72,7 +72,8 @@ final class MemoryDisk: Disk {
     }
 
     fileprivate func change<Result: Sendable>(
-        _ path: String, _ body: (inout State) throws(DiskError) -> Result
+        _ path: String,
+        _ body: (inout State) throws(DiskError) -> Result
     ) throws(DiskError) -> Result {
         let result = state.withLock { state -> Swift.Result<Result, DiskError> in
             do throws(DiskError) {

@@ -13,7 +13,7 @@ private struct ModuleSet {
     let configuration: IMacRTAgent.Configuration
     let agent: IMacRTAgent
 
-    init(pace: Duration = .zero) async throws {
+    init(pace: Duration = .zero, localPort: Int = 0) async throws {
         emulator = EmulatedIMacRT(time: recorder.manual)
         let endpoints = try await emulator.start().map {
             Endpoint(host: "127.0.0.1", port: $0.port)
@@ -117,6 +117,17 @@ struct IMacRTTests {
         }
     }
 
+    @Test("both modules share the one local port that replies come to")
+    func localPort() async throws {
+        // A port that was free a moment ago.
+        let other = EmulatedIMacRT()
+        let port = try #require(try await other.start().first?.port)
+        await other.stop()
+        let set = try await ModuleSet(localPort: port)
+        try await set.acquiring {}
+        #expect(set.recorder.seen.faultsRaised.isEmpty)
+    }
+
     @Test("another module at the address is a fault of its own")
     func wrongModule() async throws {
         let set = try await ModuleSet()
@@ -124,8 +135,8 @@ struct IMacRTTests {
         let recorder = set.recorder
         try await withRunning({ try await set.agent.acquire(recorder.session) }) {
             await recorder.wait { $0.degraded != nil && $0.rows("thermometers") == 1 }
+            #expect(recorder.seen.faults.keys.sorted() == ["instrument.wrong/mgc3"])
         }
-        #expect(recorder.seen.faults.keys.sorted() == ["instrument.wrong/mgc3"])
         #expect(recorder.seen.rows("regulation") == 0)
         await set.emulator.stop()
     }

@@ -82,11 +82,11 @@ struct Bench {
 
     func open(
         boot: String = "boot-1",
-        settings: Log.Settings = Log.Settings(),
+        settings: AgentLog.Settings = AgentLog.Settings(),
         time: (any TimeSource)? = nil
-    ) throws(LogError) -> Log {
+    ) throws(LogError) -> AgentLog {
         let told = told
-        return try Log(
+        return try AgentLog(
             folder: "spool",
             instance: "cryo-1",
             settings: settings,
@@ -147,7 +147,7 @@ struct Puller {
 
     /// One fetch; what it brought.
     @discardableResult
-    mutating func fetch(_ log: Log) throws -> FetchAnswer {
+    mutating func fetch(_ log: AgentLog) throws -> FetchAnswer {
         let answer = log.fetch(request())
         losses += answer.losses
         try take(answer)
@@ -211,7 +211,7 @@ struct Puller {
     }
 
     /// Fetches until there is no more.
-    mutating func pull(_ log: Log) throws {
+    mutating func pull(_ log: AgentLog) throws {
         while true {
             switch try fetch(log).state {
             case .caughtUp, .finished(nil): return

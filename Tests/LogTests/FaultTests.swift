@@ -8,7 +8,7 @@ internal import Testing
 @Suite("a log outlives its disk's faults without losing or doubling a record")
 struct FaultTests {
     /// Appends `range`, one record each.
-    private func append(_ range: Range<Int>, to log: Log) async throws {
+    private func append(_ range: Range<Int>, to log: AgentLog) async throws {
         for number in range { try await log.append(Bench.feed, [Bench.block(number)]) }
     }
 
@@ -46,7 +46,7 @@ struct FaultTests {
     @Test("nobody has to ask: what is written is synced, and a disk that failed is tried again")
     func intervals() async throws {
         let bench = Bench()
-        let settings = Log.Settings(syncInterval: .milliseconds(2))
+        let settings = AgentLog.Settings(syncInterval: .milliseconds(2))
         let log = try bench.open(settings: settings, time: SystemTimeSource())
         _ = try await log.declare(Bench.feed)
         let (synced, sync) = AsyncStream<Void>.makeStream()
@@ -65,7 +65,7 @@ struct FaultTests {
     @Test("memory has a limit, and only then append throws")
     func memoryLimit() async throws {
         let bench = Bench()
-        let log = try bench.open(settings: Log.Settings(queueLimit: 1000, memoryLimit: 3000))
+        let log = try bench.open(settings: AgentLog.Settings(queueLimit: 1000, memoryLimit: 3000))
         _ = try await log.declare(Bench.feed)
         bench.disk.become(.broken)
         var accepted = 0
@@ -132,7 +132,7 @@ struct FaultTests {
     @Test("what a failed sync leaves in doubt is written once more")
     func failedSync() async throws {
         let bench = Bench()
-        let log = try bench.open(settings: Log.Settings(segmentSize: 500))
+        let log = try bench.open(settings: AgentLog.Settings(segmentSize: 500))
         _ = try await log.declare(Bench.feed)
         try await append(0..<5, to: log)
         try await log.sync()

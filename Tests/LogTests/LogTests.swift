@@ -77,7 +77,7 @@ struct LogTests {
     @Test("every segment begins with all declarations, as records in order")
     func rotation() async throws {
         let bench = Bench()
-        let log = try bench.open(settings: Log.Settings(segmentSize: 2000))
+        let log = try bench.open(settings: AgentLog.Settings(segmentSize: 2000))
         _ = try await log.declare(Bench.feed)
         _ = try await log.declare(Bench.durable)
         for number in 0..<200 { try await log.append(Bench.feed, [Bench.block(number)]) }

@@ -13,7 +13,7 @@ struct SimulationTests {
     struct Run {
         let bench = Bench()
         var random: SeededRandom
-        let settings = Log.Settings(size: 1 << 20, segmentSize: 1500)
+        let settings = AgentLog.Settings(size: 1 << 20, segmentSize: 1500)
         var puller = Puller()
         var boot = 0
         var next = 0
@@ -24,14 +24,14 @@ struct SimulationTests {
             random = SeededRandom(seed: seed)
         }
 
-        mutating func open() async throws -> Log {
+        mutating func open() async throws -> AgentLog {
             let log = try bench.open(boot: "boot-\(boot)", settings: settings)
             _ = try await log.declare(Bench.feed)
             _ = try await log.declare(Bench.durable)
             return log
         }
 
-        mutating func append(to log: Log) async throws {
+        mutating func append(to log: AgentLog) async throws {
             let count = 1 + random.below(5)
             let blocks = (0..<count).map { Bench.block(next + $0) }
             let isDurable = random.below(4) == 0
@@ -41,7 +41,7 @@ struct SimulationTests {
             if isDurable, bench.told.wentToMemory == bench.told.recovered { safe = accepted.count }
         }
 
-        mutating func fetch(_ log: Log) throws {
+        mutating func fetch(_ log: AgentLog) throws {
             puller.maxBytes = 1 + random.below(3000)
             try puller.fetch(log)
             if random.below(3) == 0 { puller.commit() }
@@ -82,7 +82,7 @@ struct SimulationTests {
     }
 
     /// The log closes, or its process is killed, or its machine.
-    private func end(_ log: Log, _ run: inout Run) async throws {
+    private func end(_ log: AgentLog, _ run: inout Run) async throws {
         switch run.random.below(3) {
         case 0:
             run.bench.disk.become(.fine)

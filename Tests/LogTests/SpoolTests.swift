@@ -6,12 +6,12 @@ internal import Testing
 
 @Suite("a spool frees what everybody has and names what it drops")
 struct SpoolTests {
-    static let small = Log.Settings(size: 40_000, segmentSize: 2000)
+    static let small = AgentLog.Settings(size: 40_000, segmentSize: 2000)
 
     @Test("a segment goes when every archive has committed it, and not before")
     func commits() async throws {
         let bench = Bench()
-        let log = try bench.open(settings: Log.Settings(segmentSize: 2000))
+        let log = try bench.open(settings: AgentLog.Settings(segmentSize: 2000))
         _ = try await log.declare(Bench.feed)
         for number in 0..<200 { try await log.append(Bench.feed, [Bench.block(number)]) }
         let all = bench.segments.count
@@ -132,7 +132,7 @@ struct SpoolTests {
 
 extension Puller {
     /// Makes itself known.
-    func firstFetch(_ log: Log) throws {
+    func firstFetch(_ log: AgentLog) throws {
         var copy = self
         try copy.fetch(log)
     }

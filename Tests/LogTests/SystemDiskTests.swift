@@ -28,11 +28,11 @@ struct SystemDiskTests {
         try result.get()
     }
 
-    private func open(_ folder: String) throws(LogError) -> Log {
-        try Log(
+    private func open(_ folder: String) throws(LogError) -> AgentLog {
+        try AgentLog(
             folder: folder + "/spool",
             instance: "cryo-1",
-            settings: Log.Settings(segmentSize: 4000),
+            settings: AgentLog.Settings(segmentSize: 4000),
             disk: SystemDisk(),
             time: StillClock(),
             bootID: "boot-1"

@@ -84,7 +84,9 @@ struct MessagePackTests {
             }
             if let value = try? Value(messagePack: bytes) {
                 // Compared as bytes, since a NaN is not equal to itself.
-                #expect((try? Value(messagePack: value.messagePack))?.messagePack == value.messagePack)
+                #expect(
+                    (try? Value(messagePack: value.messagePack))?.messagePack == value.messagePack
+                )
             }
         }
     }

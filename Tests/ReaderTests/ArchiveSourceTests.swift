@@ -1,3 +1,4 @@
+import MessageBus
 import Telemetry
 import Testing
 
@@ -6,7 +7,9 @@ import Testing
 @Suite("The archive's files are one timeline with a known finality")
 struct ArchiveSourceTests {
     private let feed = Feed(
-        "temps", fields: [Field("stage", unit: .kelvin)], period: .seconds(1),
+        "temps",
+        fields: [Field("stage", unit: .kelvin)],
+        period: .seconds(1),
         lateness: .seconds(2)
     )
 
@@ -16,13 +19,17 @@ struct ArchiveSourceTests {
         return source
     }
 
-    private func answer(_ source: ArchiveSource, _ reduction: Reduction = .none) throws
+    private func answer(
+        _ source: ArchiveSource,
+        _ reduction: Reduction = .none
+    ) throws
         -> DataAnswer
     {
         try QueryEngine(archive: source).data(
             DataQuery(
                 fields: [FieldPattern("cryo.temps.stage"), FieldPattern("cryo.temps.none")],
-                range: at(0)..<at(100), reduction: reduction
+                range: at(0)..<at(100),
+                reduction: reduction
             ),
             noDeadline
         )
@@ -33,7 +40,7 @@ struct ArchiveSourceTests {
         let archive = try TemporaryArchive()
         let source = ArchiveSource(directory: archive.path, holder: "test", cache: 1 << 20)
         let error = #expect(throws: QueryError.self) { try source.fields(in: at(0)..<at(1)) }
-        #expect(error?.code == "query.failed")
+        #expect(error?.code == .queryFailed)
     }
 
     @Test("what is committed is in the next answer after a refresh")
@@ -103,7 +110,10 @@ struct ArchiveSourceTests {
         let archive = try TemporaryArchive()
         let ints = Feed("temps", fields: [Field("stage", .int)])
         try archive.commit(
-            "cryo", epoch: 1, ints, Block(timestamps: [at(0)], columns: [.ints([4])])
+            "cryo",
+            epoch: 1,
+            ints,
+            Block(timestamps: [at(0)], columns: [.ints([4])])
         )
         try archive.commit("cryo", epoch: 2, feed, block(1, [4.5]))
         let timeline = try answer(source(archive)).timelines.first

@@ -35,7 +35,8 @@ struct BucketTests {
         }
         let source = MemorySource([
             "a.b": .init(
-                feed: Feed("b", fields: [Field("x")]), timestamps: timestamps,
+                feed: Feed("b", fields: [Field("x")]),
+                timestamps: timestamps,
                 columns: [.doubles(values)]
             )
         ])
@@ -70,7 +71,9 @@ struct BucketTests {
     }
 
     private static func naive(
-        _ timestamps: [Timestamp], _ values: [Double?], _ range: Range<Timestamp>,
+        _ timestamps: [Timestamp],
+        _ values: [Double?],
+        _ range: Range<Timestamp>,
         _ grid: BucketGrid
     ) -> [NaiveBucket] {
         var groups: [(Range<Timestamp>, [Double])] = []
@@ -86,10 +89,14 @@ struct BucketTests {
         return groups.map { bucket, values in
             let numbers = values.filter { !$0.isNaN }
             return NaiveBucket(
-                start: bucket.lowerBound, end: bucket.upperBound, count: Int64(values.count),
-                min: numbers.min() ?? .nan, max: numbers.max() ?? .nan,
+                start: bucket.lowerBound,
+                end: bucket.upperBound,
+                count: Int64(values.count),
+                min: numbers.min() ?? .nan,
+                max: numbers.max() ?? .nan,
                 mean: numbers.isEmpty ? .nan : numbers.reduce(0, +) / Double(numbers.count),
-                first: values[0], last: values[values.count - 1]
+                first: values[0],
+                last: values[values.count - 1]
             )
         }
     }
@@ -138,11 +145,13 @@ struct BucketTests {
         let source = MemorySource([
             "a.b": .init(
                 feed: Feed("b", fields: [Field("x")]),
-                timestamps: (0..<count).map { at(Double($0) * 3600) }, columns: [.doubles(values)]
+                timestamps: (0..<count).map { at(Double($0) * 3600) },
+                columns: [.doubles(values)]
             )
         ])
         let query = DataQuery(
-            fields: [FieldPattern("a.b.x")], range: at(0)..<at(Double(count) * 3600),
+            fields: [FieldPattern("a.b.x")],
+            range: at(0)..<at(Double(count) * 3600),
             reduction: .buckets(500)
         )
         let answer = try QueryEngine(archive: source).data(query, noDeadline)
@@ -162,7 +171,8 @@ struct BucketTests {
         let source = MemorySource([
             "a.b": .init(
                 feed: Feed(
-                    "b", fields: [Field("n", .int), Field("ok", .bool), Field("s", .string)]
+                    "b",
+                    fields: [Field("n", .int), Field("ok", .bool), Field("s", .string)]
                 ),
                 timestamps: [at(0), at(1), at(2), at(3)],
                 columns: [
@@ -172,7 +182,9 @@ struct BucketTests {
             )
         ])
         let query = DataQuery(
-            fields: [FieldPattern("a.b.*")], range: at(0)..<at(4), reduction: .buckets(1)
+            fields: [FieldPattern("a.b.*")],
+            range: at(0)..<at(4),
+            reduction: .buckets(1)
         )
         let fields = try QueryEngine(archive: source).data(query, noDeadline).timelines[0].fields
         let found = fields.compactMap { field -> BucketColumns? in
@@ -197,21 +209,23 @@ struct BucketTests {
         }
         let source = MemorySource([
             "a.b": .init(
-                feed: Feed("b", fields: [Field("n", .int)]), timestamps: timestamps,
+                feed: Feed("b", fields: [Field("n", .int)]),
+                timestamps: timestamps,
                 columns: [.ints((0..<150).map(Int64.init))]
             )
         ])
         var engine = QueryEngine(archive: source)
         engine.pieceValues = Int.random(in: 1...20, using: &random)
         let query = DataQuery(
-            fields: [FieldPattern("a.b.n")], range: at(0)..<at(2000),
+            fields: [FieldPattern("a.b.n")],
+            range: at(0)..<at(2000),
             reduction: .stride(.seconds(2))
         )
         let timeline = try engine.data(query, noDeadline).timelines[0]
         var expected: [Int64] = []
         var last: Timestamp?
-        for (index, timestamp) in timestamps.enumerated() {
-            guard last.map({ timestamp - $0 >= .seconds(2) }) ?? true else { continue }
+        for (index, timestamp) in timestamps.enumerated()
+        where last.map({ timestamp - $0 >= .seconds(2) }) ?? true {
             expected.append(Int64(index))
             last = timestamp
         }

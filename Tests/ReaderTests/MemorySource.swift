@@ -23,7 +23,8 @@ final class MemorySource: SampleSource {
     private let calls = Mutex(0)
 
     init(
-        _ lines: [String: Line], ledger: [LedgerEntry] = [],
+        _ lines: [String: Line],
+        ledger: [LedgerEntry] = [],
         onSlice: @escaping @Sendable () -> Void = {}
     ) {
         self.lines = lines
@@ -48,8 +49,11 @@ final class MemorySource: SampleSource {
                 found.append(
                     FieldSummary(
                         name: FieldName(instance: parts[0], feed: parts[1], field: field.name),
-                        field: field, period: line.feed.period, lateness: line.feed.lateness,
-                        first: line.timestamps[first], last: line.timestamps[last],
+                        field: field,
+                        period: line.feed.period,
+                        lateness: line.feed.lateness,
+                        first: line.timestamps[first],
+                        last: line.timestamps[last],
                         count: Int64(rows.count)
                     )
                 )
@@ -59,7 +63,9 @@ final class MemorySource: SampleSource {
     }
 
     func slice(
-        of fields: [FieldName], in range: Range<Timestamp>, limit: Int
+        of fields: [FieldName],
+        in range: Range<Timestamp>,
+        limit: Int
     ) throws(QueryError) -> TimelineSlice {
         calls.withLock { $0 += 1 }
         onSlice()
@@ -67,7 +73,10 @@ final class MemorySource: SampleSource {
         let places = fields.map { name in
             line?.feed.fields.firstIndex { $0.name == name.field }
         }
-        let rows = line?.timestamps.indices.filter { range.contains(line?.timestamps[$0] ?? Timestamp(nanoseconds: -1)) } ?? []
+        let rows =
+            line?.timestamps.indices.filter {
+                range.contains(line?.timestamps[$0] ?? Timestamp(nanoseconds: -1))
+            } ?? []
         let kept = Array(rows.prefix(limit))
         return TimelineSlice(
             timestamps: kept.compactMap { line?.timestamps[$0] },
@@ -78,7 +87,8 @@ final class MemorySource: SampleSource {
                 return line.columns[place].picked(kept)
             },
             fields: places.map { place in place.flatMap { line?.feed.fields[$0] } },
-            leftOut: rows.count - kept.count, revision: line?.revision ?? 0
+            leftOut: rows.count - kept.count,
+            revision: line?.revision ?? 0
         )
     }
 
@@ -108,6 +118,9 @@ final class HeldClock: TimeSource {
     }
 
     func sleep(untilMonotonic deadline: Duration) async throws {
+        let (never, continuation) = AsyncStream.makeStream(of: Void.self)
+        for await _ in never {}
+        continuation.finish()
         throw CancellationError()
     }
 }
@@ -138,16 +151,19 @@ func at(_ seconds: Double) -> Timestamp {
 let noDeadline = Deadline(HeldClock(at(0)), after: .seconds(1))
 
 /// The cryostat `cryo.temps` with one double a second from 0 on, `4.0 + second`.
-func cryostat(seconds: Int, revision: Int64 = 0, finalizedUntil: Timestamp = at(0)) -> MemorySource {
+func cryostat(seconds: Int, revision: Int64 = 0, finalizedUntil: Timestamp = at(0)) -> MemorySource
+{
     MemorySource([
         "cryo.temps": .init(
             feed: Feed(
-                "temps", fields: [Field("stage", unit: .kelvin, description: "cold stage")],
+                "temps",
+                fields: [Field("stage", unit: .kelvin, description: "cold stage")],
                 period: .seconds(1)
             ),
             timestamps: (0..<seconds).map { at(Double($0)) },
             columns: [.doubles((0..<seconds).map { 4.0 + Double($0) })],
-            finalizedUntil: finalizedUntil, revision: revision
+            finalizedUntil: finalizedUntil,
+            revision: revision
         )
     ])
 }

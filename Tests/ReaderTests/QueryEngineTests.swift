@@ -1,3 +1,4 @@
+import MessageBus
 import Telemetry
 import Testing
 
@@ -6,14 +7,19 @@ import Testing
 @Suite("get_fields and get_data keep what sisock's manual promises")
 struct QueryEngineTests {
     private func data(
-        _ source: MemorySource, _ fields: [String], _ start: Double, _ end: Double,
-        _ reduction: Reduction = .none, allowance: Int = ReaderLimits.values
+        _ source: MemorySource,
+        _ fields: [String],
+        _ start: Double,
+        _ end: Double,
+        _ reduction: Reduction = .none,
+        allowance: Int = ReaderLimits.values
     ) throws(QueryError) -> DataAnswer {
         var engine = QueryEngine(archive: source)
         engine.allowance = allowance
         return try engine.data(
             DataQuery(
-                fields: fields.map(FieldPattern.init), range: at(start)..<at(end),
+                fields: fields.map(FieldPattern.init),
+                range: at(start)..<at(end),
                 reduction: reduction
             ),
             noDeadline
@@ -100,12 +106,17 @@ struct QueryEngineTests {
         let error = #expect(throws: QueryError.self) {
             try data(source, ["cryo.temps.stage"], 0, 1000, allowance: 999)
         }
-        #expect(error?.code == "query.limit")
+        #expect(error?.code == .queryLimit)
         #expect(error?.description.contains("at most 999") ?? false)
         let whole = try data(source, ["cryo.temps.stage"], 0, 1000, allowance: 1000)
         #expect(whole.timelines.first?.timestamps.count == 1000)
         let thinned = try data(
-            source, ["cryo.temps.stage"], 0, 1000, .stride(.seconds(2)), allowance: 500
+            source,
+            ["cryo.temps.stage"],
+            0,
+            1000,
+            .stride(.seconds(2)),
+            allowance: 500
         )
         #expect(thinned.timelines.first?.timestamps.count == 500)
         #expect(throws: QueryError.self) {
@@ -116,13 +127,24 @@ struct QueryEngineTests {
     @Test("gaps come with the data that they are missing from")
     func gaps() throws {
         let lost = LedgerEntry(
-            instance: "cryo", feed: "temps", from: at(3), to: at(4), count: 2, cause: "spool full"
+            instance: "cryo",
+            feed: "temps",
+            from: at(3),
+            to: at(4),
+            count: 2,
+            cause: "spool full"
         )
         let elsewhere = LedgerEntry(
-            instance: "dome", feed: nil, from: at(3), to: at(4), count: nil, cause: "damage"
+            instance: "dome",
+            feed: nil,
+            from: at(3),
+            to: at(4),
+            count: nil,
+            cause: "damage"
         )
         let source = MemorySource(
-            cryostat(seconds: 9).lines, ledger: [lost, elsewhere]
+            cryostat(seconds: 9).lines,
+            ledger: [lost, elsewhere]
         )
         #expect(try data(source, ["cryo.temps.stage"], 0, 9).gaps == [lost])
         #expect(try data(source, ["cryo.temps.stage"], 5, 9).gaps.isEmpty)
@@ -149,29 +171,38 @@ struct QueryEngineTests {
             ),
             "a.mean": .init(
                 feed: Feed("mean", fields: [Field("b", .bool)]),
-                timestamps: [at(0), at(1), at(4)], columns: [.bools([true, true, false])]
+                timestamps: [at(0), at(1), at(4)],
+                columns: [.bools([true, true, false])]
             ),
             "a.once": .init(
-                feed: Feed("once", fields: [Field("n", .int)]), timestamps: [at(2)],
+                feed: Feed("once", fields: [Field("n", .int)]),
+                timestamps: [at(2)],
                 columns: [.ints([1])]
             ),
         ])
         let engine = QueryEngine(archive: source)
         let answer = try engine.fields(FieldsQuery(range: at(0)..<at(9)), noDeadline)
-        #expect(answer.fields.map(\.name.description)
-            == ["a.fast.s", "a.fast.x", "a.mean.b", "a.once.n"])
+        #expect(
+            answer.fields.map(\.name.description)
+                == ["a.fast.s", "a.fast.x", "a.mean.b", "a.once.n"]
+        )
         #expect(answer.timelines.map(\.interval) == [0.1, 2, nil])
-        #expect(answer.value["fields"]?["a.fast.x"] == [
-            "description": "stage", "timeline": "a.fast", "type": "number",
-            "value_type": "double", "units": "K",
-        ])
+        #expect(
+            answer.value["fields"]?["a.fast.x"] == [
+                "description": "stage", "timeline": "a.fast", "type": "number",
+                "value_type": "double", "units": "K",
+            ]
+        )
         #expect(answer.value["fields"]?["a.mean.b"]?["type"] == "bool")
         #expect(answer.value["fields"]?["a.fast.s"]?["description"] == .null)
-        #expect(answer.value["timelines"]?["a.once"]
-            == ["interval": .null, "field": ["a.once.n"]])
+        #expect(
+            answer.value["timelines"]?["a.once"]
+                == ["interval": .null, "field": ["a.once.n"]]
+        )
 
         let some = try engine.fields(
-            FieldsQuery(range: at(2)..<at(9), patterns: [FieldPattern("*.m*")]), noDeadline
+            FieldsQuery(range: at(2)..<at(9), patterns: [FieldPattern("*.m*")]),
+            noDeadline
         )
         #expect(some.fields.map(\.name.description) == ["a.mean.b"])
         let none = try engine.fields(FieldsQuery(range: at(5)..<at(9)), noDeadline)
@@ -187,7 +218,8 @@ struct QueryEngineTests {
         )
         engine.pieceValues = 10
         let query = DataQuery(
-            fields: [FieldPattern("cryo.temps.stage")], range: at(0)..<at(100),
+            fields: [FieldPattern("cryo.temps.stage")],
+            range: at(0)..<at(100),
             reduction: .buckets(10)
         )
         let error = #expect(throws: QueryError.self) { try engine.data(query, deadline) }

@@ -32,11 +32,15 @@ final class TemporaryArchive {
             feeds[key] = Int64(feeds.count + 1)
             try append(instance, epoch) { header, writer in
                 RecordWriter.write(header, declaration: feed, to: &writer)
-            } revision: { feeds[key] ?? 0 }
+            } revision: {
+                feeds[key] ?? 0
+            }
         }
         try append(instance, epoch) { header, writer in
             RecordWriter.write(header, blocks: blocks, to: &writer)
-        } revision: { feeds[key] ?? 0 }
+        } revision: {
+            feeds[key] ?? 0
+        }
         try journal.commit()
     }
 
@@ -44,18 +48,26 @@ final class TemporaryArchive {
     func end(_ instance: String, epoch: Int64) throws {
         try append(instance, epoch) { header, writer in
             RecordWriter.writeEnd(header, to: &writer)
-        } revision: { 0 }
+        } revision: {
+            0
+        }
         try journal.commit()
     }
 
     private func append(
-        _ instance: String, _ epoch: Int64,
-        _ write: (RecordHeader, inout MessagePackWriter) -> Void, revision: () -> Int64
+        _ instance: String,
+        _ epoch: Int64,
+        _ write: (RecordHeader, inout MessagePackWriter) -> Void,
+        revision: () -> Int64
     ) throws {
         let position = positions["\(instance) \(epoch)", default: 0] + 1
         positions["\(instance) \(epoch)"] = position
         let header = RecordHeader(
-            kind: nil, epoch: epoch, position: position, revision: revision(), published: at(0)
+            kind: nil,
+            epoch: epoch,
+            position: position,
+            revision: revision(),
+            published: at(0)
         )
         var writer = MessagePackWriter()
         write(header, &writer)
@@ -63,7 +75,11 @@ final class TemporaryArchive {
         writer.withBytes { _ = Frame.append($0, to: &frame) }
         try frame.withUnsafeBytes { bytes in
             try journal.append(
-                instance: instance, epoch: epoch, first: position, count: 1, received: at(0),
+                instance: instance,
+                epoch: epoch,
+                first: position,
+                count: 1,
+                received: at(0),
                 frames: bytes
             )
         }
@@ -73,6 +89,7 @@ final class TemporaryArchive {
 /// Doubles of one feed, one a second from `first` on.
 func block(_ first: Double, _ values: [Double]) -> Block {
     Block(
-        timestamps: values.indices.map { at(first + Double($0)) }, columns: [.doubles(values)]
+        timestamps: values.indices.map { at(first + Double($0)) },
+        columns: [.doubles(values)]
     )
 }

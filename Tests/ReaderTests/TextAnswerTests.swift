@@ -17,7 +17,8 @@ struct TextAnswerTests {
         arguments: [
             (0, "0.0"), (-0.0, "-0.0"), (4.2, "4.2"), (-0.001, "-0.001"), (300, "300.0"),
             (0.1 + 0.2, "0.30000000000000004"), (1e-9, "1e-09"), (123456.789012, "123456.789012"),
-            (1e300, "1e+300"), (.leastNonzeroMagnitude, "5e-324"), (-12.5, "-12.5"), (999_999_999, "999999999.0"),
+            (1e300, "1e+300"), (.leastNonzeroMagnitude, "5e-324"), (-12.5, "-12.5"),
+            (999_999_999, "999999999.0"),
             (.nan, "null"), (-.infinity, "null"),
         ] as [(Double, String)]
     )
@@ -66,9 +67,10 @@ struct TextAnswerTests {
             "text": .string(hostile), "least": .int(.min), "most": .int(.max), "none": nil,
             "list": [true, 1.5, .bytes([1, 255])],
         ]
-        let parsed = try JSONSerialization.jsonObject(
-            with: Data(text { $0.write(value) }.utf8)
-        ) as? [String: Any]
+        let parsed =
+            try JSONSerialization.jsonObject(
+                with: Data(text { $0.write(value) }.utf8)
+            ) as? [String: Any]
         #expect(parsed?["text"] as? String == hostile)
         #expect((parsed?["least"] as? NSNumber)?.int64Value == .min)
         #expect((parsed?["most"] as? NSNumber)?.int64Value == .max)
@@ -81,35 +83,49 @@ struct TextAnswerTests {
             fields: ["a.b.x", "a.b.s", "no.such.field", "c.d.n"],
             timelines: [
                 TimelineAnswer(
-                    name: "a.b", timestamps: [at(0), at(0.5), at(0.5)], ends: nil,
+                    name: "a.b",
+                    timestamps: [at(0), at(0.5), at(0.5)],
+                    ends: nil,
                     fields: [
                         FieldAnswer(
-                            name: "a.b.x", content: .samples(.doubles([1.5, .nan, nil]))
+                            name: "a.b.x",
+                            content: .samples(.doubles([1.5, .nan, nil]))
                         ),
                         FieldAnswer(
-                            name: "a.b.s", content: .samples(.strings(["", "say \"hi\", x", nil]))
+                            name: "a.b.s",
+                            content: .samples(.strings(["", "say \"hi\", x", nil]))
                         ),
                     ],
-                    finalizedUntil: at(0.25), revision: 7
+                    finalizedUntil: at(0.25),
+                    revision: 7
                 ),
                 TimelineAnswer(
-                    name: "c.d", timestamps: [at(0.5)], ends: nil,
+                    name: "c.d",
+                    timestamps: [at(0.5)],
+                    ends: nil,
                     fields: [FieldAnswer(name: "c.d.n", content: .samples(.ints([-4])))],
-                    finalizedUntil: at(1), revision: 0
+                    finalizedUntil: at(1),
+                    revision: 0
                 ),
             ],
             gaps: [
                 LedgerEntry(
-                    instance: "a", feed: nil, from: at(1), to: at(2), count: 3, cause: "spool full"
+                    instance: "a",
+                    feed: nil,
+                    from: at(1),
+                    to: at(2),
+                    count: 3,
+                    cause: "spool full"
                 )
             ],
-            tier: .raw, notes: []
+            tier: .raw,
+            notes: []
         )
     }
 
     @Test("JSON holds data, times, what is not finite, gaps and finality")
     func json() throws {
-        let bytes = answer.text(.json, .s).bytes
+        let bytes = answer.text(.json, .s).whole
         let parsed =
             try JSONSerialization.jsonObject(with: Data(bytes)) as? NSDictionary ?? [:]
         let expected: NSDictionary = [
@@ -142,7 +158,7 @@ struct TextAnswerTests {
 
     @Test("CSV is one table in order of time, an empty text is not a missing one")
     func csv() {
-        let text = String(decoding: answer.text(.csv, .iso).bytes, as: UTF8.self)
+        let text = String(decoding: answer.text(.csv, .iso).whole, as: UTF8.self)
         #expect(
             text == """
                 time,a.b.x,a.b.s,c.d.n
@@ -156,7 +172,7 @@ struct TextAnswerTests {
 
     @Test("NDJSON ends with a line that says so")
     func ndjson() {
-        let text = String(decoding: answer.text(.ndjson, .s).bytes, as: UTF8.self)
+        let text = String(decoding: answer.text(.ndjson, .s).whole, as: UTF8.self)
         #expect(
             text == #"""
                 {"t":1795240800,"a.b.x":1.5,"a.b.s":""}
@@ -173,30 +189,34 @@ struct TextAnswerTests {
         let count = 3 * ReaderLimits.valuesPerPiece / 2
         let source = cryostat(seconds: count)
         let query = DataQuery(
-            fields: [FieldPattern("cryo.temps.stage")], range: at(0)..<at(Double(count))
+            fields: [FieldPattern("cryo.temps.stage")],
+            range: at(0)..<at(Double(count))
         )
         let answer = try QueryEngine(archive: source).data(query, noDeadline)
         let parsed =
-            try JSONSerialization.jsonObject(with: Data(answer.text(.json, .s).bytes))
+            try JSONSerialization.jsonObject(with: Data(answer.text(.json, .s).whole))
             as? [String: Any]
         let data = parsed?["data"] as? [String: [Double]]
         let values = data?["cryo.temps.stage"]
         #expect(values == (0..<count).map { 4.0 + Double($0) })
-        let lines = answer.text(.csv, .ns).bytes.split(separator: UInt8(ascii: "\n"))
+        let lines = answer.text(.csv, .ns).whole.split(separator: UInt8(ascii: "\n"))
         #expect(lines.count == count + 1)
-        #expect(String(decoding: lines[count], as: UTF8.self)
-            == "\(at(Double(count - 1)).nanoseconds),\(Double(count) + 3)")
+        #expect(
+            String(decoding: lines[count], as: UTF8.self)
+                == "\(at(Double(count - 1)).nanoseconds),\(Double(count) + 3)"
+        )
         #expect(answer.text(.csv, .ns).pieces.count > 3)
     }
 
     @Test("buckets have a start, an end and their statistics in every form")
     func buckets() throws {
         let query = DataQuery(
-            fields: [FieldPattern("cryo.temps.stage")], range: at(0)..<at(4),
+            fields: [FieldPattern("cryo.temps.stage")],
+            range: at(0)..<at(4),
             reduction: .buckets(3)
         )
         let answer = try QueryEngine(archive: cryostat(seconds: 4)).data(query, noDeadline)
-        let csv = String(decoding: answer.text(.csv, .s).bytes, as: UTF8.self)
+        let csv = String(decoding: answer.text(.csv, .s).whole, as: UTF8.self)
         #expect(
             csv.replacing("cryo.temps.", with: "") == """
                 start,end,stage:count,stage:min,stage:max,stage:mean,stage:first,stage:last
@@ -205,9 +225,11 @@ struct TextAnswerTests {
 
                 """
         )
-        let json = String(decoding: answer.text(.json, .s).bytes, as: UTF8.self)
-        #expect(json.contains(#""stage":{"count":[2,2],"min":[4.0,6.0],"max":[5.0,7.0],"#)
-            || json.contains(#""cryo.temps.stage":{"count":[2,2],"min":[4.0,6.0],"#))
+        let json = String(decoding: answer.text(.json, .s).whole, as: UTF8.self)
+        #expect(
+            json.contains(#""stage":{"count":[2,2],"min":[4.0,6.0],"max":[5.0,7.0],"#)
+                || json.contains(#""cryo.temps.stage":{"count":[2,2],"min":[4.0,6.0],"#)
+        )
         #expect(json.contains(#""t":[1795240800,1795240802],"end":[1795240802,1795240804]"#))
     }
 
@@ -221,5 +243,18 @@ struct TextAnswerTests {
     )
     func accept(_ header: String?, _ expected: TextFormat?) {
         #expect(TextFormat(accept: header) == expected)
+    }
+}
+
+extension TextAnswer {
+    /// All parts, one after the other.
+    fileprivate var whole: [UInt8] {
+        var part = part(from: 0)
+        var bytes = part.bytes
+        while let next = part.next {
+            part = self.part(from: next)
+            bytes += part.bytes
+        }
+        return bytes
     }
 }

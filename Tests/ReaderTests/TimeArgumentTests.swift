@@ -1,3 +1,4 @@
+import MessageBus
 import Telemetry
 import Testing
 
@@ -42,7 +43,7 @@ struct TimeArgumentTests {
             try TimeArgument(text, argument: "end")
         }
         #expect("\(error.map(String.init(describing:)) ?? "")".hasPrefix("`end` is `\(text)`"))
-        #expect(error?.code == "parameter.invalid")
+        #expect(error?.code == .parameterInvalid)
     }
 
     @Test("numbers of a request mean the same as their texts")
@@ -69,13 +70,18 @@ struct QueryArgumentsTests {
     @Test("a repeated field is a list, the end is now where it is left out")
     func reads() throws {
         let query = try data(
-            ("field", "a.b.c"), ("field", "a.b.d"), ("start", "-60"), ("max_points", "500")
+            ("field", "a.b.c"),
+            ("field", "a.b.d"),
+            ("start", "-60"),
+            ("max_points", "500")
         )
         #expect(query.fields.map(\.text) == ["a.b.c", "a.b.d"])
         #expect(query.range == now - .seconds(60)..<now)
         #expect(query.reduction == .buckets(500))
-        #expect(try data(("field", "a.b.c"), ("start", "1"), ("min_stride", "1.5")).reduction
-            == .stride(.milliseconds(1500)))
+        #expect(
+            try data(("field", "a.b.c"), ("start", "1"), ("min_stride", "1.5")).reduction
+                == .stride(.milliseconds(1500))
+        )
     }
 
     @Test("a range that runs backwards or is empty says so")

@@ -51,12 +51,18 @@ struct SiteTableTests {
         var table = table()
         _ = table.register(row("cryo-1", epoch: 1), showsLease: false, now: .zero)
         let granted = table.register(
-            row("cryo-1", epoch: 2), showsLease: false, predecessor: 1, now: .seconds(1)
+            row("cryo-1", epoch: 2),
+            showsLease: false,
+            predecessor: 1,
+            now: .seconds(1)
         )
         #expect(granted == .granted)
         #expect(table["cryo-1"]?.epoch == 2)
         let stranger = table.register(
-            row("cryo-1", epoch: 3), showsLease: false, predecessor: 1, now: .seconds(2)
+            row("cryo-1", epoch: 3),
+            showsLease: false,
+            predecessor: 1,
+            now: .seconds(2)
         )
         #expect(stranger == .held(host: "server", pid: 100, since: Timestamp(seconds: 0)))
     }
@@ -71,7 +77,9 @@ struct SiteTableTests {
         #expect(old == .granted)
         let second = table.register(row("a", epoch: 9), showsLease: false, now: .seconds(106))
         #expect(second == .held(host: "server", pid: 100, since: Timestamp(seconds: 0)))
-        #expect(table.register(row("b", epoch: 3), showsLease: false, now: .seconds(106)) == .granted)
+        #expect(
+            table.register(row("b", epoch: 3), showsLease: false, now: .seconds(106)) == .granted
+        )
     }
 
     @Test("a heartbeat of somebody unknown asks for a registration")

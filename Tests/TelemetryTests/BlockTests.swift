@@ -9,7 +9,10 @@ struct BlockTests {
             Field("kelvin", unit: .kelvin, limits: 0...400), Field("count", .int),
             Field("ok", .bool), Field("note", .string),
         ],
-        period: .seconds(1), description: "a cryostat", lateness: .seconds(2), durable: true
+        period: .seconds(1),
+        description: "a cryostat",
+        lateness: .seconds(2),
+        durable: true
     )
 
     private func block(_ change: (inout Block) -> Void = { _ in }) -> Block {
@@ -37,7 +40,10 @@ struct BlockTests {
         let large = block { $0.columns[0] = .ints([1 << 53 + 1, 0]) }
         #expect(
             throws: TelemetryError.columnType(
-                feed: "temperatures", field: "kelvin", found: .int, expected: .double
+                feed: "temperatures",
+                field: "kelvin",
+                found: .int,
+                expected: .double
             )
         ) { try large.checked(for: feed) }
     }
@@ -49,7 +55,10 @@ struct BlockTests {
         }
         #expect(
             throws: TelemetryError.columnLength(
-                feed: "temperatures", field: "ok", found: 1, expected: 2
+                feed: "temperatures",
+                field: "ok",
+                found: 1,
+                expected: 2
             )
         ) { try block { $0.columns[2] = .bools([true]) }.checked(for: feed) }
         #expect(throws: TelemetryError.rowCount(feed: "temperatures", 0)) {
@@ -85,13 +94,20 @@ struct BlockTests {
     @Test("faults, ledger rows, sessions and instances survive as values")
     func values() {
         let fault = Fault(
-            id: "disk.low", severity: .critical, since: Timestamp(seconds: 5), text: "full",
+            id: "disk.low",
+            severity: .critical,
+            since: Timestamp(seconds: 5),
+            text: "full",
             subject: "/data"
         )
         #expect(Fault(fault.value) == fault)
         let entry = LedgerEntry(
-            instance: "cryo-1", feed: nil, from: Timestamp(seconds: 1), to: Timestamp(seconds: 2),
-            count: nil, cause: "damage"
+            instance: "cryo-1",
+            feed: nil,
+            from: Timestamp(seconds: 1),
+            to: Timestamp(seconds: 2),
+            count: nil,
+            cause: "damage"
         )
         #expect(LedgerEntry(entry.value) == entry)
         var session = Session(id: 3, operation: "acquire", start: Timestamp(seconds: 9))

@@ -9,7 +9,7 @@ enum LayerRules {
         "CZeroMQ": ["ZeroMQ"],
         "GRDB": ["Archive"],
         "ServiceLifecycle": ["AgentRuntime", "CerroCommand"],
-        "UnixSignals": ["AgentRuntime"],
+        "UnixSignals": ["AgentRuntime", "CerroCommand"],
         "Hummingbird": ["Reader"],
         "HummingbirdCore": ["Reader"],
         "HummingbirdTesting": ["Reader"],
@@ -59,10 +59,10 @@ enum LayerRules {
         guard let target = file.target else { return [] }
         return [
             Finding(
-                file: file.path,
+                file: file.path.split(separator: "/").prefix(2).joined(separator: "/"),
                 line: 1,
                 message: "the folder \(target) is no target of Package.swift, so nobody builds or "
-                    + "tests this file: declare the target or delete the folder"
+                    + "tests it: declare the target or delete the folder"
             )
         ]
     }

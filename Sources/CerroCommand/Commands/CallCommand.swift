@@ -134,7 +134,14 @@ struct OperationCall: Sendable {
             let left = deadline.map { $0 - time.monotonic } ?? Limits.waitStep
             let step = waits ? max(.zero, min(left, Limits.waitStep)) : .zero
             request["wait_ns"] = .int(step.nanoseconds)
-            let reply = try await send(action, .map(request), SiteClient.patience + step)
+            let reply: Reply
+            do {
+                reply = try await send(action, .map(request), SiteClient.patience + step)
+            } catch {
+                // Ctrl-C ends the waiting, not the operation.
+                guard waits, Task.isCancelled else { throw error }
+                return Outcome(code: .waitTimeout, text: "nobody waits any more", session: nil)
+            }
             let session = reply.result["session"].flatMap(Session.init)
             let outcome = Outcome(code: reply.code, text: reply.text, session: session)
             let isOver = deadline.map { time.monotonic >= $0 } ?? false

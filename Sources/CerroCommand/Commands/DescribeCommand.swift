@@ -61,7 +61,9 @@ enum DescriptionReport {
         var text = "\(parameter["name"]?.string ?? "")=\(parameter["type"]?.string ?? "")"
         if let unit = parameter["unit"]?.string { text += " in \(unit)" }
         if let bounds = parameter["range"]?.array, bounds.count == 2 {
-            text += ", \(HumanText.value(bounds[0])) to \(HumanText.value(bounds[1]))"
+            let isWhole = parameter["type"]?.string == "int"
+            let words = bounds.map { HumanText.value(isWhole ? $0.int.map(Value.int) ?? $0 : $0) }
+            text += ", \(words[0]) to \(words[1])"
         }
         if let choices = parameter["choices"]?.array {
             text += ", one of " + choices.map(HumanText.value).joined(separator: " ")

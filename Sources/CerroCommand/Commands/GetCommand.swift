@@ -112,8 +112,10 @@ extension SampleText {
             ]
             console.answer(end.json)
         case .table:
-            var table = TextTable([("time", .left)] + columns.map { ($0, .right) })
-            for row in rows(of: answer) { table.append(cells(row)) }
+            var table = TextTable(tableColumns)
+            for row in rows(of: answer) {
+                for cells in cells(row) { table.append(cells) }
+            }
             for line in table.lines { console.answer(line) }
         }
     }

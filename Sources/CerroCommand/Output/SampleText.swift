@@ -80,9 +80,24 @@ struct SampleText {
         return "{" + members.joined(separator: ",") + "}"
     }
 
-    /// The cells of a table for people.
-    func cells(_ row: Row) -> [String] {
-        [time(row.time)] + row.values.map(HumanText.value)
+    /// The columns of a table for people.
+    ///
+    /// A few fields stand beside each other; more would not fit a terminal, and stand one below
+    /// the other, without those that are missing.
+    var tableColumns: [(heading: String, alignment: TextTable.Alignment)] {
+        columns.count <= Limits.tableColumns
+            ? [("time", .left)] + columns.map { ($0, .right) }
+            : [("time", .left), ("field", .left), ("value", .right)]
+    }
+
+    /// The cells of one row: one line of a table, or one for each field that has a value.
+    func cells(_ row: Row) -> [[String]] {
+        guard columns.count > Limits.tableColumns else {
+            return [[time(row.time)] + row.values.map(HumanText.value)]
+        }
+        return zip(columns, row.values).filter { $1 != .null }.map { name, value in
+            [time(row.time), name, HumanText.value(value)]
+        }
     }
 
     /// All as one JSON document, as `/api/v1/data` answers it.

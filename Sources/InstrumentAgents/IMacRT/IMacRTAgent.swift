@@ -125,6 +125,7 @@ public struct IMacRTAgent: Agent {
     /// Reads and publishes until the session is stopped.
     func acquire(_ session: OperationSession) async throws {
         let watch = InstrumentWatch(session)
+        defer { watch.end() }
         try await withThrowingTaskGroup(of: Void.self) { group in
             if let mmr3 {
                 group.addTask { try await read(mmr3, "mmr3", thermometers, session, watch) }

@@ -39,7 +39,7 @@ extension IMacRTAgent.Configuration {
             "period",
             default: max(.seconds(1), shortestPeriod),
             in: shortestPeriod...Duration.seconds(3600),
-            because: "one pass over its channels takes \(shortestPeriod.inSeconds) s"
+            because: "since one pass over its channels takes \(shortestPeriod.inSeconds) s"
         )
     }
 

@@ -11,12 +11,14 @@ internal import SiteConfig
 actor IMacRTSocket {
     private let localPort: Int
     private let modules: [(address: SocketAddress, model: String)]
+    private let turnstile: Turnstile
     private var channel: (any Channel)?
 
     /// A socket on `localPort` (0 takes any), opened at the first question.
     init(localPort: Int, modules: [(address: SocketAddress, model: String)]) {
         self.localPort = localPort
         self.modules = modules
+        turnstile = Turnstile(address: "local UDP port \(localPort)")
     }
 
     deinit {
@@ -28,27 +30,27 @@ actor IMacRTSocket {
         try SocketAddress(ipAddress: endpoint.host, port: endpoint.port)
     }
 
-    /// The open socket.
+    /// The open socket; modules that ask for it at once get the same.
     func opened() async throws -> any Channel {
-        if let channel, channel.isActive { return channel }
+        try await turnstile.pass {
+            if let channel, channel.isActive { return channel }
+            let opened = try await bind()
+            channel = opened
+            return opened
+        }
+    }
+
+    private func bind() async throws -> any Channel {
         let modules = modules
         do {
-            let channel = try await DatagramBootstrap(group: InstrumentLoop.group)
+            return try await DatagramBootstrap(group: InstrumentLoop.group)
                 .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         try channel.pipeline.syncOperations.addHandler(IMacRTHandler(modules))
                     }
                 }
                 .bind(host: "0.0.0.0", port: localPort).get()
-            // Two modules may have come here at once; one socket is enough.
-            if let other = self.channel, other.isActive {
-                channel.close(promise: nil)
-                return other
-            }
-            self.channel = channel
-            return channel
         } catch {
-            if let channel, channel.isActive { return channel }
             throw InstrumentError.unreachable(
                 address: "local UDP port \(localPort)",
                 reason: "\(error); modules answer to that port, so one agent at a time can have it"

@@ -90,6 +90,7 @@ public struct Lakeshore372Agent: Agent {
     /// Reads and publishes until the session is stopped.
     func acquire(_ session: OperationSession) async throws {
         let watch = InstrumentWatch(session)
+        defer { watch.end() }
         for await _ in session.ticks(every: configuration.period) {
             try await watch.pass {
                 let reading = try await connection.read()

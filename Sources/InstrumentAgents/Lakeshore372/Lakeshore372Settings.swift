@@ -22,7 +22,7 @@ extension Lakeshore372Agent.Configuration {
                 "period",
                 default: .seconds(1),
                 in: .milliseconds(100)...Duration.seconds(2),
-                because: "a pass takes up to 0.1 s, and the scanner may move on within 2 s"
+                because: "since a pass takes up to 0.1 s, and the scanner may move on within 2 s"
             ),
             timeout: settings.duration(
                 "timeout",

@@ -1,8 +1,8 @@
 /// When a failed instrument may be tried again: exponentially later, spread by chance.
 ///
 /// The wait after the n-th failure in a row is between half of and all of
-/// `firstBackoff` × 2^(n−1), at most `longestBackoff`; the spread keeps the agents of a site from
-/// coming back all at once after a power cut.
+/// `firstBackoff` times 2^(n - 1), at most `longestBackoff`; the spread keeps the agents of a
+/// site from coming back all at once after a power cut.
 struct Backoff: Sendable {
     /// Failures in a row.
     private(set) var failures = 0

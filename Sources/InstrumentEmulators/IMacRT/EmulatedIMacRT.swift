@@ -37,9 +37,8 @@ public final class EmulatedIMacRT: Emulator {
     public func start() async throws -> [EmulatedModule] {
         var modules: [EmulatedModule] = []
         for (name, port) in [("mmr3", ports.mmr3), ("mgc3", ports.mgc3)] {
-            let server = DatagramServer(port: port) { [weak self] text in
-                self?.answer(text, of: name)
-            }
+            // The server holds the instrument until `stop`, so that nobody else has to.
+            let server = DatagramServer(port: port) { text in self.answer(text, of: name) }
             modules.append(EmulatedModule(name: name, port: try await server.start()))
             servers.withLock { $0.append(EmulatedDatagrams(module: name, server: server)) }
         }
@@ -48,8 +47,11 @@ public final class EmulatedIMacRT: Emulator {
 
     /// Closes the sockets.
     public func stop() async {
-        for entry in servers.withLock({ $0 }) { await entry.server.stop() }
-        servers.withLock { $0 = [] }
+        let open = servers.withLock { servers in
+            defer { servers = [] }
+            return servers
+        }
+        for entry in open { await entry.server.stop() }
     }
 
     /// Makes both modules fail.

@@ -23,14 +23,19 @@ public final class EmulatedLakeshore372: Emulator {
 
     /// Opens the port; the module is `lakeshore372`.
     public func start() async throws -> [EmulatedModule] {
-        let server = LineServer(port: port) { [weak self] line in self?.answer(line) }
+        // The server holds the instrument until `stop`, so that nobody else has to.
+        let server = LineServer(port: port) { line in self.answer(line) }
         self.server.withLock { $0 = server }
         return [EmulatedModule(name: "lakeshore372", port: try await server.start())]
     }
 
     /// Closes the sockets.
     public func stop() async {
-        await server.withLock { $0 }?.stop()
+        let server = server.withLock { server in
+            defer { server = nil }
+            return server
+        }
+        await server?.stop()
     }
 
     /// Makes the instrument fail.

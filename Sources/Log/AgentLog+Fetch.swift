@@ -1,7 +1,7 @@
 internal import ArchiveFormat
 internal import Telemetry
 
-extension Log {
+extension AgentLog {
     /// Answers one fetch; reads files, and so is called on a thread that may block.
     ///
     /// It also notes what the archive has committed, which is what lets segments go: of an archive

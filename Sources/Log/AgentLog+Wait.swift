@@ -1,6 +1,6 @@
 internal import Telemetry
 
-extension Log {
+extension AgentLog {
     /// Returns when a record after `position` of `epoch` can be fetched, when that epoch is over,
     /// when the monotonic clock shows `deadline`, or when the caller is cancelled.
     public func waitForRecord(

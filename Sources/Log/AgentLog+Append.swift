@@ -1,7 +1,7 @@
 internal import ArchiveFormat
 public import Telemetry
 
-extension Log {
+extension AgentLog {
     /// Declares a feed and returns the number of its declaration, from 1 on, within this epoch.
     ///
     /// The same declaration again keeps its number; another one of that name gets the next. Every

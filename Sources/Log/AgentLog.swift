@@ -5,7 +5,7 @@ public import Telemetry
 ///
 /// One process has the folder open at a time. Appending never touches the disk itself: a thread of
 /// the log's own writes all that waits with one call, and syncs it. See <doc:Log>.
-public final class Log: Sendable {
+public final class AgentLog: Sendable {
     /// What a site file says about a spool.
     public struct Settings: Hashable, Sendable {
         /// Bytes of all segments; the oldest one goes when there are more.
@@ -48,7 +48,9 @@ public final class Log: Sendable {
     let wakeup = Wakeup()
     private let thread: Mutex<LogThread?>
 
-    /// The epoch before the one that began with this log; 0 for the first. Who holds the folder's
+    /// The epoch before the one that began with this log; 0 for the first.
+    ///
+    /// Who holds the folder's
     /// lock knows that whoever wrote that epoch is gone.
     public let predecessor: Int64
 

@@ -1,0 +1,167 @@
+import Foundation
+import SiteConfig
+import Telemetry
+import Testing
+
+@testable import CerroCommand
+
+/// Commands that need a site file and no running site.
+@Suite("commands without a network")
+struct SiteCommandTests {
+    private let folder = TemporaryFolder()
+
+    private func write(_ text: String, to name: String) throws -> String {
+        let path = folder.path(name)
+        try Data(text.utf8).write(to: URL(filePath: path))
+        return path
+    }
+
+    private func run(_ arguments: [String]) async -> (code: Int32, transcript: Transcript) {
+        let transcript = Transcript()
+        let code = await CommandLineTool.run(arguments, console: .kept(in: transcript))
+        return (code, transcript)
+    }
+
+    @Test("the site file is the option, else the variable, else the usual places")
+    func siteFile() throws {
+        var option = SiteOption()
+        option.file = nil
+        #expect(try option.path(environment: ["CERRO_SITE": "a.yaml"]) == "a.yaml")
+        #expect(
+            try option.path(environment: [:]) { $0.hasPrefix("/etc") } == "/etc/cerro/site.yaml"
+        )
+        #expect(throws: CommandFailure.self) { try option.path(environment: [:]) { _ in false } }
+        option.file = "b.yaml"
+        #expect(try option.path(environment: ["CERRO_SITE": "a.yaml"]) == "b.yaml")
+    }
+
+    private let fine = """
+        site: test
+        hosts:
+          here:
+            address: 127.0.0.1
+            agents:
+              - {class: HostMetrics, id: host-1, start: [acquire]}
+        """
+
+    @Test("a fine site file is fine")
+    func check() async throws {
+        let path = try write(fine, to: "site.yaml")
+        let result = await run(["config", "check", path])
+        #expect(result.code == 0)
+        #expect(result.transcript.answers.contains("site test, 1 instances"))
+    }
+
+    @Test("a wrong one ends with 2 and shows all problems, in words or as JSON")
+    func wrong() async throws {
+        let text = fine.replacing("HostMetrics", with: "HostMetric").replacing(
+            "site:",
+            with: "sit:"
+        )
+        let path = try write(text, to: "site.yaml")
+        let words = await run(["config", "check", path])
+        #expect(words.code == 2)
+        #expect(words.transcript.answers.isEmpty)
+        #expect(words.transcript.notes.contains("HostMetric"))
+        #expect(words.transcript.notes.contains("problems"))
+
+        let json = await run(["config", "check", "--json", path])
+        #expect(json.code == 2)
+        let document = try Value(json: json.transcript.answers.trimmingCharacters(in: .newlines))
+        #expect(document["fine"] == false)
+        #expect((document["problems"]?.array?.count ?? 0) >= 2)
+    }
+
+    @Test("a registry that does not answer ends with 3 and says what to do")
+    func unreachable() async throws {
+        let path = try write("registry: {address: 127.0.0.1, port: 1}\n" + fine, to: "site.yaml")
+        let result = await run(["status", "--site", path])
+        #expect(result.code == 3)
+        #expect(result.transcript.notes.contains("cerro up"))
+    }
+
+    @Test("logs show the last lines, and name the instances where there is none of that name")
+    func logs() async throws {
+        let path = try write(
+            fine + "\nspool: {directory: \(folder.path("spool"))}",
+            to: "site.yaml"
+        )
+        try FileManager.default.createDirectory(
+            atPath: folder.path("logs"),
+            withIntermediateDirectories: true
+        )
+        _ = try write("one\ntwo\nthree\n", to: "logs/host-1.log")
+        let logs = await run(["logs", "host-1", "-n", "2", "--site", path])
+        #expect(logs.code == 0)
+        #expect(logs.transcript.answers == "two\nthree\n")
+        let unknown = await run(["logs", "host-2", "--site", path])
+        #expect(unknown.code == 1)
+        #expect(unknown.transcript.notes.contains("registry, host-1"))
+        let missing = await run(["logs", "registry", "--site", path])
+        #expect(missing.code == 1)
+    }
+
+    @Test("a log is read on from where it ended, and from its successor")
+    func tail() throws {
+        let path = try write("one\ntw", to: "a.log")
+        var tail = try LogTail(path: path)
+        #expect(tail.last(10) == ["one"])
+        let file = try #require(FileHandle(forWritingAtPath: path))
+        try file.seekToEnd()
+        try file.write(contentsOf: Data("o\n".utf8))
+        #expect(tail.next() == ["two"])
+        #expect(tail.next().isEmpty)
+        try FileManager.default.moveItem(atPath: path, toPath: path + ".1")
+        _ = try write("three\n", to: "a.log")
+        #expect(tail.next() == ["three"])
+    }
+
+    @Test("the registry comes first where it is this host's, and what is down stays down")
+    func plan() throws {
+        let text = """
+            site: test
+            spool: {directory: \(folder.path("spool"))}
+            hosts:
+              here:
+                address: 127.0.0.1
+                agents:
+                  - {class: HostMetrics, id: host-1}
+                  - {class: HostMetrics, id: host-2, manage: down}
+            """
+        let site = try TestSite.read(text)
+        let host = try #require(site.hosts.first)
+        let members = try UpPlan.members(of: host, at: site, executable: "/x", sitePath: "/s")
+        #expect(members.map(\.name) == ["registry", "host-1"])
+        #expect(
+            members[1].program.arguments
+                == ["agent", "run", "host-1", "--site", "/s", "--until-stdin-closes"]
+        )
+        #expect(members[1].program.log == folder.path("logs/host-1.log"))
+    }
+
+    @Test(
+        "a live pattern subscribes to as little as possible",
+        arguments: [
+            ("*", "", true), ("a", "a/", true), ("a.f", "a/f/", true), ("a.f.x", "a/f/", true),
+            ("b", "b/", false), ("*.f.*", "", true), ("a.g", "a/g/", false), ("a*", "", true),
+            ("a.f.y", "a/f/", false),
+        ]
+    )
+    func live(pattern: String, topic: String, fits: Bool) {
+        let filter = LiveFilter(pattern)
+        let name = FieldName(instance: "a", feed: "f", field: "x")
+        #expect(filter.topic == topic)
+        #expect((filter.mayMatch(instance: "a", feed: "f") && filter.matches(name)) == fits)
+    }
+
+    @Test("faults stand with the worst first, then the oldest")
+    func faults() {
+        var row = InstanceRow(instance: "a", className: "A", host: "h")
+        row.faults = [
+            Fault(id: "1", severity: .warning, since: Timestamp(seconds: 1), text: ""),
+            Fault(id: "2", severity: .critical, since: Timestamp(seconds: 3), text: ""),
+            Fault(id: "3", severity: .critical, since: Timestamp(seconds: 2), text: ""),
+        ]
+        #expect(FaultsCommand.sorted([row]).map(\.fault.id) == ["3", "2", "1"])
+    }
+}

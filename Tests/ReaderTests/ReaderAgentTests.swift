@@ -1,0 +1,181 @@
+import AgentRuntime
+import SiteConfig
+import MessageBus
+import Telemetry
+import Testing
+
+@testable import Reader
+
+@Suite("The reader is an agent like any other", .timeLimit(.minutes(1)))
+struct ReaderAgentTests {
+    private let feed = Feed(
+        "mixed",
+        fields: [Field("x"), Field("n", .int), Field("ok", .bool), Field("s", .string)]
+    )
+
+    private func ask(
+        _ agent: ReaderAgent,
+        _ action: String,
+        _ arguments: Value
+    ) async throws
+        -> Value
+    {
+        let query = try #require(agent.queries.first { $0.action == action })
+        return try await query.answer(arguments)
+    }
+
+    @Test("queries of the bus carry numbers as bytes, to the nanosecond")
+    func binary() async throws {
+        let archive = try TemporaryArchive()
+        try archive.commit(
+            "cryo",
+            feed,
+            Block(
+                timestamps: [at(0.123456789), at(1)],
+                columns: [
+                    .doubles([1.5, nil]), .ints([-1, 256]), .bools([true, false]),
+                    .strings(["warm", nil]),
+                ]
+            )
+        )
+        try await withReader(archive.path) { reader in
+            let arguments: Value = [
+                "fields": ["cryo.mixed.*", "no.such.field"], "start": -3600, "end": 0,
+            ]
+            let value = try await ask(reader.agent, "get_data", arguments)
+            let data = value["data"]
+            #expect(
+                data?["cryo.mixed.x"] == [
+                    "type": "double", "presence": .bytes([1]),
+                    "values": .bytes(
+                        [0, 0, 0, 0, 0, 0, 0xF8, 0x3F] + Array(repeating: 0, count: 8)
+                    ),
+                ]
+            )
+            #expect(
+                data?["cryo.mixed.n"] == [
+                    "type": "int",
+                    "values": .bytes(Array(repeating: 0xFF, count: 8) + [0, 1, 0, 0, 0, 0, 0, 0]),
+                ]
+            )
+            #expect(data?["cryo.mixed.ok"] == ["type": "bool", "values": .bytes([1, 0])])
+            #expect(data?["cryo.mixed.s"]?["values"] == ["warm", ""])
+            #expect(data?["no.such.field"]?["values"] == .bytes([]))
+            let times = bytes(of: at(0.123456789)) + bytes(of: at(1))
+            #expect(value["timeline"]?["cryo.mixed"]?["t"] == .bytes(times))
+
+            let fields = try await ask(reader.agent, "get_fields", ["start": 1, "end": 0])
+            #expect(fields["fields"]?.map?.count == 4)
+            #expect(fields["fields"]?["cryo.mixed.n"]?["value_type"] == "int")
+            #expect(try await ask(reader.agent, "gaps", .null) == [])
+            await #expect(throws: QueryFailure.self) {
+                try await ask(reader.agent, "get_data", ["fields": ["a.b.c"], "begin": 0])
+            }
+        }
+    }
+
+    @Test("buckets go over the bus as columns by statistic, each with its end")
+    func buckets() throws {
+        let answer = try QueryEngine(archive: cryostat(seconds: 4)).data(
+            DataQuery(
+                fields: [FieldPattern("cryo.temps.stage")],
+                range: at(0)..<at(4),
+                reduction: .buckets(1)
+            ),
+            noDeadline
+        )
+        let value = try answer.message()
+        let field = value["data"]?["cryo.temps.stage"]
+        #expect(
+            field?.map?.keys.sorted() == ["count", "first", "last", "max", "mean", "min"]
+        )
+        #expect(field?["count"] == ["type": "int", "values": .bytes([4, 0, 0, 0, 0, 0, 0, 0])])
+        let line = value["timeline"]?["cryo.temps"]
+        #expect(line?["t"] == .bytes(bytes(of: at(0))))
+        #expect(line?["end"] == .bytes(bytes(of: at(4))))
+        #expect(line?["fields"] == ["cryo.temps.stage"])
+    }
+
+    @Test("an answer that is too long for one message is refused before it is sent")
+    func tooLong() throws {
+        let count = ReaderLimits.messageTexts + 1
+        let texts = Column.strings(Array(repeating: "", count: count))
+        let answer = DataAnswer(
+            fields: ["a.b.s"],
+            timelines: [
+                TimelineAnswer(
+                    name: "a.b",
+                    timestamps: Array(repeating: at(0), count: count),
+                    ends: nil,
+                    fields: [FieldAnswer(name: "a.b.s", content: .samples(texts))],
+                    finalizedUntil: at(0),
+                    revision: 0
+                )
+            ],
+            gaps: [],
+            tier: .raw,
+            notes: []
+        )
+        let error = #expect(throws: QueryError.self) { try answer.message() }
+        #expect(error?.code == .queryLimit)
+    }
+
+    private func bytes(of instant: Timestamp) -> [UInt8] {
+        (0..<8).map { UInt8(truncatingIfNeeded: instant.nanoseconds >> ($0 * 8)) }
+    }
+
+    @Test("an archive that cannot be opened degrades the session until it can")
+    func degraded() async throws {
+        let archive = try TemporaryArchive()
+        let holder = ArchiveSource(directory: archive.path, holder: "the other", cache: 1 << 20)
+        try holder.refresh()
+        try await withReader(archive.path) { reader in
+            let reason = reader.backing.degradations.first ?? nil
+            #expect(reason?.contains("the other") ?? false)
+            let answer = try await reader.get("/api/v1/fields")
+            #expect(answer.status == 503 && answer.text.contains("not open yet"))
+            #expect(try await reader.get("/healthz").status == 200)
+        }
+        _ = try holder.fields(in: at(0)..<at(1))
+    }
+
+    @Test("a port that is taken ends the process with the reason")
+    func taken() async throws {
+        let archive = try TemporaryArchive()
+        try await withReader(archive.path) { reader in
+            let server = ReaderServer(
+                routes: ReaderRoutes(
+                    service: QueryService(
+                        engine: QueryEngine(archive: cryostat(seconds: 1)),
+                        pool: WorkPool(time: HeldClock(at(0))),
+                        time: HeldClock(at(0))
+                    ),
+                    directory: FixedDirectory()
+                ),
+                listen: Endpoint(host: "127.0.0.1", port: reader.port)
+            )
+            let error = await #expect(throws: ReaderError.self) {
+                try await server.run { _ in }
+            }
+            #expect(error?.description.contains("127.0.0.1:\(reader.port)") ?? false)
+        }
+    }
+
+    @Test("HTTP does not open off loopback")
+    func offLoopback() async {
+        let server = ReaderServer(
+            routes: ReaderRoutes(
+                service: QueryService(
+                    engine: QueryEngine(archive: cryostat(seconds: 1)),
+                    pool: WorkPool(time: HeldClock(at(0))),
+                    time: HeldClock(at(0))
+                ),
+                directory: FixedDirectory()
+            ),
+            listen: Endpoint(host: "0.0.0.0", port: 0)
+        )
+        await #expect(throws: ReaderError.notLoopback("0.0.0.0:0")) {
+            try await server.run { _ in }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+import AgentRuntime
+import Hummingbird
+import HummingbirdTesting
+@testable import SiteConfig
+import Synchronization
+import Telemetry
+
+@testable import Reader
+
+/// What a session of the reader says, and when it can be asked.
+final class RecordingBacking: SessionBacking {
+    private struct State {
+        var data: [String: Value] = [:]
+        var degradations: [String?] = []
+    }
+
+    let time: any TimeSource
+    private let state = Mutex(State())
+    private let events: AsyncStream<Void>
+    private let continuation: AsyncStream<Void>.Continuation
+
+    init(_ time: any TimeSource) {
+        self.time = time
+        (events, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// What the session said about its health, in order.
+    var degradations: [String?] { state.withLock { $0.degradations } }
+
+    /// Waits until HTTP listens and the archive was looked at once; the port.
+    func ready() async -> Int {
+        for await _ in events {
+            let (port, isSettled) = state.withLock { state in
+                (state.data["port"]?.int, !state.degradations.isEmpty)
+            }
+            if let port, isSettled { return Int(port) }
+        }
+        return 0
+    }
+
+    func publish(_ feed: Feed, _ blocks: [Block]) async throws {}
+
+    func setDegraded(_ reason: String?) {
+        state.withLock { $0.degradations.append(reason) }
+        continuation.yield()
+    }
+
+    func setData(_ key: String, _ value: Value) {
+        state.withLock { $0.data[key] = value }
+        continuation.yield()
+    }
+
+    func log(_ message: String) {}
+    func raise(_ fault: Fault) {}
+    func clear(_ id: String, subject: String) {}
+}
+
+/// A table of agents that is what it is made with, or cannot be reached.
+struct FixedDirectory: SiteDirectory {
+    struct Unreachable: Error, CustomStringConvertible {
+        var description: String { "no registry at 127.0.0.1:5560" }
+    }
+
+    var table: Value?
+
+    func agents() async throws -> Value {
+        guard let table else { throw Unreachable() }
+        return table
+    }
+}
+
+/// A reader that serves on a free port, and a client of it.
+struct RunningReader: Sendable {
+    let agent: ReaderAgent
+    let backing: RecordingBacking
+    let wake: ReaderWake
+    let port: Int
+    let client: TestClient
+
+    /// GET of an address, with the headers that matter here.
+    func get(
+        _ address: String,
+        host: String? = "127.0.0.1",
+        accept: String? = nil,
+        origin: String? = nil,
+        method: HTTPRequest.Method = .get
+    ) async throws -> (status: Int, text: String, headers: HTTPFields) {
+        var headers = HTTPFields()
+        if let accept { headers[.accept] = accept }
+        if let origin { headers[.origin] = origin }
+        let response = try await client.execute(
+            TestClient.Request(address, method: method, authority: host, headers: headers)
+        )
+        let text = response.body.map { String(buffer: $0) } ?? ""
+        return (response.status.code, text, response.headers)
+    }
+}
+
+/// Runs `body` beside a reader of the archive in `path`, whose clock shows `now`.
+func withReader(
+    _ path: String,
+    now: Timestamp = at(100),
+    agents: Value? = nil,
+    behindProxy: Bool = false,
+    _ body: @escaping @Sendable (RunningReader) async throws -> Void
+) async throws {
+    let wake = ReaderWake()
+    let agent = ReaderAgent(
+        archive: path,
+        holder: "test",
+        settings: ReaderSettings(
+            listen: Endpoint(host: "127.0.0.1", port: 0),
+            cache: 1 << 20,
+            isBehindProxy: behindProxy
+        ),
+        directory: FixedDirectory(table: agents),
+        wake: wake,
+        time: HeldClock(now)
+    )
+    let backing = RecordingBacking(SystemTimeSource())
+    try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { try await agent.serve(OperationSession(backing)) }
+        let port = await backing.ready()
+        let client = TestClient(host: "127.0.0.1", port: port)
+        client.connect()
+        let reader = RunningReader(
+            agent: agent,
+            backing: backing,
+            wake: wake,
+            port: port,
+            client: client
+        )
+        do {
+            try await body(reader)
+        } catch {
+            group.cancelAll()
+            try? await client.shutdown()
+            throw error
+        }
+        try await client.shutdown()
+        group.cancelAll()
+        try await group.waitForAll()
+    }
+}
