@@ -40,5 +40,5 @@ enum Limits {
     static let shortestPage: Duration = .milliseconds(1)
 
     /// The most columns of a table of samples; more of them stand one below the other.
-    static let tableColumns = 4
+    static let tableColumns = 6
 }

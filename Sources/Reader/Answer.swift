@@ -18,7 +18,7 @@ public struct FieldsAnswer: Sendable {
     public struct Timeline: Hashable, Sendable {
         /// The name, `instance.feed`.
         public var name: String
-        /// Seconds between two samples: the declared period, else the mean; nil where there is none.
+        /// Seconds between two samples: the declared period, else the mean; nil without either.
         public var interval: Double?
         /// The fields of the answer that are on it, by name.
         public var fields: [FieldName]

@@ -1,11 +1,11 @@
 /// What the reader takes and gives at most.
 ///
-/// Beyond each limit a query is refused, never cut short in silence. `/api/v1/limits` shows those that a client can do something about.
+/// Beyond each limit a query is refused, never cut short in silence. `/api/v1/limits` shows those
+/// that a client can do something about.
 public enum ReaderLimits {
     /// The allowance: values of one answer, about 160 MB as doubles.
     ///
-    /// Over it the answer is the
-    /// error `query.limit`: ask for less time, fewer fields, or for buckets.
+    /// Over it the answer is the error `query.limit`: ask for less time, fewer fields, or buckets.
     public static let values = 20_000_000
 
     /// Values that a reduction reads at a time (32 MB as doubles); more are read piece by piece.

@@ -122,8 +122,14 @@ struct QueryEngine: Sendable {
         _ left: inout Int,
         _ deadline: Deadline
     ) throws(QueryError) -> TimelineAnswer? {
+        // Asked before the samples are read: what comes meanwhile must not be called final.
+        let finalizedUntil = try archive.finalizedUntil(
+            instance: fields[0].instance,
+            feed: fields[0].feed
+        )
         let end = query.range.upperBound
         var start = query.range.lowerBound
+        var window = end - start
         var piece = try nextPiece(fields, start..<end, query, left)
         // A field that the feed never declared is not on its timeline.
         let onTimeline = fields.indices.filter { piece.fields[$0] != nil }
@@ -137,15 +143,17 @@ struct QueryEngine: Sendable {
                 zip(onTimeline, types).map { piece.columns[$0].converted(to: $1) }
             )
             guard gatherer.valueCount <= left else { throw overAllowance }
+            // What did not fit is looked for nearby, since the archive merges all that it is asked.
+            let isCut = piece.end < min(end, start + window)
+            window = isCut ? piece.end - start : window + window
             start = piece.end
             guard start < end else { break }
             try deadline.check()
-            piece = try nextPiece(fields, start..<end, query, left)
+            piece = try nextPiece(fields, start..<min(end, start + window), query, left)
         }
         left -= gatherer.valueCount
         let rows = gatherer.gathered()
         guard rows.contents.contains(where: \.hasValues) else { return nil }
-        let (instance, feed) = (fields[0].instance, fields[0].feed)
         return TimelineAnswer(
             name: fields[0].timeline,
             timestamps: rows.timestamps,
@@ -153,8 +161,7 @@ struct QueryEngine: Sendable {
             fields: zip(onTimeline, rows.contents).map { index, content in
                 FieldAnswer(name: fields[index].description, content: content)
             },
-            finalizedUntil: try archive.finalizedUntil(instance: instance, feed: feed)
-                ?? query.range.lowerBound,
+            finalizedUntil: finalizedUntil ?? query.range.lowerBound,
             revision: revision
         )
     }

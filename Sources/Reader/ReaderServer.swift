@@ -56,7 +56,8 @@ struct ReaderServer: Sendable {
             logger: logger
         )
         var configuration = ServiceGroupConfiguration(
-            services: [.init(service: application)], logger: logger
+            services: [.init(service: application)],
+            logger: logger
         )
         configuration.maximumGracefulShutdownDuration = ReaderLimits.shutdownTime
         try await serve(ServiceGroup(configuration: configuration))

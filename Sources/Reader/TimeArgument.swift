@@ -11,7 +11,7 @@ public import Telemetry
 /// | `-3600`, `-3600.5` | that many seconds before now |
 /// | `-1h`, `-90 s`, `now-1.5d` | that long before now; `ns us ms s m min h d w` |
 ///
-/// Numbers are sisock's: 1970-01-01T00:00:00 itself and what is before has to be written in ISO 8601.
+/// Numbers are sisock's: 1970-01-01T00:00:00 itself, and what is before it, needs ISO 8601.
 /// Numbers between, such as milliseconds, are refused: as seconds they lie beyond 2262.
 public enum TimeArgument: Hashable, Sendable {
     /// An instant.

@@ -1,4 +1,3 @@
-import AgentClient
 import MessageBus
 import Synchronization
 import Telemetry

@@ -132,7 +132,10 @@ struct SampleTests {
     @Test("a table shows many fields one below the other, without those that are missing")
     func table() throws {
         let answer = try sample()
-        let wide = SampleText(times: .s, columns: ["a.f.x", "b.f.n", "b.f.s", "c.f.none", "d.f.x"])
+        let wide = SampleText(
+            times: .s,
+            columns: ["a.f.x", "b.f.n", "b.f.s", "c.f.none", "d.f.x", "d.f.y", "d.f.z"]
+        )
         #expect(wide.tableColumns.map(\.heading) == ["time", "field", "value"])
         #expect(
             wide.rows(of: answer).flatMap(wide.cells).map { $0[1] }

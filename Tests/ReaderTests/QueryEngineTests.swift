@@ -1,3 +1,4 @@
+import Archive
 import MessageBus
 import Telemetry
 import Testing
@@ -90,6 +91,18 @@ struct QueryEngineTests {
         let answer = try data(source, ["cryo.temps.stage"], 0, 9)
         #expect(answer.timelines.first?.finalizedUntil == at(1.5))
         #expect(answer.timelines.first?.revision == 4)
+    }
+
+    // Goal: a commit between two looks into the archive must not be called final unread.
+    @Test("what came while an answer was made is not called final in it")
+    func finalityIsAskedFirst() throws {
+        let engine = QueryEngine(archive: GrowingSource(base: cryostat(seconds: 3)))
+        let query = DataQuery(
+            fields: [FieldPattern("cryo.temps.stage")],
+            range: at(0)..<at(9)
+        )
+        let answer = try engine.data(query, noDeadline)
+        #expect(answer.timelines.first?.finalizedUntil == at(2))
     }
 
     @Test("min_stride picks samples at least so far apart, the first of them first")
@@ -225,4 +238,29 @@ struct QueryEngineTests {
         let error = #expect(throws: QueryError.self) { try engine.data(query, deadline) }
         #expect(error == .timeout(.seconds(30)))
     }
+}
+
+/// A timeline that moves on as soon as it was read.
+private struct GrowingSource: SampleSource {
+    let base: MemorySource
+
+    func refresh() throws(QueryError) {}
+
+    func fields(in range: Range<Timestamp>) throws(QueryError) -> [FieldSummary] {
+        try base.fields(in: range)
+    }
+
+    func slice(
+        of fields: [FieldName],
+        in range: Range<Timestamp>,
+        limit: Int
+    ) throws(QueryError) -> TimelineSlice {
+        try base.slice(of: fields, in: range, limit: limit)
+    }
+
+    func finalizedUntil(instance: String, feed: String) throws(QueryError) -> Timestamp? {
+        base.sliceCount == 0 ? at(2) : at(8)
+    }
+
+    func gaps(in range: Range<Timestamp>) throws(QueryError) -> [LedgerEntry] { [] }
 }

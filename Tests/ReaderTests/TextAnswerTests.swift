@@ -178,7 +178,11 @@ struct TextAnswerTests {
                 {"t":1795240800,"a.b.x":1.5,"a.b.s":""}
                 {"t":1795240800.5,"a.b.x":"NaN","a.b.s":"say \"hi\", x","c.d.n":-4}
                 {"t":1795240800.5}
-                {"rows":3,"timeline":{"a.b":{"fields":["a.b.x","a.b.s"],"finalized_until":1795240800.25,"revision":7},"c.d":{"fields":["c.d.n"],"finalized_until":1795240801,"revision":0}},"gaps":[{"instance":"a","feed":null,"from":1795240801,"to":1795240802,"count":3,"cause":"spool full"}],"tier":"raw","notes":[]}
+                {"rows":3,"timeline":{"a.b":{"fields":["a.b.x","a.b.s"],\#
+                "finalized_until":1795240800.25,"revision":7},\#
+                "c.d":{"fields":["c.d.n"],"finalized_until":1795240801,"revision":0}},\#
+                "gaps":[{"instance":"a","feed":null,"from":1795240801,"to":1795240802,\#
+                "count":3,"cause":"spool full"}],"tier":"raw","notes":[]}
 
                 """#
         )

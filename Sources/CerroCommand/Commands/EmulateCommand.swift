@@ -55,11 +55,11 @@ struct EmulateCommand: AsyncParsableCommand {
             throw CommandFailure(.usage, "--port is \(port); expected 0 to 65534")
         }
         let emulator = emulation.make(port, SystemTimeSource())
-        emulator.setFault(fault)
         let modules: [EmulatedModule]
         do { modules = try await emulator.start() } catch {
             throw CommandFailure(.failed, "\(error)")
         }
+        emulator.setFault(fault)
         let console = Console.current
         console.answer(Self.announcement(emulation.name, modules, isJSON: format.isJSON))
         _ = try await Signals.cancelling { await SystemTimeSource().sleepUntilCancelled() }
