@@ -138,6 +138,7 @@ let package = Package(
             [
                 "AgentRuntime", "Archive", "ArchiveFormat", "Log", "MessagePack", "Reader",
                 "SiteConfig", "Telemetry",
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
             ]
         ),
         tests(
@@ -158,8 +159,8 @@ let package = Package(
         tests(
             "ProcessTests",
             [
-                "AgentClient", "CerroCommand", "CerroTesting", "MessageBus", "Telemetry", "cerro",
-                logging,
+                "AgentClient", "CerroCommand", "CerroTesting", "MessageBus", "Telemetry", "ZeroMQ",
+                "cerro", logging,
             ]
         ),
         tests("TidyTests", []),

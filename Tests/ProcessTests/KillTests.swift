@@ -55,7 +55,7 @@ struct KillTests {
             let second = try await eventually("the end of its load") {
                 try await site.stopLoad("fake-1")
             }
-            let numbers = try await eventually("all of the second epoch") {
+            let numbers = try await eventually("all of the second epoch") { () -> [Int64]? in
                 let numbers = try await site.numbers(field)
                 guard let start = numbers.lastIndex(of: 1), start > 0 else { return nil }
                 return numbers.count - start >= second ? numbers : nil
@@ -77,7 +77,7 @@ struct KillTests {
             #expect(!files.isEmpty)
             for file in files { try FileManager.default.removeItem(atPath: folder + "/" + file) }
         }
-        let after = try await eventually("the answer of the new reader") {
+        let after = try await eventually("the answer of the new reader") { () -> Value? in
             guard try await site.client.instance("reader").epoch > former else { return nil }
             let answer = try await site.get(ProcessSite.query(field))
             return answer["data"] == before["data"] ? answer : nil

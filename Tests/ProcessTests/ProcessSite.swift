@@ -7,6 +7,9 @@ import MessageBus
 import Synchronization
 import Telemetry
 import Testing
+import ZeroMQ
+
+@testable import CerroCommand
 
 /// A site of real processes: `cerro up`, what it starts, and a client that asks both ways.
 final class ProcessSite: Sendable {

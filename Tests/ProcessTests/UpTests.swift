@@ -5,6 +5,8 @@ import MessageBus
 import Telemetry
 import Testing
 
+@testable import CerroCommand
+
 private let fake = "{class: FakeData, id: fake-1, start: [load], arguments: {load: {fields: 2, rate: 500}}}"
 
 @Suite("Real processes", .serialized, .timeLimit(.minutes(3)))
