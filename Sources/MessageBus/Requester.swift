@@ -137,6 +137,9 @@ public actor Requester {
         return try result.get()
     }
 
+    /// Whether the connection is established, so that a request would go out at once.
+    public var isConnected: Bool { connection?.state.isConnected ?? false }
+
     /// Ends the connection; what waits for a reply fails.
     public func close() {
         isClosed = true
