@@ -119,12 +119,15 @@ let package = Package(
         tests("ZeroMQTests", ["ZeroMQ"]),
         tests(
             "MessageBusTests",
-            ["MessageBus", "MessagePack", "Telemetry", "ZeroMQ", logging]
+            ["CerroTesting", "MessageBus", "MessagePack", "Telemetry", "ZeroMQ", logging]
         ),
         tests("SiteConfigTests", ["SiteConfig", "Telemetry"]),
         tests("ArchiveFormatTests", ["ArchiveFormat", "MessagePack", "Telemetry"]),
-        tests("LogTests", ["ArchiveFormat", "Log", "MessagePack", "Telemetry"]),
-        tests("ArchiveTests", ["Archive", "ArchiveFormat", "Log", "MessagePack", "Telemetry"]),
+        tests("LogTests", ["ArchiveFormat", "CerroTesting", "Log", "MessagePack", "Telemetry"]),
+        tests(
+            "ArchiveTests",
+            ["Archive", "ArchiveFormat", "CerroTesting", "Log", "MessagePack", "Telemetry"]
+        ),
         tests(
             "AgentRuntimeTests",
             [
@@ -136,16 +139,16 @@ let package = Package(
         tests(
             "ReaderTests",
             [
-                "AgentRuntime", "Archive", "ArchiveFormat", "Log", "MessagePack", "Reader",
-                "SiteConfig", "Telemetry",
+                "AgentRuntime", "Archive", "ArchiveFormat", "CerroTesting", "Log", "MessagePack",
+                "Reader", "SiteConfig", "Telemetry",
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
             ]
         ),
         tests(
             "InstrumentTests",
             [
-                "AgentRuntime", "InstrumentAgents", "InstrumentEmulators", "SiteConfig",
-                "Telemetry",
+                "AgentRuntime", "CerroTesting", "InstrumentAgents", "InstrumentEmulators",
+                "SiteConfig", "Telemetry",
             ]
         ),
         tests("CerroCommandTests", ["CerroCommand", "SiteConfig", "Telemetry"]),

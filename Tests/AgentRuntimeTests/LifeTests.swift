@@ -198,9 +198,8 @@ struct LifeTests {
                     )
                     #expect(reply.code == .ok)
                 }
-                // Nobody listens to the agent, but its own publisher has said so only once the
-                // test's wait for the registry's table is over.
-                _ = await site.client.listen(to: ["nothing/"])
+                // Waiting for the agent was listening, to everybody.
+                await site.client.close()
                 try await eventually("nobody subscribes") {
                     await counting.hasAudience ? nil : true
                 }
