@@ -145,8 +145,11 @@ extension AgentHost {
         toldDrops = droppedChanges
         raise(
             Fault(
-                id: "changes.dropped", severity: .error, since: time.now,
-                text: "\(droppedChanges) changes of sessions and faults are not in the log: more than "
+                id: "changes.dropped",
+                severity: .error,
+                since: time.now,
+                text:
+                    "\(droppedChanges) changes of sessions and faults are not in the log: more than "
                     + "\(RuntimeLimits.pendingChanges) waited for it at a time"
             )
         )

@@ -14,7 +14,8 @@ public struct NeverHappened: Error, CustomStringConvertible {
 /// - Throws: ``NeverHappened`` after `limit`, a bound for hanging tests and no expectation.
 @discardableResult
 public func eventually<Answer>(
-    _ what: String, within limit: Duration = .seconds(30),
+    _ what: String,
+    within limit: Duration = .seconds(30),
     _ answer: () async throws -> Answer?
 ) async throws -> Answer {
     let time = SystemTimeSource()

@@ -16,9 +16,12 @@ public struct HurriedTimeSource: TimeSource {
         origin = machine.monotonic
     }
 
+    /// The wall clock.
     public var now: Timestamp { start + monotonic }
+    /// Time since the clocks were made.
     public var monotonic: Duration { (machine.monotonic - origin) * speed }
 
+    /// Sleeps until the hurried clock shows `deadline`.
     public func sleep(untilMonotonic deadline: Duration) async throws {
         try await machine.sleep(untilMonotonic: origin + deadline / speed)
     }

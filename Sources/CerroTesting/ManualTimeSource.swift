@@ -35,6 +35,7 @@ public final class ManualTimeSource: TimeSource {
         self.step = step
     }
 
+    /// Time since the clocks were made, as far as a test has moved them.
     public var monotonic: Duration { state.withLock(\.monotonic) }
 
     /// The wall clock; setting it moves both clocks, and nobody may set it back.
@@ -54,6 +55,7 @@ public final class ManualTimeSource: TimeSource {
         start + .milliseconds(Int64((seconds * 1000).rounded()))
     }
 
+    /// Sleeps until a test has moved the clock so far.
     public func sleep(untilMonotonic deadline: Duration) async throws {
         try Task.checkCancellation()
         let id = state.withLock { state in

@@ -26,7 +26,9 @@ public final class TestObservatory: Sendable {
 
     /// Runs `body` with a registry and `agents`, by instance id; ends them all in order.
     public static func run(
-        _ agents: [String: any Agent], on bus: any Bus, start: [String: [String]] = [:],
+        _ agents: [String: any Agent],
+        on bus: any Bus,
+        start: [String: [String]] = [:],
         time: any TimeSource = SystemTimeSource(),
         _ body: @escaping @Sendable (TestObservatory) async throws -> Void
     ) async throws {
@@ -34,13 +36,18 @@ public final class TestObservatory: Sendable {
         try await withThrowingTaskGroup { group in
             group.addTask {
                 let site = try await TestObservatory(
-                    on: bus, expected: agents.keys.sorted(), time: time, crew
+                    on: bus,
+                    expected: agents.keys.sorted(),
+                    time: time,
+                    crew
                 )
                 let outcome: Result<Void, any Error>
                 do {
                     for (instance, agent) in agents {
                         try await site.begin(
-                            agent, instance, start: (start[instance] ?? []).map { ($0, [:]) }
+                            agent,
+                            instance,
+                            start: (start[instance] ?? []).map { ($0, [:]) }
                         )
                     }
                     try await site.waitUntilAlive(agents.keys.sorted())
@@ -58,7 +65,10 @@ public final class TestObservatory: Sendable {
     }
 
     private init(
-        on bus: any Bus, expected: [String], time: any TimeSource, _ crew: Crew
+        on bus: any Bus,
+        expected: [String],
+        time: any TimeSource,
+        _ crew: Crew
     ) async throws {
         self.bus = bus
         self.time = time
@@ -73,8 +83,13 @@ public final class TestObservatory: Sendable {
             folder = try TemporaryFolder()
             let registry = try Self.host(
                 RegistryAgent(expected: self.expected, hasPredecessor: false, time: time),
-                RegistryAgent.instance, bus, nil, [("watch", [:])],
-                "\(folder.path)/registry", time, logger
+                RegistryAgent.instance,
+                bus,
+                nil,
+                [("watch", [:])],
+                "\(folder.path)/registry",
+                time,
+                logger
             )
             let port = try await crew.begin(registry, RegistryAgent.instance)
             guard let endpoint = BusEndpoint(host: "127.0.0.1", port: port) else {
@@ -92,7 +107,8 @@ public final class TestObservatory: Sendable {
     ///
     /// - Throws: what keeps it from opening its sockets.
     public func begin(
-        _ agent: any Agent, _ instance: String,
+        _ agent: any Agent,
+        _ instance: String,
         start: [(operation: String, parameters: [String: Value])] = []
     ) async throws {
         _ = try await crew.begin(host(agent, instance, start: start), instance)
@@ -112,41 +128,69 @@ public final class TestObservatory: Sendable {
     public func beginRegistryAgain() async throws {
         let registry = try Self.host(
             RegistryAgent(expected: expected, hasPredecessor: true, time: time),
-            RegistryAgent.instance, bus, nil, [("watch", [:])], "\(folder.path)/registry", time,
-            logger, requests: registryEndpoint.port
+            RegistryAgent.instance,
+            bus,
+            nil,
+            [("watch", [:])],
+            "\(folder.path)/registry",
+            time,
+            logger,
+            requests: registryEndpoint.port
         )
         _ = try await crew.begin(registry, RegistryAgent.instance)
     }
 
     /// A host for one more agent; the test runs it.
     public func host(
-        _ agent: any Agent, _ instance: String,
-        start: [(operation: String, parameters: [String: Value])] = [], spool: String? = nil
+        _ agent: any Agent,
+        _ instance: String,
+        start: [(operation: String, parameters: [String: Value])] = [],
+        spool: String? = nil
     ) throws -> AgentHost {
         try Self.host(
-            agent, instance, bus, registryEndpoint, start,
-            spool ?? "\(folder.path)/\(instance)", time, logger
+            agent,
+            instance,
+            bus,
+            registryEndpoint,
+            start,
+            spool ?? "\(folder.path)/\(instance)",
+            time,
+            logger
         )
     }
 
     private static func host(
-        _ agent: any Agent, _ instance: String, _ bus: any Bus, _ registry: BusEndpoint?,
-        _ start: [(operation: String, parameters: [String: Value])], _ spool: String,
-        _ time: any TimeSource, _ logger: Logger, requests: Int = 0
+        _ agent: any Agent,
+        _ instance: String,
+        _ bus: any Bus,
+        _ registry: BusEndpoint?,
+        _ start: [(operation: String, parameters: [String: Value])],
+        _ spool: String,
+        _ time: any TimeSource,
+        _ logger: Logger,
+        requests: Int = 0
     ) throws -> AgentHost {
         try AgentHost(
             agent,
             settings: AgentHost.Settings(
                 identity: AgentIdentity(
-                    instance: instance, className: "Test", host: "test", pid: 1, version: "test",
+                    instance: instance,
+                    className: "Test",
+                    host: "test",
+                    pid: 1,
+                    version: "test",
                     siteHash: ""
                 ),
                 requests: Binding(host: "127.0.0.1", ports: requests...requests),
                 publisher: Binding(host: "127.0.0.1"),
-                advertisedHost: "127.0.0.1", registry: registry, start: start
+                advertisedHost: "127.0.0.1",
+                registry: registry,
+                start: start
             ),
             spool: AgentHost.Spool(folder: spool, size: 1 << 30, bootID: "test"),
-            bus: bus, time: time, logger: logger
+            bus: bus,
+            time: time,
+            logger: logger
         )
     }
 

@@ -23,7 +23,8 @@ struct TestAgent: Agent {
             },
             .task("publish") { (session, value: Number) in
                 let block = Block(
-                    timestamps: [session.time.now], columns: [.ints([1]), .doubles([value.x])]
+                    timestamps: [session.time.now],
+                    columns: [.ints([1]), .doubles([value.x])]
                 )
                 try await session.publish(Self.feed, block)
             },
@@ -71,7 +72,8 @@ actor Gate {
 @Suite("An agent in its runtime", .serialized)
 struct AgentHostTests {
     private func run(
-        start: [String] = [], _ body: @escaping @Sendable (TestObservatory, TestAgent) async throws -> Void
+        start: [String] = [],
+        _ body: @escaping @Sendable (TestObservatory, TestAgent) async throws -> Void
     ) async throws {
         for bus: any Bus in [try InMemoryBus(), try ZeroMQBus()] {
             let agent = TestAgent()
@@ -85,19 +87,24 @@ struct AgentHostTests {
     func task() async throws {
         try await run { site, _ in
             let done = try await site.client.result(
-                "a", Action.start,
+                "a",
+                Action.start,
                 ["operation": "publish", "parameters": ["x": 1], "wait_ns": 5_000_000_000]
             )
             #expect(done["session"].flatMap(Session.init)?.success == true)
             let wrong = try await site.client.request(
-                "a", Action.start, ["operation": "publish", "parameters": ["x": 101]]
+                "a",
+                Action.start,
+                ["operation": "publish", "parameters": ["x": 101]]
             )
             #expect(wrong.code == .parameterInvalid)
             #expect(wrong.text.contains("expected a number from -100.0 to 100.0"))
             let unknown = try await site.client.request("a", Action.start, ["operation": "x"])
             #expect(unknown.code == .operationUnknown)
             let failed = try await site.client.request(
-                "a", Action.start, ["operation": "misfit", "wait_ns": 5_000_000_000]
+                "a",
+                Action.start,
+                ["operation": "misfit", "wait_ns": 5_000_000_000]
             )
             #expect(failed.code == .operationFailed)
             #expect(failed.text.contains("has 1 columns; the feed declares 2 fields"))
@@ -110,7 +117,9 @@ struct AgentHostTests {
             let busy = try await site.client.request("a", Action.start, ["operation": "count"])
             #expect(busy.code == .operationBusy)
             let stopped = try await site.client.result(
-                "a", Action.stop, ["operation": "count", "wait_ns": 5_000_000_000]
+                "a",
+                Action.stop,
+                ["operation": "count", "wait_ns": 5_000_000_000]
             )
             let session = try #require(stopped["session"].flatMap(Session.init))
             #expect(session.status == .done)
@@ -124,11 +133,15 @@ struct AgentHostTests {
     func waiting() async throws {
         try await run { site, _ in
             let reply = try await site.client.request(
-                "a", Action.start, ["operation": "hold", "wait_ns": 1_000_000]
+                "a",
+                Action.start,
+                ["operation": "hold", "wait_ns": 1_000_000]
             )
             #expect(reply.code == .waitTimeout)
             let aborted = try await site.client.request(
-                "a", Action.abort, ["operation": "hold", "wait_ns": 5_000_000_000]
+                "a",
+                Action.abort,
+                ["operation": "hold", "wait_ns": 5_000_000_000]
             )
             #expect(aborted.code == .ok)
             #expect(aborted.result["session"].flatMap(Session.init)?.status == .done)
@@ -143,18 +156,27 @@ struct AgentHostTests {
             let id = RequestID.random()
             for _ in 0..<2 {
                 let requester = Requester(
-                    bus: site.bus, endpoint: endpoint, timeSource: site.time, logger: site.logger
+                    bus: site.bus,
+                    endpoint: endpoint,
+                    timeSource: site.time,
+                    logger: site.logger
                 )
                 let reply = try await requester.request(
-                    Action.start, target: "a", epoch: row.epoch,
-                    arguments: ["operation": "hold"], timeout: .seconds(5), id: id
+                    Action.start,
+                    target: "a",
+                    epoch: row.epoch,
+                    arguments: ["operation": "hold"],
+                    timeout: .seconds(5),
+                    id: id
                 )
                 #expect(reply.result["session"]?["session"]?.int == 1)
                 await requester.close()
             }
             await agent.gate.open()
             let status = try await site.client.result(
-                "a", Action.status, ["operation": "hold", "history": true]
+                "a",
+                Action.status,
+                ["operation": "hold", "history": true]
             )
             #expect(status["history"]?.array?.count == 1)
         }
@@ -165,12 +187,17 @@ struct AgentHostTests {
         try await run { site, _ in
             let row = try await site.client.instance("a")
             let requester = Requester(
-                bus: site.bus, endpoint: try #require(BusEndpoint(row.requests)),
-                timeSource: site.time, logger: site.logger
+                bus: site.bus,
+                endpoint: try #require(BusEndpoint(row.requests)),
+                timeSource: site.time,
+                logger: site.logger
             )
             let reply = try await requester.request(
-                Action.start, target: "a", epoch: row.epoch - 1,
-                arguments: ["operation": "hold"], timeout: .seconds(5)
+                Action.start,
+                target: "a",
+                epoch: row.epoch - 1,
+                arguments: ["operation": "hold"],
+                timeout: .seconds(5)
             )
             #expect(reply.code == .requestStale)
             await requester.close()
@@ -183,7 +210,9 @@ struct AgentHostTests {
     func duplicate() async throws {
         try await run { site, _ in
             let second = try site.host(
-                TestAgent(), "a", spool: site.folder.path + "/elsewhere"
+                TestAgent(),
+                "a",
+                spool: site.folder.path + "/elsewhere"
             )
             do {
                 try await second.run()
@@ -206,7 +235,8 @@ struct AgentHostTests {
         try await run { site, _ in
             func publish(_ x: Double) async throws -> [Fault] {
                 _ = try await site.client.result(
-                    "a", Action.start,
+                    "a",
+                    Action.start,
                     [
                         "operation": "publish", "parameters": ["x": .double(x)],
                         "wait_ns": 5_000_000_000,

@@ -16,7 +16,9 @@ struct LifeTests {
     @Test("shutdown ends operations, records each change, and then the end of the epoch")
     func shutdown() async throws {
         try await TestObservatory.run(
-            ["a": TestAgent()], on: InMemoryBus(), start: ["a": ["count", "hold"]]
+            ["a": TestAgent()],
+            on: InMemoryBus(),
+            start: ["a": ["count", "hold"]]
         ) { site in
             let epoch = try await site.client.instance("a").epoch
             try await eventually("both operations run") {
@@ -46,14 +48,20 @@ struct LifeTests {
 
     /// What the log of `a` holds of an epoch.
     private static func history(
-        of epoch: Int64, _ site: TestObservatory
+        of epoch: Int64,
+        _ site: TestObservatory
     ) async throws -> (
         kinds: [RecordKind?], changes: [(operation: String, status: String)],
         state: FetchAnswer.State
     ) {
         let request = FetchRequest(
-            archive: "test", epoch: epoch, after: 0, crc: 0, committedEpoch: 0,
-            committedPosition: 0, maxBytes: 1 << 20
+            archive: "test",
+            epoch: epoch,
+            after: 0,
+            crc: 0,
+            committedEpoch: 0,
+            committedPosition: 0,
+            maxBytes: 1 << 20
         )
         let result = try await site.client.result("a", Action.fetch, request.value)
         let answer = try #require(FetchAnswer(result))
@@ -190,7 +198,8 @@ struct LifeTests {
             try await TestObservatory.run(["a": TestAgent()], on: counting) { site in
                 func publish() async throws {
                     let reply = try await site.client.request(
-                        "a", Action.start,
+                        "a",
+                        Action.start,
                         [
                             "operation": "publish", "parameters": ["x": 1],
                             "wait_ns": 5_000_000_000,

@@ -25,7 +25,8 @@ actor HostilePeer {
     /// Sends the messages in order over a connection of its own.
     func send(_ messages: [[UInt8]], to endpoint: BusEndpoint) async throws {
         let connection = try bus.connect(
-            to: endpoint, onReply: { _ in },
+            to: endpoint,
+            onReply: { _ in },
             onState: { state in
                 if state.isConnected { self.assumeIsolated { $0.connected() } }
             }
@@ -70,7 +71,8 @@ final class CountingBus: Bus {
     }
 
     func bindRequests(
-        _ binding: Binding, onRequest: @escaping (Peer, UnsafeRawBufferPointer) -> Void
+        _ binding: Binding,
+        onRequest: @escaping (Peer, UnsafeRawBufferPointer) -> Void
     ) throws(BusError) -> any RequestSocket {
         try bus.bindRequests(binding, onRequest: onRequest)
     }
@@ -85,14 +87,16 @@ final class CountingBus: Bus {
     }
 
     func connect(
-        to endpoint: BusEndpoint, onReply: @escaping (UnsafeRawBufferPointer) -> Void,
+        to endpoint: BusEndpoint,
+        onReply: @escaping (UnsafeRawBufferPointer) -> Void,
         onState: @escaping (ConnectionState) -> Void
     ) throws(BusError) -> any RequestConnection {
         try bus.connect(to: endpoint, onReply: onReply, onState: onState)
     }
 
     func subscribe(
-        to endpoint: BusEndpoint, topics: [String],
+        to endpoint: BusEndpoint,
+        topics: [String],
         onMessage: @escaping (String, UnsafeRawBufferPointer) -> Void,
         onState: @escaping (ConnectionState) -> Void
     ) throws(BusError) -> any Subscription {

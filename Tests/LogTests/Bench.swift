@@ -58,7 +58,8 @@ struct Bench {
 
     let disk = MemoryDisk()
     let clock = ManualTimeSource(
-        Timestamp(seconds: 1_763_700_000), step: .microseconds(1)
+        Timestamp(seconds: 1_763_700_000),
+        step: .microseconds(1)
     )
     let told = Told()
 

@@ -82,7 +82,10 @@ struct BusContractTests {
         }
     }
 
-    @Test("an audience is there from the first subscription to the last", arguments: Carrier.allCases)
+    @Test(
+        "an audience is there from the first subscription to the last",
+        arguments: Carrier.allCases
+    )
     func audience(_ carrier: Carrier) async throws {
         try await withTester(carrier) { tester in
             let endpoint = try await tester.publish(at: local)

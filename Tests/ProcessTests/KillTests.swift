@@ -5,7 +5,8 @@ import MessageBus
 import Telemetry
 import Testing
 
-private let fake = "{class: FakeData, id: fake-1, start: [load], arguments: {load: {fields: 2, rate: 500}}}"
+private let fake =
+    "{class: FakeData, id: fake-1, start: [load], arguments: {load: {fields: 2, rate: 500}}}"
 
 @Suite("Real processes that are killed", .serialized, .timeLimit(.minutes(3)))
 struct KillTests {
@@ -22,7 +23,8 @@ struct KillTests {
             var committed = 0
             for _ in 0..<3 {
                 let until =
-                    try await site.accepted(by: "fake-1") + Int64.random(in: 1...600, using: &chance)
+                    try await site.accepted(by: "fake-1")
+                    + Int64.random(in: 1...600, using: &chance)
                 try await eventually("\(until) messages of fake-1") {
                     try await site.accepted(by: "fake-1") >= until ? true : nil
                 }

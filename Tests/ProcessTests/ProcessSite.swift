@@ -24,7 +24,8 @@ final class ProcessSite: Sendable {
     /// Runs `body` with a site whose agents are an aggregator, a reader and those of `agents`
     /// (lines of YAML); then Ctrl-C's signal must end all of it with exit code 0.
     static func run(
-        agents: [String], rotate: String = "1 s",
+        agents: [String],
+        rotate: String = "1 s",
         _ body: (ProcessSite) async throws -> Void
     ) async throws {
         let site = try ProcessSite(agents: agents, rotate: rotate)
@@ -66,7 +67,9 @@ final class ProcessSite: Sendable {
         bus = try ZeroMQBus()
         let registry = try #require(BusEndpoint(host: "127.0.0.1", port: port))
         client = SiteClient(
-            bus: bus, registry: registry, time: SystemTimeSource(),
+            bus: bus,
+            registry: registry,
+            time: SystemTimeSource(),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )
         up = try RunningProgram(["up", "--site", folder.path + "/site.yaml"])
@@ -178,7 +181,9 @@ final class ProcessSite: Sendable {
     /// Stops the process `load`; returns how many messages the log accepted in all.
     func stopLoad(_ instance: String) async throws -> Int64 {
         let stopped = try await client.result(
-            instance, Action.stop, ["operation": "load", "wait_ns": 5_000_000_000]
+            instance,
+            Action.stop,
+            ["operation": "load", "wait_ns": 5_000_000_000]
         )
         return try #require(stopped["session"]?["data"]?["published"]?.int)
     }

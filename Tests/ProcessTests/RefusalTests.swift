@@ -11,7 +11,9 @@ struct RefusalTests {
     }
 
     private func site(
-        port: Int = 0, archive: String = "archive", spool: String = "spool",
+        port: Int = 0,
+        archive: String = "archive",
+        spool: String = "spool",
         agent: String = "{class: FakeData, id: fake-1}"
     ) throws -> String {
         let file = folder.path + "/site.yaml"
@@ -56,7 +58,10 @@ struct RefusalTests {
         #expect(output.split(separator: "\n").count == 1, "\(output)")
     }
 
-    @Test("a wrong site file is code 2, with the place of each mistake", arguments: ["up", "agent"])
+    @Test(
+        "a wrong site file is code 2, with the place of each mistake",
+        arguments: ["up", "agent"]
+    )
     func wrongFile(command: String) async throws {
         let file = try site(agent: "{class: FakeDate, id: fake-1}")
         let words = command == "up" ? ["up"] : ["agent", "run", "fake-1"]

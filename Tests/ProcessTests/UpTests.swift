@@ -7,7 +7,8 @@ import Testing
 
 @testable import CerroCommand
 
-private let fake = "{class: FakeData, id: fake-1, start: [load], arguments: {load: {fields: 2, rate: 500}}}"
+private let fake =
+    "{class: FakeData, id: fake-1, start: [load], arguments: {load: {fields: 2, rate: 500}}}"
 
 @Suite("Real processes", .serialized, .timeLimit(.minutes(3)))
 struct UpTests {

@@ -30,7 +30,9 @@ struct DamageTests {
 
             try await stage.beginLoad("bad")
             _ = try await stage.site.client.result(
-                "aggregator", Action.start, ["operation": "record"]
+                "aggregator",
+                Action.start,
+                ["operation": "record"]
             )
             let numbers = try await eventually("the second life of bad in the archive") {
                 let numbers = try await stage.numbers(of: "bad")

@@ -18,7 +18,9 @@ struct ExactlyOnceTests {
                 try await stage.perform(Action.stop, "record", on: "aggregator")
                 let held = try await stage.numbers(of: "fake").count
                 let started = try await stage.site.client.result(
-                    "aggregator", Action.start, ["operation": "record"]
+                    "aggregator",
+                    Action.start,
+                    ["operation": "record"]
                 )
                 #expect(started["session"] != nil)
                 try await stage.untilArchived(held + 50, of: "fake")
@@ -96,7 +98,9 @@ struct ExactlyOnceTests {
                 case 0:
                     try await stage.perform(Action.stop, "record", on: "aggregator")
                     _ = try await stage.site.client.result(
-                        "aggregator", Action.start, ["operation": "record"]
+                        "aggregator",
+                        Action.start,
+                        ["operation": "record"]
                     )
                 case 1:
                     await stage.site.end("aggregator")

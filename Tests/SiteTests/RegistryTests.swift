@@ -22,7 +22,9 @@ struct RegistryRestartTests {
             #expect(after.requests == before.requests)
             let session = try await eventually("the status of fake") {
                 try await stage.site.client.result(
-                    "fake", Action.status, ["operation": "load"]
+                    "fake",
+                    Action.status,
+                    ["operation": "load"]
                 )["session"].flatMap(Session.init)
             }
             #expect(session.id == 1)

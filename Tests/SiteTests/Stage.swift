@@ -22,11 +22,14 @@ struct Stage: Sendable {
 
     /// Runs `body` with an aggregator that records, on clocks that run four times as fast.
     static func run(
-        rotate: Duration = .seconds(3600), on bus: (any Bus)? = nil,
+        rotate: Duration = .seconds(3600),
+        on bus: (any Bus)? = nil,
         _ body: @escaping @Sendable (Stage) async throws -> Void
     ) async throws {
         try await TestObservatory.run(
-            [:], on: try bus ?? InMemoryBus(), time: HurriedTimeSource(speed: 4)
+            [:],
+            on: try bus ?? InMemoryBus(),
+            time: HurriedTimeSource(speed: 4)
         ) { site in
             let stage = Stage(site, rotate)
             try await stage.beginAggregator()
@@ -39,7 +42,10 @@ struct Stage: Sendable {
         self.rotate = rotate
         archive = site.folder.path + "/archive"
         reader = QueryService(
-            directory: archive, holder: "test", cache: 64 << 20, time: site.time
+            directory: archive,
+            holder: "test",
+            cache: 64 << 20,
+            time: site.time
         )
     }
 
@@ -50,7 +56,8 @@ struct Stage: Sendable {
                 settings: ArchiveSettings(directory: archive, rotate: rotate, maxSize: 1 << 30),
                 time: site.time
             ),
-            "aggregator", start: [("record", [:])]
+            "aggregator",
+            start: [("record", [:])]
         )
     }
 
@@ -58,7 +65,9 @@ struct Stage: Sendable {
     func beginLoad(_ instance: String, rate: Double = 200) async throws {
         let configuration = FakeDataAgent.Configuration(load: .init(fields: 2, rate: rate))
         try await site.begin(
-            FakeDataAgent(configuration), instance, start: [("load", [:])]
+            FakeDataAgent(configuration),
+            instance,
+            start: [("load", [:])]
         )
     }
 
@@ -71,13 +80,16 @@ struct Stage: Sendable {
     /// Does something with an operation and waits for its end.
     @discardableResult
     func perform(
-        _ action: String, _ operation: String, on instance: String
+        _ action: String,
+        _ operation: String,
+        on instance: String
     ) async throws -> Session {
         // A request to an instance that has just been restarted is refused as stale, or the
         // registry is away for a moment: nothing was done, so it is asked again.
         try await eventually("\(action) \(operation) of \(instance)") {
             let reply = try await site.client.request(
-                instance, action,
+                instance,
+                action,
                 ["operation": .string(operation), "wait_ns": 60_000_000_000],
                 timeout: .seconds(80)
             )
@@ -122,14 +134,18 @@ struct Stage: Sendable {
     /// Waits until the archive holds what the runs of an instance accepted, then checks that it
     /// holds each message once, in order, and nothing else.
     func expectExactlyOnce(
-        _ instance: String, _ runs: Int64..., at line: SourceLocation = #_sourceLocation
+        _ instance: String,
+        _ runs: Int64...,
+        at line: SourceLocation = #_sourceLocation
     ) async throws {
         try await expectExactlyOnce(instance, runs: runs, at: line)
     }
 
     /// As above, with the runs in an array.
     func expectExactlyOnce(
-        _ instance: String, runs: [Int64], at line: SourceLocation = #_sourceLocation
+        _ instance: String,
+        runs: [Int64],
+        at line: SourceLocation = #_sourceLocation
     ) async throws {
         let expected = runs.flatMap { Array(1...max($0, 1)).prefix(Int($0)) }
         let numbers = try await untilArchived(expected.count, of: instance)
@@ -137,7 +153,8 @@ struct Stage: Sendable {
         let place = difference.map { "first wrong at \($0)" } ?? "the first ones are right"
         #expect(
             difference == nil && numbers.count == expected.count,
-            "\(numbers.count) messages, \(expected.count) expected, \(place)", sourceLocation: line
+            "\(numbers.count) messages, \(expected.count) expected, \(place)",
+            sourceLocation: line
         )
     }
 }
