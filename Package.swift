@@ -119,22 +119,28 @@ let package = Package(
         tests("ZeroMQTests", ["ZeroMQ"]),
         tests(
             "MessageBusTests",
-            ["MessageBus", "MessagePack", "Telemetry", "ZeroMQ", logging]
+            ["CerroTesting", "MessageBus", "MessagePack", "Telemetry", "ZeroMQ", logging]
         ),
         tests("SiteConfigTests", ["SiteConfig", "Telemetry"]),
         tests("ArchiveFormatTests", ["ArchiveFormat", "MessagePack", "Telemetry"]),
-        tests("LogTests", ["ArchiveFormat", "Log", "MessagePack", "Telemetry"]),
-        tests("ArchiveTests", ["Archive", "ArchiveFormat", "Log", "MessagePack", "Telemetry"]),
+        tests("LogTests", ["ArchiveFormat", "CerroTesting", "Log", "MessagePack", "Telemetry"]),
+        tests(
+            "ArchiveTests",
+            ["Archive", "ArchiveFormat", "CerroTesting", "Log", "MessagePack", "Telemetry"]
+        ),
         tests(
             "AgentRuntimeTests",
-            ["AgentClient", "AgentRuntime", "CerroTesting", "MessageBus", "Telemetry"]
+            [
+                "AgentClient", "AgentRuntime", "ArchiveFormat", "CerroTesting", "Log",
+                "MessageBus", "Telemetry", "ZeroMQ",
+            ]
         ),
         tests("RegistryTests", ["Registry", "Telemetry"]),
         tests(
             "ReaderTests",
             [
-                "AgentRuntime", "Archive", "ArchiveFormat", "MessageBus", "MessagePack", "Reader",
-                "SiteConfig", "Telemetry",
+                "AgentRuntime", "Archive", "ArchiveFormat", "CerroTesting", "Log", "MessageBus",
+                "MessagePack", "Reader", "SiteConfig", "Telemetry",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
             ]
@@ -142,8 +148,8 @@ let package = Package(
         tests(
             "InstrumentTests",
             [
-                "AgentRuntime", "InstrumentAgents", "InstrumentEmulators", "SiteConfig",
-                "Telemetry",
+                "AgentRuntime", "CerroTesting", "InstrumentAgents", "InstrumentEmulators",
+                "SiteConfig", "Telemetry",
             ]
         ),
         tests(
@@ -151,6 +157,20 @@ let package = Package(
             [
                 "AgentRuntime", "ArchiveFormat", "CerroCommand", "MessageBus", "MessagePack",
                 "Reader", "SiteConfig", "Telemetry",
+            ]
+        ),
+        tests(
+            "SiteTests",
+            [
+                "AgentClient", "AgentRuntime", "Aggregator", "CerroTesting", "InstrumentAgents",
+                "MessageBus", "Reader", "SiteConfig", "Telemetry",
+            ]
+        ),
+        tests(
+            "ProcessTests",
+            [
+                "AgentClient", "CerroCommand", "CerroTesting", "MessageBus", "Telemetry", "ZeroMQ",
+                "cerro", logging,
             ]
         ),
         tests("TidyTests", []),

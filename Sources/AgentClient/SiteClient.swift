@@ -58,6 +58,10 @@ public actor SiteClient {
         }
         let table = list.compactMap(InstanceRow.init)
         for row in table {
+            // A registry that has just begun does not know yet who lives: a connection that stands
+            // does, and nobody's requests stop for it.
+            if row.state == .missing, await isConnected(rows[row.instance]) { continue }
+            await leave(rows[row.instance], for: row, of: table)
             rows[row.instance] = row
             // The registry's clock at its reply, moved by the offset that it saw: good to the
             // jitter of one heartbeat, until the instance itself answers.
@@ -67,8 +71,31 @@ public actor SiteClient {
             await requester(endpoint).noteClock(of: reply.clock + row.clockOffset)
         }
         live.follow(table)
-        rows = rows.filter { name, _ in table.contains { $0.instance == name } }
+        for (name, row) in rows where !table.contains(where: { $0.instance == name }) {
+            if await !isConnected(row) { rows[name] = nil }
+        }
         return table
+    }
+
+    /// Whether the connection to where an instance was last stands.
+    private func isConnected(_ row: InstanceRow?) async -> Bool {
+        guard let row, row.state == .alive, let endpoint = BusEndpoint(row.requests) else {
+            return false
+        }
+        return await requesters[endpoint]?.isConnected ?? false
+    }
+
+    /// Ends the connection to where an instance was before, unless somebody else is there now.
+    private func leave(
+        _ before: InstanceRow?,
+        for row: InstanceRow,
+        of table: [InstanceRow]
+    ) async {
+        guard let before, !row.requests.isEmpty, before.requests != row.requests,
+            !table.contains(where: { $0.requests == before.requests }),
+            let endpoint = BusEndpoint(before.requests)
+        else { return }
+        await requesters.removeValue(forKey: endpoint)?.close()
     }
 
     /// The row of a running instance.
@@ -98,9 +125,10 @@ public actor SiteClient {
         _ arguments: Value = [:],
         timeout: Duration = patience
     ) async throws -> Reply {
-        let known = rows[instance]
+        // A row is as good as the connection: without one the instance may be elsewhere by now.
+        let known = await isConnected(rows[instance]) ? rows[instance] : nil
         let row: InstanceRow
-        if let known, known.state == .alive {
+        if let known {
             row = known
         } else {
             row = try await self.instance(instance, timeout: timeout)

@@ -77,6 +77,7 @@ extension AgentHost {
 final class EventRelay: Sendable {
     private struct Target {
         weak var host: AgentHost?
+        var audience: Audience?
     }
 
     private let target = Mutex(Target())
@@ -85,7 +86,16 @@ final class EventRelay: Sendable {
         target.withLock { $0.host = host }
     }
 
+    /// From now on records go out, whenever `audience` is there.
+    func attach(_ audience: Audience) {
+        target.withLock { $0.audience = audience }
+    }
+
+    /// Records that nobody listens to are not handed over: waking the reactor for a message costs
+    /// more than all the rest of it.
     func receive(_ event: LogEvent) {
-        target.withLock(\.host)?.receive(event)
+        let (host, audience) = target.withLock { ($0.host, $0.audience) }
+        if case .written = event, audience?.isPresent != true { return }
+        host?.receive(event)
     }
 }

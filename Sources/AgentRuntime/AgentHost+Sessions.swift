@@ -152,7 +152,22 @@ extension AgentHost {
     }
 
     private func record(_ feed: Feed, _ block: Block) {
-        guard case .dropped = changeSink.yield((feed, block)) else { return }
-        logger.error("too many changes wait for the log", metadata: ["feed": "\(feed.name)"])
+        if case .dropped = changeSink.yield((feed, block)) { droppedChanges += 1 }
+    }
+
+    /// Says how many changes were dropped, as soon as the log takes some again.
+    func noteDroppedChanges() {
+        guard droppedChanges > toldDrops else { return }
+        toldDrops = droppedChanges
+        raise(
+            Fault(
+                id: "changes.dropped",
+                severity: .error,
+                since: time.now,
+                text:
+                    "\(droppedChanges) changes of sessions and faults are not in the log: more than "
+                    + "\(RuntimeLimits.pendingChanges) waited for it at a time"
+            )
+        )
     }
 }

@@ -77,7 +77,10 @@ public actor AgentHost: Service {
     var publisherSocket: (any PublisherSocket)?
     var exit: AgentExit?
     var isClosing = false
+    /// Changes of sessions and faults that did not fit the queue, and how many of them are told.
+    var droppedChanges = 0, toldDrops = 0
 
+    private let relay: EventRelay
     private let jobs: AsyncStream<Job>
     private let jobSink: AsyncStream<Job>.Continuation
     private let changes: AsyncStream<(Feed, Block)>
@@ -128,6 +131,7 @@ public actor AgentHost: Service {
             bootID: spool.bootID,
             onEvent: relay.receive
         )
+        self.relay = relay
         self.agent = agent
         self.settings = settings
         self.bus = bus
@@ -235,7 +239,9 @@ public actor AgentHost: Service {
                 guard let self else { return }
                 self.assumeIsolated { $0.answer(call) }
             }
-            publisherSocket = try bus.bindPublisher(settings.publisher)
+            let publisher = try bus.bindPublisher(settings.publisher)
+            publisherSocket = publisher
+            relay.attach(publisher.audience)
         } catch {
             throw AgentExit.cannotStart(instance: name, reason: "\(error)")
         }
@@ -268,6 +274,7 @@ public actor AgentHost: Service {
     /// Records changes of sessions and faults in the order in which they happened.
     private func recordChanges() async {
         for await (feed, block) in changes {
+            noteDroppedChanges()
             do { try await log.append(feed, [block]) } catch {
                 logger.error(
                     "a change of a session or fault is not in the log",

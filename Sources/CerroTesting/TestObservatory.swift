@@ -3,6 +3,7 @@ public import AgentRuntime
 public import Logging
 public import MessageBus
 internal import Registry
+internal import Synchronization
 public import Telemetry
 internal import ZeroMQ
 
@@ -20,6 +21,8 @@ public final class TestObservatory: Sendable {
     public let logger: Logger
 
     private let registryEndpoint: BusEndpoint
+    private let expected: [InstanceRow]
+    private let crew: Crew
 
     /// Runs `body` with a registry and `agents`, by instance id; ends them all in order.
     public static func run(
@@ -27,73 +30,121 @@ public final class TestObservatory: Sendable {
         on bus: any Bus,
         start: [String: [String]] = [:],
         time: any TimeSource = SystemTimeSource(),
-        _ body: @Sendable (TestObservatory) async throws -> Void
+        _ body: @escaping @Sendable (TestObservatory) async throws -> Void
     ) async throws {
-        var logger = Logger(label: "test")
-        logger.logLevel = .critical
-        let folder = try TemporaryFolder()
-        let registry = RegistryAgent(
-            expected: agents.keys.sorted().map {
-                InstanceRow(instance: $0, className: "Test", host: "test")
-            },
-            hasPredecessor: false,
-            time: time
-        )
-        let host = try Self.host(
-            registry,
-            RegistryAgent.instance,
-            bus,
-            nil,
-            ["watch"],
-            folder,
-            time,
-            logger
-        )
+        let crew = Crew()
         try await withThrowingTaskGroup { group in
-            group.addTask { try await host.run() }
-            guard let ports = await host.boundPorts(),
-                let endpoint = BusEndpoint(host: "127.0.0.1", port: ports.requests)
-            else { return try await group.waitForAll() }
-            let observatory = TestObservatory(bus, folder, time, logger, registry: endpoint)
-            var hosts: [AgentHost] = []
-            for (instance, agent) in agents {
-                let host = try observatory.host(agent, instance, start: start[instance] ?? [])
-                hosts.append(host)
-                group.addTask { try await host.run() }
+            group.addTask {
+                let site = try await TestObservatory(
+                    on: bus,
+                    expected: agents.keys.sorted(),
+                    time: time,
+                    crew
+                )
+                let outcome: Result<Void, any Error>
+                do {
+                    for (instance, agent) in agents {
+                        try await site.begin(
+                            agent,
+                            instance,
+                            start: (start[instance] ?? []).map { ($0, [:]) }
+                        )
+                    }
+                    try await site.waitUntilAlive(agents.keys.sorted())
+                    try await body(site)
+                    outcome = .success(())
+                } catch { outcome = .failure(error) }
+                await crew.endAll()
+                await site.client.close()
+                try outcome.get()
             }
-            do {
-                try await observatory.waitUntilAlive(agents.keys.sorted())
-                try await body(observatory)
-            } catch {
-                await observatory.end(hosts + [host])
-                throw error
-            }
-            await observatory.end(hosts + [host])
+            for await job in crew.jobs { group.addTask { await job() } }
             try await group.waitForAll()
         }
         await bus.reactor.shutdown()
     }
 
     private init(
-        _ bus: any Bus,
-        _ folder: TemporaryFolder,
-        _ time: any TimeSource,
-        _ logger: Logger,
-        registry: BusEndpoint
-    ) {
+        on bus: any Bus,
+        expected: [String],
+        time: any TimeSource,
+        _ crew: Crew
+    ) async throws {
         self.bus = bus
-        self.folder = folder
         self.time = time
+        self.crew = crew
+        self.expected = expected.map {
+            InstanceRow(instance: $0, className: "Test", host: "test")
+        }
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
         self.logger = logger
-        registryEndpoint = registry
-        client = SiteClient(bus: bus, registry: registry, time: time, logger: logger)
+        do {
+            folder = try TemporaryFolder()
+            let registry = try Self.host(
+                RegistryAgent(expected: self.expected, hasPredecessor: false, time: time),
+                RegistryAgent.instance,
+                bus,
+                nil,
+                [("watch", [:])],
+                "\(folder.path)/registry",
+                time,
+                logger
+            )
+            let port = try await crew.begin(registry, RegistryAgent.instance)
+            guard let endpoint = BusEndpoint(host: "127.0.0.1", port: port) else {
+                throw AgentExit.cannotStart(instance: "registry", reason: "port \(port)")
+            }
+            registryEndpoint = endpoint
+        } catch {
+            await crew.endAll()
+            throw error
+        }
+        client = SiteClient(bus: bus, registry: registryEndpoint, time: time, logger: logger)
+    }
+
+    /// Runs one more agent until ``end(_:)``, on the spool that the instance had last time.
+    ///
+    /// - Throws: what keeps it from opening its sockets.
+    public func begin(
+        _ agent: any Agent,
+        _ instance: String,
+        start: [(operation: String, parameters: [String: Value])] = []
+    ) async throws {
+        _ = try await crew.begin(host(agent, instance, start: start), instance)
+    }
+
+    /// Ends an agent in order and waits for that.
+    public func end(_ instance: String) async {
+        await crew.end(instance)
+    }
+
+    /// Ends the registry, and waits for that.
+    public func endRegistry() async {
+        await crew.end(RegistryAgent.instance)
+    }
+
+    /// Runs a registry at the address of the first one, which knows that it has had one before it.
+    public func beginRegistryAgain() async throws {
+        let registry = try Self.host(
+            RegistryAgent(expected: expected, hasPredecessor: true, time: time),
+            RegistryAgent.instance,
+            bus,
+            nil,
+            [("watch", [:])],
+            "\(folder.path)/registry",
+            time,
+            logger,
+            requests: registryEndpoint.port
+        )
+        _ = try await crew.begin(registry, RegistryAgent.instance)
     }
 
     /// A host for one more agent; the test runs it.
     public func host(
         _ agent: any Agent,
         _ instance: String,
-        start: [String] = [],
+        start: [(operation: String, parameters: [String: Value])] = [],
         spool: String? = nil
     ) throws -> AgentHost {
         try Self.host(
@@ -102,10 +153,9 @@ public final class TestObservatory: Sendable {
             bus,
             registryEndpoint,
             start,
-            folder,
+            spool ?? "\(folder.path)/\(instance)",
             time,
-            logger,
-            spool: spool
+            logger
         )
     }
 
@@ -114,11 +164,11 @@ public final class TestObservatory: Sendable {
         _ instance: String,
         _ bus: any Bus,
         _ registry: BusEndpoint?,
-        _ start: [String],
-        _ folder: TemporaryFolder,
+        _ start: [(operation: String, parameters: [String: Value])],
+        _ spool: String,
         _ time: any TimeSource,
         _ logger: Logger,
-        spool: String? = nil
+        requests: Int = 0
     ) throws -> AgentHost {
         try AgentHost(
             agent,
@@ -131,17 +181,13 @@ public final class TestObservatory: Sendable {
                     version: "test",
                     siteHash: ""
                 ),
-                requests: Binding(host: "127.0.0.1"),
+                requests: Binding(host: "127.0.0.1", ports: requests...requests),
                 publisher: Binding(host: "127.0.0.1"),
                 advertisedHost: "127.0.0.1",
                 registry: registry,
-                start: start.map { ($0, [:]) }
+                start: start
             ),
-            spool: AgentHost.Spool(
-                folder: spool ?? "\(folder.path)/\(instance)",
-                size: 1 << 30,
-                bootID: "test"
-            ),
+            spool: AgentHost.Spool(folder: spool, size: 1 << 30, bootID: "test"),
             bus: bus,
             time: time,
             logger: logger
@@ -158,10 +204,5 @@ public final class TestObservatory: Sendable {
             let alive = Set(table.filter { $0.state == .alive }.map(\.instance))
             if alive.isSuperset(of: instances) { return }
         }
-    }
-
-    private func end(_ hosts: [AgentHost]) async {
-        for host in hosts { host.shutdown() }
-        await client.close()
     }
 }

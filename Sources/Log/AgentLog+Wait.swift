@@ -1,3 +1,4 @@
+internal import Synchronization
 internal import Telemetry
 
 extension AgentLog {
@@ -22,26 +23,27 @@ extension AgentLog {
             state.nextWaiterID += 1
             return state.nextWaiterID
         }
+        let waiting = Mutex<RecordWaiter?>(nil)
         await withTaskCancellationHandler {
             await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-                state.withLock { state in
-                    // Cancelled before it is registered: nobody will look for it any more.
-                    if Task.isCancelled || state.hasRecord(after: position, epoch: epoch) {
-                        continuation.resume()
-                    } else {
-                        state.recordWaiters[id] = RecordWaiter(
-                            epoch: epoch,
-                            after: position,
-                            continuation: continuation
-                        )
-                    }
+                let waiter = RecordWaiter(
+                    epoch: epoch,
+                    after: position,
+                    continuation: continuation
+                )
+                waiting.withLock { $0 = waiter }
+                let isOver = state.withLock { state in
+                    if state.hasRecord(after: position, epoch: epoch) { return true }
+                    state.recordWaiters[id] = waiter
+                    return false
                 }
+                // Cancelled before the handler could see the waiter: nobody will look for it.
+                if isOver || Task.isCancelled { waiter.resume() }
             }
         } onCancel: {
-            state.withLock { state in
-                state.recordWaiters.removeValue(forKey: id)?.continuation.resume()
-            }
+            waiting.withLock { $0 }?.resume()
         }
+        state.withLock { _ = $0.recordWaiters.removeValue(forKey: id) }
     }
 }
 

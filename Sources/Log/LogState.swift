@@ -1,5 +1,6 @@
 internal import ArchiveFormat
 internal import MessagePack
+internal import Synchronization
 internal import Telemetry
 
 /// Somebody who waits until what was accepted up to `ordinal` is written or synced.
@@ -13,9 +14,25 @@ struct AppendWaiter {
 }
 
 /// Somebody who waits for a record after a position.
-struct RecordWaiter {
-    let epoch: Int64, after: Int64
-    let continuation: CheckedContinuation<Void, Never>
+final class RecordWaiter: Sendable {
+    let epoch: Int64
+    let after: Int64
+    private let continuation: Mutex<CheckedContinuation<Void, Never>?>
+
+    init(epoch: Int64, after: Int64, continuation: CheckedContinuation<Void, Never>) {
+        self.epoch = epoch
+        self.after = after
+        self.continuation = Mutex(continuation)
+    }
+
+    /// Ends the wait, once.
+    ///
+    /// A handler of cancellation runs while the task is locked, and so must not wait for the state,
+    /// under whose lock tasks are resumed: it has this lock of its own, which nobody resumes under.
+    func resume() {
+        let waiting = continuation.withLock { $0.take() }
+        waiting?.resume()
+    }
 }
 
 /// Where the last fetch of an archive ended, so that the next one begins there at once.
@@ -232,7 +249,7 @@ struct LogState: ~Copyable {
         for (id, waiter) in recordWaiters
         where isClosing || waiter.epoch != epoch || readable > waiter.after {
             recordWaiters[id] = nil
-            waiter.continuation.resume()
+            waiter.resume()
         }
     }
 }

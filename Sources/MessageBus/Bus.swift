@@ -1,3 +1,4 @@
+internal import Synchronization
 public import ZeroMQ
 
 /// What carries requests, replies and published messages; over ZeroMQ, or in memory.
@@ -79,6 +80,8 @@ public protocol PublisherSocket: AnyObject {
     var endpoint: BusEndpoint { get }
     /// Messages that at least one subscriber had no room for.
     var dropped: Int { get }
+    /// Whether anybody subscribes to anything; also for other threads than the reactor's.
+    var audience: Audience { get }
     /// Whether anybody subscribes to `topic` itself or to a beginning of it.
     func hasSubscribers(to topic: String) -> Bool
     /// Sends to all who subscribe and never waits; false, and counted, where one had no room.
@@ -94,6 +97,22 @@ extension PublisherSocket {
     public func publish(topic: String, payload: [UInt8]) -> Bool {
         payload.withUnsafeBytes { publish(topic: topic, payload: $0) }
     }
+}
+
+/// Whether anybody listens to a publisher, for whoever would hand it something from another thread.
+///
+/// It follows subscriptions as the reactor hears of them: what is published in the moment before is
+/// missed, as all that was published before a subscription.
+public final class Audience: Sendable {
+    private let presence = Atomic(false)
+
+    /// Nobody is there yet.
+    public init() {}
+
+    /// Whether anybody is there; may be asked on any thread.
+    public var isPresent: Bool { presence.load(ordering: .relaxed) }
+
+    func note(isPresent: Bool) { presence.store(isPresent, ordering: .relaxed) }
 }
 
 /// A connection to a socket of requests.

@@ -127,9 +127,12 @@ final class InMemoryRequestConnection: RequestConnection, InMemoryClient {
 
 final class InMemoryPublisherSocket: PublisherSocket, InMemoryListener {
     let endpoint: BusEndpoint
+    let audience = Audience()
     private(set) var dropped = 0
     private let network: InMemoryNetwork
-    private var subscribers: [InMemorySubscription] = []
+    private var subscribers: [InMemorySubscription] = [] {
+        didSet { countAudience() }
+    }
 
     init(_ endpoint: BusEndpoint, _ network: InMemoryNetwork) {
         self.endpoint = endpoint
@@ -140,6 +143,10 @@ final class InMemoryPublisherSocket: PublisherSocket, InMemoryListener {
 
     func forget(_ subscription: InMemorySubscription) {
         subscribers.removeAll { $0 === subscription }
+    }
+
+    func countAudience() {
+        audience.note(isPresent: subscribers.contains { $0.hearsAnything })
     }
 
     func hasSubscribers(to topic: String) -> Bool { subscribers.contains { $0.hears(topic) } }
@@ -169,7 +176,9 @@ final class InMemorySubscription: Subscription, InMemoryClient {
     private(set) var malformed = 0
     private(set) var underWay = 0
     private let network: InMemoryNetwork
-    private var topics: Set<String>
+    private var topics: Set<String> {
+        didSet { publisher?.countAudience() }
+    }
     private let onMessage: (String, UnsafeRawBufferPointer) -> Void
     private let onState: (ConnectionState) -> Void
     private var publisher: InMemoryPublisherSocket?
@@ -187,6 +196,8 @@ final class InMemorySubscription: Subscription, InMemoryClient {
         self.onMessage = onMessage
         self.onState = onState
     }
+
+    var hearsAnything: Bool { !topics.isEmpty }
 
     func hears(_ topic: String) -> Bool { topics.contains { topic.utf8.starts(with: $0.utf8) } }
 

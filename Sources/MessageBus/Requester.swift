@@ -140,6 +140,9 @@ public actor Requester {
         if let next = pending.values.map(\.deadline).min() { wake(at: next) }
     }
 
+    /// Whether the connection is established, so that a request would go out at once.
+    public var isConnected: Bool { connection?.state.isConnected ?? false }
+
     /// Ends the connection; what waits for a reply fails.
     public func close() {
         isClosed = true

@@ -40,6 +40,7 @@ final class ZeroMQRequestSocket: RequestSocket {
 
 final class ZeroMQPublisherSocket: PublisherSocket {
     let endpoint: BusEndpoint
+    let audience = Audience()
     private(set) var dropped = 0
     private var subscriptions = SubscriptionTable()
     private let socket: Socket
@@ -56,6 +57,7 @@ final class ZeroMQPublisherSocket: PublisherSocket {
             } else {
                 self.subscriptions.remove(topic)
             }
+            self.audience.note(isPresent: !self.subscriptions.isEmpty)
         }
     }
 
@@ -75,7 +77,10 @@ final class ZeroMQPublisherSocket: PublisherSocket {
         }
     }
 
-    func close() { socket.close() }
+    func close() {
+        audience.note(isPresent: false)
+        socket.close()
+    }
 }
 
 final class ZeroMQRequestConnection: RequestConnection {
@@ -143,6 +148,9 @@ final class ZeroMQSubscription: Subscription {
 struct SubscriptionTable {
     private var topics: [[UInt8]: Int] = [:]
     private var isComplete = true
+
+    /// Whether nobody subscribes to anything.
+    var isEmpty: Bool { isComplete && topics.isEmpty }
 
     mutating func add(_ topic: [UInt8]) {
         guard topics[topic] != nil || topics.count < BusLimits.mostSubscriptions else {

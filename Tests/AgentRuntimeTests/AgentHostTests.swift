@@ -73,7 +73,7 @@ actor Gate {
 struct AgentHostTests {
     private func run(
         start: [String] = [],
-        _ body: @Sendable (TestObservatory, TestAgent) async throws -> Void
+        _ body: @escaping @Sendable (TestObservatory, TestAgent) async throws -> Void
     ) async throws {
         for bus: any Bus in [try InMemoryBus(), try ZeroMQBus()] {
             let agent = TestAgent()

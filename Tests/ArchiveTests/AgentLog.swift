@@ -92,23 +92,6 @@ struct AgentLog {
     }
 }
 
-/// A clock that stands until it is moved.
-final class ManualTime: TimeSource {
-    private let instant: Mutex<Timestamp>
-
-    init(_ instant: Timestamp) {
-        self.instant = Mutex(instant)
-    }
-
-    var now: Timestamp {
-        get { instant.withLock { $0 } }
-        set { instant.withLock { $0 = newValue } }
-    }
-
-    var monotonic: Duration { .nanoseconds(now.nanoseconds) }
-    func sleep(untilMonotonic deadline: Duration) async throws {}
-}
-
 extension Feed {
     /// A feed whose one field holds the position of its record.
     static let positions = Feed("positions", fields: [Field("position", .int)])

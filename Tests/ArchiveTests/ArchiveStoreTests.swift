@@ -1,4 +1,5 @@
 import ArchiveFormat
+import CerroTesting
 import Foundation
 import Log
 import Telemetry
@@ -9,7 +10,7 @@ import Testing
 /// A writer and a reader of one archive on a disk of the machine.
 struct Rig {
     let archive = TemporaryArchive()
-    let time = ManualTime(start)
+    let time = ManualTimeSource(start)
     let journal: JournalWriter
     let sealer: Sealer
     let lock: any FolderLock

@@ -1,4 +1,5 @@
 import ArchiveFormat
+import CerroTesting
 import Foundation
 import Log
 import Telemetry

@@ -1,4 +1,5 @@
 import ArchiveFormat
+import CerroTesting
 import Log
 import Telemetry
 import Testing
@@ -8,7 +9,7 @@ import Testing
 /// One archive in memory, fed from two logs of agents until it has all of them.
 private struct Scenario {
     let disk = MemoryDisk()
-    let time = ManualTime(start)
+    let time = ManualTimeSource(start)
     var logs: [AgentLog] = []
 
     init() {

@@ -1,4 +1,5 @@
 import ArchiveFormat
+import CerroTesting
 import Log
 import Telemetry
 import Testing
@@ -23,7 +24,7 @@ private func log(_ count: Int, instance: String = "alpha", epoch: Int64 = 1) -> 
 @Suite("the journal's writer")
 struct JournalWriterTests {
     let disk = MemoryDisk()
-    let time = ManualTime(start)
+    let time = ManualTimeSource(start)
     var directory: ArchiveDirectory { ArchiveDirectory("/archive", disk: disk) }
 
     func writer(_ settings: JournalSettings = .init()) throws -> JournalWriter {

@@ -1,3 +1,4 @@
+import CerroTesting
 import Telemetry
 import Testing
 
@@ -9,7 +10,7 @@ struct EmulatorTests {
     func list() async throws {
         #expect(Emulation.all.keys.sorted() == ["imacrt", "lakeshore372"])
         for emulation in Emulation.all.values {
-            let emulator = emulation.make(0, ManualTime())
+            let emulator = emulation.make(0, ManualTimeSource())
             let modules = try await emulator.start()
             #expect(modules.allSatisfy { $0.port > 0 })
             await emulator.stop()

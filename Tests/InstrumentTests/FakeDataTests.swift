@@ -1,4 +1,5 @@
 import AgentRuntime
+import CerroTesting
 import Telemetry
 import Testing
 

@@ -1,4 +1,5 @@
 import AgentRuntime
+import CerroTesting
 import InstrumentEmulators
 import SiteConfig
 import Telemetry

@@ -1,29 +1,9 @@
 internal import ArchiveFormat
+internal import CerroTesting
 internal import Synchronization
 internal import Telemetry
 
 @testable import Log
-
-/// A clock that stands still, so that nothing happens because time passes.
-final class StillClock: TimeSource {
-    private let instant = Mutex<Int64>(1_763_700_000_000_000_000)
-
-    var now: Timestamp {
-        instant.withLock { instant in
-            instant += 1000
-            return Timestamp(nanoseconds: instant)
-        }
-    }
-
-    var monotonic: Duration { .zero }
-
-    func sleep(untilMonotonic deadline: Duration) async throws {
-        let (stream, continuation) = AsyncStream<Never>.makeStream()
-        for await _ in stream {}
-        continuation.finish()
-        try Task.checkCancellation()
-    }
-}
 
 /// What a log told, in order.
 final class Told: Sendable {
@@ -77,7 +57,10 @@ struct Bench {
     static let durable = Feed("audit", fields: [Field("value", .int)], durable: true)
 
     let disk = MemoryDisk()
-    let clock = StillClock()
+    let clock = ManualTimeSource(
+        Timestamp(seconds: 1_763_700_000),
+        step: .microseconds(1)
+    )
     let told = Told()
 
     func open(

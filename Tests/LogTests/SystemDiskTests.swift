@@ -1,3 +1,4 @@
+internal import CerroTesting
 internal import Glibc
 internal import Telemetry
 internal import Testing
@@ -34,7 +35,7 @@ struct SystemDiskTests {
             instance: "cryo-1",
             settings: AgentLog.Settings(segmentSize: 4000),
             disk: SystemDisk(),
-            time: StillClock(),
+            time: ManualTimeSource(step: .microseconds(1)),
             bootID: "boot-1"
         )
     }

@@ -83,6 +83,27 @@ struct BusContractTests {
     }
 
     @Test(
+        "an audience is there from the first subscription to the last",
+        arguments: Carrier.allCases
+    )
+    func audience(_ carrier: Carrier) async throws {
+        try await withTester(carrier) { tester in
+            let endpoint = try await tester.publish(at: local)
+            let audience = try #require(await tester.perform { $0.publisher?.audience })
+            #expect(!audience.isPresent)
+            try await tester.subscribe(to: endpoint, topics: [])
+            await tester.perform { $0.subscription?.add(topic: "a/") }
+            while !audience.isPresent { await Task.yield() }
+            await tester.perform { $0.subscription?.remove(topic: "a/") }
+            while audience.isPresent { await Task.yield() }
+            await tester.perform { $0.subscription?.add(topic: "b/") }
+            while !audience.isPresent { await Task.yield() }
+            await tester.perform { $0.subscription?.close() }
+            while audience.isPresent { await Task.yield() }
+        }
+    }
+
+    @Test(
         "a connection finds a server that restarted on the same port",
         arguments: Carrier.allCases
     )

@@ -1,3 +1,4 @@
+import CerroTesting
 import Logging
 import MessageBus
 import Synchronization
@@ -28,14 +29,14 @@ struct DropCounterTests {
     @Test("each reason is counted always and logged once a minute")
     func onceAMinute() {
         let lines = Lines()
-        let time = ManualTime()
+        let time = ManualTimeSource()
         let logger = Logger(label: "test") { _ in LineHandler(lines: lines) }
         var drops = DropCounter(logger: logger, timeSource: time)
         for _ in 0..<5 { drops.count("too long", detail: "from a peer") }
-        time.advance(by: .seconds(59))
+        time.jump(by: .seconds(59))
         drops.count("too long", detail: "from a peer")
         #expect(lines.counts.withLock { $0 } == ["1"])
-        time.advance(by: .seconds(1))
+        time.jump(by: .seconds(1))
         drops.count("too long", detail: "from a peer")
         #expect(lines.counts.withLock { $0 } == ["1", "6"])
         #expect(drops.totals == ["too long": 7])
@@ -44,7 +45,7 @@ struct DropCounterTests {
     @Test("reasons beyond the limit are counted together")
     func manyReasons() {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        var drops = DropCounter(logger: logger, timeSource: ManualTime())
+        var drops = DropCounter(logger: logger, timeSource: ManualTimeSource())
         for number in 0..<100 { drops.count("reason \(number)", detail: "") }
         #expect(drops.totals.count == DropCounter.mostReasons + 1)
         #expect(drops.total(of: "other") == 100 - DropCounter.mostReasons)

@@ -1,10 +1,11 @@
+import CerroTesting
 import MessageBus
 import Telemetry
 import Testing
 
 @Suite("request ledger")
 struct RequestLedgerTests {
-    private let time = ManualTime()
+    private let time = ManualTimeSource()
 
     private func makeLedger() -> RequestLedger {
         RequestLedger(target: "cryo-1", epoch: 7, withoutEffect: ["status"], timeSource: time)
@@ -61,7 +62,7 @@ struct RequestLedgerTests {
     @Test("another instance, another epoch, no epoch or a late request does nothing")
     func stale() {
         var ledger = makeLedger()
-        time.advance(by: .seconds(10))
+        time.jump(by: .seconds(10))
         let late = time.now - .nanoseconds(1)
         for stale in [
             request(1, target: "cryo-2"), request(2, epoch: 6), request(3, epoch: 0),
@@ -89,8 +90,8 @@ struct RequestLedgerTests {
         let first = request(expiry: time.now + .seconds(1))
         #expect(ledger.admit(first) == .run)
         ledger.finish(reply(to: first))
-        time.advance(by: .seconds(5))
-        #expect(ledger.admit(first) == .answered(reply(to: first).at(ManualTime.start)))
+        time.jump(by: .seconds(5))
+        #expect(ledger.admit(first) == .answered(reply(to: first).at(time.start)))
     }
 
     @Test("the last 1,000 and at least 10 minutes are remembered; what runs is never forgotten")
@@ -104,7 +105,7 @@ struct RequestLedgerTests {
             ledger.finish(reply(to: next))
         }
         #expect(ledger.count == 1_501)
-        time.advance(by: .seconds(600))
+        time.jump(by: .seconds(600))
         #expect(ledger.admit(request(1_501)) == .run)
         #expect(ledger.count == 1_000)
         #expect(ledger.admit(running) == .joined)

@@ -1,3 +1,4 @@
+import CerroTesting
 import Glibc
 import Logging
 import MessageBus
@@ -7,7 +8,7 @@ import ZeroMQ
 
 @Suite("requester and server", .timeLimit(.minutes(1)))
 struct RequesterTests {
-    private let time = ManualTime()
+    private let time = ManualTimeSource()
     private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     private func requester(_ bus: any Bus, _ endpoint: BusEndpoint) -> Requester {
@@ -94,8 +95,8 @@ struct RequesterTests {
         await host.close()
         let requester = requester(bus, endpoint)
         async let outcome = ask(requester, "echo")
-        await time.untilSomebodySleeps()
-        time.advance(by: .seconds(1))
+        await time.somebodySleeps()
+        time.jump(by: .seconds(1))
         guard case .failure(.unreachable(endpoint, _)) = await outcome else {
             Issue.record("\(await outcome)")
             return
@@ -113,8 +114,8 @@ struct RequesterTests {
         let requester = requester(bus, try await host.open())
         async let outcome = ask(requester, "hold")
         await host.untilHeld()
-        await time.untilSomebodySleeps()
-        time.advance(by: .seconds(2))
+        await time.somebodySleeps()
+        time.jump(by: .seconds(2))
         let expected = RequestError.timedOut(requester.endpoint, action: "hold")
         #expect(await outcome == .failure(expected))
 
@@ -189,14 +190,14 @@ struct RequesterTests {
 /// An instance that echoes, counts, and holds answers back.
 private actor RequestHost {
     nonisolated let bus: any Bus
-    private let time: ManualTime
+    private let time: ManualTimeSource
     private let logger: Logger
     private var server: RequestServer?
     private var count: Int64 = 0
     private var held: [RequestServer.Call] = []
     private var waiting: [CheckedContinuation<Void, Never>] = []
 
-    init(bus: any Bus, time: ManualTime, logger: Logger) {
+    init(bus: any Bus, time: ManualTimeSource, logger: Logger) {
         self.bus = bus
         self.time = time
         self.logger = logger

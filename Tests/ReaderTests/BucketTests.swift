@@ -1,3 +1,4 @@
+import CerroTesting
 import Telemetry
 import Testing
 

@@ -1,4 +1,5 @@
 import Archive
+import CerroTesting
 import Synchronization
 import Telemetry
 
@@ -101,54 +102,13 @@ final class MemorySource: SampleSource {
     }
 }
 
-/// A clock that stands still until it is set.
-final class HeldClock: TimeSource {
-    private let state: Mutex<(now: Timestamp, monotonic: Duration)>
-
-    init(_ now: Timestamp) { state = Mutex((now, .zero)) }
-
-    var now: Timestamp { state.withLock { $0.now } }
-    var monotonic: Duration { state.withLock { $0.monotonic } }
-
-    func advance(by duration: Duration) {
-        state.withLock {
-            $0.now = $0.now + duration
-            $0.monotonic += duration
-        }
-    }
-
-    func sleep(untilMonotonic deadline: Duration) async throws {
-        let (never, continuation) = AsyncStream.makeStream(of: Void.self)
-        for await _ in never {}
-        continuation.finish()
-        throw CancellationError()
-    }
-}
-
-/// A generator whose numbers follow from its seed (splitmix64).
-///
-/// Source: G. Steele et al., "Fast splittable pseudorandom number generators", OOPSLA 2014.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
-
 /// The instant that many seconds after a full hour of 2026, on the epoch's grid.
 func at(_ seconds: Double) -> Timestamp {
     Timestamp(seconds: 1_795_240_800) + .nanoseconds(Int64((seconds * 1e9).rounded()))
 }
 
 /// A deadline that is never over.
-let noDeadline = Deadline(HeldClock(at(0)), after: .seconds(1))
+let noDeadline = Deadline(ManualTimeSource(at(0)), after: .seconds(1))
 
 /// The cryostat `cryo.temps` with one double a second from 0 on, `4.0 + second`.
 func cryostat(seconds: Int, revision: Int64 = 0, finalizedUntil: Timestamp = at(0)) -> MemorySource

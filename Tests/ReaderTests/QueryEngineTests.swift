@@ -1,4 +1,5 @@
 import Archive
+import CerroTesting
 import MessageBus
 import Telemetry
 import Testing
@@ -224,10 +225,10 @@ struct QueryEngineTests {
 
     @Test("long work ends at its deadline")
     func deadline() {
-        let clock = HeldClock(at(0))
+        let clock = ManualTimeSource(at(0))
         let deadline = Deadline(clock, after: .seconds(30))
         var engine = QueryEngine(
-            archive: MemorySource(cryostat(seconds: 100).lines) { clock.advance(by: .seconds(16)) }
+            archive: MemorySource(cryostat(seconds: 100).lines) { clock.jump(by: .seconds(16)) }
         )
         engine.pieceValues = 10
         let query = DataQuery(

@@ -1,3 +1,4 @@
+import CerroTesting
 import Dispatch
 import Synchronization
 import MessageBus
@@ -37,7 +38,7 @@ struct QueryServiceTests {
 
     private func service(
         _ source: MemorySource,
-        _ clock: HeldClock,
+        _ clock: ManualTimeSource,
         threads: Int,
         waiting: Int
     ) -> QueryService {
@@ -52,7 +53,7 @@ struct QueryServiceTests {
     func shared() async throws {
         let door = Door()
         let source = MemorySource(cryostat(seconds: 10).lines) { door.pass() }
-        let service = service(source, HeldClock(at(0)), threads: 2, waiting: 8)
+        let service = service(source, ManualTimeSource(at(0)), threads: 2, waiting: 8)
         try await withThrowingTaskGroup(of: Int.self) { group in
             for _ in 0..<3 {
                 group.addTask {
@@ -71,7 +72,7 @@ struct QueryServiceTests {
     func busy() async throws {
         let door = Door()
         let source = MemorySource(cryostat(seconds: 10).lines) { door.pass() }
-        let service = service(source, HeldClock(at(0)), threads: 1, waiting: 1)
+        let service = service(source, ManualTimeSource(at(0)), threads: 1, waiting: 1)
         var other = query
         other.range = at(0)..<at(5)
         var third = query
@@ -91,7 +92,7 @@ struct QueryServiceTests {
     @Test("a query that waited too long is not begun")
     func late() async throws {
         let door = Door()
-        let clock = HeldClock(at(0))
+        let clock = ManualTimeSource(at(0))
         let source = MemorySource(cryostat(seconds: 10).lines) { door.pass() }
         let service = service(source, clock, threads: 1, waiting: 1)
         var other = query
@@ -100,7 +101,7 @@ struct QueryServiceTests {
         await door.arrival()
         async let second = service.data(other)
         while service.waiters(for: other) < 1 { await Task.yield() }
-        clock.advance(by: ReaderLimits.queryTime)
+        clock.jump(by: ReaderLimits.queryTime)
         door.open()
         #expect(try await first.timelines.count == 1)
         do {

@@ -1,4 +1,5 @@
 import AgentRuntime
+import CerroTesting
 import SiteConfig
 import MessageBus
 import Telemetry
@@ -147,8 +148,8 @@ struct ReaderAgentTests {
                 routes: ReaderRoutes(
                     service: QueryService(
                         engine: QueryEngine(archive: cryostat(seconds: 1)),
-                        pool: WorkPool(time: HeldClock(at(0))),
-                        time: HeldClock(at(0))
+                        pool: WorkPool(time: ManualTimeSource(at(0))),
+                        time: ManualTimeSource(at(0))
                     ),
                     directory: FixedDirectory()
                 ),
@@ -167,8 +168,8 @@ struct ReaderAgentTests {
             routes: ReaderRoutes(
                 service: QueryService(
                     engine: QueryEngine(archive: cryostat(seconds: 1)),
-                    pool: WorkPool(time: HeldClock(at(0))),
-                    time: HeldClock(at(0))
+                    pool: WorkPool(time: ManualTimeSource(at(0))),
+                    time: ManualTimeSource(at(0))
                 ),
                 directory: FixedDirectory()
             ),

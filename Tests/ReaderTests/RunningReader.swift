@@ -1,4 +1,5 @@
 import AgentRuntime
+import CerroTesting
 import Hummingbird
 import HummingbirdTesting
 @testable import SiteConfig
@@ -115,7 +116,7 @@ func withReader(
         ),
         directory: FixedDirectory(table: agents),
         wake: wake,
-        time: HeldClock(now)
+        time: ManualTimeSource(now)
     )
     let backing = RecordingBacking(SystemTimeSource())
     try await withThrowingTaskGroup(of: Void.self) { group in

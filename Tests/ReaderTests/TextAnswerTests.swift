@@ -1,3 +1,4 @@
+import CerroTesting
 import Foundation
 import Telemetry
 import Testing

@@ -1,4 +1,5 @@
 import AgentRuntime
+import CerroTesting
 import Synchronization
 import Telemetry
 
@@ -50,10 +51,10 @@ final class RecordingSession: SessionBacking {
     }
     private typealias Resumption = CheckedContinuation<Void, Never>
 
-    let manual: ManualTime
+    let manual: ManualTimeSource
     private let state = Mutex(State())
 
-    init(_ manual: ManualTime = ManualTime()) {
+    init(_ manual: ManualTimeSource = ManualTimeSource()) {
         self.manual = manual
     }
 
