@@ -164,9 +164,8 @@ extension AgentHost {
                 id: "changes.dropped",
                 severity: .error,
                 since: time.now,
-                text:
-                    "\(droppedChanges) changes of sessions and faults are not in the log: more than "
-                    + "\(RuntimeLimits.pendingChanges) waited for it at a time"
+                text: "\(droppedChanges) changes of sessions and faults are not in the log: more "
+                    + "than \(RuntimeLimits.pendingChanges) waited for it at a time"
             )
         )
     }

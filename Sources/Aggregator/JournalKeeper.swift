@@ -67,6 +67,15 @@ actor JournalKeeper {
     func append(_ answer: FetchAnswer, of instance: String) throws {
         for loss in answer.losses { journal.appendLedger(loss) }
         if answer.count > 0 {
+            if newestEpochs[instance] == nil, answer.first > 1 {
+                // An archive that joins late misses nothing of what was before it.
+                journal.join(
+                    instance: instance,
+                    epoch: answer.epoch,
+                    after: answer.first - 1,
+                    crc: 0
+                )
+            }
             try answer.frames.withUnsafeBytes { frames in
                 try journal.append(
                     instance: instance,
