@@ -165,8 +165,8 @@ extension AgentHost {
                 severity: .error,
                 since: time.now,
                 text:
-                    "\(droppedChanges) changes of sessions and faults are not in the log: more than "
-                    + "\(RuntimeLimits.pendingChanges) waited for it at a time"
+                    "\(droppedChanges) changes of sessions and faults are not in the log: more "
+                    + "than \(RuntimeLimits.pendingChanges) waited for it at a time"
             )
         )
     }
