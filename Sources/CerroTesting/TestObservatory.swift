@@ -194,15 +194,14 @@ public final class TestObservatory: Sendable {
         )
     }
 
-    /// Waits until the registry's table shows the instances alive; each of its announcements is
-    /// a reason to look again.
+    /// Waits until the registry's table shows the instances alive.
     public func waitUntilAlive(_ instances: [String]) async throws {
-        let announcements = await client.listen(to: [Action.tableTopic])
-        _ = try await client.instances()
-        for await _ in announcements {
+        // Its announcements are no help: nobody can subscribe to a registry that is not yet in
+        // its own table.
+        try await eventually("\(instances) alive") {
             let table = try await client.instances()
             let alive = Set(table.filter { $0.state == .alive }.map(\.instance))
-            if alive.isSuperset(of: instances) { return }
+            return alive.isSuperset(of: instances) ? true : nil
         }
     }
 }

@@ -84,7 +84,11 @@ struct KillTests {
             let answer = try await site.get(ProcessSite.query(field))
             return answer["data"] == before["data"] ? answer : nil
         }
+        #expect(before["data"]?[field]?.array?.isEmpty == false, "\(before.json.prefix(300))")
         let (times, earlier) = (after["timeline"], before["timeline"])
-        #expect(times?["fake-1.load"]?["t"] == earlier?["fake-1.load"]?["t"])
+        #expect(
+            times?["fake-1.load"]?["t"] == earlier?["fake-1.load"]?["t"],
+            "\(after.json.prefix(300)) … \(after.json.suffix(500))"
+        )
     }
 }
