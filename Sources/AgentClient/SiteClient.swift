@@ -194,7 +194,10 @@ public actor SiteClient {
         } catch {
             switch error {
             case .timedOut: throw ClientError.timedOut(what, after: timeout)
-            default: throw ClientError.unreachable(what, reason: "\(error)")
+            case .refused(let reason):
+                throw ClientError.refused(code: .refused, text: reason, result: .null)
+            case .cancelled: throw CancellationError()
+            case .unreachable: throw ClientError.unreachable(what, reason: "\(error)")
             }
         }
     }

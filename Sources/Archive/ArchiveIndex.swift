@@ -31,9 +31,11 @@ final class ArchiveIndex: Sendable {
         }
     }
 
-    /// Closes the file, so that it can be renamed.
+    /// Closes the file with all that was written in it, so that it can be renamed alone.
     func close() throws(ArchiveError) {
         do {
+            // SQLite leaves what it wrote last in a file beside this one, whatever closes it.
+            try pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
             try pool.close()
         } catch {
             throw .index(path: path, "cannot be closed: \(error)")

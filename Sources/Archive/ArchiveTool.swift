@@ -115,6 +115,8 @@ public enum ArchiveTool {
             try directory.disk.removeIfThere(path + "-wal")
             try directory.disk.removeIfThere(path + "-shm")
             try directory.disk.rename(path + ".new", to: path)
+            try directory.disk.removeIfThere(path + ".new-wal")
+            try directory.disk.removeIfThere(path + ".new-shm")
             try directory.disk.syncFolder(directory.path)
         } catch {
             throw .disk(error)

@@ -23,25 +23,36 @@ enum AgentClasses {
         for host in site.hosts {
             for entry in host.agents {
                 guard let kind = all.first(where: { $0.name == entry.className }) else { continue }
-                var reader = SettingsReader(
-                    entry.arguments,
-                    owner: "agent \(entry.id)",
-                    folder: site.folder
-                )
-                let context = AgentContext(
-                    site: site,
-                    host: host,
-                    entry: entry,
-                    time: SystemTimeSource()
-                )
-                let agent = kind.make(&reader, context)
-                let found = reader.finish()
+                let (agent, _, found) = make(kind, entry, on: host, of: site)
                 problems += found
                 // With wrong settings the operations may be others than those that are meant.
                 if found.isEmpty { problems += starts(of: entry, agent) }
             }
         }
         return problems
+    }
+
+    /// Makes an instance from its settings, which may override the site's registry and spool.
+    ///
+    /// - Returns: the agent, the site as it is for this instance, and what is wrong.
+    static func make(
+        _ kind: AgentClass,
+        _ entry: AgentEntry,
+        on host: SiteConfig.Host,
+        of site: Site,
+        time: any TimeSource = SystemTimeSource()
+    ) -> (agent: any Agent, site: Site, problems: [SiteProblem]) {
+        var reader = SettingsReader(
+            entry.arguments,
+            owner: "agent \(entry.id)",
+            folder: site.folder
+        )
+        var own = site
+        own.registry = .read(from: &reader, default: site.registry)
+        own.spool = .read(from: &reader, default: site.spool)
+        let context = AgentContext(site: own, host: host, entry: entry, time: time)
+        let agent = kind.make(&reader, context)
+        return (agent, own, reader.finish())
     }
 
     /// What is wrong with the operations that start with an instance.

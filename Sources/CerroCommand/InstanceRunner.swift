@@ -32,7 +32,7 @@ struct InstanceRunner {
     func run(_ instance: String) async throws {
         let parts = try parts(of: instance)
         let bus = try ZeroMQBus()
-        let spool = "\(site.spool.directory)/\(instance)"
+        let spool = "\(parts.spool.directory)/\(instance)"
         let ports = PortMemory(folder: spool)
         var settings = parts.settings
         settings.requests.preferred = ports.requests
@@ -40,7 +40,7 @@ struct InstanceRunner {
         let host = try AgentHost(
             parts.agent,
             settings: settings,
-            spool: AgentHost.Spool(folder: spool, size: site.spool.size, bootID: Self.bootID),
+            spool: AgentHost.Spool(folder: spool, size: parts.spool.size, bootID: Self.bootID),
             bus: bus,
             time: time,
             logger: logger
@@ -63,6 +63,7 @@ struct InstanceRunner {
 
     private struct Parts {
         let agent: any Agent
+        let spool: SpoolSettings
         let settings: AgentHost.Settings
     }
 
@@ -82,19 +83,19 @@ struct InstanceRunner {
                     + classes.map(\.name).joined(separator: ", ")
             )
         }
-        var reader = SettingsReader(
-            entry.arguments,
-            owner: "agent \(instance)",
-            folder: site.folder
+        let (agent, site, problems) = AgentClasses.make(
+            kind,
+            entry,
+            on: host,
+            of: site,
+            time: time
         )
-        let context = AgentContext(site: site, host: host, entry: entry, time: time)
-        let agent = kind.make(&reader, context)
-        let problems = reader.finish()
         guard problems.isEmpty else {
             throw CommandFailure(.usage, problems.map(\.description).joined(separator: "\n"))
         }
         return Parts(
             agent: agent,
+            spool: site.spool,
             settings: AgentHost.Settings(
                 identity: identity(instance, entry.className, host.name),
                 requests: Binding(host: host.bind, ports: host.ports),
@@ -123,6 +124,7 @@ struct InstanceRunner {
         let host = site.hosts.first { $0.address == address }
         return Parts(
             agent: agent,
+            spool: site.spool,
             settings: AgentHost.Settings(
                 identity: identity(RegistryAgent.instance, "Registry", host?.name ?? address),
                 requests: Binding(host: host?.bind ?? address, ports: port...port),

@@ -35,6 +35,15 @@ struct SiteCommandTests {
         #expect(try option.path(environment: ["CERRO_SITE": "a.yaml"]) == "b.yaml")
     }
 
+    @Test("the site files that come with Cerro are fine", arguments: ["demo", "example"])
+    func shipped(name: String) async {
+        let top = URL(filePath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+        let path = top.appending(path: "site-config/\(name).yaml").path
+        let (code, transcript) = await run(["config", "check", path])
+        #expect(code == 0, "\(transcript)")
+    }
+
     private let fine = """
         site: test
         hosts:
