@@ -26,8 +26,8 @@ extension AgentHost {
                 id: session.id
             )
         )
-        // The handle stays in `bodies`, since a session is cancelled by name; the job below makes
-        // it part of the host's task group, which ends only after it.
+        // The handle stays in `bodies`, since a session is cancelled by name; shutdown cancels
+        // what is left and waits for it, for as long as its patience lasts.
         let work = Task { @concurrent [weak self] in
             // Not waited for: what the body reports arrives behind it anyway.
             self?.onReactor { $0.begun(name, session.id) }
@@ -41,10 +41,6 @@ extension AgentHost {
             }
         }
         bodies[session.id] = work
-        guard spawn({ await work.value }) else {
-            work.cancel()
-            return session
-        }
         return session
     }
 
@@ -116,6 +112,7 @@ extension AgentHost {
             }
         }
         for wait in waits.removeValue(forKey: id) ?? [] { answer(wait.call, with: wait.session) }
+        if bodies.isEmpty { bodiesEnded() }
     }
 
     func setDegraded(_ name: String, _ id: Int64, _ reason: String?) {

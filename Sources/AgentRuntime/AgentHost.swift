@@ -70,6 +70,7 @@ public actor AgentHost: Service {
     var book: SessionBook
     var faults = FaultBook()
     var bodies: [Int64: Task<Void, Never>] = [:]
+    private var bodiesWait: CheckedContinuation<Void, Never>?
     /// Those who wait for the end of a session, by its id.
     var waits: [Int64: [Wait]] = [:]
     var alarm = Alarm()
@@ -297,13 +298,7 @@ public actor AgentHost: Service {
             if let change = book.endForShutdown(session.operation) { note(change) }
             bodies[session.id]?.cancel()
         }
-        let deadline = time.monotonic + RuntimeLimits.shutdownPatience
-        await withTaskGroup { group in
-            group.addTask { await self.waitForBodies() }
-            group.addTask { [time] in try? await time.sleep(untilMonotonic: deadline) }
-            await group.next()
-            group.cancelAll()
-        }
+        await waitForBodies()
         for session in book.active {
             logger.warning(
                 "an operation did not stop in time",
@@ -317,7 +312,23 @@ public actor AgentHost: Service {
         jobSink.finish()
     }
 
+    /// Suspends until no body runs, ``RuntimeLimits/shutdownPatience`` at most: a body that does
+    /// not heed its cancellation must not keep the process.
     private func waitForBodies() async {
-        for body in bodies.values { await body.value }
+        guard !bodies.isEmpty else { return }
+        let deadline = time.monotonic + RuntimeLimits.shutdownPatience
+        // Cancelled as soon as the wait is over.
+        let timer = Task {
+            try? await time.sleep(untilMonotonic: deadline)
+            bodiesEnded()
+        }
+        await withCheckedContinuation { bodiesWait = $0 }
+        timer.cancel()
+    }
+
+    /// Ends the wait for bodies, if there is one.
+    func bodiesEnded() {
+        bodiesWait?.resume()
+        bodiesWait = nil
     }
 }

@@ -121,10 +121,12 @@ actor JournalKeeper {
     /// Segments that were closed since the last call, for the sealer.
     func takeClosedSegments() -> [String] { journal.takeClosedSegments() }
 
-    /// Commits what is left; nothing is taken afterwards.
+    /// Commits what is left and lets go of the archive; nothing is taken afterwards.
     func close() throws {
         guard !isClosed else { return }
         isClosed = true
+        // Not left to the last reference: whoever records next may come before that is gone.
+        defer { lock.unlock() }
         try journal.commit()
     }
 

@@ -62,6 +62,11 @@ actor Gate {
         try Task.checkCancellation()
     }
 
+    func waitWhateverHappens() async {
+        guard !isOpen else { return }
+        await withCheckedContinuation { line.append($0) }
+    }
+
     func open() {
         isOpen = true
         for waiter in line { waiter.resume() }

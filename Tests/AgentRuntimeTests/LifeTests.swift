@@ -92,6 +92,27 @@ struct LifeTests {
         return (kinds, changes, answer.state)
     }
 
+    // Goal: a vendor's library hangs, and somebody stops the agent.
+    // Method: a body that does not heed its cancellation, on clocks that run a hundred times as
+    // fast, so that the patience of ten seconds is over in a moment.
+    @Test("an operation that does not heed its end does not keep the agent")
+    func deaf() async throws {
+        let gate = Gate()
+        try await TestObservatory.run(
+            ["a": DeafAgent(gate: gate)],
+            on: InMemoryBus(),
+            start: ["a": ["hang"]],
+            time: HurriedTimeSource(speed: 100)
+        ) { site in
+            try await eventually("it hangs") {
+                try await site.client.result("a", Action.status)["operations"]?["hang"]
+                    == "running" ? true : nil
+            }
+            await site.end("a")
+        }
+        await gate.open()
+    }
+
     @Test("an operation starts with the agent and with the parameters of the site file")
     func autostart() async throws {
         try await TestObservatory.run([:], on: InMemoryBus()) { site in
@@ -221,5 +242,15 @@ struct LifeTests {
                 #expect(first != nil)
             }
         }
+    }
+}
+
+/// An agent whose operation hears of nothing until its gate is opened.
+private struct DeafAgent: Agent {
+    let gate: Gate
+
+    var feeds: [Feed] { [] }
+    var operations: [AgentOperation] {
+        [.process("hang") { _ in await gate.waitWhateverHappens() }]
     }
 }

@@ -35,8 +35,14 @@ struct BusContractTests {
             try await tester.connect(to: endpoint)
             #expect(await !tester.send([1]))
             try await tester.serveAgain(at: endpoint)
-            await tester.wait { $0.states.contains(.connected) }
-            #expect(await tester.send([2]))
+            // A connection that meets the old server in its last moment is lost once more, and
+            // what is refused then may be sent when the next `connected` is heard.
+            var heard = 0
+            repeat {
+                let known = heard
+                await tester.wait { $0.states.count > known && $0.states.last == .connected }
+                heard = await tester.states.count
+            } while await !tester.send([2])
             await tester.wait { !$0.replies.isEmpty }
             #expect(await tester.requests == [[2]])
         }
