@@ -81,24 +81,27 @@ struct SpoolTests {
         for number in 0..<2000 { try await log.append(Bench.feed, [Bench.block(number)]) }
         try await log.sync()
         let epoch = log.epoch
+        // The thread of the log may still be about to drop a segment that it has named. Between
+        // what went and the first row that is left stand a declaration and the loss records.
+        let (puller, gone) = try await eventually("the losses join on to what is left") {
+            var puller = Puller()
+            try puller.pull(log)
+            let gone = bench.told.losses
+            guard let first = puller.rows.first?.position else { return nil }
+            let others = first - 1 - gone.reduce(0) { $0 + $1.count }
+            return 0...1 + puller.lossRecords.count ~= Int(others) ? (puller, gone) : nil
+        }
         let size = bench.segments.reduce(0) { $0 + bench.disk.bytes(of: $1).count }
         #expect(size < 50_000)
-        var puller = Puller()
-        try puller.pull(log)
         #expect(puller.undeclared == 0)
         #expect(puller.losses.isEmpty)
-        let first = try #require(puller.rows.first?.position)
-        let gone = bench.told.losses
         #expect(gone.allSatisfy { $0.cause == "spool full" && $0.count > 0 })
-        // The loss rows join on to each other, and the first record that is left to them.
         var position: Int64 = 1
         for loss in gone {
             #expect(loss.first == position)
             #expect(loss.from <= loss.to)
             position += loss.count
         }
-        let declarations = first - position
-        #expect((0...1).contains(declarations))
         #expect(Set(puller.lossRecords).isSubset(of: Set(gone)))
         #expect(puller.epoch == epoch)
         #expect(
