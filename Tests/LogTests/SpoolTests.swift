@@ -1,4 +1,5 @@
 internal import ArchiveFormat
+internal import CerroTesting
 internal import Telemetry
 internal import Testing
 
