@@ -105,7 +105,8 @@ extension ArchiveIndex {
             let rows = try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT DISTINCT instance, feed, t0, t1, count, cause FROM ledger
+                    SELECT DISTINCT kind, instance, feed, t0, t1, count, cause, epoch, first
+                    FROM ledger
                     WHERE t0 < ? AND t1 >= ?
                     """,
                 arguments: bounds
@@ -113,8 +114,9 @@ extension ArchiveIndex {
             let missing = try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT instance, feeds.feed, spans.t0, spans.t1, spans.rows AS count,
-                        'file missing: ' || path AS cause
+                    SELECT 'missing' AS kind, instance, feeds.feed, spans.t0, spans.t1,
+                        spans.rows AS count, 'file missing: ' || path AS cause,
+                        NULL AS epoch, NULL AS first
                     FROM files JOIN spans ON spans.file = files.id
                         JOIN feeds ON feeds.id = spans.feed
                     WHERE is_missing AND spans.t0 < ? AND spans.t1 >= ?
@@ -123,12 +125,15 @@ extension ArchiveIndex {
             )
             return (rows + missing).map { row in
                 LedgerEntry(
+                    kind: LedgerEntry.Kind(rawValue: row["kind"]) ?? .missing,
                     instance: row["instance"],
                     feed: row["feed"],
                     from: Timestamp(nanoseconds: row["t0"]),
                     to: Timestamp(nanoseconds: row["t1"]),
                     count: row["count"],
-                    cause: row["cause"]
+                    cause: row["cause"],
+                    epoch: row["epoch"],
+                    first: row["first"]
                 )
             }
         }

@@ -102,10 +102,10 @@ extension ArchiveIndex {
         }
         for entry in footer.ledger {
             try db.execute(
-                sql: "INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?)",
+                sql: "INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 arguments: [
-                    id, entry.instance, entry.feed, entry.from.nanoseconds, entry.to.nanoseconds,
-                    entry.count, entry.cause,
+                    id, entry.kind.rawValue, entry.instance, entry.feed, entry.from.nanoseconds,
+                    entry.to.nanoseconds, entry.count, entry.cause, entry.epoch, entry.first,
                 ]
             )
         }

@@ -3,7 +3,7 @@ internal import GRDB
 /// The tables of the index, which are rebuilt rather than changed: see ``version``.
 enum IndexSchema {
     /// Another number in a file means that it is deleted and filled again.
-    static let version = 1
+    static let version = 2
 
     static func create(_ db: Database) throws {
         try db.execute(
@@ -32,8 +32,9 @@ enum IndexSchema {
                     count INTEGER NOT NULL, nans INTEGER NOT NULL, min REAL, max REAL, sum REAL,
                     PRIMARY KEY (feed, t0, file, place, number, field)) WITHOUT ROWID;
                 CREATE TABLE ledger (
-                    file INTEGER NOT NULL, instance TEXT NOT NULL, feed TEXT,
-                    t0 INTEGER NOT NULL, t1 INTEGER NOT NULL, count INTEGER, cause TEXT NOT NULL);
+                    file INTEGER NOT NULL, kind TEXT NOT NULL, instance TEXT NOT NULL, feed TEXT,
+                    t0 INTEGER NOT NULL, t1 INTEGER NOT NULL, count INTEGER, cause TEXT NOT NULL,
+                    epoch INTEGER, first INTEGER);
                 CREATE INDEX ledger_by_time ON ledger (t0);
                 CREATE TABLE cursors (
                     instance TEXT NOT NULL, epoch INTEGER NOT NULL, position INTEGER NOT NULL,

@@ -47,6 +47,8 @@ public struct RecordHeader: Hashable, Sendable {
 
 /// What the body of a loss record says: `count` records from `first` on are gone.
 public struct RecordLoss: Hashable, Sendable {
+    /// The epoch that lost them, which may be an earlier one of the same log.
+    public var epoch: Int64
     /// The first position that is gone, and how many are.
     public var first: Int64, count: Int64
     /// When the first and the last of them were published.
@@ -56,12 +58,14 @@ public struct RecordLoss: Hashable, Sendable {
 
     /// A loss.
     public init(
+        epoch: Int64,
         first: Int64,
         count: Int64,
         from: Timestamp,
         to: Timestamp,
         cause: String
     ) {
+        self.epoch = epoch
         self.first = first
         self.count = count
         self.from = from
@@ -133,10 +137,12 @@ public struct Record {
 
     /// The loss in a record of that kind.
     public func loss() throws(RecordError) -> RecordLoss {
-        guard body.arrayCount == 5, let first = body[0].int, let count = body[1].int,
-            let from = body[2].int, let to = body[3].int, let cause = body[4].string
+        guard body.arrayCount == 6, let epoch = body[0].int, let first = body[1].int,
+            let count = body[2].int, let from = body[3].int, let to = body[4].int,
+            let cause = body[5].string
         else { throw .malformed("the loss is none") }
         return RecordLoss(
+            epoch: epoch,
             first: first,
             count: count,
             from: Timestamp(nanoseconds: from),
@@ -189,7 +195,8 @@ public enum RecordWriter {
         to writer: inout MessagePackWriter
     ) {
         begin(header, .loss, &writer)
-        writer.beginArray(5)
+        writer.beginArray(6)
+        writer.write(loss.epoch)
         writer.write(loss.first)
         writer.write(loss.count)
         writer.write(loss.from.nanoseconds)

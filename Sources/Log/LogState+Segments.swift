@@ -53,11 +53,12 @@ extension LogState {
         guard end > segment.first else { return nil }
         let from = segment.index?.from ?? Timestamp(nanoseconds: segment.epoch)
         return RecordLoss(
+            epoch: segment.epoch,
             first: segment.first,
             count: end - segment.first,
             from: from,
             to: segment.index?.to ?? from,
-            cause: segment.epoch == epoch ? "spool full" : "spool full (epoch \(segment.epoch))"
+            cause: "spool full"
         )
     }
 

@@ -196,11 +196,12 @@ extension LogWriter {
                 if runs[index].next < next {
                     losses.append(
                         RecordLoss(
+                            epoch: part.epoch,
                             first: runs[index].next,
                             count: next - runs[index].next,
                             from: now,
                             to: now,
-                            cause: "disk failed to sync (epoch \(part.epoch))"
+                            cause: "the spool's disk failed to sync"
                         )
                     )
                 }

@@ -36,34 +36,3 @@ public struct Fault: Hashable, Sendable {
         self.subject = subject
     }
 }
-
-/// A row of the ledger: samples that are missing, and why.
-public struct LedgerEntry: Hashable, Sendable {
-    /// The instance whose samples are missing.
-    public let instance: String
-    /// The feed, nil when all feeds of the instance are concerned.
-    public let feed: String?
-    /// The first instant that may be missing, and the first after it that is not.
-    public let from: Timestamp, to: Timestamp
-    /// How many records are missing, nil where nobody can know.
-    public let count: Int64?
-    /// Why: `spool full`, `damage`, `power loss, at most 1 s`.
-    public let cause: String
-
-    /// A row of the ledger.
-    public init(
-        instance: String,
-        feed: String?,
-        from: Timestamp,
-        to: Timestamp,
-        count: Int64?,
-        cause: String
-    ) {
-        self.instance = instance
-        self.feed = feed
-        self.from = from
-        self.to = to
-        self.count = count
-        self.cause = cause
-    }
-}

@@ -96,24 +96,30 @@ extension LedgerEntry {
     /// The row as a map; ``init(_:)`` reads it back.
     public var value: Value {
         [
-            "instance": .string(instance), "feed": .optional(feed), "from": .timestamp(from),
-            "to": .timestamp(to), "count": count.map { .int($0) } ?? .null,
-            "cause": .string(cause),
+            "kind": .string(kind.rawValue), "instance": .string(instance),
+            "feed": .optional(feed), "from": .timestamp(from), "to": .timestamp(to),
+            "count": count.map { .int($0) } ?? .null, "cause": .string(cause),
+            "epoch": epoch.map { .int($0) } ?? .null, "first": first.map { .int($0) } ?? .null,
         ]
     }
 
     /// Reads a row; nil if it is none.
     public init?(_ value: Value) {
+        // The first files that were sealed knew no other kind and did not name it.
+        let kind = value["kind"].flatMap { $0.string.flatMap(Kind.init) } ?? .missing
         guard let instance = value["instance"]?.string, let from = value["from"]?.timestamp,
             let to = value["to"]?.timestamp, let cause = value["cause"]?.string
         else { return nil }
         self.init(
+            kind: kind,
             instance: instance,
             feed: value["feed"]?.string,
             from: from,
             to: to,
             count: value["count"]?.int,
-            cause: cause
+            cause: cause,
+            epoch: value["epoch"]?.int,
+            first: value["first"]?.int
         )
     }
 }

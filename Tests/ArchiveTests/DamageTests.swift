@@ -128,7 +128,7 @@ struct JournalDamageTests {
             at: start
         )
         log.lose(
-            RecordLoss(first: 1, count: 12, from: start, to: start, cause: "spool full"),
+            RecordLoss(epoch: 1, first: 1, count: 12, from: start, to: start, cause: "spool full"),
             at: start
         )
         try log.send(to: rig.journal, received: start)

@@ -125,7 +125,7 @@ struct SpoolTests {
         _ = try await log.declare(Bench.feed)
         for number in 0..<1000 { try await log.append(Bench.feed, [Bench.block(number)]) }
         try await log.sync()
-        let losses = bench.told.losses.filter { $0.cause == "spool full (epoch \(epoch))" }
+        let losses = bench.told.losses.filter { $0.epoch == epoch }
         #expect(losses.first?.first == 1)
         var puller = Puller()
         puller.epoch = epoch
