@@ -147,14 +147,39 @@ public final class AgentLog: Sendable {
         state.withLock { $0.progress.mapValues { ($0.epoch, $0.position) } }
     }
 
-    /// Forgets an archive that will never come back: it holds no segment any more.
-    public func forget(archive: String) {
+    /// What the log holds, and for whom.
+    public var status: LogStatus {
         state.withLock { state in
-            state.progress[archive] = nil
-            state.places[archive] = nil
-            state.hasNewProgress = true
+            LogStatus(
+                epoch: state.epoch,
+                newest: state.readable,
+                oldestEpoch: state.oldestEpoch,
+                oldest: state.oldestPosition(of: state.oldestEpoch) ?? state.nextPosition,
+                byteCount: state.byteCount,
+                memoryByteCount: state.queueBytes,
+                size: settings.size,
+                failure: state.failure,
+                archives: state.progress.mapValues {
+                    LogStatus.Commit(epoch: $0.epoch, position: $0.position)
+                }
+            )
         }
-        wakeup.give()
+    }
+
+    /// Forgets an archive that will never come back: it holds no segment any more.
+    ///
+    /// - Returns: whether it was known. One that fetches again is known again.
+    @discardableResult
+    public func forget(archive: String) -> Bool {
+        let (isKnown, wakes) = state.withLock { state in
+            let isKnown = state.progress.removeValue(forKey: archive) != nil
+            state.places[archive] = nil
+            state.readFailures[archive] = nil
+            state.hasNewProgress = state.hasNewProgress || isKnown
+            return (isKnown, state.wakesThread())
+        }
+        if wakes { wakeup.give() }
+        return isKnown
     }
 
     /// Ends the epoch in order and lets go of the folder; returns when all of that is on disk.

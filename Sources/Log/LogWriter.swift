@@ -145,7 +145,7 @@ final class LogWriter {
             state.drop = nil
             return .delete(segments, drop.losses)
         }
-        let total = state.segments.reduce(0) { $0 + $1.byteCount }
+        let total = state.byteCount
         noteFilling(Double(total) / Double(log.settings.size), &state)
         guard total > log.settings.size, state.failure == nil else { return nil }
         let count = state.group(of: 1)
