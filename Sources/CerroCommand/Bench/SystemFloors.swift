@@ -31,7 +31,7 @@ enum DiskFloor {
         return Double(total) / (clock.now - start).inSeconds
     }
 
-    /// Seconds that it takes to read files from their beginning to their end, as the cache has them.
+    /// Seconds that it takes to read whole files, as the cache has them.
     static func readSeconds(_ paths: [String]) throws(CommandFailure) -> Double {
         var piece = [UInt8](repeating: 0, count: 1 << 20)
         let clock = ContinuousClock()
