@@ -36,8 +36,7 @@ extension LogState {
         }
         progress[request.archive] = committed
         hasNewProgress = true
-        defer { isThreadIdle = false }
-        return isThreadIdle
+        return wakesThread()
     }
 
     /// Where to look next.

@@ -32,8 +32,8 @@ struct RecoveryBench: Sendable {
             let seconds = (time.monotonic - start).inSeconds
             let floor = try DiskFloor.readSeconds(Array(known))
             return BenchReport(
-                name:
-                    "ready after kill -9 with a journal of \(HumanText.byteCount(Int64(journalBytes)))",
+                name: "ready after kill -9, journal of "
+                    + HumanText.byteCount(Int64(journalBytes)),
                 samples: [seconds],
                 unit: "s",
                 isRate: false,
