@@ -17,6 +17,8 @@ extension AgentHost {
         case Action.abort: end(call, .task)
         case Action.wait: wait(call)
         case Action.fetch: fetch(call)
+        case Action.log: finish(call, .ok, result: logStatus)
+        case Action.forget: forget(call)
         default: query(call)
         }
     }

@@ -63,7 +63,7 @@ public actor AgentHost: Service {
     let time: any TimeSource
     nonisolated let logger: Logger
     let desk: FetchDesk
-    let feeds: [String: Feed]
+    let feeds: [String: PublishedFeed]
     let limits: LimitWatch
     let queries: [String: AgentQuery]
 
@@ -140,7 +140,10 @@ public actor AgentHost: Service {
         self.logger = logger
         desk = try FetchDesk(log: log, time: time)
         let declared = agent.feeds + BuiltInFeed.all
-        feeds = Dictionary(declared.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        feeds = Dictionary(
+            declared.map { ($0.name, PublishedFeed($0)) },
+            uniquingKeysWith: { first, _ in first }
+        )
         limits = LimitWatch(agent.feeds)
         queries = Dictionary(
             agent.queries.map { ($0.action, $0) },
@@ -276,7 +279,10 @@ public actor AgentHost: Service {
     private func recordChanges() async {
         for await (feed, block) in changes {
             noteDroppedChanges()
-            do { try await log.append(feed, [block]) } catch {
+            do {
+                try await log.append(feed, [block])
+                feeds[feed.name]?.note([block], at: time.now)
+            } catch {
                 logger.error(
                     "a change of a session or fault is not in the log",
                     metadata: ["feed": "\(feed.name)", "reason": "\(error)"]

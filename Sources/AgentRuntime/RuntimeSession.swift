@@ -12,13 +12,13 @@ final class RuntimeSession: SessionBacking {
     let time: any TimeSource
     private let host: AgentHost
     private let log: AgentLog
-    private let feeds: [String: Feed]
+    private let feeds: [String: PublishedFeed]
     private let limits: LimitWatch
 
     init(
         host: AgentHost,
         log: AgentLog,
-        feeds: [String: Feed],
+        feeds: [String: PublishedFeed],
         limits: LimitWatch,
         time: any TimeSource,
         operation: String,
@@ -34,7 +34,8 @@ final class RuntimeSession: SessionBacking {
     }
 
     func publish(_ feed: Feed, _ blocks: [Block]) async throws {
-        guard let declared = feeds[feed.name] else { throw PublishError.unknownFeed(feed.name) }
+        guard let published = feeds[feed.name] else { throw PublishError.unknownFeed(feed.name) }
+        let declared = published.feed
         var checked: [Block] = []
         checked.reserveCapacity(blocks.count)
         for block in blocks {
@@ -46,7 +47,9 @@ final class RuntimeSession: SessionBacking {
             throw PublishError.log("\(error)")
         }
         guard let last = checked.last else { return }
-        for change in limits.look(at: last, of: declared, now: time.now) {
+        let now = time.now
+        published.note(checked, at: now)
+        for change in limits.look(at: last, of: declared, now: now) {
             switch change {
             case .raised(let fault): raise(fault)
             case .cleared(let fault, _): clear(fault.id, subject: fault.subject)

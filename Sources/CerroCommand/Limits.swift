@@ -54,4 +54,16 @@ enum Limits {
 
     /// The most bytes that a benchmark writes to find out how fast the disk is.
     static let benchFloorBytes = 1 << 30
+
+    /// Messages a second that one source of a benchmark is asked for at most: more than it can.
+    static let benchMessageRate = 500_000.0
+
+    /// How long agents publish before a benchmark lets something fail.
+    static let benchWarmUp: Duration = .seconds(2)
+
+    /// A segment that is longer than this holds more than its opening.
+    static let benchOpeningBytes = 64 << 10
+
+    /// The most bytes with which a benchmark fills a disk.
+    static let benchBallast = 16 << 30
 }

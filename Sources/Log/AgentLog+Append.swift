@@ -7,33 +7,12 @@ extension AgentLog {
     /// The same declaration again keeps its number; another one of that name gets the next. Every
     /// segment begins with all declarations, so that a record is never without its own.
     public func declare(_ feed: Feed) async throws(LogError) -> Int64 {
-        do throws(TelemetryError) {
-            try feed.check()
-        } catch {
-            throw .badDeclaration(error)
-        }
-        var revision = 0
+        try Self.check(feed)
+        var revision: Int64 = 0
         let now = time.now
-        let outcome = await accept { state in
-            if let known = state.revision(of: feed) {
-                revision = known
-                return .accepted(.written)
-            }
-            guard state.declared.count < Limits.declarations else {
-                return .refused(
-                    .tooManyDeclarations(feed: feed.name, limit: Limits.declarations)
-                )
-            }
-            guard state.hasRoom else { return .full }
-            revision = state.declared.count + 1
-            state.encode(.declaration(feed, revision: revision), published: now)
-            state.declared.append(feed)
-            state.feedNames.append(feed.name)
-            state.revisions[feed.name, default: []].append(revision)
-            return .accepted(.written)
-        }
-        if let outcome { throw outcome }
-        return Int64(revision)
+        let error = await accept { state in state.declare(feed, now, &revision) }
+        if let error { throw error }
+        return revision
     }
 
     /// Appends one record a block and returns when the log's thread has written them (for a
@@ -50,28 +29,11 @@ extension AgentLog {
     /// - Throws: ``LogError``; nothing is kept of blocks that are refused as too long or
     ///   undeclared. When memory is full the blocks before the one that did not fit are kept.
     public func append(_ feed: Feed, _ blocks: [Block]) async throws(LogError) {
-        for block in blocks {
-            guard let size = block.recordSizeIfPossible else {
-                throw .tooLong(feed: feed.name, .tooLong(byteCount: Record.longest + 1))
-            }
-            guard size <= Record.longest else {
-                throw .tooLong(feed: feed.name, .tooLong(byteCount: size))
-            }
-        }
+        for block in blocks { try Self.check(block, feed) }
         guard !blocks.isEmpty else { return }
         let now = time.now
-        let goal = feed.isDurable ? AppendWaiter.Goal.synced : .written
-        var next = 0
-        let error = await accept { state in
-            guard let revision = state.revision(of: feed) else {
-                return .refused(.notDeclared(feed: feed.name))
-            }
-            while next < blocks.count, state.hasRoom {
-                state.encode(.blocks([blocks[next]], revision: revision), published: now)
-                next += 1
-            }
-            return next == blocks.count ? .accepted(goal) : .full
-        }
+        var rest = blocks[...]
+        let error = await accept { state in state.take(&rest, of: feed, now) }
         if let error { throw error }
     }
 
@@ -87,11 +49,19 @@ extension AgentLog {
         if let error { throw error }
     }
 
-    /// What came of an attempt to encode records.
-    private enum Acceptance {
-        case accepted(AppendWaiter.Goal)
-        case full
-        case refused(LogError)
+    static func check(_ feed: Feed) throws(LogError) {
+        do throws(TelemetryError) {
+            try feed.check()
+        } catch {
+            throw .badDeclaration(error)
+        }
+    }
+
+    static func check(_ block: Block, _ feed: Feed) throws(LogError) {
+        let size = block.recordSizeIfPossible ?? Record.longest + 1
+        guard size <= Record.longest else {
+            throw .tooLong(feed: feed.name, .tooLong(byteCount: size))
+        }
     }
 
     /// Calls `encode` under the lock until it has encoded everything, and waits for the disk.
@@ -101,7 +71,8 @@ extension AgentLog {
         while true {
             let outcome = await withCheckedContinuation { continuation in
                 let wakes = state.withLock { state in
-                    self.register(continuation, &state, encode)
+                    state.register(continuation, state.attempt(self, encode))
+                    return state.wakesThread()
                 }
                 if wakes { wakeup.give() }
             }
@@ -112,52 +83,102 @@ extension AgentLog {
             }
         }
     }
+}
 
-    /// Whether the thread has to be woken.
-    private func register(
-        _ continuation: CheckedContinuation<AppendWaiter.Outcome, Never>,
-        _ state: inout LogState,
+/// What came of an attempt to encode records.
+enum Acceptance {
+    case accepted(AppendWaiter.Goal)
+    case full
+    case refused(LogError)
+}
+
+extension LogState {
+    /// Calls `encode` where the log still takes records, and notes what has to happen with them.
+    mutating func attempt(
+        _ log: AgentLog,
         _ encode: (inout LogState) -> Acceptance
-    ) -> Bool {
-        guard !state.isClosing else {
-            continuation.resume(returning: .failed(.closed))
-            return false
-        }
-        let before = state.accepted
-        switch encode(&state) {
-        case .refused(let error):
-            continuation.resume(returning: .failed(error))
+    ) -> Acceptance {
+        guard !isClosing else { return .refused(.closed) }
+        let before = accepted
+        let outcome = encode(&self)
+        if failure != nil, accepted > before { resumeRecordWaiters() }
+        switch outcome {
         case .full:
-            if let failure = state.failure {
-                continuation.resume(
-                    returning: .failed(
-                        .memoryFull(
-                            folder: folder,
-                            byteCount: state.queueBytes,
-                            reason: "\(failure)"
-                        )
-                    )
-                )
-            } else {
-                state.spaceWaiters.append(continuation)
-            }
+            guard let failure else { return .full }
+            return .refused(
+                .memoryFull(folder: log.folder, byteCount: queueBytes, reason: "\(failure)")
+            )
         case .accepted(let goal):
-            let isThere = goal == .written ? state.written : state.synced
-            if goal != .syncedOrFailed, state.accepted <= isThere || state.failure != nil {
+            if goal != .written { syncGoal = accepted }
+            return outcome
+        case .refused: return outcome
+        }
+    }
+
+    /// Resumes an appender at once, or when what was accepted is where it has to be.
+    fileprivate mutating func register(
+        _ continuation: CheckedContinuation<AppendWaiter.Outcome, Never>,
+        _ outcome: Acceptance
+    ) {
+        switch outcome {
+        case .refused(let error): continuation.resume(returning: .failed(error))
+        case .full: spaceWaiters.append(continuation)
+        case .accepted(let goal):
+            let isThere = goal == .written ? written : synced
+            if goal != .syncedOrFailed, accepted <= isThere || failure != nil {
                 continuation.resume(returning: .done)
             } else {
-                state.waiters.append(
-                    AppendWaiter(
-                        ordinal: state.accepted,
-                        goal: goal,
-                        continuation: continuation
-                    )
+                waiters.append(
+                    AppendWaiter(ordinal: accepted, goal: goal, continuation: continuation)
                 )
             }
         }
-        if state.failure != nil, state.accepted > before { state.resumeRecordWaiters() }
-        defer { state.isThreadIdle = false }
-        return state.isThreadIdle
+    }
+
+    /// Whether the thread has to be woken; it counts as awake from now on.
+    mutating func wakesThread() -> Bool {
+        defer { isThreadIdle = false }
+        return isThreadIdle
+    }
+
+    /// Declares a feed; `revision` becomes the number of its declaration.
+    mutating func declare(
+        _ feed: Feed,
+        _ now: Timestamp,
+        _ revision: inout Int64
+    ) -> Acceptance {
+        if let known = self.revision(of: feed) {
+            revision = Int64(known)
+            return .accepted(.written)
+        }
+        guard declared.count < Limits.declarations else {
+            return .refused(.tooManyDeclarations(feed: feed.name, limit: Limits.declarations))
+        }
+        guard hasRoom else { return .full }
+        let number = declared.count + 1
+        revision = Int64(number)
+        encode(.declaration(feed, revision: number), published: now)
+        declared.append(feed)
+        feedNames.append(feed.name)
+        revisions[feed.name, default: []].append(number)
+        return .accepted(.written)
+    }
+
+    /// Encodes as many of `blocks` as there is room for, and takes them from it.
+    mutating func take(
+        _ blocks: inout ArraySlice<Block>,
+        of feed: Feed,
+        _ now: Timestamp
+    ) -> Acceptance {
+        guard let revision = revision(of: feed) else {
+            return .refused(.notDeclared(feed: feed.name))
+        }
+        while let block = blocks.first, hasRoom {
+            encode(.blocks([block], revision: revision), published: now)
+            blocks.removeFirst()
+        }
+        guard blocks.isEmpty else { return .full }
+        return .accepted(feed.isDurable ? .synced : .written)
     }
 }
 

@@ -47,6 +47,8 @@ public final class AgentLog: Sendable {
     let state: Guarded<LogState>
     let wakeup = Wakeup()
     private let thread: Mutex<LogThread?>
+    /// What writes where there is no thread; nil where there is one, and when the log is closed.
+    let driven: Guarded<LogWriter?>
 
     /// The epoch before the one that began with this log; 0 for the first.
     ///
@@ -66,13 +68,37 @@ public final class AgentLog: Sendable {
     ///     closed under another one may have lost what was not synced.
     ///   - onEvent: called on the log's own thread, in order; it must not block.
     /// - Throws: ``LogError/held(folder:holder:)`` or ``LogError/disk(_:)``.
-    public init(
+    public convenience init(
         folder: String,
         instance: String,
         settings: Settings = Settings(),
         disk: any Disk,
         time: any TimeSource,
         bootID: String,
+        onEvent: @escaping @Sendable (LogEvent) -> Void = { _ in }
+    ) throws(LogError) {
+        try self.init(
+            folder: folder,
+            instance: instance,
+            settings: settings,
+            disk: disk,
+            time: time,
+            bootID: bootID,
+            isDriven: false,
+            onEvent: onEvent
+        )
+    }
+
+    /// Opens a spool as the public initializer does, but without a thread where `isDriven`: then
+    /// nothing is written until ``work()`` is called.
+    package init(
+        folder: String,
+        instance: String,
+        settings: Settings = Settings(),
+        disk: any Disk,
+        time: any TimeSource,
+        bootID: String,
+        isDriven: Bool,
         onEvent: @escaping @Sendable (LogEvent) -> Void = { _ in }
     ) throws(LogError) {
         let opening = try LogOpening(
@@ -101,6 +127,11 @@ public final class AgentLog: Sendable {
             )
         )
         thread = Mutex(nil)
+        driven = Guarded(nil)
+        if isDriven {
+            driven.withLock { $0 = LogWriter(self) }
+            return
+        }
         let started = LogThread { [self] in LogWriter(self).run() }
         thread.withLock { $0 = started }
     }
@@ -116,14 +147,39 @@ public final class AgentLog: Sendable {
         state.withLock { $0.progress.mapValues { ($0.epoch, $0.position) } }
     }
 
-    /// Forgets an archive that will never come back: it holds no segment any more.
-    public func forget(archive: String) {
+    /// What the log holds, and for whom.
+    public var status: LogStatus {
         state.withLock { state in
-            state.progress[archive] = nil
-            state.places[archive] = nil
-            state.hasNewProgress = true
+            LogStatus(
+                epoch: state.epoch,
+                newest: state.readable,
+                oldestEpoch: state.oldestEpoch,
+                oldest: state.oldestPosition(of: state.oldestEpoch) ?? state.nextPosition,
+                byteCount: state.byteCount,
+                memoryByteCount: state.queueBytes,
+                size: settings.size,
+                failure: state.failure,
+                archives: state.progress.mapValues {
+                    LogStatus.Commit(epoch: $0.epoch, position: $0.position)
+                }
+            )
         }
-        wakeup.give()
+    }
+
+    /// Forgets an archive that will never come back: it holds no segment any more.
+    ///
+    /// - Returns: whether it was known. One that fetches again is known again.
+    @discardableResult
+    public func forget(archive: String) -> Bool {
+        let (isKnown, wakes) = state.withLock { state in
+            let isKnown = state.progress.removeValue(forKey: archive) != nil
+            state.places[archive] = nil
+            state.readFailures[archive] = nil
+            state.hasNewProgress = state.hasNewProgress || isKnown
+            return (isKnown, state.wakesThread())
+        }
+        if wakes { wakeup.give() }
+        return isKnown
     }
 
     /// Ends the epoch in order and lets go of the folder; returns when all of that is on disk.
@@ -139,6 +195,8 @@ public final class AgentLog: Sendable {
     }
 
     /// Stops without a word, as a process does that is killed; for simulations of that.
+    ///
+    /// A driven log is closed or abandoned when this returns, without having suspended.
     package func abandon() async {
         await stop { state, _ in
             state.isAbandoned = true
@@ -155,6 +213,7 @@ public final class AgentLog: Sendable {
             state.spaceWaiters.removeAll()
         }
         wakeup.give()
+        _ = work()
         await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
             state.withLock { state in
                 if state.isClosed {

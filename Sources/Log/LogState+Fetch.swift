@@ -36,13 +36,12 @@ extension LogState {
         }
         progress[request.archive] = committed
         hasNewProgress = true
-        defer { isThreadIdle = false }
-        return isThreadIdle
+        return wakesThread()
     }
 
     /// Where to look next.
     func step(_ search: inout FetchSearch) -> FetchStep {
-        if search.epoch == 0 { search.epoch = segments.first?.epoch ?? queue.first?.epoch ?? epoch }
+        if search.epoch == 0 { search.epoch = oldestEpoch }
         let epoch = search.epoch
         guard epochs.contains(where: { $0.epoch == epoch }), epoch <= self.epoch else {
             return .gone(next: nextEpoch(after: epoch) ?? self.epoch)
@@ -157,6 +156,9 @@ extension LogState {
             published: piece.published ?? Timestamp(nanoseconds: search.epoch)
         )
     }
+
+    /// The oldest epoch of which records are held, or else the current one.
+    var oldestEpoch: Int64 { segments.first?.epoch ?? queue.first?.epoch ?? epoch }
 
     /// The first position of an epoch that is still held.
     func oldestPosition(of epoch: Int64) -> Int64? {

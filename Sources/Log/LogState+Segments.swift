@@ -2,6 +2,9 @@ internal import ArchiveFormat
 internal import Telemetry
 
 extension LogState {
+    /// Bytes on the disk.
+    var byteCount: Int { segments.reduce(0) { $0 + $1.byteCount } }
+
     /// Where a segment is in ``segments`` now.
     func place(of segment: Segment) -> Int? {
         segments.firstIndex { $0.epoch == segment.epoch && $0.first == segment.first }

@@ -74,6 +74,8 @@ struct LogState: ~Copyable {
     var beginsSegmentNext = true
     /// How many records this log has accepted, written and synced; epochs do not matter here.
     var accepted: Int64 = 0, written: Int64 = 0, synced: Int64 = 0
+    /// The newest record that has to be synced at once, by the same count.
+    var syncGoal: Int64 = 0
     /// The newest position of the current epoch that a fetch may return; never goes back.
     var readable: Int64 = 0
     /// Why the disk is not written at the moment.

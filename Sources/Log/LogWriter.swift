@@ -6,7 +6,7 @@ final class LogWriter {
     /// What is to be done next.
     private enum Job {
         case write(Run), publish(WrittenRecords), sync, saveProgress([String: Progress])
-        case index(Segment), delete([Segment], [RecordLoss]), finish, stop, wait(Duration?)
+        case index(Segment), delete([Segment], [RecordLoss]), again, finish, stop, wait(Duration?)
     }
 
     /// A file that has records which are not synced, and as far as it is.
@@ -28,14 +28,24 @@ final class LogWriter {
     private var saveDue = Duration.zero
     var savedEpochs: [EpochEntry] = []
     private var fullTenths = 0
+    private var isOver = false
 
     init(_ log: AgentLog) {
         self.log = log
     }
 
-    /// Works until the log is closed.
+    /// Works until the log is closed; on a thread of its own.
     func run() {
         while true {
+            let patience = work()
+            if isOver { return }
+            log.wakeup.wait(nanoseconds: patience?.nanoseconds)
+        }
+    }
+
+    /// Works until there is nothing to do now, and tells how long: nil is until somebody asks.
+    func work() -> Duration? {
+        while !isOver {
             let now = log.time.monotonic
             let (job, events) = log.state.withLock { state in
                 let job = nextJob(&state, now)
@@ -55,11 +65,13 @@ final class LogWriter {
                 save(progress)
             case .index(let segment): index(segment)
             case .delete(let segments, let losses): delete(segments, losses)
-            case .finish: return finish()
-            case .stop: return end()
-            case .wait(let duration): log.wakeup.wait(nanoseconds: duration?.nanoseconds)
+            case .again: break
+            case .finish: finish()
+            case .stop: end()
+            case .wait(let duration): return duration
             }
         }
+        return nil
     }
 
     private func nextJob(_ state: inout LogState, _ now: Duration) -> Job {
@@ -100,7 +112,7 @@ final class LogWriter {
 
     private func wantsSync(_ state: borrowing LogState, _ now: Duration) -> Bool {
         now >= syncDue || unsyncedBytes >= Limits.unsynced || state.isClosing || state.drop != nil
-            || state.waiters.contains { $0.goal != .written && $0.ordinal <= state.written }
+            || state.syncGoal > state.synced
     }
 
     /// Records in memory that have not gone out on PUB, while the disk refuses to be written.
@@ -133,7 +145,7 @@ final class LogWriter {
             state.drop = nil
             return .delete(segments, drop.losses)
         }
-        let total = state.segments.reduce(0) { $0 + $1.byteCount }
+        let total = state.byteCount
         noteFilling(Double(total) / Double(log.settings.size), &state)
         guard total > log.settings.size, state.failure == nil else { return nil }
         let count = state.group(of: 1)
@@ -149,7 +161,7 @@ final class LogWriter {
             state.encode(.loss(loss), published: log.time.now)
         }
         state.drop = (count, state.accepted, losses)
-        return .wait(.zero)
+        return .again
     }
 
     private func noteFilling(_ fraction: Double, _ state: inout LogState) {
@@ -215,6 +227,7 @@ final class LogWriter {
     }
 
     private func end() {
+        isOver = true
         file = nil
         unsynced = []
         log.lock.unlock()

@@ -14,6 +14,10 @@ public enum Action {
     public static let describe = "describe"
     /// Records of the log after a position.
     public static let fetch = "fetch"
+    /// What the log holds, for which archives, and what each feed published last.
+    public static let log = "log"
+    /// Forgets an archive that will never come back, so that it holds nothing back any more.
+    public static let forget = "forget"
 
     /// Asks the registry for the lease of an instance.
     public static let register = "register"
@@ -26,7 +30,7 @@ public enum Action {
 
     /// Actions that may be answered again, late, or by a restarted process without harm.
     public static let effectFree: Set<String> = [
-        wait, status, describe, fetch, register, heartbeat, leave, table,
+        wait, status, describe, fetch, log, register, heartbeat, leave, table,
     ]
 
     /// The topic of the registry's announcements: the version of its table.

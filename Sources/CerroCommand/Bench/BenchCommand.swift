@@ -11,7 +11,7 @@ struct BenchCommand: AsyncParsableCommand {
             folder. A floor is what the machine does without Cerro, in the same run: figures mean \
             something as ratios to it.
             """,
-        subcommands: [Ingest.self, Commands.self]
+        subcommands: [Ingest.self, Commands.self, Faults.self, Recovery.self]
     )
 
     /// `cerro bench ingest`.
@@ -98,6 +98,101 @@ struct BenchCommand: AsyncParsableCommand {
         }
     }
 }
+
+extension BenchCommand {
+    /// `cerro bench faults`.
+    struct Faults: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "faults",
+            abstract: "What is lost while parts of a site fail, and when all is caught up.",
+            discussion: """
+                Fails if a row is missing or there twice. `disk` fills the disk of --small-disk: \
+                give it one of its own, such as a tmpfs.
+                """
+        )
+
+        @Option(help: "What fails: killed, stalled, registry, disk; all that are possible.")
+        var fault: [FaultBench.Fault] = []
+
+        @Option(help: "Seconds that it lasts; else 5, 40, 20 and 20.")
+        var seconds: Double?
+
+        @Option(help: "Messages a second of all agents.")
+        var rate = 50_000.0
+
+        @Option(help: "Agents that publish.")
+        var agents = 4
+
+        @Option(help: "The folder whose disk is measured; else the temporary one.")
+        var folder: String?
+
+        @Option(help: "A folder on a disk that may be filled.")
+        var smallDisk: String?
+
+        @OptionGroup var format: FormatOption
+
+        func validate() throws {
+            guard (1...64).contains(agents), (1...1e6).contains(rate),
+                seconds.map({ (0.1...3600).contains($0) }) ?? true
+            else {
+                throw ValidationError(
+                    "agents are 1 to 64, seconds 0.1 to 3600, the rate 1 to 1000000 a second"
+                )
+            }
+        }
+
+        func run() async throws {
+            let possible = FaultBench.Fault.allCases.filter { $0 != .disk || smallDisk != nil }
+            var reports: [BenchReport] = []
+            for fault in fault.isEmpty ? possible : fault {
+                Console.current.progress(fault.name)
+                let bench = FaultBench(
+                    fault: fault,
+                    seconds: seconds ?? fault.seconds,
+                    rate: rate,
+                    agents: agents,
+                    folder: folder,
+                    smallDisk: smallDisk
+                )
+                reports.append(try await bench.run())
+            }
+            Console.current.endProgress()
+            try BenchReport.answer(reports, asJSON: format.isJSON)
+        }
+    }
+
+    /// `cerro bench recovery`.
+    struct Recovery: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "recovery",
+            abstract: "How soon a killed aggregator records again, and has caught up an hour."
+        )
+
+        @Option(help: "MiB of journal that the killed aggregator leaves.")
+        var journal = 4096
+
+        @Option(help: "The folder whose disk is measured; else the temporary one.")
+        var folder: String?
+
+        @OptionGroup var format: FormatOption
+
+        func validate() throws {
+            guard (1...65_536).contains(journal) else {
+                throw ValidationError("the journal is 1 to 65536 MiB")
+            }
+        }
+
+        func run() async throws {
+            let bench = RecoveryBench(folder: folder)
+            let reports = [
+                try await bench.ready(journalBytes: journal << 20), try await bench.catchUp(),
+            ]
+            try BenchReport.answer(reports, asJSON: format.isJSON)
+        }
+    }
+}
+
+extension FaultBench.Fault: ExpressibleByArgument {}
 
 /// Fields and rows of one message.
 struct Shape: Hashable, Sendable, ExpressibleByArgument, CustomStringConvertible {

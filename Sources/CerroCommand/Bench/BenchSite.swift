@@ -5,23 +5,46 @@ internal import Synchronization
 internal import Telemetry
 
 /// A site of real processes in a temporary folder, for one run of a benchmark.
-struct BenchSite: Sendable {
+final class BenchSite: Sendable {
+    /// What a run needs to be different from others.
+    struct Settings: Sendable {
+        /// The instances: an entry of a site file each, by id.
+        var agents: [(id: String, entry: String)]
+        /// The folder above the temporary one, nil for the system's place.
+        var parent: String?
+        /// When segments of the journal end.
+        var rotate = "24 h"
+        /// The most bytes of each log.
+        var spool = "64 GiB"
+    }
+
     /// The folder of the run; it goes when the run is over.
     let folder: String
     /// The way to the registry and the instances.
     let client: SiteClient
-    /// The process of each instance.
-    let processes: [String: pid_t]
+    private let site: Site
+    private let file: String
+    private let lifeline: Spawn.Channel
+    private let children = Mutex<[String: ChildProcess]>([:])
 
-    /// Starts `agents` (an entry of a site file each, by id), runs `body` and stops all of them.
-    ///
-    /// The temporary folder is made below `parent`, nil for the system's place.
+    private init(_ site: Site, file: String, folder: String, client: SiteClient) throws {
+        self.site = site
+        self.file = file
+        self.folder = folder
+        self.client = client
+        lifeline = try Spawn.Channel()
+    }
+
+    /// The process of each instance.
+    var processes: [String: pid_t] { children.withLock { $0.mapValues(\.pid) } }
+
+    /// Starts the agents of `settings`, runs `body` and stops all of them.
     static func with<Result: Sendable>(
-        agents: [(id: String, entry: String)],
-        below parent: String? = nil,
+        _ settings: Settings,
         _ body: (BenchSite) async throws -> Result
     ) async throws -> Result {
-        let above = parent.map { URL(filePath: $0) } ?? FileManager.default.temporaryDirectory
+        let above =
+            settings.parent.map { URL(filePath: $0) } ?? FileManager.default.temporaryDirectory
         let folder = above.appending(path: "cerro-bench-\(UUID().uuidString)").path
         do {
             try FileManager.default.createDirectory(
@@ -30,68 +53,67 @@ struct BenchSite: Sendable {
             )
             defer { try? FileManager.default.removeItem(atPath: folder) }
             let file = folder + "/site.yaml"
-            let text = try text(agents: agents.map(\.entry))
+            let text = try text(settings)
             try text.write(toFile: file, atomically: true, encoding: .utf8)
             let site = try Site.load(
                 path: file,
                 environment: [:],
                 check: AgentClasses.check
             )
-            return try await run([UpPlan.registryID] + agents.map(\.id), site, file, folder, body)
+            try LogFolder.create(for: site)
+            let names = [UpPlan.registryID] + settings.agents.map(\.id)
+            return try await SiteConnection.with(site) { client in
+                let bench = try BenchSite(site, file: file, folder: folder, client: client)
+                return try await bench.run(names, body)
+            }
         } catch let error as SiteError {
             throw CommandFailure(.failed, "the site of the benchmark is wrong: \(error)")
         }
     }
 
-    private static func run<Result: Sendable>(
+    private func run<Result: Sendable>(
         _ names: [String],
-        _ site: Site,
-        _ file: String,
-        _ folder: String,
         _ body: (BenchSite) async throws -> Result
     ) async throws -> Result {
-        try LogFolder.create(for: site)
-        let lifeline = try Spawn.Channel()
-        defer { withExtendedLifetime(lifeline) {} }
-        var children: [(name: String, child: ChildProcess)] = []
         let outcome: Swift.Result<Result, any Error>
         do {
-            for name in names {
-                let program = ChildProcess.Program(
-                    executable: UpPlan.ownExecutable(),
-                    arguments: [
-                        "agent", "run", name, "--site", file, "--until-stdin-closes",
-                    ],
-                    log: LogFolder.file(of: name, at: site)
-                )
-                children.append(
-                    (name, try ChildProcess(program, lifeline: lifeline.reading))
-                )
-            }
-            let processes = Dictionary(
-                children.map { ($0.name, $0.child.pid) },
-                uniquingKeysWith: { first, _ in first }
-            )
-            let result = try await SiteConnection.with(site) { client in
-                try await waitUntilAlive(names, client, children)
-                return try await body(
-                    BenchSite(folder: folder, client: client, processes: processes)
-                )
-            }
-            outcome = .success(result)
+            for name in names { try start(name) }
+            try await waitUntilAlive(names)
+            outcome = .success(try await body(self))
         } catch { outcome = .failure(error) }
+        let running = children.withLock { $0 }
         // In the order of the data: whoever feeds another one ends before it.
-        for (_, child) in children.reversed() { child.stop() }
-        for (_, child) in children { _ = await child.end() }
+        for name in names.reversed() { running[name]?.stop() }
+        for (_, child) in running { _ = await child.end() }
         return try outcome.get()
     }
 
+    /// Starts the process of an instance that has none.
+    func start(_ name: String) throws {
+        let program = ChildProcess.Program(
+            executable: UpPlan.ownExecutable(),
+            arguments: ["agent", "run", name, "--site", file, "--until-stdin-closes"],
+            log: LogFolder.file(of: name, at: site)
+        )
+        let child = try ChildProcess(program, lifeline: lifeline.reading)
+        children.withLock { $0[name] = child }
+    }
+
+    /// Ends the process of an instance as a power switch does, and waits until it is gone.
+    func kill(_ name: String) async {
+        guard let child = children.withLock({ $0.removeValue(forKey: name) }) else { return }
+        Foundation.kill(child.pid, SIGKILL)
+        _ = await child.end()
+    }
+
+    /// Sends a signal to the process of an instance.
+    func signal(_ name: String, _ number: Int32) {
+        guard let child = children.withLock({ $0[name] }) else { return }
+        Foundation.kill(child.pid, number)
+    }
+
     /// Waits until the registry's table shows all of them.
-    private static func waitUntilAlive(
-        _ names: [String],
-        _ client: SiteClient,
-        _ children: [(name: String, child: ChildProcess)]
-    ) async throws {
+    func waitUntilAlive(_ names: [String]) async throws {
         let time = SystemTimeSource()
         let deadline = time.monotonic + Limits.benchStart
         while true {
@@ -100,11 +122,11 @@ struct BenchSite: Sendable {
             let alive = Set(rows.filter { $0.state == .alive }.map(\.instance))
             if alive.isSuperset(of: names.filter { $0 != UpPlan.registryID }) { return }
             guard time.monotonic < deadline else {
-                let missing = children.filter { !alive.contains($0.name) }
+                let missing = children.withLock { $0 }.filter { !alive.contains($0.key) }
                 throw CommandFailure(
                     .failed,
                     "not all instances of the benchmark came up: "
-                        + missing.map { "\($0.name) (\($0.child.lastLine))" }
+                        + missing.map { "\($0.key) (\($0.value.lastLine))" }
                         .joined(separator: ", ")
                 )
             }
@@ -112,19 +134,19 @@ struct BenchSite: Sendable {
         }
     }
 
-    private static func text(agents: [String]) throws -> String {
+    private static func text(_ settings: Settings) throws -> String {
         """
         site: bench
         registry: {address: 127.0.0.1, port: \(try FreePort.find())}
-        archive: {directory: archive, rotate: 24 h, max-size: 64 GiB}
-        spool: {directory: spool, size: 64 GiB}
+        archive: {directory: archive, rotate: \(settings.rotate), max-size: 64 GiB}
+        spool: {directory: spool, size: \(settings.spool)}
         hosts:
           here:
             address: 127.0.0.1
             ports: 0
             agents:
 
-        """ + agents.map { "      - \($0)\n" }.joined()
+        """ + settings.agents.map { "      - \($0.entry)\n" }.joined()
     }
 }
 

@@ -9,7 +9,7 @@ struct CommandBench: Sendable {
     /// The reports `command status` and `command start+wait`, in microseconds.
     func run() async throws -> [BenchReport] {
         let agent = (id: "fake-1", entry: "{class: FakeData, id: fake-1}")
-        return try await BenchSite.with(agents: [agent]) { site in
+        return try await BenchSite.with(.init(agents: [agent])) { site in
             let client = site.client
             let status = try await trips {
                 _ = try await client.result("fake-1", Action.status, ["operation": "count"])

@@ -52,6 +52,15 @@ struct CommitWatch {
         }
     }
 
+    /// How long the journals are together, those that are sealed meanwhile included.
+    var byteCount: Double { sizes.values.reduce(0) { $0 + Double($1) } }
+
+    /// How long a journal is; nil for one that was not seen yet.
+    func size(of path: String) -> Int? { sizes[path] }
+
+    /// When a journal was last seen to have grown.
+    var lastGrowth: Duration? { looks.last?.at }
+
     /// When the first `offset` bytes of a journal were seen on the disk; nil if they were not.
     func synced(beyond offset: Int, of path: String) -> Duration? {
         looks.first { $0.path == path && $0.size >= offset }?.at

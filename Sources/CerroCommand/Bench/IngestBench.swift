@@ -1,6 +1,4 @@
-internal import AgentClient
 internal import Foundation
-internal import MessageBus
 internal import Telemetry
 
 /// One way of loading the path from agents to the journal, and what comes of it.
@@ -30,17 +28,11 @@ struct IngestBench: Sendable {
 
     /// Loads a site of its own, counts what is in its journal, and measures the floors.
     func run() async throws -> Run {
-        let loads = sources.map { id in
-            (
-                id: id,
-                entry: "{class: FakeData, id: \(id), arguments: "
-                    + "{load: {fields: \(shape.fields), rows: \(shape.rows)}}}"
-            )
-        }
-        let aggregator = (
-            id: "aggregator", entry: "{class: Aggregator, id: aggregator, start: [record]}"
+        let settings = BenchSite.Settings(
+            agents: [BenchSite.aggregator] + sources.map { BenchSite.load($0, shape) },
+            parent: folder
         )
-        return try await BenchSite.with(agents: [aggregator] + loads, below: folder) { site in
+        return try await BenchSite.with(settings) { site in
             var run = try await load(site)
             run.floors = [
                 BenchReport.Floor(
@@ -63,27 +55,10 @@ struct IngestBench: Sendable {
         let time = SystemTimeSource()
         let before = usage(site)
         let start = time.monotonic
-        let each = (rate ?? 500_000 * Double(agents)) / Double(agents)
-        for source in sources {
-            _ = try await site.client.result(
-                source,
-                Action.start,
-                ["operation": "load", "parameters": ["rate": .double(min(each, 500_000))]]
-            )
-        }
+        try await site.startLoads(sources, rate: rate)
         try await time.sleep(untilMonotonic: start + .nanoseconds(Int64(seconds * 1e9)))
         var watch = CommitWatch(folder: site.folder + "/archive", time: time)
-        var published: [String: Int] = [:]
-        for source in sources {
-            let result = try await site.client.result(
-                source,
-                Action.stop,
-                ["operation": "load", "wait_ns": 20_000_000_000],
-                timeout: .seconds(30)
-            )
-            watch.look()
-            published[source] = (result["session"]?["data"]?["published"]?.int).map { Int($0) }
-        }
+        let published = try await site.stopLoads(sources, &watch)
         try await watch.waitUntilQuiet()
         let after = usage(site)
         let count = try JournalCount(of: watch.journals())

@@ -31,6 +31,20 @@ enum DiskFloor {
         return Double(total) / (clock.now - start).inSeconds
     }
 
+    /// Seconds that it takes to read whole files, as the cache has them.
+    static func readSeconds(_ paths: [String]) throws(CommandFailure) -> Double {
+        var piece = [UInt8](repeating: 0, count: 1 << 20)
+        let clock = ContinuousClock()
+        let start = clock.now
+        for path in paths {
+            let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+            guard descriptor >= 0 else { throw failure(path) }
+            defer { close(descriptor) }
+            while read(descriptor, &piece, piece.count) > 0 {}
+        }
+        return (clock.now - start).inSeconds
+    }
+
     private static func failure(_ path: String) -> CommandFailure {
         CommandFailure(.failed, "\(path): \(String(cString: strerror(errno)))")
     }

@@ -1,0 +1,185 @@
+internal import AgentClient
+internal import Archive
+internal import Foundation
+internal import Telemetry
+
+/// One part of a site fails while agents publish: what is lost, and when all of it is caught up.
+struct FaultBench: Sendable {
+    /// What fails.
+    enum Fault: String, CaseIterable, Sendable {
+        /// The aggregator is killed, and started again after the time.
+        case killed
+        /// The aggregator stands still for the time.
+        case stalled
+        /// The registry is killed, and started again after the time.
+        case registry
+        /// The archive's disk is full for the time.
+        case disk
+
+        /// What a report calls it.
+        var name: String {
+            switch self {
+            case .killed: "aggregator killed and restarted"
+            case .stalled: "aggregator stalled"
+            case .registry: "registry away"
+            case .disk: "archive's disk full"
+            }
+        }
+
+        /// How long it lasts unless somebody says otherwise, in seconds.
+        var seconds: Double {
+            switch self {
+            case .killed: 5
+            case .stalled: 40
+            case .registry, .disk: 20
+            }
+        }
+    }
+
+    let fault: Fault
+    let seconds: Double
+    let rate: Double
+    let agents: Int
+    let folder: String?
+    /// A folder on a disk that may be filled, for ``Fault/disk``.
+    let smallDisk: String?
+
+    private var sources: [String] { (1...agents).map { "load-\($0)" } }
+
+    /// Loads a site of its own, lets the fault happen and counts what the archive's readers find.
+    func run() async throws -> BenchReport {
+        let shape = Shape(fields: 10, rows: 1)
+        var archive: String?
+        var aggregator = BenchSite.aggregator
+        if fault == .disk {
+            guard let smallDisk else {
+                throw CommandFailure(.usage, "the fault `disk` needs --small-disk")
+            }
+            let directory = smallDisk + "/cerro-bench-\(UUID().uuidString)"
+            archive = directory
+            aggregator.entry =
+                "{class: Aggregator, id: aggregator, start: [record], "
+                + "arguments: {archive: {directory: \"\(directory)\"}}}"
+        }
+        defer { if let archive { try? FileManager.default.removeItem(atPath: archive) } }
+        let settings = BenchSite.Settings(
+            agents: [aggregator] + sources.map { BenchSite.load($0, shape) },
+            parent: folder,
+            rotate: "10 s",
+            spool: "1 GiB"
+        )
+        return try await BenchSite.with(settings) { site in
+            try await measure(site, archive ?? site.folder + "/archive")
+        }
+    }
+
+    private func measure(_ site: BenchSite, _ archive: String) async throws -> BenchReport {
+        let time = SystemTimeSource()
+        var watch = CommitWatch(folder: archive, time: time)
+        try await site.startLoads(sources, rate: rate)
+        try await time.sleep(for: Limits.benchWarmUp)
+        try await happen(site, archive, time)
+        let healed = time.monotonic
+        let published = try await site.stopLoads(sources, &watch)
+        try await watch.waitUntilQuiet()
+        let caughtUp = max((watch.lastGrowth ?? healed) - healed, .zero)
+        let store = try ArchiveStore(ArchiveDirectory(archive), holder: "cerro bench")
+        var tallies: [String: RowTally] = [:]
+        for source in sources { tallies[source] = try tally(source, store) }
+        let rows = try store.gaps(in: Timestamp(nanoseconds: 0)..<Timestamp(nanoseconds: .max))
+        let bytes = watch.byteCount
+        return BenchReport(
+            name:
+                "fault: \(fault.name) (\(HumanText.duration(.nanoseconds(Int64(seconds * 1e9)))))",
+            samples: [caughtUp.inSeconds],
+            unit: "s until all is committed",
+            isRate: false,
+            lost: sources.reduce(0) { lost, source in
+                lost + (tallies[source] ?? RowTally()).lost(upTo: published[source] ?? 0)
+            },
+            doubled: tallies.values.reduce(0) { $0 + $1.doubled },
+            floors: [
+                BenchReport.Floor(
+                    name: "append and fdatasync of as many bytes as the fault held up",
+                    median: bytes * seconds / (seconds + Limits.benchWarmUp.inSeconds)
+                        / (try DiskFloor.bytesPerSecond(in: site.folder, total: Int(bytes)))
+                )
+            ],
+            details: [
+                "messages": published.values.reduce(0) { $0 + Double($1) },
+                "ledger_rows": Double(rows.count),
+            ]
+        )
+    }
+
+    private func happen(
+        _ site: BenchSite,
+        _ archive: String,
+        _ time: SystemTimeSource
+    ) async throws {
+        let pause = Duration.nanoseconds(Int64(seconds * 1e9))
+        switch fault {
+        case .killed, .registry:
+            let name = fault == .killed ? "aggregator" : UpPlan.registryID
+            await site.kill(name)
+            try await time.sleep(for: pause)
+            try site.start(name)
+        case .stalled:
+            site.signal("aggregator", SIGSTOP)
+            try await time.sleep(for: pause)
+            site.signal("aggregator", SIGCONT)
+        case .disk:
+            let ballast = try Ballast(in: archive)
+            try await time.sleep(for: pause)
+            ballast.remove()
+        }
+    }
+
+    private func tally(_ source: String, _ store: ArchiveStore) throws -> RowTally {
+        let slice = try store.timeline(
+            instance: source,
+            feed: "load",
+            fields: ["n"],
+            range: Timestamp(nanoseconds: 0)..<Timestamp(nanoseconds: .max)
+        )
+        var tally = RowTally()
+        guard case .ints(let numbers)? = slice.columns.first?.values else { return tally }
+        for number in numbers { tally.add(number) }
+        return tally
+    }
+}
+
+/// A file that takes all the space that a disk has left.
+private struct Ballast {
+    private let path: String
+
+    /// Fills the disk of `folder`, but for what its writers are faster to take.
+    init(in folder: String) throws(CommandFailure) {
+        path = folder + "/ballast"
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw CommandFailure(.failed, "\(path): \(String(cString: strerror(errno)))")
+        }
+        defer { close(descriptor) }
+        var piece = [UInt8](repeating: 0x55, count: 1 << 20)
+        var total = 0
+        while !piece.isEmpty {
+            let count = write(descriptor, piece, piece.count)
+            if count > 0 {
+                total += count
+            } else {
+                piece.removeLast(piece.count - piece.count / 2)
+            }
+            guard total < Limits.benchBallast else {
+                remove()
+                throw CommandFailure(
+                    .failed,
+                    "\(folder) has more room than \(Limits.benchBallast >> 30) GiB: give the "
+                        + "bench a smaller disk, `mount -t tmpfs -o size=3g tmpfs FOLDER`"
+                )
+            }
+        }
+    }
+
+    func remove() { unlink(path) }
+}

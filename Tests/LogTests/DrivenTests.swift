@@ -1,0 +1,77 @@
+internal import CerroTesting
+internal import Telemetry
+internal import Testing
+
+@testable import Log
+
+@Suite("a driven log does what its thread would do, one step at a time")
+struct DrivenTests {
+    private func open(_ bench: Bench, boot: String = "boot-1") throws(LogError) -> AgentLog {
+        let told = bench.told
+        let log = try AgentLog(
+            folder: "spool",
+            instance: "cryo-1",
+            settings: AgentLog.Settings(queueLimit: 1000, memoryLimit: 3000),
+            disk: bench.disk,
+            time: bench.clock,
+            bootID: boot,
+            isDriven: true,
+            onEvent: { told.note($0) }
+        )
+        try log.admit(Bench.feed)
+        try log.admit(Bench.durable)
+        return log
+    }
+
+    @Test("nothing is written before it works, and then it says when it would work again")
+    func steps() async throws {
+        let bench = Bench()
+        let log = try open(bench)
+        let admitted = try #require(try log.admit(Bench.feed, Bench.block(1)))
+        #expect(admitted == Admission(epoch: log.epoch, position: 3, ordinal: 3))
+        #expect(log.ordinals == (0, 0))
+        #expect(bench.segments.isEmpty)
+        let patience = try #require(log.work())
+        #expect(log.ordinals == (3, 0))
+        #expect((.milliseconds(990)...(.seconds(1))).contains(patience))
+        bench.clock.jump(by: patience)
+        #expect(log.work() == nil)
+        #expect(log.ordinals == (3, 3))
+        let durable = try #require(try log.admit(Bench.durable, Bench.block(2)))
+        #expect(log.work() == nil)
+        #expect(log.ordinals.synced == durable.ordinal)
+        var puller = Puller()
+        try puller.pull(log)
+        #expect(puller.values == [1, 2])
+        #expect(puller.rows.map(\.position) == [admitted.position, durable.position])
+        await log.close()
+        #expect(throws: LogError.closed) { try log.admit(Bench.feed, Bench.block(3)) }
+        let next = try open(bench)
+        #expect(next.predecessor == log.epoch)
+        await next.abandon()
+    }
+
+    @Test("a full queue takes no record until it is written; full memory says so")
+    func limits() async throws {
+        let bench = Bench()
+        let log = try open(bench)
+        var taken = 0
+        while try log.admit(Bench.feed, Bench.block(taken)) != nil { taken += 1 }
+        #expect(taken > 0)
+        _ = log.work()
+        #expect(try log.admit(Bench.feed, Bench.block(taken)) != nil)
+        bench.disk.become(.full)
+        _ = log.work()
+        #expect(bench.told.wentToMemory == 1)
+        #expect(throws: LogError.self) {
+            while try log.admit(Bench.feed, Bench.block(0)) != nil {}
+        }
+        await log.abandon()
+        bench.disk.kill()
+        let next = try open(bench)
+        var puller = Puller()
+        try puller.pull(next)
+        #expect(puller.values == (0..<taken).map(Int64.init))
+        await next.abandon()
+    }
+}
