@@ -12,6 +12,8 @@ public struct FieldsAnswer: Sendable {
         public var unit: Unit?
         /// What it means, empty where nobody said.
         public var description: String
+        /// Its newest sample, of the runs of samples that overlap the range.
+        public var last: Timestamp
     }
 
     /// Fields that share their timestamps.

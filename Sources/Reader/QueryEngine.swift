@@ -38,7 +38,8 @@ struct QueryEngine: Sendable {
                     name: summary.name,
                     type: summary.field.type,
                     unit: summary.field.unit,
-                    description: summary.field.description
+                    description: summary.field.description,
+                    last: summary.last
                 )
             },
             timelines: timelines.sorted { $0.name < $1.name }

@@ -37,6 +37,7 @@ struct ReaderHTTPTests {
                         "cryo.temps.stage": [
                             "description": NSNull(), "timeline": "cryo.temps", "type": "number",
                             "value_type": "double", "units": "K",
+                            "last": at(3).nanoseconds,
                         ]
                     ],
                     "timelines": [
