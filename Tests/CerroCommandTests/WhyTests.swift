@@ -174,10 +174,12 @@ struct WhyTests {
                     last: ago(700),
                     at: ago(700)
                 )
+                facts.agent?.processes = ["acquire", "count"]
                 facts.agent?.sessions = [ended("acquire", "it broke")]
                 facts.reader?.last = ["stage": ago(700)]
             },
-            .agent, "any more; `acquire` failed: it broke", "`cerro call cryo-1 acquire`",
+            .agent, "any more; `acquire` failed: it broke",
+            "`cerro call cryo-1 acquire`, or `cerro call cryo-1 count`",
             ago(700)
         ),
         (

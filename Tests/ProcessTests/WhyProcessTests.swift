@@ -78,6 +78,21 @@ struct WhyProcessTests {
                 return row?["completeness"]?["sessions"] == nil ? nil : status.array
             }
             #expect(rows.count == 4)
+
+            let (_, survey) = try await run(["archive", "forget"], site)
+            let own = try #require(survey["archives"]?.array?.first)
+            #expect(own["written_by"] == "aggregator")
+            let id = try #require(own["archive"]?.string)
+            // Nobody sits at a terminal here, so nobody can agree.
+            #expect(try await run(["archive", "forget", id], site).0 == 4)
+
+            try await site.end("record", of: "aggregator")
+            let (done, outcome) = try await run(["archive", "forget", id, "--yes"], site)
+            #expect(done == 0 && outcome["absent"] == [])
+            let logs = try #require(outcome["logs"]?.array)
+            #expect(logs.count == 4 && logs.allSatisfy { $0["known"] == true })
+            let (_, after) = try await run(["archive", "forget"], site)
+            #expect(after["archives"] == [])
         }
     }
 }

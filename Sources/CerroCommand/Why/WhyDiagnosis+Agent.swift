@@ -121,7 +121,7 @@ extension WhyDiagnosis {
                 "\(place); it declares the feed `\(facts.field.feed)` and has not published it "
                     + "since it started",
                 since: lastEnd(agent) ?? row.since,
-                do: start(facts.field.instance, agent, isRunning: !running.isEmpty)
+                do: start(facts.field.instance, agent)
             )
         }
         let age = facts.now - at
@@ -131,7 +131,7 @@ extension WhyDiagnosis {
                 "\(place); nothing of the feed `\(facts.field.feed)` was published any more"
                     + whyEnded(agent),
                 since: at,
-                do: start(facts.field.instance, agent, isRunning: !running.isEmpty)
+                do: start(facts.field.instance, agent)
             )
         }
         let rhythm = facts.feed?.period == nil ? ", which comes as it comes" : ""
@@ -153,18 +153,17 @@ extension WhyDiagnosis {
         return "; `\(ended.operation)` \(ended.success == true ? "was stopped" : "failed")\(reason)"
     }
 
-    private static func start(
-        _ instance: String,
-        _ agent: WhyFacts.Agent,
-        isRunning: Bool
-    ) -> String {
-        guard !isRunning, let process = agent.processes.first else {
+    /// How to let it publish: start what does not run, first what ended last.
+    private static func start(_ instance: String, _ agent: WhyFacts.Agent) -> String {
+        let newest = Dictionary(agent.sessions.map { ($0.operation, $0) }) { $1 }
+        let idle = agent.processes.filter { newest[$0].map { $0.status == .done } ?? true }
+            .sorted {
+                (newest[$0]?.end?.nanoseconds ?? 0) > (newest[$1]?.end?.nanoseconds ?? 0)
+            }
+        guard !idle.isEmpty else {
             return "`cerro describe \(instance)` says what publishes it; `cerro logs \(instance)`"
         }
-        return agent.processes.count == 1
-            ? "`cerro call \(instance) \(process)`"
-            : "start one of its processes: "
-                + agent.processes.map { "`cerro call \(instance) \($0)`" }
-                .joined(separator: ", ")
+        return "start what publishes it: "
+            + idle.map { "`cerro call \(instance) \($0)`" }.joined(separator: ", or ")
     }
 }

@@ -49,10 +49,11 @@ extension WhyDiagnosis {
             )
         }
         let behind = commit.epoch == log.epoch ? log.newest - commit.position : log.newest
+        let records = "\(HumanText.count(behind)) \(behind == 1 ? "record" : "records")"
         if behind > 0, let lag = facts.lag, lag > facts.patience, !isStuck(facts, name) {
             return .broken(
                 .link,
-                "\(name) is \(HumanText.count(behind)) records behind",
+                "\(name) is \(records) behind",
                 since: facts.archivedRow,
                 do: "ask again in a moment: if the number falls, it is catching up; else "
                     + "`cerro logs \(name)`, and look at the network to \(row.requests)"
@@ -61,7 +62,7 @@ extension WhyDiagnosis {
         return .ok(
             .link,
             behind > 0
-                ? "\(name) fetches, \(HumanText.count(behind)) records behind"
+                ? "\(name) fetches, \(records) behind"
                 : "\(name) has all that was published"
         )
     }
