@@ -160,6 +160,12 @@ let package = Package(
             ]
         ),
         tests(
+            "SimulationTests",
+            [
+                "Archive", "ArchiveFormat", "CerroTesting", "Log", "MessagePack", "Telemetry",
+            ]
+        ),
+        tests(
             "SiteTests",
             [
                 "AgentClient", "AgentRuntime", "Aggregator", "CerroTesting", "InstrumentAgents",
