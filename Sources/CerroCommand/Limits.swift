@@ -36,6 +36,9 @@ enum Limits {
     /// How long a query of the reader may take; its own limit is shorter and says what to change.
     static let query: Duration = .seconds(60)
 
+    /// How long `cerro status` waits for what only adds to its answer.
+    static let statusQuery: Duration = .seconds(1)
+
     /// The shortest time that is asked for at once when an answer does not fit one message.
     static let shortestPage: Duration = .milliseconds(1)
 

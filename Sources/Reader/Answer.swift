@@ -44,6 +44,8 @@ public struct DataAnswer: Sendable {
     public var timelines: [TimelineAnswer]
     /// What is known to be missing within the range.
     public var gaps: [LedgerEntry]
+    /// Where samples are there, and the clock that dated them was off.
+    public var marks: [LedgerEntry] = []
     /// Where the numbers were read from.
     public var tier: Tier
     /// What a person should know about the answer.
