@@ -30,11 +30,14 @@ public struct Statistics: Hashable, Sendable {
         sum += other.sum
     }
 
-    /// Whether the two are the same, NaN like NaN.
+    /// Whether the two are the same, NaN like NaN, sums but for rounding: the first files that were
+    /// sealed added one value after the other.
     public func isSame(as other: Statistics) -> Bool {
-        count == other.count && notNumbers == other.notNumbers
+        let largest = Swift.max(min.magnitude, max.magnitude) * Double(count)
+        return count == other.count && notNumbers == other.notNumbers
             && min.bitPattern == other.min.bitPattern && max.bitPattern == other.max.bitPattern
-            && sum.bitPattern == other.sum.bitPattern
+            && (sum.bitPattern == other.sum.bitPattern
+                || (sum - other.sum).magnitude <= largest * 1e-12)
     }
 
     /// `[count, NaNs, min, max, sum]`.
