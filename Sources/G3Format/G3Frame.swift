@@ -1,4 +1,4 @@
-internal import CChecksum
+internal import ArchiveFormat
 
 /// One frame of a `.g3` file: its type, and values by key.
 public struct G3Frame: Hashable, Sendable {
@@ -7,7 +7,12 @@ public struct G3Frame: Hashable, Sendable {
     /// Where the frame begins in the file, and how long it is, in bytes.
     public let range: Range<Int>
     /// The archives behind the keys, in the order of the file.
-    let blobs: [(key: String, bytes: ArraySlice<UInt8>)]
+    let blobs: [Blob]
+
+    /// An archive behind a key.
+    struct Blob: Hashable {
+        let key: String, bytes: ArraySlice<UInt8>
+    }
 
     /// The value behind `key`; nil where there is none.
     ///
@@ -24,24 +29,14 @@ public struct G3Frame: Hashable, Sendable {
     /// The keys, in the order of the file.
     public var keys: [String] { blobs.map(\.key) }
 
-    public static func == (left: G3Frame, right: G3Frame) -> Bool {
-        left.type == right.type && left.range == right.range
-            && left.blobs.elementsEqual(right.blobs) { $0.key == $1.key && $0.bytes == $1.bytes }
-    }
-
-    public func hash(into hasher: inout Hasher) {
-        hasher.combine(type)
-        hasher.combine(range)
-    }
-
     /// The checksum over keys and values: CRC-32C with a register that begins at 0 and is not
     /// inverted at the end.
-    static func checksum(_ blobs: [(key: String, bytes: ArraySlice<UInt8>)]) -> UInt32 {
+    static func checksum(_ blobs: [Blob]) -> UInt32 {
         var crc = UInt32.max
-        for (key, bytes) in blobs {
-            var key = key
-            crc = key.withUTF8 { cerro_crc32c(crc, $0.baseAddress, $0.count) }
-            crc = bytes.withUnsafeBytes { cerro_crc32c(crc, $0.baseAddress, $0.count) }
+        for blob in blobs {
+            var key = blob.key
+            crc = key.withUTF8 { crc32c(UnsafeRawBufferPointer($0), continuing: crc) }
+            crc = blob.bytes.withUnsafeBytes { crc32c($0, continuing: crc) }
         }
         return ~crc
     }
@@ -66,10 +61,10 @@ public struct G3Frame: Hashable, Sendable {
                 throw cursor.malformed(at: start + 5, "\(count) entries of a frame")
             }
             let code: UInt32 = try cursor.integer()
-            var blobs: [(key: String, bytes: ArraySlice<UInt8>)] = []
+            var blobs: [Blob] = []
             for _ in 0..<count {
                 let key = String(decoding: try Self.part(&cursor), as: UTF8.self)
-                blobs.append((key, try Self.part(&cursor)))
+                blobs.append(Blob(key: key, bytes: try Self.part(&cursor)))
             }
             let expected: UInt32 = try cursor.integer()
             let found = checksum(blobs)
@@ -80,7 +75,8 @@ public struct G3Frame: Hashable, Sendable {
             // Places inside of a value count from the beginning of the frame.
             let frame = Array(bytes[start..<cursor.offset])
             let moved = blobs.map { blob in
-                (blob.key, frame[(blob.bytes.startIndex - start)..<(blob.bytes.endIndex - start)])
+                let range = (blob.bytes.startIndex - start)..<(blob.bytes.endIndex - start)
+                return Blob(key: blob.key, bytes: frame[range])
             }
             return G3Frame(type: letters(code), range: range, blobs: moved)
         } catch {
