@@ -3,7 +3,8 @@
 /// Every call blocks: none of them is made on a reactor. Paths are absolute or relative to the
 /// working directory. An implementation may be called from several threads at once.
 public protocol Disk: Sendable {
-    /// Creates `folder` and those above it that are missing; one that is there is no error.
+    /// Creates `folder` and those above it that are missing, so that they survive a power cut; one
+    /// that is there is no error.
     func createFolder(_ folder: String) throws(DiskError)
     /// The names in `folder`, sorted by their bytes, without `.` and `..`.
     func names(in folder: String) throws(DiskError) -> [String]

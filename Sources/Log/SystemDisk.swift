@@ -5,24 +5,29 @@ public struct SystemDisk: Disk {
     /// The disks of the machine.
     public init() {}
 
-    /// mkdir(2), and fsync(2) of the folder above a new one.
+    /// mkdir(2), and fsync(2) of the folder above.
     public func createFolder(_ folder: String) throws(DiskError) {
-        if mkdir(folder, 0o750) == 0 { return }
+        let above = Self.above(folder)
+        if mkdir(folder, 0o750) == 0 { return try syncFolder(above) }
         switch errno {
         case EEXIST:
-            return
-        case ENOENT:
-            guard let slash = folder.lastIndex(of: "/"), slash > folder.startIndex else {
-                throw .last("mkdir", folder)
-            }
-            try createFolder(String(folder[..<slash]))
+            // Whoever made it may have died before its sync; others' folders may refuse that.
+            try? syncFolder(above)
+        case ENOENT where above != "/" && above != ".":
+            try createFolder(above)
             guard mkdir(folder, 0o750) == 0 || errno == EEXIST else {
                 throw .last("mkdir", folder)
             }
-            try syncFolder(String(folder[..<slash]))
+            try syncFolder(above)
         default:
             throw .last("mkdir", folder)
         }
+    }
+
+    /// The folder that `path` lies in.
+    private static func above(_ path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
     /// readdir(3).

@@ -220,7 +220,7 @@ struct ArchiveStoreTests {
         }
         withExtendedLifetime((rig, store)) {}
         #expect(throws: ArchiveError.remote(directory: "/nfs/archive")) {
-            _ = try ArchiveDirectory("/nfs/archive", disk: MemoryDisk())
+            _ = try ArchiveDirectory("/nfs/archive", disk: SimulatedDisk())
                 .lockForWriting(holder: "test")
         }
     }

@@ -8,7 +8,7 @@ import Testing
 
 /// One archive in memory, fed from two logs of agents until it has all of them.
 private struct Scenario {
-    let disk = MemoryDisk()
+    let disk = SimulatedDisk()
     let time = ManualTimeSource(start)
     var logs: [AgentLog] = []
 
@@ -79,12 +79,12 @@ struct ExactlyOnceTests {
     func death(powerCut: Bool) throws {
         let probe = Scenario()
         try probe.run()
-        for step in 0..<probe.disk.calls {
+        for step in 0..<probe.disk.callCount {
             let scenario = Scenario()
-            scenario.disk.fail(after: step, .death)
+            scenario.disk.become(.dies(after: step))
             var promised: [Cursor] = []
             #expect(throws: ArchiveError.self) { try scenario.run { promised = $0 } }
-            scenario.disk.restart(powerCut: powerCut)
+            if powerCut { scenario.disk.powerCut() } else { scenario.disk.restart() }
             let recovered = try JournalRecovery.recover(scenario.directory).cursors
             for cursor in promised {
                 let found = recovered[cursor.instance, cursor.epoch]?.position ?? 0
@@ -104,9 +104,9 @@ struct ExactlyOnceTests {
     func oneFailure() throws {
         let probe = Scenario()
         try probe.run()
-        for step in 0..<probe.disk.calls {
+        for step in 0..<probe.disk.callCount {
             let scenario = Scenario()
-            scenario.disk.fail(after: step, .once)
+            scenario.disk.become(.fails(after: step))
             for _ in 0..<3 {
                 do {
                     try scenario.run()

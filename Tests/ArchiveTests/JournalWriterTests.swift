@@ -23,7 +23,7 @@ private func log(_ count: Int, instance: String = "alpha", epoch: Int64 = 1) -> 
 
 @Suite("the journal's writer")
 struct JournalWriterTests {
-    let disk = MemoryDisk()
+    let disk = SimulatedDisk()
     let time = ManualTimeSource(start)
     var directory: ArchiveDirectory { ArchiveDirectory("/archive", disk: disk) }
 
@@ -162,12 +162,12 @@ struct JournalWriterTests {
         let log = log(5)
         try log.send(to: journal, received: start)
         let before = disk.paths.count
-        disk.fail(after: 0, .death)
+        disk.become(.dies(after: 0))
         for _ in 0..<5 {
             #expect(throws: ArchiveError.self) { try journal.commit() }
             #expect(journal.cursors.isEmpty)
         }
-        disk.restart(powerCut: false)
+        disk.restart()
         try journal.commit()
         #expect(journal.cursors.map(\.position) == [6])
         #expect(disk.paths.count <= before + 1)

@@ -56,7 +56,7 @@ struct Bench {
     static let feed = Feed("counter", fields: [Field("value", .int)])
     static let durable = Feed("audit", fields: [Field("value", .int)], durable: true)
 
-    let disk = MemoryDisk()
+    let disk = SimulatedDisk()
     let clock = ManualTimeSource(
         Timestamp(seconds: 1_763_700_000),
         step: .microseconds(1)
@@ -88,7 +88,7 @@ struct Bench {
     }
 
     /// All the files of segments, oldest first.
-    var segments: [String] { disk.fileNames.filter { $0.hasSuffix(".log") } }
+    var segments: [String] { disk.paths.filter { $0.hasSuffix(".log") } }
 }
 
 /// An archive that pulls, and checks that nothing is missing or twice.

@@ -60,14 +60,14 @@ struct DrivenTests {
         #expect(taken > 0)
         _ = log.work()
         #expect(try log.admit(Bench.feed, Bench.block(taken)) != nil)
-        bench.disk.become(.full)
+        bench.disk.become(.full())
         _ = log.work()
         #expect(bench.told.wentToMemory == 1)
         #expect(throws: LogError.self) {
             while try log.admit(Bench.feed, Bench.block(0)) != nil {}
         }
         await log.abandon()
-        bench.disk.kill()
+        bench.disk.restart()
         let next = try open(bench)
         var puller = Puller()
         try puller.pull(next)

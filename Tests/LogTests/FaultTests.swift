@@ -1,4 +1,5 @@
 internal import ArchiveFormat
+internal import CerroTesting
 internal import Synchronization
 internal import Telemetry
 internal import Testing
@@ -19,7 +20,7 @@ struct FaultTests {
         _ = try await log.declare(Bench.feed)
         _ = try await log.declare(Bench.durable)
         try await append(0..<10, to: log)
-        bench.disk.become(.full)
+        bench.disk.become(.full())
         try await append(10..<20, to: log)
         try await log.append(Bench.durable, [Bench.block(20)])
         #expect(bench.told.wentToMemory == 1)
@@ -50,10 +51,10 @@ struct FaultTests {
         let log = try bench.open(settings: settings, time: SystemTimeSource())
         _ = try await log.declare(Bench.feed)
         let (synced, sync) = AsyncStream<Void>.makeStream()
-        bench.disk.contents.withLock { $0.onSync = { sync.finish() } }
+        bench.disk.onNextSync { sync.finish() }
         try await append(0..<2, to: log)
         for await _ in synced {}
-        bench.disk.become(.full)
+        bench.disk.become(.full())
         try await append(2..<5, to: log)
         await bench.told.recovery { bench.disk.become(.fine) }
         var puller = Puller()
@@ -96,7 +97,7 @@ struct FaultTests {
         let bench = Bench()
         let log = try bench.open()
         _ = try await log.declare(Bench.feed)
-        bench.disk.become(.full)
+        bench.disk.become(.full())
         try await append(0..<3, to: log)
         await log.close()
         guard case .lost(let count, .full)? = bench.told.all.last else {
@@ -120,7 +121,7 @@ struct FaultTests {
         try puller.pull(log)
         #expect(puller.values == (0..<8).map(Int64.init))
         await log.abandon()
-        bench.disk.kill()
+        bench.disk.restart()
         let next = try bench.open()
         var other = Puller(id: "other")
         try other.pull(next)
@@ -143,8 +144,7 @@ struct FaultTests {
         try await append(30..<40, to: log)
         try await log.sync()
         await log.abandon()
-        var random = SeededRandom(seed: 7)
-        bench.disk.crash(using: &random)
+        bench.disk.powerCut()
         let next = try bench.open()
         var puller = Puller()
         try puller.pull(next)
@@ -162,7 +162,7 @@ struct FaultTests {
         let whole = bench.disk.bytes(of: bench.segments[0])
         try await append(4..<5, to: log)
         await log.abandon()
-        bench.disk.kill()
+        bench.disk.restart()
         let path = bench.segments[0]
         let bytes = bench.disk.bytes(of: path)
         for length in whole.count..<bytes.count {
@@ -173,7 +173,7 @@ struct FaultTests {
             #expect(puller.values == [0, 1, 2, 3], "torn at \(length)")
             #expect(puller.epoch == next.epoch)
             await next.abandon()
-            bench.disk.kill()
+            bench.disk.restart()
         }
     }
 

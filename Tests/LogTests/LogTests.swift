@@ -1,4 +1,5 @@
 internal import ArchiveFormat
+internal import CerroTesting
 internal import Synchronization
 internal import Telemetry
 internal import Testing
@@ -166,8 +167,7 @@ struct LogTests {
         try await log.append(Bench.durable, [Bench.block(2)])
         #expect(bench.disk.syncCount > before)
         await log.abandon()
-        var random = SeededRandom(seed: 1)
-        bench.disk.crash(using: &random)
+        bench.disk.powerCut()
         let after = try bench.open(boot: "boot-2")
         var puller = Puller()
         try puller.pull(after)
