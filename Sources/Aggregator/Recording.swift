@@ -43,6 +43,7 @@ final class Recording: Sendable {
 
     /// Pulls, commits and seals until cancelled.
     func run(_ client: SiteClient) async throws {
+        session.set("archive", .string(keeper.archive))
         await withTaskGroup { group in
             group.addTask { await self.commit() }
             group.addTask { await self.report() }

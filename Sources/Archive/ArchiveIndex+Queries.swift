@@ -12,6 +12,13 @@ struct SealedPlace: Hashable, Sendable {
     let first: Timestamp, last: Timestamp
 }
 
+/// A timeline of a sealed file: whose, where, and how many rows.
+struct CountedSpan: Sendable {
+    let instance: String, feed: Feed
+    let place: SealedPlace
+    let rows: Int64
+}
+
 extension ArchiveIndex {
     /// Where rows of a timeline in `range` are, in order of arrival.
     func places(
@@ -48,6 +55,46 @@ extension ArchiveIndex {
                     place: $0["place"],
                     first: Timestamp(nanoseconds: $0["t0"]),
                     last: Timestamp(nanoseconds: $0["t1"])
+                )
+            }
+        }
+    }
+
+    /// Where rows of any timeline in `range` are and how many, in order of arrival.
+    func spans(in range: Range<Timestamp>) throws(ArchiveError) -> [CountedSpan] {
+        try read { db in
+            var declarations: [Int64: Feed] = [:]
+            return try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT instance, declaration, files.path, place, spans.t0, spans.t1, spans.rows
+                    FROM feeds CROSS JOIN spans ON spans.feed = feeds.id
+                        JOIN files ON files.id = spans.file
+                    WHERE spans.t0 < ? AND spans.t1 >= ? AND spans.t0 >= ? - feeds.longest
+                        AND is_missing = 0
+                    ORDER BY files.received_from, files.path, place
+                    """,
+                arguments: [
+                    range.upperBound.nanoseconds, range.lowerBound.nanoseconds,
+                    range.lowerBound.nanoseconds,
+                ]
+            ).compactMap { row in
+                let id: Int64 = row["declaration"]
+                guard let feed = try declarations[id] ?? Self.declaration(id, db) else {
+                    return nil
+                }
+                declarations[id] = feed
+                let place = SealedPlace(
+                    path: row["path"],
+                    place: row["place"],
+                    first: Timestamp(nanoseconds: row["t0"]),
+                    last: Timestamp(nanoseconds: row["t1"])
+                )
+                return CountedSpan(
+                    instance: row["instance"],
+                    feed: feed,
+                    place: place,
+                    rows: row["rows"]
                 )
             }
         }

@@ -82,15 +82,12 @@ extension ArchiveStore {
         _ timeline: SealedTimeline,
         _ file: SealedFile
     ) throws(ArchiveError) -> [FieldBucket] {
-        guard let pieces = rollup.columns[field] else { return [] }
         let subject = "roll-up of \(timeline.instance).\(timeline.feed.name)"
-        let n = rollup.buckets
-        let starts = try column(rollup.starts, .int, n, file, subject)
-        let counts = try column(pieces.counts, .int, 2 * n, file, subject)
-        let numbers = try column(pieces.numbers, .double, 3 * n, file, subject)
-        guard case .ints(let starts) = starts.values,
-            let statistics = Rollup.statistics(counts: counts, numbers: numbers)
-        else { return [] }
+        let found = try file.statistics(of: field, in: rollup) {
+            (chunk, type, rows) throws(ArchiveError) in
+            try column(chunk, type, rows, file, subject)
+        }
+        guard let (starts, statistics) = found else { return [] }
         return zip(starts, statistics).map {
             FieldBucket(start: Timestamp(nanoseconds: $0), statistics: $1)
         }
@@ -107,7 +104,9 @@ extension ArchiveStore {
             var pieces: [SlicePiece] = []
             for segment in state.segments {
                 for collector in segment.collectors(of: instance, feed: feed) {
-                    pieces.append(SlicePiece(collector, fields: fields, range: range))
+                    let piece = SlicePiece(collector, fields: fields, range: range)
+                    // A declaration without rows here has no say in what the columns are.
+                    if !piece.times.isEmpty { pieces.append(piece) }
                 }
             }
             return (
@@ -167,14 +166,14 @@ extension ArchiveStore {
         return pieces
     }
 
-    private func open(_ path: String) throws(ArchiveError) -> SealedFile {
+    func open(_ path: String) throws(ArchiveError) -> SealedFile {
         let full = "\(directory.path)/\(path)"
         return try cache.file(full) { () throws(ArchiveError) -> SealedFile in
             try SealedFile.open(full, disk: directory.disk)
         }
     }
 
-    private func column(
+    func column(
         _ chunk: Chunk,
         _ type: FieldType,
         _ rows: Int,
@@ -242,8 +241,13 @@ struct SlicePiece: Sendable {
             let field = type(of: pieces.compactMap { $0.columns[index]?.field })
             var builder = ColumnBuilder(field?.type ?? .double)
             for piece in pieces {
-                if let (_, column, rows) = piece.columns[index] {
-                    builder.append(column, rows: rows)
+                if let (declared, column, rows) = piece.columns[index] {
+                    if let field, declared.stands(with: field) {
+                        builder.append(column, rows: rows)
+                    } else {
+                        builder.appendMissing(rows.count)
+                        slice.keepApart(declared, column, rows, piece.times)
+                    }
                 } else {
                     builder.appendMissing(piece.times.count)
                 }
@@ -261,9 +265,9 @@ struct SlicePiece: Sendable {
     /// The newest declaration, as a double if any was and none is anything but a number.
     private static func type(of fields: [Field]) -> Field? {
         guard let newest = fields.last else { return nil }
-        guard newest.type == .int, fields.contains(where: { $0.type == .double }) else {
-            return newest
-        }
+        guard newest.type == .int,
+            fields.contains(where: { $0.type == .double && $0.unit == newest.unit })
+        else { return newest }
         return Field(
             newest.name,
             .double,
@@ -271,5 +275,33 @@ struct SlicePiece: Sendable {
             description: newest.description,
             limits: newest.limits
         )
+    }
+}
+
+extension Field {
+    /// Whether values declared so stand in one column with those of `other`.
+    fileprivate func stands(with other: Field) -> Bool {
+        unit == other.unit && (type == other.type || type == .int && other.type == .double)
+    }
+}
+
+extension TimelineSlice {
+    /// Counts the values of `column` among those that the columns do not have.
+    fileprivate mutating func keepApart(
+        _ field: Field,
+        _ column: Column,
+        _ rows: Range<Int>,
+        _ times: [Int64]
+    ) {
+        let present = zip(rows, times).filter { column.isPresent($0.0) }.map(\.1)
+        guard let first = present.min(), let last = present.max() else { return }
+        let (start, end) = (Timestamp(nanoseconds: first), Timestamp(nanoseconds: last))
+        guard let index = apart.firstIndex(where: { $0.field == field }) else {
+            apart.append(KeptApart(field: field, first: start, last: end, count: present.count))
+            return
+        }
+        apart[index].first = min(apart[index].first, start)
+        apart[index].last = max(apart[index].last, end)
+        apart[index].count += present.count
     }
 }

@@ -52,6 +52,8 @@ public struct TimelineSlice: Hashable, Sendable {
     /// Counts the samples that came later than the feed's lateness allows: an answer with another
     /// revision may differ in what was final.
     public var revision: Int64
+    /// Values that are not in the columns, since their declaration was another.
+    public var apart: [KeptApart]
 
     /// A slice.
     public init(
@@ -59,13 +61,35 @@ public struct TimelineSlice: Hashable, Sendable {
         columns: [Column],
         fields: [Field?],
         leftOut: Int,
-        revision: Int64
+        revision: Int64,
+        apart: [KeptApart] = []
     ) {
         self.timestamps = timestamps
         self.columns = columns
         self.fields = fields
         self.leftOut = leftOut
         self.revision = revision
+        self.apart = apart
+    }
+}
+
+/// Values of a field that do not stand in a column with those of its newest declaration.
+///
+/// Integers among doubles do; what has another type or another unit does not.
+public struct KeptApart: Hashable, Sendable {
+    /// The field as it was declared for these values.
+    public var field: Field
+    /// The first and the last of the values.
+    public var first: Timestamp, last: Timestamp
+    /// How many they are.
+    public var count: Int
+
+    /// Values that are kept apart.
+    public init(field: Field, first: Timestamp, last: Timestamp, count: Int) {
+        self.field = field
+        self.first = first
+        self.last = last
+        self.count = count
     }
 }
 

@@ -12,6 +12,8 @@ public struct FieldsAnswer: Sendable {
         public var unit: Unit?
         /// What it means, empty where nobody said.
         public var description: String
+        /// Its newest sample, of the runs of samples that overlap the range.
+        public var last: Timestamp
     }
 
     /// Fields that share their timestamps.
@@ -44,6 +46,8 @@ public struct DataAnswer: Sendable {
     public var timelines: [TimelineAnswer]
     /// What is known to be missing within the range.
     public var gaps: [LedgerEntry]
+    /// Where samples are there, and the clock that dated them was off.
+    public var marks: [LedgerEntry] = []
     /// Where the numbers were read from.
     public var tier: Tier
     /// What a person should know about the answer.

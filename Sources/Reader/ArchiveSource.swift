@@ -90,6 +90,16 @@ final class ArchiveSource: SampleSource {
         }
     }
 
+    func rowCounts(
+        between edges: [Timestamp],
+        of isWanted: (String) -> Bool
+    ) throws(QueryError) -> [RowCounts] {
+        let store = try open()
+        return try translated { () throws(ArchiveError) in
+            try store.rowCounts(between: edges, of: isWanted)
+        }
+    }
+
     func gaps(in range: Range<Timestamp>) throws(QueryError) -> [LedgerEntry] {
         let store = try open()
         return try translated { () throws(ArchiveError) in try store.gaps(in: range) }

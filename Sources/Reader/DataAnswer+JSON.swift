@@ -123,6 +123,9 @@ extension DataAnswer {
         writer.key("gaps")
         writer.list(gaps) { $0.write($1, times) }
         writer.raw(",")
+        writer.key("marks")
+        writer.list(marks) { $0.write($1, times) }
+        writer.raw(",")
         writer.key("tier")
         writer.write(tier.rawValue)
         writer.raw(",")
@@ -195,6 +198,9 @@ extension JSONWriter {
     /// Writes a row of the ledger.
     mutating func write(_ gap: LedgerEntry, _ times: TimeForm) {
         raw("{")
+        key("kind")
+        write(gap.kind.rawValue)
+        raw(",")
         key("instance")
         write(gap.instance)
         raw(",")
@@ -212,6 +218,12 @@ extension JSONWriter {
         raw(",")
         key("cause")
         write(gap.cause)
+        raw(",")
+        key("epoch")
+        write(gap.epoch.map { .int($0) } ?? Value.null)
+        raw(",")
+        key("first")
+        write(gap.first.map { .int($0) } ?? Value.null)
         raw("}")
     }
 }

@@ -45,7 +45,8 @@ extension DataAnswer {
     /// A header, then a row for each time, with one cell a field.
     ///
     /// Rows begin with `time`, those of buckets with `start,end`. A missing value is an empty cell,
-    /// an empty text is `""`. RFC 4180, except that lines end with a line feed alone.
+    /// an empty text is `""`. RFC 4180, except that lines end with a line feed alone, and that
+    /// where something is missing or doubtful, lines that begin with `#` say so behind the rows.
     func csvPieces(_ times: TimeForm) -> [TextAnswer.Piece] {
         let columns = tableColumns
         let header: TextAnswer.Piece = { writer in
@@ -71,6 +72,16 @@ extension DataAnswer {
                 }
                 writer.raw("\n")
             }
+            + [{ writeRemarks(to: &$0) }]
+    }
+
+    /// What does not fit the cells: the ledger and the notes, as lines that begin with `#`.
+    private func writeRemarks(to writer: inout JSONWriter) {
+        for line in (gaps + marks).map(\.sentence) + notes {
+            writer.raw("# ")
+            writer.raw(String(line.map { $0.isNewline ? " " : $0 }))
+            writer.raw("\n")
+        }
     }
 
     /// A line for each time, `{"t": …, field: value, …}`, with the fields that have one.

@@ -48,8 +48,8 @@ extension DataAnswer {
         }
         return [
             "data": .map(data), "timeline": .map(lines),
-            "gaps": .array(gaps.map(\.value)), "tier": .string(tier.rawValue),
-            "notes": .array(notes.map { .string($0) }),
+            "gaps": .array(gaps.map(\.value)), "marks": .array(marks.map(\.value)),
+            "tier": .string(tier.rawValue), "notes": .array(notes.map { .string($0) }),
         ]
     }
 }

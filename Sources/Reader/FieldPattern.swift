@@ -20,6 +20,53 @@ public struct FieldPattern: Hashable, Sendable, CustomStringConvertible {
         return Self.matches(Array(text.utf8), Array(name.utf8))
     }
 
+    /// A name of fewer than three parts without `*` stands for all that is below it.
+    public var widened: FieldPattern {
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count < 3 && !isGlob ? FieldPattern(text + ".*") : self
+    }
+
+    /// Whether the pattern fits any full name of a field that begins so; it has two dots.
+    func mayMatch(beginning: String) -> Bool {
+        let pattern = Array(text.utf8)
+        // The places in the pattern at which the name so far may stand.
+        var places: Set<Int> = [0]
+        for byte in beginning.utf8 {
+            var next: Set<Int> = []
+            for place in Self.skippingStars(places, pattern) where place < pattern.count {
+                if pattern[place] == UInt8(ascii: "*") {
+                    next.insert(place)
+                } else if pattern[place] == byte {
+                    next.insert(place + 1)
+                }
+            }
+            guard !next.isEmpty else { return false }
+            places = next
+        }
+        let dot = UInt8(ascii: ".")
+        let left = 2 - beginning.utf8.count { $0 == dot }
+        return Self.skippingStars(places, pattern).contains { place in
+            let rest = pattern[place...]
+            let dots = rest.count { $0 == dot }
+            // A star stands for dots too; what ends here names a feed or an instance, no field.
+            return !rest.isEmpty
+                && (dots == left || dots < left && rest.contains(UInt8(ascii: "*")))
+        }
+    }
+
+    /// The places, and those behind stars that stand for nothing.
+    private static func skippingStars(_ places: Set<Int>, _ pattern: [UInt8]) -> Set<Int> {
+        var all = places
+        for place in places {
+            var place = place
+            while place < pattern.count, pattern[place] == UInt8(ascii: "*") {
+                place += 1
+                all.insert(place)
+            }
+        }
+        return all
+    }
+
     /// Goes back to the last star only, so that no pattern takes more than N × M steps.
     private static func matches(_ pattern: [UInt8], _ name: [UInt8]) -> Bool {
         var (at, position) = (0, 0)

@@ -17,6 +17,13 @@ public enum ReaderLimits {
     /// Buckets of one timeline, far more than a screen is wide.
     public static let buckets = 1_000_000
 
+    /// Rows of the ledger in one answer: the newest are given, and a note says how many are not.
+    public static let ledgerRows = 10_000
+
+    /// Hours of all timelines together in one answer about completeness, a month of 130 feeds;
+    /// more are refused with `query.limit`.
+    public static let completenessHours = 100_000
+
     /// Bytes of numbers, and count of texts, in an answer of the bus, whose replies end at 64 MiB
     /// and a million items; over them the answer is the error `query.limit`.
     public static let messageBytes = 60 << 20, messageTexts = 1_000_000

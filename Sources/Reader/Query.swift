@@ -45,17 +45,28 @@ public enum Reduction: Hashable, Sendable {
     case buckets(Int)
 }
 
-/// What is missing, and why, in a range.
+/// What is missing or doubtful, and why, in a range.
 public struct GapsQuery: Hashable, Sendable {
     /// The start, included, and the end, not included.
     public var range: Range<Timestamp>
-    /// The fields whose gaps are asked for; none asks for all.
+    /// Whose rows are asked for: fields, feeds, instances or patterns; none asks for all.
     public var patterns: [FieldPattern]
+    /// Which kinds of rows.
+    public var kinds: Set<LedgerEntry.Kind>
+    /// At most so many rows: the newest ones.
+    public var limit: Int
 
     /// A query.
-    public init(range: Range<Timestamp>, patterns: [FieldPattern] = []) {
+    public init(
+        range: Range<Timestamp>,
+        patterns: [FieldPattern] = [],
+        kinds: Set<LedgerEntry.Kind> = Set(LedgerEntry.Kind.allCases),
+        limit: Int = ReaderLimits.ledgerRows
+    ) {
         self.range = range
         self.patterns = patterns
+        self.kinds = kinds
+        self.limit = limit
     }
 }
 
@@ -74,12 +85,18 @@ extension FieldsQuery {
 }
 
 extension GapsQuery {
-    /// Reads `start`, `end` and `match`; without times it asks for all time until now.
+    /// Reads `start`, `end`, `match` (or `field`), `kind` and `limit`; without times it asks for
+    /// all time until now, without a kind for all of them.
     public init(_ arguments: QueryArguments, now: Timestamp) throws(QueryError) {
-        try arguments.allow(["start", "end", "match"])
+        try arguments.allow(["start", "end", "match", "field", "kind", "limit"])
+        let kinds = LedgerEntry.Kind.allCases
+        let kind = try arguments.choice("kind", of: ["all"] + kinds.map(\.rawValue))
+        let most = ReaderLimits.ledgerRows
         self.init(
             range: try arguments.range(defaultStart: FieldsQuery.firstInstant, now: now),
-            patterns: try arguments.patterns("match")
+            patterns: try arguments.patterns("match") + arguments.patterns("field"),
+            kinds: LedgerEntry.Kind(rawValue: kind).map { [$0] } ?? Set(kinds),
+            limit: try arguments.count("limit", atMost: most) ?? most
         )
     }
 }

@@ -38,7 +38,8 @@ struct QueryEngine: Sendable {
                     name: summary.name,
                     type: summary.field.type,
                     unit: summary.field.unit,
-                    description: summary.field.description
+                    description: summary.field.description,
+                    last: summary.last
                 )
             },
             timelines: timelines.sorted { $0.name < $1.name }
@@ -54,18 +55,15 @@ struct QueryEngine: Sendable {
         return (fullest.last - fullest.first).inSeconds / Double(fullest.count - 1)
     }
 
-    /// The gaps of the range; of one instance or feed if the patterns fit only some.
-    func gaps(_ query: GapsQuery, _ deadline: Deadline) throws(QueryError) -> [LedgerEntry] {
+    /// The ledger's rows of the range; of those instances and feeds that the patterns may fit.
+    func gaps(_ query: GapsQuery, _ deadline: Deadline) throws(QueryError) -> LedgerAnswer {
         try deadline.check()
-        guard !query.range.isEmpty else { return [] }
-        let gaps = try archive.gaps(in: query.range)
-        guard !query.patterns.isEmpty else { return gaps }
-        let timelines = try Set(
-            fields(FieldsQuery(range: query.range, patterns: query.patterns), deadline)
-                .timelines.map(\.name)
-                + query.patterns.compactMap { FieldName($0.text)?.timeline }
-        )
-        return gaps.filter { $0.concerns(timelines) }
+        guard !query.range.isEmpty else { return LedgerAnswer([], limit: query.limit) }
+        let rows = try archive.gaps(in: query.range).filter { row in
+            query.kinds.contains(row.kind)
+                && (query.patterns.isEmpty || query.patterns.contains(where: row.concerns))
+        }
+        return LedgerAnswer(rows, limit: query.limit)
     }
 
     /// Samples or buckets of the fields, one entry for each of them whether it has data or not.
@@ -81,12 +79,16 @@ struct QueryEngine: Sendable {
         var left = allowance
         for timeline in groups.keys.sorted() {
             guard let fields = groups[timeline],
-                let part = try read(fields, query, &left, deadline)
+                let part = try read(fields, query, &left, &answer.notes, deadline)
             else { continue }
             answer.timelines.append(part)
         }
         let timelines = Set(groups.keys)
-        answer.gaps = try archive.gaps(in: query.range).filter { $0.concerns(timelines) }
+        let ledger = LedgerAnswer(
+            try archive.gaps(in: query.range).filter { $0.concerns(timelines) }
+        )
+        (answer.gaps, answer.marks) = (ledger.gaps, ledger.marks)
+        answer.notes += ledger.notes
         return answer
     }
 
@@ -120,6 +122,7 @@ struct QueryEngine: Sendable {
         _ fields: [FieldName],
         _ query: DataQuery,
         _ left: inout Int,
+        _ notes: inout [String],
         _ deadline: Deadline
     ) throws(QueryError) -> TimelineAnswer? {
         // Asked before the samples are read: what comes meanwhile must not be called final.
@@ -135,12 +138,19 @@ struct QueryEngine: Sendable {
         let onTimeline = fields.indices.filter { piece.fields[$0] != nil }
         let types = onTimeline.map { piece.columns[$0].type }
         guard !types.isEmpty else { return nil }
+        let units = onTimeline.map { piece.fields[$0]?.unit }
+        // The first look sees all of the range, so what it keeps apart is all that there is.
+        notes += piece.apart.map { $0.note(in: fields[0].timeline) }
         let revision = piece.revision
         var gatherer = query.reduction.gatherer(types, in: query.range)
         while true {
             gatherer.add(
                 piece.timestamps,
-                zip(onTimeline, types).map { piece.columns[$0].converted(to: $1) }
+                zip(onTimeline, zip(types, units)).map { index, kind in
+                    piece.fields[index].map { $0.unit == kind.1 } ?? true
+                        ? piece.columns[index].converted(to: kind.0)
+                        : Column(missing: kind.0, count: piece.timestamps.count)
+                }
             )
             guard gatherer.valueCount <= left else { throw overAllowance }
             // What did not fit is looked for nearby, since the archive merges all that it is asked.
@@ -172,6 +182,7 @@ struct QueryEngine: Sendable {
         var columns: [Column]
         var fields: [Field?]
         var revision: Int64
+        var apart: [KeptApart]
         var end: Timestamp
 
         /// The first `count` rows of a slice, which are complete before `end`.
@@ -181,6 +192,7 @@ struct QueryEngine: Sendable {
             columns = isWhole ? slice.columns : slice.columns.map { $0.picked(Array(0..<count)) }
             fields = slice.fields
             revision = slice.revision
+            apart = slice.apart
             self.end = end
         }
     }
@@ -215,16 +227,6 @@ struct QueryEngine: Sendable {
             limit: allowance,
             advice: "ask for a shorter time, fewer fields, a larger min_stride, or max_points"
         )
-    }
-}
-
-extension LedgerEntry {
-    /// Whether samples of one of these timelines (`instance.feed`) may be missing by it.
-    fileprivate func concerns(_ timelines: Set<String>) -> Bool {
-        guard let feed else {
-            return timelines.contains { $0.hasPrefix(instance + ".") }
-        }
-        return timelines.contains("\(instance).\(feed)")
     }
 }
 

@@ -66,10 +66,24 @@ public final class QueryService: Sendable {
         return try result.get()
     }
 
-    /// What is known to be missing in a range.
+    /// What is known to be missing or doubtful in a range, in order of time.
     public func gaps(_ query: GapsQuery) async throws(QueryError) -> [LedgerEntry] {
+        try await ledger(query).rows
+    }
+
+    /// What is known to be missing or doubtful in a range, and how much of that is left out.
+    public func ledger(_ query: GapsQuery) async throws(QueryError) -> LedgerAnswer {
         try await answer(on: pool) { engine, deadline throws(QueryError) in
             try engine.gaps(query, deadline)
+        }
+    }
+
+    /// How much of each timeline is there, hour by hour.
+    public func completeness(
+        _ query: CompletenessQuery
+    ) async throws(QueryError) -> CompletenessAnswer {
+        try await answer(on: pool) { engine, deadline throws(QueryError) in
+            try engine.completeness(query, deadline)
         }
     }
 

@@ -10,7 +10,7 @@ public import Telemetry
 ///
 /// - Process `serve`: follows the archive and serves HTTP on loopback; its session's data name the
 ///   `address` with the real port. An archive that cannot be read degrades it.
-/// - Queries `get_fields`, `get_data`, `gaps`: as `Query.md` draws them.
+/// - Queries `get_fields`, `get_data`, `gaps`, `completeness`: as `Query.md` draws them.
 public struct ReaderAgent: Agent {
     private let service: QueryService
     private let settings: ReaderSettings
@@ -53,7 +53,7 @@ public struct ReaderAgent: Agent {
         [.process("serve", help: "follows the archive and serves HTTP", serve)]
     }
 
-    /// `get_fields`, `get_data` and `gaps`.
+    /// `get_fields`, `get_data`, `gaps` and `completeness`.
     public var queries: [AgentQuery] {
         [
             query("get_fields") { service, arguments throws(QueryError) in
@@ -66,7 +66,11 @@ public struct ReaderAgent: Agent {
             },
             query("gaps") { service, arguments throws(QueryError) in
                 let query = try GapsQuery(arguments, now: service.time.now)
-                return .array(try await service.gaps(query).map(\.value))
+                return try await service.ledger(query).value
+            },
+            query("completeness") { service, arguments throws(QueryError) in
+                let query = try CompletenessQuery(arguments, now: service.time.now)
+                return try await service.completeness(query).value
             },
         ]
     }

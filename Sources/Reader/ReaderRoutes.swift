@@ -14,6 +14,7 @@ struct ReaderRoutes: Sendable {
         ("/api/v1/fields", { try await $0.fields($1) }),
         ("/api/v1/data", { try await $0.data($1) }),
         ("/api/v1/gaps", { try await $0.gaps($1) }),
+        ("/api/v1/completeness", { try await $0.completeness($1) }),
         ("/api/v1/agents", { routes, _ in try await routes.agents() }),
         ("/api/v1/limits", { _, _ in Response(json: ReaderLimits.value) }),
     ]
@@ -40,15 +41,28 @@ struct ReaderRoutes: Sendable {
         let arguments = try arguments(request)
         let times = try arguments.timeForm()
         let query = try GapsQuery(arguments.without(["time"]), now: service.time.now)
-        let gaps = try await service.gaps(query)
+        let ledger = try await service.ledger(query)
         let piece: TextAnswer.Piece = { writer in
             writer.raw("{\"gaps\":")
-            writer.list(gaps) { $0.write($1, times) }
+            writer.list(ledger.gaps) { $0.write($1, times) }
+            writer.raw(",\"marks\":")
+            writer.list(ledger.marks) { $0.write($1, times) }
+            writer.raw(",\"left_out\":")
+            writer.write(Int64(ledger.leftOut))
+            writer.raw(",\"notes\":")
+            writer.list(ledger.notes) { $0.write($1) }
             writer.raw("}\n")
         }
         return await response(
             TextAnswer(contentType: TextFormat.json.rawValue, pieces: [piece])
         )
+    }
+
+    private func completeness(_ request: Request) async throws -> Response {
+        let arguments = try arguments(request)
+        let times = try arguments.timeForm()
+        let query = try CompletenessQuery(arguments.without(["time"]), now: service.time.now)
+        return await response(try await service.completeness(query).json(times))
     }
 
     private func data(_ request: Request) async throws -> Response {
@@ -109,6 +123,8 @@ extension ReaderLimits {
     static var value: Value {
         [
             "values": .int(Int64(values)), "fields": .int(Int64(fields)),
+            "ledger_rows": .int(Int64(ledgerRows)),
+            "completeness_hours": .int(Int64(completenessHours)),
             "max_points": .int(Int64(buckets)), "address_bytes": .int(Int64(addressBytes)),
             "concurrent_queries": .int(Int64(concurrentQueries)),
             "waiting_queries": .int(Int64(waitingQueries)),

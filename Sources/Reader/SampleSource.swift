@@ -17,6 +17,11 @@ protocol SampleSource: Sendable {
     ) throws(QueryError) -> TimelineSlice
     /// Before which instant the samples of a timeline will not change; nil if nobody knows it.
     func finalizedUntil(instance: String, feed: String) throws(QueryError) -> Timestamp?
+    /// How many rows of each timeline that is wanted (`instance.feed`) lie between the edges.
+    func rowCounts(
+        between edges: [Timestamp],
+        of isWanted: (String) -> Bool
+    ) throws(QueryError) -> [RowCounts]
     /// What is known to be missing in the range.
     func gaps(in range: Range<Timestamp>) throws(QueryError) -> [LedgerEntry]
 }

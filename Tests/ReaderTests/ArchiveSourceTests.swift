@@ -1,3 +1,4 @@
+import Archive
 import MessageBus
 import Telemetry
 import Testing
@@ -108,7 +109,7 @@ struct ArchiveSourceTests {
     @Test("integers that became doubles are doubles in one answer")
     func promotion() throws {
         let archive = try TemporaryArchive()
-        let ints = Feed("temps", fields: [Field("stage", .int)])
+        let ints = Feed("temps", fields: [Field("stage", .int, unit: .kelvin)])
         try archive.commit(
             "cryo",
             epoch: 1,
@@ -122,6 +123,69 @@ struct ArchiveSourceTests {
             return
         }
         #expect(column == .doubles([4.0, 4.5]))
+    }
+
+    @Test(
+        "values of another type or unit are kept apart, and the answer says so",
+        arguments: [
+            (Field("stage", .string, unit: .kelvin), Column.strings(["4", "4"]), "string in K"),
+            (Field("stage", unit: "mK"), .doubles([4000, 4000]), "double in mK"),
+        ],
+        [Reduction.none, .buckets(1), .stride(.milliseconds(1))]
+    )
+    func apart(former: (Field, Column, String), reduction: Reduction) throws {
+        let archive = try TemporaryArchive()
+        let old = Feed("temps", fields: [former.0])
+        let rows = Block(timestamps: [at(0), at(1)], columns: [former.1])
+        try archive.commit("cryo", epoch: 1, old, rows)
+        try archive.commit("cryo", epoch: 2, feed, block(2, [4.5]))
+        // So little at a time that the old values are looked at alone.
+        let engine = QueryEngine(archive: try source(archive), pieceValues: 1)
+        var query = DataQuery(
+            fields: [FieldPattern("cryo.temps.stage")],
+            range: at(0)..<at(100),
+            reduction: reduction
+        )
+        let answer = try engine.data(query, noDeadline)
+        switch answer.timelines.first?.fields.first?.content {
+        case .samples(let column):
+            #expect(column == Column(.doubles([0, 0, 4.5]), presence: [false, false, true]))
+        case .buckets(let buckets):
+            #expect(buckets.count == [1] && buckets.min == .doubles([4.5]))
+        case nil: Issue.record("no answer")
+        }
+        let note = try #require(answer.notes.first)
+        #expect(answer.notes.count == 1)
+        #expect(note.contains("cryo.temps.stage: 2 values from \(at(0)) to \(at(1))"))
+        #expect(note.contains(former.2))
+
+        query.range = at(0)..<at(2)
+        query.reduction = .none
+        let before = try engine.data(query, noDeadline)
+        guard case .samples(let column) = before.timelines.first?.fields.first?.content else {
+            Issue.record("the old values cannot be had")
+            return
+        }
+        #expect(column == former.1 && before.notes.isEmpty)
+    }
+
+    @Test("rows are counted by the index, by the timestamps of a file, and in the journal alike")
+    func counts() throws {
+        let archive = try TemporaryArchive()
+        try archive.commit("cryo", feed, block(-2, [1, 2, 3, 4, 5]))
+        let source = try source(archive)
+        let edges = [at(-10), at(0), at(2), at(10)]
+        let journal = try source.rowCounts(between: edges) { _ in true }
+        #expect(journal.map(\.timeline) == ["cryo.temps"])
+        #expect(journal.first?.rows == [2, 2, 1])
+        #expect(journal.first?.feed == feed)
+        #expect(try source.rowCounts(between: edges) { $0 == "cryo.loads" }.isEmpty)
+
+        try archive.sealAll()
+        try source.refresh()
+        #expect(try source.rowCounts(between: edges) { _ in true } == journal)
+        let whole = try source.rowCounts(between: [at(-10), at(10)]) { _ in true }
+        #expect(whole.first?.rows == [5])
     }
 
     @Test("another reader of the same archive is told who holds it")

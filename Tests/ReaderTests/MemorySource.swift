@@ -97,6 +97,21 @@ final class MemorySource: SampleSource {
         lines["\(instance).\(feed)"]?.finalizedUntil
     }
 
+    func rowCounts(
+        between edges: [Timestamp],
+        of isWanted: (String) -> Bool
+    ) throws(QueryError) -> [RowCounts] {
+        lines.filter { isWanted($0.key) }.map { name, line in
+            RowCounts(
+                instance: String(name.prefix { $0 != "." }),
+                feed: line.feed,
+                rows: zip(edges, edges.dropFirst()).map { start, end in
+                    Int64(line.timestamps.filter { (start..<end).contains($0) }.count)
+                }
+            )
+        }
+    }
+
     func gaps(in range: Range<Timestamp>) throws(QueryError) -> [LedgerEntry] {
         ledger.filter { $0.from < range.upperBound && $0.to > range.lowerBound }
     }

@@ -68,7 +68,10 @@ struct ReaderAgentTests {
             let fields = try await ask(reader.agent, "get_fields", ["start": 1, "end": 0])
             #expect(fields["fields"]?.map?.count == 4)
             #expect(fields["fields"]?["cryo.mixed.n"]?["value_type"] == "int")
-            #expect(try await ask(reader.agent, "gaps", .null) == [])
+            #expect(
+                try await ask(reader.agent, "gaps", .null)
+                    == ["gaps": [], "marks": [], "left_out": 0, "notes": []]
+            )
             await #expect(throws: QueryFailure.self) {
                 try await ask(reader.agent, "get_data", ["fields": ["a.b.c"], "begin": 0])
             }

@@ -54,6 +54,11 @@ final class TemporaryArchive {
         try journal.commit()
     }
 
+    /// Seals what was committed; nothing can be committed after that.
+    func sealAll() throws {
+        _ = try Sealer(directory: ArchiveDirectory(path)).sealAll(openSegment: nil)
+    }
+
     private func append(
         _ instance: String,
         _ epoch: Int64,

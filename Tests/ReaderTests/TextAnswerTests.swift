@@ -116,7 +116,9 @@ struct TextAnswerTests {
                     from: at(1),
                     to: at(2),
                     count: 3,
-                    cause: "spool full"
+                    cause: "spool full",
+                    epoch: 17,
+                    first: 4
                 )
             ],
             tier: .raw,
@@ -148,10 +150,12 @@ struct TextAnswerTests {
             "nonfinite": ["a.b.x": ["1": "NaN"]],
             "gaps": [
                 [
-                    "instance": "a", "feed": NSNull(), "from": 1_795_240_801,
-                    "to": 1_795_240_802, "count": 3, "cause": "spool full",
+                    "kind": "missing", "instance": "a", "feed": NSNull(),
+                    "from": 1_795_240_801, "to": 1_795_240_802, "count": 3,
+                    "cause": "spool full", "epoch": 17, "first": 4,
                 ]
             ],
+            "marks": [Any](),
             "tier": "raw", "notes": [Any](),
         ]
         #expect(parsed == expected)
@@ -161,13 +165,15 @@ struct TextAnswerTests {
     func csv() {
         let text = String(decoding: answer.text(.csv, .iso).whole, as: UTF8.self)
         #expect(
-            text == """
+            text == #"""
                 time,a.b.x,a.b.s,c.d.n
                 2026-11-21T06:00:00Z,1.5,"",
                 2026-11-21T06:00:00.5Z,NaN,"say ""hi"", x",-4
                 2026-11-21T06:00:00.5Z,,,
+                # missing: a from 2026-11-21T06:00:01Z to 2026-11-21T06:00:02Z,\#
+                 3 records: spool full
 
-                """
+                """#
         )
     }
 
@@ -182,8 +188,9 @@ struct TextAnswerTests {
                 {"rows":3,"timeline":{"a.b":{"fields":["a.b.x","a.b.s"],\#
                 "finalized_until":1795240800.25,"revision":7},\#
                 "c.d":{"fields":["c.d.n"],"finalized_until":1795240801,"revision":0}},\#
-                "gaps":[{"instance":"a","feed":null,"from":1795240801,"to":1795240802,\#
-                "count":3,"cause":"spool full"}],"tier":"raw","notes":[]}
+                "gaps":[{"kind":"missing","instance":"a","feed":null,"from":1795240801,\#
+                "to":1795240802,"count":3,"cause":"spool full","epoch":17,"first":4}],\#
+                "marks":[],"tier":"raw","notes":[]}
 
                 """#
         )

@@ -24,7 +24,7 @@ struct FieldsCommand: AsyncParsableCommand {
         let site = try site.load()
         let now = SystemTimeSource().now
         let range = try range.range(at: now, from: Timestamp(seconds: 1))
-        let (patterns, reader) = (patterns.map(Self.widened), reader)
+        let (patterns, reader) = (patterns.map { FieldPattern($0).widened.text }, reader)
         let fields = try await SiteConnection.with(site) { client in
             try await ReaderQuery(client, site: site, instance: reader).fields(patterns, range)
         }
@@ -37,12 +37,6 @@ struct FieldsCommand: AsyncParsableCommand {
         guard !fields.isEmpty || patterns.isEmpty else {
             throw CommandFailure(.failed, "no field that fits has samples in that time")
         }
-    }
-
-    /// A name with fewer than three parts stands for all that is below it.
-    static func widened(_ pattern: String) -> String {
-        let parts = pattern.split(separator: ".", omittingEmptySubsequences: false)
-        return parts.count < 3 && !pattern.contains("*") ? pattern + ".*" : pattern
     }
 
     /// The fields as a table.

@@ -7,7 +7,12 @@ internal import Telemetry
 struct GetCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "get",
-        abstract: "Prints samples of fields: fresh and archived ones as one timeline."
+        abstract: "Prints samples of fields: fresh and archived ones as one timeline.",
+        discussion: """
+            What is known to be missing (`missing: …`), where a clock was off (`clock: …`) and \
+            what else to know is printed on standard error; json has it as `gaps`, `marks` and \
+            `notes`, ndjson in its last line. `cerro gaps` lists it alone.
+            """
     )
 
     /// In which form samples are printed.
@@ -78,14 +83,7 @@ struct GetCommand: AsyncParsableCommand {
         text.write(answer, names, format, console)
         for note in answer.notes { console.note(note) }
         guard format == .table || format == .csv else { return }
-        for gap in answer.gaps { console.note("gap: \(Self.sentence(gap))") }
-    }
-
-    /// What is missing, in words.
-    static func sentence(_ gap: LedgerEntry) -> String {
-        let what = gap.feed.map { "\(gap.instance).\($0)" } ?? gap.instance
-        let count = gap.count.map { ", \(HumanText.count($0)) records" } ?? ""
-        return "\(what) from \(gap.from) to \(gap.to)\(count): \(TextTable.onOneLine(gap.cause))"
+        for row in answer.gaps + answer.marks { console.note(TextTable.onOneLine(row.sentence)) }
     }
 }
 
@@ -109,6 +107,8 @@ extension SampleText {
             let end: Value = [
                 "rows": .int(Int64(rows.count)), "tier": .string(answer.tier),
                 "gaps": .array(answer.gaps.map(\.value)),
+                "marks": .array(answer.marks.map(\.value)),
+                "notes": .array(answer.notes.map(Value.string)),
             ]
             console.answer(end.json)
         case .table:

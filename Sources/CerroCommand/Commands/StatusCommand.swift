@@ -8,7 +8,11 @@ struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
         abstract: "Shows who lives, where, since when, doing what, and which faults there are.",
-        discussion: "Exits with 1 if an instance of the site file is missing or silent."
+        discussion: """
+            The column `1 h` says how much of what was published in the last hour is in the \
+            archive, of the worst feed of each instance; it is left out where no reader answers. \
+            Exits with 1 if an instance of the site file is missing or silent.
+            """
     )
 
     @OptionGroup var site: SiteOption
@@ -16,15 +20,34 @@ struct StatusCommand: AsyncParsableCommand {
 
     func run() async throws {
         let site = try site.load()
-        let rows = try await SiteConnection.with(site) { try await $0.instances() }
+        let now = SystemTimeSource().now
+        let (rows, hour) = try await SiteConnection.with(site) { client in
+            let rows = try await client.instances()
+            let timelines = await ReaderQuery.completeness(
+                client,
+                rows,
+                now - .seconds(3600)..<now,
+                patience: Limits.statusQuery
+            )
+            return (rows, timelines.map(Completeness.init))
+        }
         let console = Console.current
         if format.isJSON {
-            console.answer(Value.array(rows.map(\.value)).json)
-        } else {
-            let now = SystemTimeSource().now
-            for line in StatusReport.lines(rows, siteHash: site.hash, now: now, console) {
-                console.answer(line)
+            let table = rows.map { row -> Value in
+                var members = row.value.map ?? [:]
+                members["completeness"] = hour.map { .map($0.value(of: row.instance)) }
+                return .map(members)
             }
+            console.answer(Value.array(table).json)
+        } else {
+            let lines = StatusReport.lines(
+                rows,
+                completeness: hour,
+                siteHash: site.hash,
+                now: now,
+                console
+            )
+            for line in lines { console.answer(line) }
         }
         let absent = rows.filter { $0.state == .missing || $0.state == .silent }
         guard absent.isEmpty else {
@@ -41,24 +64,31 @@ enum StatusReport {
     /// The lines: a table of the instances, then the faults, then who runs an older site file.
     static func lines(
         _ rows: [InstanceRow],
+        completeness: Completeness? = nil,
         siteHash: String,
         now: Timestamp,
         _ console: Console
     ) -> [String] {
         let sorted = rows.sorted { $0.instance < $1.instance }
-        var table = TextTable([
-            ("instance", .left), ("class", .left), ("state", .left), ("host", .left),
-            ("since", .left), ("records", .right), ("operations", .left),
-        ])
+        var table = TextTable(
+            [
+                ("instance", .left), ("class", .left), ("state", .left), ("host", .left),
+                ("since", .left), ("records", .right),
+            ] + (completeness == nil ? [] : [("1 h", .right)]) + [("operations", .left)]
+        )
         for row in sorted {
             let isThere = row.state == .alive || row.state == .silent
-            table.append([
+            var cells = [
                 row.instance, row.className, row.state.rawValue, row.host,
                 isThere ? HumanText.age(of: row.since, at: now) : "-",
                 isThere ? HumanText.count(row.published) : "-",
+            ]
+            if let completeness { cells.append(completeness.text(of: row.instance)) }
+            cells.append(
                 row.operations.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
-                    .joined(separator: ", "),
-            ])
+                    .joined(separator: ", ")
+            )
+            table.append(cells)
         }
         var lines = table.lines
         for (index, row) in sorted.enumerated() {

@@ -62,6 +62,43 @@ struct ReaderQuery {
         return names
     }
 
+    /// The ledger's rows of a range, for some fields, feeds or instances or for all: a map with
+    /// `gaps`, `marks`, `left_out` and `notes`.
+    func ledger(_ patterns: [String], _ range: Range<Timestamp>) async throws -> Value {
+        try await client.result(
+            reader,
+            "gaps",
+            [
+                "match": .array(patterns.map(Value.string)),
+                "start": .string(range.lowerBound.description),
+                "end": .string(range.upperBound.description),
+            ],
+            timeout: Limits.query
+        )
+    }
+
+    /// How much of each timeline is there, hour by hour, as the reader answers it; nil where no
+    /// reader is alive or it does not answer within `patience`.
+    static func completeness(
+        _ client: SiteClient,
+        _ rows: [InstanceRow],
+        _ range: Range<Timestamp>,
+        patience: Duration
+    ) async -> [String: Value]? {
+        guard let reader = rows.first(where: { $0.className == "Reader" && $0.state == .alive })
+        else { return nil }
+        let answer = try? await client.result(
+            reader.instance,
+            "completeness",
+            [
+                "start": .string(range.lowerBound.description),
+                "end": .string(range.upperBound.description),
+            ],
+            timeout: patience
+        )
+        return answer?["timelines"]?.map
+    }
+
     /// Samples of fields; an answer that does not fit one message is asked for in halves.
     func data(
         _ names: [String],
@@ -93,6 +130,16 @@ struct ReaderQuery {
             answer.append(try await data(names, middle..<range.upperBound, reduction))
             return answer
         }
+    }
+
+    /// A sentence for each name that no field of the archive has or begins with.
+    func unknown(among patterns: [String], until end: Timestamp) async throws -> [String] {
+        guard !patterns.isEmpty else { return [] }
+        let all = try await fields([], Timestamp(seconds: 1)..<max(end, Timestamp(seconds: 2)))
+            .compactMap { $0["name"]?.string }
+        return patterns.filter { pattern in
+            !all.contains(where: FieldPattern(pattern).widened.matches)
+        }.map { Self.unknown($0, among: all) }
     }
 
     private static func unknown(_ pattern: String, among names: [String]) -> String {

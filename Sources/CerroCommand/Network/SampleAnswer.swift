@@ -22,6 +22,8 @@ struct SampleAnswer: Sendable {
     var timelines: [Timeline] = []
     /// What is known to be missing.
     var gaps: [LedgerEntry] = []
+    /// Where samples are there, and the clock that dated them was off.
+    var marks: [LedgerEntry] = []
     /// Where the numbers were read from.
     var tier = "raw"
     /// What a person should know about the answer.
@@ -37,6 +39,7 @@ struct SampleAnswer: Sendable {
         else { return nil }
         self.tier = tier
         gaps = value["gaps"]?.array?.compactMap(LedgerEntry.init) ?? []
+        marks = value["marks"]?.array?.compactMap(LedgerEntry.init) ?? []
         notes = value["notes"]?.array?.compactMap(\.string) ?? []
         for (name, line) in lines.sorted(by: { $0.key < $1.key }) {
             guard let timeline = Timeline(name: name, line, data) else { return nil }
@@ -55,6 +58,7 @@ struct SampleAnswer: Sendable {
         }
         timelines.sort { $0.name < $1.name }
         gaps += next.gaps.filter { !gaps.contains($0) }
+        marks += next.marks.filter { !marks.contains($0) }
         notes += next.notes.filter { !notes.contains($0) }
     }
 }

@@ -121,7 +121,8 @@ struct SampleText {
         }
         let document: Value = [
             "data": .map(data), "timeline": .map(timelines),
-            "gaps": .array(answer.gaps.map(\.value)), "tier": .string(answer.tier),
+            "gaps": .array(answer.gaps.map(\.value)),
+            "marks": .array(answer.marks.map(\.value)), "tier": .string(answer.tier),
             "notes": .array(answer.notes.map(Value.string)),
         ]
         return document.json

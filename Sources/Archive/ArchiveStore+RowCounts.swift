@@ -1,0 +1,148 @@
+internal import ArchiveFormat
+internal import Log
+public import Telemetry
+
+/// How many rows of one timeline lie between some instants.
+public struct RowCounts: Hashable, Sendable {
+    /// Whose timeline it is.
+    public var instance: String
+    /// The newest declaration of the feed among those rows.
+    public var feed: Feed
+    /// N counts between N + 1 instants.
+    public var rows: [Int64]
+
+    /// Counts of one timeline.
+    public init(instance: String, feed: Feed, rows: [Int64]) {
+        self.instance = instance
+        self.feed = feed
+        self.rows = rows
+    }
+
+    /// The name of the timeline, `instance.feed`.
+    public var timeline: String { "\(instance).\(feed.name)" }
+}
+
+extension ArchiveStore {
+    /// How many rows of each timeline lie between one of `edges` and the next.
+    ///
+    /// `edges` are N + 1 ≥ 2 instants in increasing order. A timeline without rows between them is
+    /// not in the answer, nor one that `isWanted` (`instance.feed`) refuses.
+    ///
+    /// The index alone answers for what lies between two edges in one piece; of the rest the
+    /// timestamps are read, and nothing else.
+    public func rowCounts(
+        between edges: [Timestamp],
+        of isWanted: (String) -> Bool
+    ) throws(ArchiveError) -> [RowCounts] {
+        for _ in 1..<Limits.restarts {
+            do throws(ArchiveError) {
+                return try counted(edges, isWanted)
+            } catch {
+                // A file was compacted or moved between the list and the look into it.
+                guard case .disk(.missing) = error else { throw error }
+                try refreshAll()
+            }
+        }
+        return try counted(edges, isWanted)
+    }
+
+    private func counted(
+        _ edges: [Timestamp],
+        _ isWanted: (String) -> Bool
+    ) throws(ArchiveError) -> [RowCounts] {
+        guard let first = edges.first, let last = edges.last, first < last else { return [] }
+        let (spans, collectors) = try withState { state throws(ArchiveError) in
+            (
+                try index.spans(in: first..<last),
+                state.segments.flatMap { $0.collectors.sorted { $0.key < $1.key }.map(\.value) }
+            )
+        }
+        let grid = CountingGrid(edges)
+        var counts: [String: RowCounts] = [:]
+        func add(_ rows: [Int64], _ instance: String, _ feed: Feed) {
+            guard rows.contains(where: { $0 > 0 }) else { return }
+            let name = "\(instance).\(feed.name)"
+            let before = counts[name]?.rows ?? grid.none
+            let sums = zip(before, rows).map(+)
+            counts[name] = RowCounts(instance: instance, feed: feed, rows: sums)
+        }
+        for span in spans where isWanted("\(span.instance).\(span.feed.name)") {
+            add(try rows(of: span, grid), span.instance, span.feed)
+        }
+        for collector in collectors
+        where isWanted("\(collector.instance).\(collector.feed.name)") {
+            add(grid.counts(of: collector.times), collector.instance, collector.feed)
+        }
+        return counts.values.sorted { $0.timeline < $1.timeline }
+    }
+
+    private func rows(
+        of span: CountedSpan,
+        _ grid: CountingGrid
+    ) throws(ArchiveError) -> [Int64] {
+        var rows = grid.none
+        if let place = grid.place(of: span.place.first, span.place.last) {
+            rows[place] = span.rows
+            return rows
+        }
+        let file = try open(span.place.path)
+        guard file.footer.timelines.indices.contains(span.place.place) else { return rows }
+        for group in file.footer.timelines[span.place.place].groups
+        where group.first < grid.end && group.last >= grid.start {
+            if let place = grid.place(of: group.first, group.last) {
+                rows[place] += Int64(group.rows)
+                continue
+            }
+            let subject = "times of \(span.instance).\(span.feed.name)"
+            let times = try column(group.times, .int, group.rows, file, subject)
+            guard case .ints(let values) = times.values else { continue }
+            rows = zip(rows, grid.counts(of: values)).map(+)
+        }
+        return rows
+    }
+}
+
+/// N + 1 instants, and the N ranges between them.
+private struct CountingGrid {
+    private let edges: [Int64]
+
+    /// A grid of at least two instants, in increasing order.
+    init(_ edges: [Timestamp]) {
+        self.edges = edges.map(\.nanoseconds)
+    }
+
+    var start: Timestamp { Timestamp(nanoseconds: edges[0]) }
+    var end: Timestamp { Timestamp(nanoseconds: edges[edges.count - 1]) }
+
+    /// N zeros.
+    var none: [Int64] { Array(repeating: 0, count: edges.count - 1) }
+
+    /// The range that holds all from `first` to `last`, nil if none alone does.
+    func place(of first: Timestamp, _ last: Timestamp) -> Int? {
+        guard first >= start, last < end else { return nil }
+        let place = self.place(of: first.nanoseconds)
+        return last.nanoseconds < edges[place + 1] ? place : nil
+    }
+
+    /// How many of the times lie in each range.
+    func counts(of times: [Int64]) -> [Int64] {
+        var counts = none
+        var place = 0
+        for time in times where time >= edges[0] && time < edges[edges.count - 1] {
+            // Times come nearly in order: mostly it is the range of the one before.
+            if time < edges[place] || time >= edges[place + 1] { place = self.place(of: time) }
+            counts[place] += 1
+        }
+        return counts
+    }
+
+    /// The range that holds `time`, which lies between the first edge and the last.
+    private func place(of time: Int64) -> Int {
+        var (low, high) = (0, edges.count - 1)
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if edges[middle] <= time { low = middle } else { high = middle }
+        }
+        return low
+    }
+}

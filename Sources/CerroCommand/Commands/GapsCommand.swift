@@ -1,0 +1,97 @@
+internal import ArgumentParser
+internal import Reader
+internal import SiteConfig
+internal import Telemetry
+
+/// `cerro gaps`: what is missing, and why.
+struct GapsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "gaps",
+        abstract: "Lists what is known to be missing, how much, and why.",
+        discussion: """
+            From the last 24 hours unless told otherwise. Below stand marks: samples that are \
+            there, but were dated by a clock that was off. `cerro why FIELD` tells what is wrong \
+            now.
+            """
+    )
+
+    @Argument(help: "Instances, feeds, fields, or patterns with `*`; everything if left out.")
+    var patterns: [String] = []
+
+    @Option(help: ArgumentHelp("Which reader, where there are several.", valueName: "instance"))
+    var reader: String?
+
+    @OptionGroup var range: RangeOption
+    @OptionGroup var site: SiteOption
+    @OptionGroup var format: FormatOption
+
+    func run() async throws {
+        let site = try site.load()
+        let now = SystemTimeSource().now
+        let range = try range.range(at: now, from: now - .seconds(86_400))
+        let (patterns, reader) = (patterns, reader)
+        let (ledger, unknown) = try await SiteConnection.with(site) { client in
+            let query = try ReaderQuery(client, site: site, instance: reader)
+            let ledger = try await query.ledger(patterns, range)
+            // A name that nobody has, has no gaps either: that must not look like good news.
+            let isEmpty = ledger["gaps"]?.array?.isEmpty ?? true
+            return (ledger, isEmpty ? try await query.unknown(among: patterns, until: now) : [])
+        }
+        let console = Console.current
+        for line in unknown { console.note(line) }
+        if format.isJSON { return console.answer(ledger.json) }
+        let rows = LedgerReport(ledger)
+        for line in rows.lines { console.answer(line) }
+        for note in rows.notes { console.note(note) }
+    }
+}
+
+/// Rows of the ledger as people read them.
+struct LedgerReport {
+    /// What is missing, and where a clock was off.
+    let gaps: [LedgerEntry], marks: [LedgerEntry]
+    /// What a person should know about the rows.
+    let notes: [String]
+
+    /// Reads the reader's answer to `gaps`.
+    init(_ answer: Value) {
+        gaps = answer["gaps"]?.array?.compactMap(LedgerEntry.init) ?? []
+        marks = answer["marks"]?.array?.compactMap(LedgerEntry.init) ?? []
+        notes = answer["notes"]?.array?.compactMap(\.string) ?? []
+    }
+
+    /// A table of what is missing, its total, and a table of marks where there are any.
+    var lines: [String] {
+        var lines = gaps.isEmpty ? [] : Self.table(gaps) + [""]
+        lines.append(total)
+        if !marks.isEmpty {
+            lines += ["", "there, but dated by a clock that was off:"] + Self.table(marks)
+        }
+        return lines
+    }
+
+    /// How much is missing at all.
+    private var total: String {
+        guard !gaps.isEmpty else { return "nothing is known to be missing" }
+        let counts = gaps.compactMap(\.count)
+        let rows = gaps.count == 1 ? "1 gap" : "\(HumanText.count(Int64(gaps.count))) gaps"
+        let unknown = gaps.count - counts.count
+        return "\(rows), \(HumanText.count(counts.reduce(0, +))) records"
+            + (unknown == 0 ? "" : ", and \(unknown) of them of which nobody knows how many")
+    }
+
+    private static func table(_ rows: [LedgerEntry]) -> [String] {
+        var table = TextTable([
+            ("from", .left), ("to", .left), ("duration", .right), ("what", .left),
+            ("records", .right), ("cause", .left),
+        ])
+        for row in rows {
+            table.append([
+                row.from.description, row.to.description, HumanText.duration(row.to - row.from),
+                row.feed.map { "\(row.instance).\($0)" } ?? row.instance,
+                row.count.map(HumanText.count) ?? "?", row.cause,
+            ])
+        }
+        return table.lines
+    }
+}
