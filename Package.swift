@@ -162,9 +162,17 @@ let package = Package(
             ]
         ),
         tests(
+            "AggregatorTests",
+            [
+                "Aggregator", "Archive", "ArchiveFormat", "CerroTesting", "Log", "MessagePack",
+                "Telemetry",
+            ]
+        ),
+        tests(
             "SimulationTests",
             [
-                "Archive", "ArchiveFormat", "CerroTesting", "Log", "MessagePack", "Telemetry",
+                "Aggregator", "Archive", "ArchiveFormat", "CerroTesting", "Log", "MessagePack",
+                "Telemetry",
             ]
         ),
         tests(

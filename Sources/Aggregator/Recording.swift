@@ -169,8 +169,7 @@ final class Recording: Sendable {
 
     private func report() async {
         for await now in session.ticks(every: .seconds(10)) {
-            let records = await keeper.recordCount
-            let bytes = await keeper.byteCount
+            let (records, bytes) = await keeper.counts
             let (instances, longest) = state.withLock { state in
                 defer { state.longestCommit = .zero }
                 return (state.pulled.count, state.longestCommit)

@@ -82,6 +82,8 @@ public struct FieldAnswer: Sendable {
     public var name: String
     /// The values.
     public var content: Content
+    /// The unit of the values, nil for pure numbers and texts.
+    public var unit: Unit?
 }
 
 /// What N buckets say about the samples of one field.

@@ -31,7 +31,7 @@ struct ForgetTests {
             survey.lines == [
                 "archive  written by         logs         behind",
                 "dead     nobody that lives     2  1,700 records",
-                "live     aggregator            1      1 records",
+                "live     aggregator            1       1 record",
                 "not asked, since they do not answer: c; run this again when they do",
             ]
         )

@@ -141,6 +141,7 @@ struct WhyTests {
         (
             { facts in
                 facts.field = FieldName(instance: "cryo-1", feed: "temps", field: "stgae")
+                facts.agent?.faults = [fault("instrument.silent", "no reply")]
             },
             .agent, "declares no field `stgae`", "ask for cryo-1.temps.stage", nil
         ),
@@ -323,6 +324,12 @@ struct WhyTests {
         let old = Self.ago(5000)
         facts.agent?.log?.feeds["temps"] = .init(records: 1, last: old, at: old)
         facts.reader?.last = ["stage": old]
+        #expect(WhyDiagnosis.report(facts).broken == nil)
+
+        // What the agent says of itself needs no instrument.
+        facts.agent?.feeds = [Feed("faults", fields: [Field("stage", .string)])]
+        facts.agent?.faults = [Self.fault("instrument.silent", "no reply")]
+        facts.field = FieldName(instance: "cryo-1", feed: "faults", field: "stage")
         #expect(WhyDiagnosis.report(facts).broken == nil)
 
         facts = Self.fine

@@ -70,6 +70,7 @@ struct WhyProcessTests {
     func ledger() async throws {
         try await ProcessSite.run(agents: ["{class: FakeData, id: fake-1, start: [count]}"]) {
             site in
+            try await site.untilArchived(1, of: "fake-1.counter.n")
             let (code, gaps) = try await run(["gaps"], site)
             #expect(code == 0 && gaps["gaps"] == [])
             let rows = try await eventually("the last hour of the feed sessions") {
@@ -79,8 +80,11 @@ struct WhyProcessTests {
             }
             #expect(rows.count == 4)
 
-            let (_, survey) = try await run(["archive", "forget"], site)
-            let own = try #require(survey["archives"]?.array?.first)
+            let own = try await eventually("all logs know the archive") {
+                let (_, survey) = try await run(["archive", "forget"], site)
+                let own = survey["archives"]?.array?.first
+                return own?["behind"]?.map?.count == 4 ? own : nil
+            }
             #expect(own["written_by"] == "aggregator")
             let id = try #require(own["archive"]?.string)
             // Nobody sits at a terminal here, so nobody can agree.

@@ -160,7 +160,7 @@ struct ArchiveSurvey: Sendable {
         for (id, logs) in archives {
             table.append([
                 id, aggregators[id] ?? "nobody that lives", String(logs.count),
-                HumanText.count(logs.reduce(0) { $0 + $1.log.behind(id) }) + " records",
+                HumanText.records(logs.reduce(0) { $0 + $1.log.behind(id) }),
             ])
         }
         return (table.isEmpty ? ["no log knows an archive"] : table.lines)
@@ -206,7 +206,7 @@ struct ForgetOutcome: Sendable {
             let behind = outcome.before.behind(outcome.archive)
             table.append([
                 outcome.instance,
-                outcome.isKnown ? HumanText.count(behind) + " records" : "-",
+                outcome.isKnown ? HumanText.records(behind) : "-",
                 HumanText.byteCount(outcome.before.byteCount),
                 outcome.failure ?? (outcome.isKnown ? "forgotten" : "did not know it"),
             ])

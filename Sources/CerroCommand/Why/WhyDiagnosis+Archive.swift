@@ -49,7 +49,7 @@ extension WhyDiagnosis {
             )
         }
         let behind = commit.epoch == log.epoch ? log.newest - commit.position : log.newest
-        let records = "\(HumanText.count(behind)) \(behind == 1 ? "record" : "records")"
+        let records = HumanText.records(behind)
         if behind > 0, let lag = facts.lag, lag > facts.patience, !isStuck(facts, name) {
             return .broken(
                 .link,

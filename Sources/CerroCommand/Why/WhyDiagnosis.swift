@@ -1,3 +1,4 @@
+internal import AgentRuntime
 internal import Telemetry
 
 /// What the facts say of each place, one after the other.
@@ -18,6 +19,12 @@ enum WhyDiagnosis {
         guard let agent = facts.agent else {
             return .unknown(.instrument, "nobody to ask: its agent does not answer")
         }
+        guard facts.isDeclared else {
+            return .unknown(.instrument, "nothing is declared under that name")
+        }
+        guard !BuiltInFeed.all.contains(where: { $0.name == facts.field.feed }) else {
+            return .ok(.instrument, "not needed: the agent itself publishes this feed")
+        }
         if let fault = agent.faults.first(where: { $0.id.hasPrefix("instrument.") }) {
             return .broken(
                 .instrument,
@@ -35,9 +42,7 @@ enum WhyDiagnosis {
                     + "\(session.operation) status` shows what it logged"
             )
         }
-        if let reader = facts.reader, reader.newestRows > 0, reader.newestValues == 0,
-            facts.isDeclared
-        {
+        if let reader = facts.reader, reader.newestRows > 0, reader.newestValues == 0 {
             return .broken(
                 .instrument,
                 "gives no value: the field is missing in each of the newest \(reader.newestRows) "
