@@ -68,7 +68,11 @@ struct LogOpening {
                 segment.byteCount = size
                 let head = (try? file.bytes(0..<min(size, isLast ? size : 256))) ?? []
                 segment.beginsWithDeclarations = isDeclaration(head)
-                if isLast { segment.index = scan(head, segment) }
+                if isLast {
+                    segment.index = scan(head, segment)
+                    // Who was killed may have left something that only the kernel has.
+                    try? file.sync()
+                }
             } else if isLast {
                 segment.index = SegmentIndex(first: place.first)
             }
