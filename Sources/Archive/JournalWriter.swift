@@ -23,6 +23,9 @@ public final class JournalWriter {
     private var committedTable: CursorTable
     private var table: CursorTable
     private var declarations: [CursorTable.Key: [Int64: [UInt8]]] = [:]
+    /// Epochs that have ended in what is not committed: their records may be written once more,
+    /// in another segment, which then needs their declarations.
+    private var ended: [CursorTable.Key] = []
     private var lastPublished: [CursorTable.Key: Timestamp] = [:]
     private var lastReceived: Timestamp
     private var lastCreated: Timestamp
@@ -139,7 +142,7 @@ public final class JournalWriter {
         guard var cursor = table[instance, epoch], !cursor.isFinished else { return }
         cursor.isFinished = true
         table.set(cursor)
-        declarations[CursorTable.Key(instance: instance, epoch: epoch)] = nil
+        ended.append(CursorTable.Key(instance: instance, epoch: epoch))
         putTable()
     }
 
@@ -168,6 +171,8 @@ public final class JournalWriter {
         uncommitted.removeAll(keepingCapacity: uncommitted.count <= Limits.journalBuffer * 2)
         written = 0
         committedTable = table
+        for key in ended { declarations[key] = nil }
+        ended = []
     }
 
     /// Commits, and ends the segment if its time is over though nothing comes any more.
@@ -222,7 +227,7 @@ extension JournalWriter {
         for declaration in batch.declarations {
             declarations[key, default: [:]][declaration.revision] = declaration.frame
         }
-        if batch.endsEpoch { declarations[key] = nil }
+        if batch.endsEpoch { ended.append(key) }
     }
 
     private func note(_ entry: LedgerEntry) {
