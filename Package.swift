@@ -51,6 +51,7 @@ let package = Package(
         .target(name: "CChecksum"),
         .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
         library("ArchiveFormat", ["CChecksum", "CZstd", "MessagePack", "Telemetry"]),
+        library("G3Format", ["ArchiveFormat"]),
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
         library("ZeroMQ", ["CZeroMQ"]),
         library("MessageBus", ["MessagePack", "Telemetry", "ZeroMQ", logging]),
@@ -128,6 +129,7 @@ let package = Package(
             "ArchiveTests",
             ["Archive", "ArchiveFormat", "CerroTesting", "Log", "MessagePack", "Telemetry"]
         ),
+        tests("G3FormatTests", ["G3Format"]),
         tests(
             "AgentRuntimeTests",
             [
@@ -160,9 +162,17 @@ let package = Package(
             ]
         ),
         tests(
+            "AggregatorTests",
+            [
+                "Aggregator", "Archive", "ArchiveFormat", "CerroTesting", "Log", "MessagePack",
+                "Telemetry",
+            ]
+        ),
+        tests(
             "SimulationTests",
             [
-                "Archive", "ArchiveFormat", "CerroTesting", "Log", "MessagePack", "Telemetry",
+                "Aggregator", "Archive", "ArchiveFormat", "CerroTesting", "Log", "MessagePack",
+                "Telemetry",
             ]
         ),
         tests(

@@ -1,30 +1,17 @@
 internal import Archive
-internal import ArchiveFormat
 internal import Log
 internal import Telemetry
 internal import ZeroMQ
 
-/// The archive's one writer, on a thread of its own: batches in, commits out.
+/// A ``JournalDesk`` on a thread of its own: disks block.
 ///
 /// Batches are taken as they come and committed together, at most ``AggregatorLimits/commitPeriod``
-/// after the first of them; ``committed(_:)`` tells how far that has come.
+/// after the first of them.
 actor JournalKeeper {
     private let thread: Reactor
-    private let lock: any FolderLock
-    private let journal: JournalWriter
-    private let time: any TimeSource
-    /// The newest epoch of each instance in the journal, committed or not.
-    private var newestEpochs: [String: Int64]
-    private var uncommittedSince: Duration?
-    private var isClosed = false
-
-    /// The archive's random id, which every fetch names.
-    nonisolated let archive: String
+    private let desk: JournalDesk
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
-
-    /// Records and bytes that were appended so far.
-    private(set) var recordCount: Int64 = 0, byteCount: Int64 = 0
 
     /// Takes the archive's lock and finds out how far the archive has come.
     ///
@@ -35,100 +22,44 @@ actor JournalKeeper {
         holder: String,
         time: any TimeSource
     ) throws {
-        let (archive, lock) = try directory.lockForWriting(holder: holder)
-        self.archive = archive
-        self.lock = lock
-        self.time = time
-        let journal = try JournalWriter(
+        desk = try JournalDesk(
             directory: directory,
-            archive: archive,
             settings: settings,
+            holder: holder,
             time: time
         )
-        newestEpochs = Dictionary(
-            journal.cursors.map { ($0.instance, $0.epoch) },
-            uniquingKeysWith: max
-        )
-        self.journal = journal
         thread = try Reactor()
     }
 
-    /// Where fetching of `instance` goes on: its newest epoch, nil where the archive has none.
-    func cursor(of instance: String) -> Cursor? {
-        newestEpochs[instance].flatMap { journal.cursor(of: instance, epoch: $0) }
-    }
+    /// Records and bytes that were appended so far.
+    var counts: (records: Int64, bytes: Int64) { (desk.recordCount, desk.byteCount) }
 
-    /// What of `instance` is on the disk.
-    func committed(_ instance: String) -> Cursor? {
-        journal.cursors.filter { $0.instance == instance }.max { $0.epoch < $1.epoch }
-    }
+    /// Begins the pull of `instance` where the journal ends.
+    func beginPull(of instance: String) { desk.beginPull(of: instance) }
 
-    /// Takes a batch; it is on the disk after the next commit.
-    func append(_ answer: FetchAnswer, of instance: String) throws {
-        for loss in answer.losses { journal.appendLedger(loss) }
-        if answer.count > 0 {
-            if newestEpochs[instance] == nil, answer.first > 1 {
-                // An archive that joins late misses nothing of what was before it.
-                journal.join(
-                    instance: instance,
-                    epoch: answer.epoch,
-                    after: answer.first - 1,
-                    crc: 0
-                )
-            }
-            try answer.frames.withUnsafeBytes { frames in
-                try journal.append(
-                    instance: instance,
-                    epoch: answer.epoch,
-                    first: answer.first,
-                    count: answer.count,
-                    received: time.now,
-                    frames: frames
-                )
-            }
-            newestEpochs[instance] = max(newestEpochs[instance] ?? 0, answer.epoch)
-        }
-        recordCount += answer.count
-        byteCount += Int64(answer.frames.count)
-        if uncommittedSince == nil { uncommittedSince = time.monotonic }
-    }
+    /// What to ask `instance` for; nil where nothing can be taken now.
+    func request(of instance: String) -> FetchRequest? { desk.request(of: instance) }
 
-    /// Nothing of an epoch will follow, though its end never came; `loss` says what that means.
-    func finish(_ instance: String, epoch: Int64, loss: LedgerEntry? = nil) {
-        if let loss { journal.appendLedger(loss) }
-        journal.finish(instance: instance, epoch: epoch)
-        if uncommittedSince == nil { uncommittedSince = time.monotonic }
+    /// Takes what `instance` answered to `request`.
+    func take(
+        _ answer: FetchAnswer,
+        to request: FetchRequest,
+        of instance: String
+    ) throws -> PullState.Next {
+        try desk.take(answer, to: request, of: instance)
     }
 
     /// Commits what waits long enough; how long that took, nil where nothing waited.
-    func commitIfDue() throws -> Duration? {
-        guard !isClosed else { return nil }
-        guard let since = uncommittedSince,
-            time.monotonic - since >= AggregatorLimits.commitPeriod
-        else {
-            try journal.rotateIfDue(at: time.now)
-            return nil
-        }
-        let start = time.monotonic
-        try journal.commit()
-        uncommittedSince = nil
-        return time.monotonic - start
-    }
+    func commitIfDue() throws -> Duration? { try desk.commitIfDue() }
 
     /// The segment that is written now.
-    func segmentPath() -> String { journal.segmentPath }
+    func segmentPath() -> String { desk.segmentPath }
 
     /// Segments that were closed since the last call, for the sealer.
-    func takeClosedSegments() -> [String] { journal.takeClosedSegments() }
+    func takeClosedSegments() -> [String] { desk.takeClosedSegments() }
 
     /// Commits what is left and lets go of the archive; nothing is taken afterwards.
-    func close() throws {
-        guard !isClosed else { return }
-        isClosed = true
-        // Not left to the last reference: whoever records next may come before that is gone.
-        defer { lock.unlock() }
-        try journal.commit()
-    }
+    func close() throws { try desk.close() }
 
     /// Ends the thread.
     nonisolated func shutdown() async { await thread.shutdown() }

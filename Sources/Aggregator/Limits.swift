@@ -15,6 +15,8 @@ enum AggregatorLimits {
     static let littleBatch = 64 << 10
     /// The longest that a fetched record waits for the disk.
     static let commitPeriod = Duration.milliseconds(250)
+    /// Time after which a pull looks again whether the journal takes anything.
+    static let roomPeriod = Duration.seconds(1)
     /// Time between two looks for closed segments.
     static let sealPeriod = Duration.seconds(1)
     /// Time between two looks at the registry's table.

@@ -43,6 +43,7 @@ final class Recording: Sendable {
 
     /// Pulls, commits and seals until cancelled.
     func run(_ client: SiteClient) async throws {
+        session.set("archive", .string(keeper.archive))
         await withTaskGroup { group in
             group.addTask { await self.commit() }
             group.addTask { await self.report() }
@@ -168,8 +169,7 @@ final class Recording: Sendable {
 
     private func report() async {
         for await now in session.ticks(every: .seconds(10)) {
-            let records = await keeper.recordCount
-            let bytes = await keeper.byteCount
+            let (records, bytes) = await keeper.counts
             let (instances, longest) = state.withLock { state in
                 defer { state.longestCommit = .zero }
                 return (state.pulled.count, state.longestCommit)

@@ -82,15 +82,12 @@ extension ArchiveStore {
         _ timeline: SealedTimeline,
         _ file: SealedFile
     ) throws(ArchiveError) -> [FieldBucket] {
-        guard let pieces = rollup.columns[field] else { return [] }
         let subject = "roll-up of \(timeline.instance).\(timeline.feed.name)"
-        let n = rollup.buckets
-        let starts = try column(rollup.starts, .int, n, file, subject)
-        let counts = try column(pieces.counts, .int, 2 * n, file, subject)
-        let numbers = try column(pieces.numbers, .double, 3 * n, file, subject)
-        guard case .ints(let starts) = starts.values,
-            let statistics = Rollup.statistics(counts: counts, numbers: numbers)
-        else { return [] }
+        let found = try file.statistics(of: field, in: rollup) {
+            (chunk, type, rows) throws(ArchiveError) in
+            try column(chunk, type, rows, file, subject)
+        }
+        guard let (starts, statistics) = found else { return [] }
         return zip(starts, statistics).map {
             FieldBucket(start: Timestamp(nanoseconds: $0), statistics: $1)
         }

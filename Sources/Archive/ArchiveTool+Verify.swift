@@ -34,6 +34,12 @@ extension ArchiveTool {
                 case .sealed:
                     let sealed = try SealedFile.open(directory.full(file), disk: directory.disk)
                     summary.bytes += sealed.byteCount
+                    if let problem = sealed.problem {
+                        found.append(
+                            "\(file.path): one of its two footers is damaged (\(problem)); the "
+                                + "other tells all: `cerro archive repair` writes it anew"
+                        )
+                    }
                     summary.rows += check(sealed, file.path, &found)
                     for source in sealed.footer.sources {
                         if let other = sources[source] {
@@ -193,15 +199,14 @@ extension ArchiveTool {
         _ subject: String,
         _ found: (String) -> Void
     ) throws(ArchiveError) {
-        guard let pieces = rollup.columns[place] else { return }
-        let n = rollup.buckets
         let name = "the roll-up by \(rollup.tier.rawValue) of \(subject)"
-        let starts = try sealed.column(rollup.starts, .int, rows: n, of: name)
-        let counts = try sealed.column(pieces.counts, .int, rows: 2 * n, of: name)
-        let numbers = try sealed.column(pieces.numbers, .double, rows: 3 * n, of: name)
+        let stored = try sealed.statistics(of: place, in: rollup) {
+            (chunk, type, rows) throws(ArchiveError) in
+            try sealed.column(chunk, type, rows: rows, of: name)
+        }
+        guard let (starts, statistics) = stored else { return }
         let expected = Rollup.buckets(times[...], tier: rollup.tier)
-        guard case .ints(let values) = starts.values, values == expected.map(\.start),
-            let statistics = Rollup.statistics(counts: counts, numbers: numbers),
+        guard starts == expected.map(\.start),
             zip(statistics, expected).allSatisfy({ statistics, bucket in
                 statistics.isSame(as: Statistics(column, rows: bucket.rows))
             })

@@ -9,7 +9,11 @@ public enum ChunkEncoding: Int64, Sendable {
     /// The plain column, compressed by zstd.
     case zstd = 1
     /// Integers: differences, their bytes regrouped by significance, compressed by zstd.
+    ///
+    /// Read, and no longer written.
     case deltaZstd = 2
+    /// Packed integers, see ``PackedColumn``, as they are and compressed by zstd.
+    case packed = 3, packedZstd = 4
 }
 
 /// Where a chunk stands in a sealed file, and what its bytes have to be.

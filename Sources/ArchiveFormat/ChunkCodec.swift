@@ -6,13 +6,49 @@ public import Telemetry
 /// (⌈N/8⌉ bytes, row 0 in the lowest bit of byte 0); the values. Numbers are N little-endian
 /// Float64 or Int64, booleans N bytes 0 or 1, texts N + 1 offsets (UInt32) and the UTF-8 bytes.
 public enum ChunkCodec {
+    /// zstd is tried on packed columns that take no more bits a value: it seldom gains on others.
+    static let bitsWorthTrying = 3
+    /// Doubles that are tried with zstd where they have no exact integers.
+    static let triedRows = 512
+
     /// The rows `rows` of `column` as bytes, and their encoding and plain length.
     public static func encode(
         _ column: Column,
         rows: Range<Int>
     ) -> (bytes: [UInt8], encoding: ChunkEncoding, plainByteCount: Int) {
+        if let packed = PackedColumn.encode(column, rows: rows), !prefersPlain(column, rows, packed)
+        {
+            let isText = column.type == .string
+            guard isText || packed.count * 8 <= rows.count * bitsWorthTrying,
+                let squeezed = packed.withUnsafeBytes({ Zstandard.compress($0) }),
+                squeezed.count < packed.count
+            else { return (packed, .packed, packed.count) }
+            return (squeezed, .packedZstd, packed.count)
+        }
+        let plain = plain(column, rows: rows)
+        if let packed = plain.withUnsafeBytes({ Zstandard.compress($0) }),
+            packed.count < plain.count
+        {
+            return (packed, .zstd, plain.count)
+        }
+        return (plain, .plain, plain.count)
+    }
+
+    /// Whether zstd makes less of the plain doubles, as of few that come again and again.
+    private static func prefersPlain(
+        _ column: Column,
+        _ rows: Range<Int>,
+        _ packed: [UInt8]
+    ) -> Bool {
+        guard case .doubles = column.values, packed.count > rows.count * 4 else { return false }
+        let some = rows.prefix(triedRows)
+        let plain = plain(column, rows: some.startIndex..<some.endIndex)
+        guard let squeezed = plain.withUnsafeBytes({ Zstandard.compress($0) }) else { return false }
+        return squeezed.count * rows.count < packed.count * some.count
+    }
+
+    private static func plain(_ column: Column, rows: Range<Int>) -> [UInt8] {
         var plain = head(column.presence, rows: rows)
-        let headCount = plain.count
         switch column.values {
         case .doubles(let values):
             values[rows].withUnsafeBytes { plain.append(contentsOf: $0) }
@@ -20,28 +56,20 @@ public enum ChunkCodec {
             values[rows].withUnsafeBytes { plain.append(contentsOf: $0) }
         case .bools(let values):
             plain.append(contentsOf: values[rows].map { $0 ? 1 : 0 })
-        case .strings(let values):
-            var texts: [UInt8] = []
-            append(UInt32(0), to: &plain)
-            for text in values[rows] {
-                texts.append(contentsOf: text.utf8)
-                append(UInt32(texts.count), to: &plain)
-            }
-            plain.append(contentsOf: texts)
+        case .strings(let values): append(values[rows], to: &plain)
         }
-        if case .ints(let values) = column.values {
-            var differences = Array(plain[..<headCount])
-            appendDifferences(values[rows], to: &differences)
-            let packed = differences.withUnsafeBytes { Zstandard.compress($0) }
-            if let packed, packed.count < plain.count {
-                return (packed, .deltaZstd, plain.count)
-            }
-        } else if let packed = plain.withUnsafeBytes({ Zstandard.compress($0) }),
-            packed.count < plain.count
-        {
-            return (packed, .zstd, plain.count)
+        return plain
+    }
+
+    /// N + 1 offsets and the bytes of N texts.
+    static func append(_ values: ArraySlice<String>, to bytes: inout [UInt8]) {
+        var texts: [UInt8] = []
+        append(UInt32(0), to: &bytes)
+        for text in values {
+            texts.append(contentsOf: text.utf8)
+            append(UInt32(texts.count), to: &bytes)
         }
-        return (plain, .plain, plain.count)
+        bytes.append(contentsOf: texts)
     }
 
     /// The column of `rows` values of `type` in `bytes`, which are those of `chunk`.
@@ -58,15 +86,19 @@ public enum ChunkCodec {
         guard let encoding = ChunkEncoding(rawValue: chunk.encoding) else {
             throw .encoding(chunk.encoding)
         }
-        guard encoding != .plain else {
-            return try column(bytes, type, rows: rows, isDifferences: false)
+        switch encoding {
+        case .plain: return try column(bytes, type, rows: rows, isDifferences: false)
+        case .packed: return try PackedColumn.decode(bytes, type, rows: rows)
+        case .zstd, .deltaZstd, .packedZstd: break
         }
         guard let plain = Zstandard.decompress(bytes, count: chunk.plainByteCount) else {
             throw .contents("zstd finds no \(chunk.plainByteCount) bytes")
         }
         do {
             return try plain.withUnsafeBytes {
-                try column($0, type, rows: rows, isDifferences: encoding == .deltaZstd)
+                encoding == .packedZstd
+                    ? try PackedColumn.decode($0, type, rows: rows)
+                    : try column($0, type, rows: rows, isDifferences: encoding == .deltaZstd)
             }
         } catch let error as ChunkError {
             throw error
@@ -75,7 +107,7 @@ public enum ChunkCodec {
         }
     }
 
-    private static func head(_ presence: [Bool]?, rows: Range<Int>) -> [UInt8] {
+    static func head(_ presence: [Bool]?, rows: Range<Int>) -> [UInt8] {
         guard let presence, !presence[rows].allSatisfy(\.self) else { return [0] }
         var bytes = [UInt8](repeating: 0, count: 1 + (rows.count + 7) / 8)
         bytes[0] = 1
@@ -91,14 +123,8 @@ public enum ChunkCodec {
         rows: Int,
         isDifferences: Bool
     ) throws(ChunkError) -> Column {
-        guard let first = bytes.first, first <= 1 else { throw .contents("no presence") }
-        let mapCount = first == 1 ? (rows + 7) / 8 : 0
-        guard bytes.count > mapCount else { throw .contents("the presence map is cut off") }
-        var presence: [Bool]?
-        if first == 1 {
-            presence = (0..<rows).map { bytes[1 + $0 >> 3] >> ($0 & 7) & 1 == 1 }
-        }
-        let body = UnsafeRawBufferPointer(rebasing: bytes[(1 + mapCount)...])
+        var body = bytes
+        let presence = try presence(&body, rows: rows)
         let width = type == .bool ? 1 : 8
         guard type == .string || body.count == rows * width else {
             throw .contents("\(body.count) bytes for \(rows) values of \(type.rawValue)")
@@ -109,8 +135,22 @@ public enum ChunkCodec {
             let values = isDifferences ? sums(body, rows: rows) : words(body)
             return Column(.ints(values), presence: presence)
         case .bool: return Column(.bools(body.map { $0 != 0 }), presence: presence)
-        case .string: return Column(.strings(try texts(body, rows: rows)), presence: presence)
+        case .string: return Column(.strings(try texts(&body, rows: rows)), presence: presence)
         }
+    }
+
+    /// Takes the presence of `rows` values from the beginning of `bytes`.
+    static func presence(
+        _ bytes: inout UnsafeRawBufferPointer,
+        rows: Int
+    ) throws(ChunkError) -> [Bool]? {
+        guard let first = bytes.first, first <= 1 else { throw .contents("no presence") }
+        let mapCount = first == 1 ? (rows + 7) / 8 : 0
+        guard bytes.count > mapCount else { throw .contents("the presence map is cut off") }
+        let map = bytes
+        bytes = UnsafeRawBufferPointer(rebasing: bytes[(1 + mapCount)...])
+        guard first == 1 else { return nil }
+        return (0..<rows).map { map[1 + $0 >> 3] >> ($0 & 7) & 1 == 1 }
     }
 
     private static func words<Word: BitwiseCopyable>(_ bytes: UnsafeRawBufferPointer) -> [Word] {
@@ -121,8 +161,9 @@ public enum ChunkCodec {
         }
     }
 
-    private static func texts(
-        _ bytes: UnsafeRawBufferPointer,
+    /// Takes N texts from the beginning of `bytes`.
+    static func texts(
+        _ bytes: inout UnsafeRawBufferPointer,
         rows: Int
     ) throws(ChunkError) -> [String] {
         let start = (rows + 1) * 4
@@ -142,28 +183,8 @@ public enum ChunkCodec {
             texts.append(text)
             from = to
         }
+        bytes = UnsafeRawBufferPointer(rebasing: bytes[(start + from)...])
         return texts
-    }
-
-    /// The differences as eight planes: all lowest bytes first, all highest last.
-    private static func appendDifferences(_ values: ArraySlice<Int64>, to bytes: inout [UInt8]) {
-        let start = bytes.count
-        let count = values.count
-        bytes.append(contentsOf: repeatElement(0, count: count * 8))
-        bytes.withUnsafeMutableBufferPointer { buffer in
-            var last: Int64 = 0
-            for (row, value) in values.enumerated() {
-                let difference = UInt64(bitPattern: value &- last)
-                last = value
-                // Zigzag: small differences of either sign leave the upper planes zero.
-                let word = difference << 1 ^ (difference >> 63 == 1 ? UInt64.max : 0)
-                for plane in 0..<8 {
-                    buffer[start + plane * count + row] = UInt8(
-                        truncatingIfNeeded: word >> UInt64(plane * 8)
-                    )
-                }
-            }
-        }
     }
 
     private static func sums(_ bytes: UnsafeRawBufferPointer, rows: Int) -> [Int64] {
@@ -179,7 +200,7 @@ public enum ChunkCodec {
         }
     }
 
-    private static func append(_ value: UInt32, to bytes: inout [UInt8]) {
+    static func append(_ value: some FixedWidthInteger, to bytes: inout [UInt8]) {
         withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
     }
 }

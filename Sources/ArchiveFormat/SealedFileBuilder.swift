@@ -72,9 +72,11 @@ public struct SealedFileBuilder {
         )
     }
 
-    /// Writes the footer and the trailer.
+    /// Writes the footer and the trailer, twice: no damage in one place costs the file.
     public func finish() throws -> SealedFooter {
-        try write(try SealedLayout.end(footer: footer, offset: offset))
+        let end = try SealedLayout.end(footer: footer, offset: offset)
+        try write(end)
+        try write(try SealedLayout.end(footer: footer, offset: offset + end.count))
         return footer
     }
 
@@ -93,17 +95,19 @@ public struct SealedFileBuilder {
             shortest = min(shortest, bounded)
             longest = max(longest, bounded)
         }
-        let pieces = try columns.map { column in
-            SealedColumn(
+        let digits = columns.map { DecimalDigits($0, rows: rows) }
+        let pieces = try zip(columns, digits).map { column, digits in
+            let statistics = Statistics(column, rows: rows)
+            return SealedColumn(
                 chunk: try put(column, rows: rows),
-                statistics: Statistics(column, rows: rows)
+                statistics: digits?.rounded(statistics) ?? statistics
             )
         }
         var rollups: [SealedRollup] = []
         for tier in RollupTier.allCases {
             let buckets = Rollup.buckets(times[rows], tier: tier)
             guard Rollup.isWorthwhile(rows: rows.count, buckets: buckets.count) else { continue }
-            rollups.append(try rollup(tier, buckets, columns))
+            rollups.append(try rollup(tier, buckets, columns, digits))
         }
         return SealedGroup(
             rows: rows.count,
@@ -120,18 +124,31 @@ public struct SealedFileBuilder {
     private mutating func rollup(
         _ tier: RollupTier,
         _ buckets: [(start: Int64, rows: Range<Int>)],
-        _ columns: [Column]
+        _ columns: [Column],
+        _ digits: [DecimalDigits?]
     ) throws -> SealedRollup {
         let starts = try put(.ints(buckets.map(\.start)), rows: buckets.indices)
-        let pieces = try columns.map { column -> SealedRollup.Column? in
+        let counts = buckets.map(\.rows.count)
+        let rows = try put(.ints(counts.map(Int64.init)), rows: buckets.indices)
+        let pieces = try zip(columns, digits).map { column, digits -> SealedRollup.Column? in
             guard column.type != .string else { return nil }
-            let both = Rollup.columns(buckets.map { Statistics(column, rows: $0.rows) })
+            let statistics = buckets.map { bucket in
+                let statistics = Statistics(column, rows: bucket.rows)
+                return digits?.rounded(statistics) ?? statistics
+            }
+            let both = Rollup.columns(statistics, rows: counts)
             return SealedRollup.Column(
-                counts: try put(both.counts, rows: 0..<both.counts.count),
-                numbers: try put(both.numbers, rows: 0..<both.numbers.count)
+                counts: try both.counts.map { try put($0, rows: 0..<$0.count) },
+                numbers: try both.numbers.map { try put($0, rows: buckets.indices) }
             )
         }
-        return SealedRollup(tier: tier, buckets: buckets.count, starts: starts, columns: pieces)
+        return SealedRollup(
+            tier: tier,
+            buckets: buckets.count,
+            starts: starts,
+            rows: rows,
+            columns: pieces
+        )
     }
 
     /// Where the rows are cut: at jumps of more than an hour, and at the limits of a chunk.

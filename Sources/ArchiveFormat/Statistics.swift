@@ -6,7 +6,9 @@ public struct Statistics: Hashable, Sendable {
     public var count: Int64, notNumbers: Int64
     /// The smallest and largest number, as the nearest doubles; NaN if there is none.
     public var min: Double, max: Double
-    /// The sum of the numbers, added one after the other in order of rows.
+    /// The sum of the numbers, as if it were rounded once, at the end; ``CompensatedSum`` says how.
+    ///
+    /// So the sum of decimals is itself a decimal of no more digits, and takes few bytes.
     public var sum: Double
 
     /// The statistics of nothing.
@@ -16,24 +18,6 @@ public struct Statistics: Hashable, Sendable {
         min = .nan
         max = .nan
         sum = 0
-    }
-
-    /// Adds one value.
-    @inlinable
-    public mutating func add(_ value: Double) {
-        guard !value.isNaN else {
-            notNumbers += 1
-            return
-        }
-        if count == 0 {
-            min = value
-            max = value
-        } else {
-            if value < min { min = value }
-            if value > max { max = value }
-        }
-        count += 1
-        sum += value
     }
 
     /// Adds what another piece amounts to.
@@ -46,26 +30,14 @@ public struct Statistics: Hashable, Sendable {
         sum += other.sum
     }
 
-    /// The statistics of some rows of a column; of texts, only how many there are.
-    public init(_ column: Column, rows: Range<Int>) {
-        self.init()
-        switch column.values {
-        case .doubles(let values):
-            for row in rows where column.isPresent(row) { add(values[row]) }
-        case .ints(let values):
-            for row in rows where column.isPresent(row) { add(Double(values[row])) }
-        case .bools(let values):
-            for row in rows where column.isPresent(row) { add(values[row] ? 1 : 0) }
-        case .strings:
-            for row in rows where column.isPresent(row) { count += 1 }
-        }
-    }
-
-    /// Whether the two are the same, NaN like NaN.
+    /// Whether the two are the same, NaN like NaN, sums but for rounding: the first files that were
+    /// sealed added one value after the other.
     public func isSame(as other: Statistics) -> Bool {
-        count == other.count && notNumbers == other.notNumbers
+        let largest = Swift.max(min.magnitude, max.magnitude) * Double(count)
+        return count == other.count && notNumbers == other.notNumbers
             && min.bitPattern == other.min.bitPattern && max.bitPattern == other.max.bitPattern
-            && sum.bitPattern == other.sum.bitPattern
+            && (sum.bitPattern == other.sum.bitPattern
+                || (sum - other.sum).magnitude <= largest * 1e-12)
     }
 
     /// `[count, NaNs, min, max, sum]`.

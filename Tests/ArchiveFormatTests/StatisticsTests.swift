@@ -17,6 +17,15 @@ struct StatisticsTests {
         #expect(sum.isSame(as: statistics))
     }
 
+    @Test("a sum of decimals is a decimal")
+    func decimals() {
+        let values = (1...1003).map { Double($0) / 1000 }
+        let statistics = Statistics(.doubles(values), rows: 0..<1003)
+        #expect(statistics.sum == 503.506)
+        #expect(Statistics(.doubles([1e308, 1e308, -1e308]), rows: 0..<3).sum == .infinity)
+        #expect(Statistics(.doubles([1e16, 1, -1e16]), rows: 0..<3).sum == 1)
+    }
+
     @Test("nothing has no smallest and no largest, and adds nothing")
     func nothing() {
         var statistics = Statistics(.ints([4]), rows: 0..<1)

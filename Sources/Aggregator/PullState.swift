@@ -1,0 +1,84 @@
+internal import Log
+internal import Archive
+internal import ArchiveFormat
+internal import Telemetry
+
+/// Where the pull of one instance is, and what follows from each answer.
+///
+/// Answers may come twice, late, or in another order than they were asked for: one counts only if
+/// its request began where the pull is now. So an answer that was overtaken changes nothing, and
+/// what it brings is asked for again from where the journal ends. Behind that the journal has the
+/// last word: of each epoch it takes only what lies beyond its own cursor.
+package struct PullState: Sendable {
+    /// When to ask again.
+    package enum Next: Hashable, Sendable {
+        /// At once: there is more.
+        case atOnce
+        /// After a while, in which some more may gather.
+        case later
+        /// The answer was overtaken and nothing of it was taken.
+        case overtaken
+    }
+
+    private let instance: String
+    private var epoch: Int64 = 0, after: Int64 = 0
+    private var crc: UInt32 = 0
+
+    /// A pull that goes on where the journal ends.
+    init(of instance: String, into desk: JournalDesk) {
+        self.instance = instance
+        go(to: desk.cursor(of: instance))
+    }
+
+    /// What to ask for.
+    func request(for desk: JournalDesk, maxBytes: Int) -> FetchRequest {
+        let committed = desk.committed(instance)
+        return FetchRequest(
+            archive: desk.archive,
+            epoch: epoch,
+            after: after,
+            crc: crc,
+            committedEpoch: committed?.epoch ?? 0,
+            committedPosition: committed?.position ?? 0,
+            maxBytes: maxBytes
+        )
+    }
+
+    /// Puts what is new in an answer into the journal and moves on.
+    ///
+    /// - Throws: why the journal takes nothing; then nothing was taken, and the pull stays.
+    mutating func take(
+        _ answer: FetchAnswer,
+        to request: FetchRequest,
+        into desk: JournalDesk
+    ) throws(ArchiveError) -> Next {
+        guard request.archive == desk.archive, request.epoch == epoch, request.after == after,
+            epoch == 0 || answer.epoch == epoch
+        else { return .overtaken }
+        if answer.count > 0 || !answer.losses.isEmpty {
+            try desk.append(answer, of: instance)
+        }
+        let before = epoch
+        go(to: desk.cursor(of: instance, epoch: answer.epoch), or: answer.epoch)
+        switch answer.state {
+        case .more: return .atOnce
+        case .caughtUp:
+            return answer.frames.count >= AggregatorLimits.littleBatch ? .atOnce : .later
+        case .finished(let next?), .gone(let next):
+            if before > 0 || answer.count > 0 { desk.finish(instance, epoch: answer.epoch) }
+            go(to: desk.cursor(of: instance, epoch: next), or: next)
+            return .atOnce
+        case .finished: return .later
+        case .diverged(let next):
+            desk.endDiverged(instance, epoch: answer.epoch, at: request.after)
+            go(to: desk.cursor(of: instance, epoch: next), or: next)
+            return .atOnce
+        }
+    }
+
+    private mutating func go(to cursor: Cursor?, or epoch: Int64 = 0) {
+        self.epoch = cursor?.epoch ?? epoch
+        after = cursor?.position ?? 0
+        crc = cursor?.crc ?? 0
+    }
+}
