@@ -49,7 +49,7 @@ extension AgentHost {
                 .critical,
                 "\(loss.count) records from \(loss.from) to \(loss.to) are dropped: \(loss.cause)"
             )
-        case .inMemory(let reason):
+        case .inMemory(let reason, _):
             raiseSpool(
                 "spool.unwritable",
                 .critical,

@@ -13,8 +13,7 @@ extension AgentLog {
             let step = state.withLock { $0.step(&search) }
             switch step {
             case .none: return answer(search, nil)
-            case .gone(let next):
-                return FetchAnswer(epoch: search.epoch, state: .gone(nextEpoch: next))
+            case .gone(let next): return gone(search, next)
             case .diverged: return diverged(search)
             case .memory(let piece): return answer(search, piece)
             case .file(let source):
@@ -74,19 +73,9 @@ extension AgentLog {
                 answer.count = piece.count
                 answer.frames = piece.frames
                 last = piece.first + piece.count - 1
-                let held = max(search.after + 1, state.oldestPosition(of: search.epoch) ?? 1)
-                if piece.first > held {
-                    let to = piece.from ?? Timestamp(nanoseconds: search.epoch)
-                    answer.losses.append(
-                        LedgerEntry(
-                            instance: instance,
-                            feed: nil,
-                            from: search.before ?? to,
-                            to: to,
-                            count: piece.first - held,
-                            cause: "damage in the spool"
-                        )
-                    )
+                if piece.first > search.after + 1 {
+                    let hole = (search.after + 1)..<piece.first
+                    answer.losses = state.losses(hole, search, until: piece.from, instance)
                 }
                 if search.remembers { state.remember(search, piece, last) }
             }
@@ -98,12 +87,36 @@ extension AgentLog {
             }
             if last < end {
                 // Nothing behind it can be read, and nothing will follow that shows the hole.
-                answer.losses.append(state.tailLoss(search, end, self))
+                let to = state.segments.last { $0.epoch == search.epoch }?.index?.to
+                answer.losses += state.losses((last + 1)..<(end + 1), search, until: to, instance)
             }
             answer.state = .finished(nextEpoch: state.nextEpoch(after: search.epoch))
-            answer.losses += state.endLoss(of: search.epoch, self)
+            answer.losses += state.endLosses(behind: max(last, end), search, self)
             return answer
         }
+    }
+
+    /// The log does not hold the epoch.
+    ///
+    /// What a full spool dropped of it has a loss record, for which the archive waits; an archive
+    /// that the log did not know has none to wait for.
+    private func gone(_ search: FetchSearch, _ next: Int64) -> FetchAnswer {
+        var answer = FetchAnswer(epoch: search.epoch, state: .gone(nextEpoch: next))
+        let isForgotten = state.withLock { $0.hadForgotten(search) }
+        guard isForgotten, !search.isJoining else { return answer }
+        answer.losses = [
+            LedgerEntry(
+                instance: instance,
+                feed: nil,
+                from: Timestamp(nanoseconds: search.epoch),
+                to: Timestamp(nanoseconds: next),
+                count: nil,
+                cause: LossCause.forgotten,
+                epoch: search.epoch,
+                first: search.after + 1
+            )
+        ]
+        return answer
     }
 
     /// What the archive has is not what the log has: the epoch is over.
@@ -135,6 +148,7 @@ struct FetchSearch {
     var after: Int64
     let crc: UInt32
     let maxBytes: Int
+    let isJoining: Bool
     /// The segment that was read last and had nothing behind `after`.
     var lastSegment: Int64?
     /// Where that segment ended then: it may have grown since.
@@ -148,5 +162,6 @@ struct FetchSearch {
         after = request.epoch == 0 ? 0 : max(0, request.after)
         crc = after == 0 ? 0 : request.crc
         maxBytes = min(max(1, request.maxBytes), Limits.fetch)
+        isJoining = request.isJoining
     }
 }

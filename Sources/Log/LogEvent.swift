@@ -11,7 +11,10 @@ public enum LogEvent: Sendable {
     /// The spool is full: the loss record is written and synced, the segment goes now.
     case dropped(RecordLoss)
     /// The disk refuses to be written; records are kept in memory.
-    case inMemory(reason: DiskError)
+    ///
+    /// Where the file that notes them cannot be written either, `unnoted` says why: then nothing
+    /// will tell of them if the process dies.
+    case inMemory(reason: DiskError, unnoted: DiskError?)
     /// All that was in memory is written.
     case recovered
     /// The log closed while the disk refused to be written: these records are gone,

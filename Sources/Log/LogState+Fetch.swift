@@ -33,6 +33,8 @@ extension LogState {
             }
         } else if progress.count >= Limits.archives {
             return false
+        } else if !request.isJoining {
+            knownFrom[request.archive] = oldestHeld
         }
         progress[request.archive] = committed
         hasNewProgress = true
@@ -76,10 +78,9 @@ extension LogState {
     }
 
     private func matchingPlace(_ search: FetchSearch) -> FetchPlace? {
-        guard let place = places[search.archive], place.epoch == search.epoch,
-            place.position == search.after
-        else { return nil }
-        return place
+        places[search.archive]?.last {
+            $0.epoch == search.epoch && $0.position == search.after
+        }
     }
 
     /// What to read of a segment; nil where nothing is behind the place.
@@ -130,31 +131,22 @@ extension LogState {
         return .found(piece)
     }
 
-    /// The row for what is behind the last record that can be read of an old epoch.
-    func tailLoss(_ search: FetchSearch, _ end: Int64, _ log: AgentLog) -> LedgerEntry {
-        let index = segments.last { $0.epoch == search.epoch }?.index
-        let to = index?.to ?? Timestamp(nanoseconds: search.epoch)
-        return LedgerEntry(
-            instance: log.instance,
-            feed: nil,
-            from: search.before ?? to,
-            to: to,
-            count: end - search.after,
-            cause: "damage in the spool"
-        )
-    }
-
     mutating func remember(_ search: FetchSearch, _ piece: SegmentReader.Piece, _ last: Int64) {
         readFailures[search.archive] = nil
         guard progress[search.archive] != nil, let segment = search.lastSegment else { return }
-        places[search.archive] = FetchPlace(
-            epoch: search.epoch,
-            position: last,
-            crc: piece.crc,
-            segmentFirst: segment,
-            offset: piece.offset,
-            published: piece.published ?? Timestamp(nanoseconds: search.epoch)
+        var known = places[search.archive] ?? []
+        known.removeAll { $0.epoch == search.epoch && $0.position == last }
+        known.append(
+            FetchPlace(
+                epoch: search.epoch,
+                position: last,
+                crc: piece.crc,
+                segmentFirst: segment,
+                offset: piece.offset,
+                published: piece.published ?? Timestamp(nanoseconds: search.epoch)
+            )
         )
+        places[search.archive] = Array(known.suffix(2))
     }
 
     /// The oldest epoch of which records are held, or else the current one.
@@ -169,35 +161,18 @@ extension LogState {
     func end(of epoch: Int64) -> Int64 {
         if epoch == self.epoch { return readable }
         let queued = queue.last { $0.epoch == epoch }.map { $0.next - 1 } ?? 0
-        let written = segments.last { $0.epoch == epoch }?.index.map { $0.next - 1 } ?? 0
-        return max(queued, written)
+        let last = segments.last { $0.epoch == epoch }
+        let closed = last == nil ? nil : epochs.first { $0.epoch == epoch }?.last
+        return max(queued, closed ?? 0, last?.index.map { $0.next - 1 } ?? 0)
     }
 
     /// The oldest epoch after `epoch` that has records, or else the current one.
     func nextEpoch(after epoch: Int64) -> Int64? {
         epochs.first { entry in
             entry.epoch > epoch
-                && (entry.epoch == self.epoch || oldestPosition(of: entry.epoch) != nil)
+                && (entry.epoch == self.epoch || oldestPosition(of: entry.epoch) != nil
+                    || entry.isUntold(under: currentBootID))
         }?.epoch
-    }
-
-    /// What may be missing behind the last record of an old epoch.
-    func endLoss(of epoch: Int64, _ log: AgentLog) -> [LedgerEntry] {
-        guard let entry = epochs.first(where: { $0.epoch == epoch }) else { return [] }
-        let index = segments.last { $0.epoch == epoch }?.index
-        let from = index?.to ?? Timestamp(nanoseconds: epoch)
-        let interval = log.settings.syncInterval
-        if entry.isClosed || index?.hasEnd ?? false || entry.bootID == log.bootID { return [] }
-        return [
-            LedgerEntry(
-                instance: log.instance,
-                feed: nil,
-                from: from,
-                to: from + interval,
-                count: nil,
-                cause: "power loss, at most \(interval.inSeconds.formatted) s"
-            )
-        ]
     }
 }
 
@@ -205,9 +180,4 @@ extension FetchStep {
     fileprivate static func found(_ piece: SegmentReader.Piece) -> FetchStep {
         piece.count > 0 ? .memory(piece) : .none
     }
-}
-
-extension Double {
-    /// Without a fraction where there is none.
-    fileprivate var formatted: String { Int(exactly: self).map(String.init) ?? "\(self)" }
 }
