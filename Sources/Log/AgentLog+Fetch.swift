@@ -18,11 +18,14 @@ extension AgentLog {
             case .memory(let piece): return answer(search, piece)
             case .file(let source):
                 do throws(DiskError) {
+                    let file = try disk.open("\(folder)/\(source.segment.name)", .read)
+                    let size = try file.size()
+                    let end = source.end ?? size
                     var reader = SegmentReader(
-                        file: try disk.open("\(folder)/\(source.segment.name)", .read),
+                        file: file,
                         epoch: search.epoch,
                         from: source.place,
-                        end: source.end,
+                        end: end,
                         limit: source.limit,
                         after: search.after,
                         crc: source.crc,
@@ -32,7 +35,7 @@ extension AgentLog {
                     if piece.isOther { return diverged(search) }
                     search.before = piece.before ?? search.before
                     search.lastSegment = source.segment.first
-                    search.lastEnd = source.end
+                    search.lastEnd = end
                     if piece.count > 0 {
                         search.remembers = true
                         return answer(search, piece)
@@ -42,7 +45,7 @@ extension AgentLog {
                         return FetchAnswer(epoch: search.epoch, state: .caughtUp)
                     }
                     search.lastSegment = source.segment.first
-                    search.lastEnd = source.end
+                    search.lastEnd = source.end ?? .max
                 }
             }
         }
@@ -50,50 +53,36 @@ extension AgentLog {
 
     /// Whether to go on behind a segment that was deleted meanwhile, or that cannot be read.
     ///
-    /// What comes next shows what is missing. A disk that hesitates is asked again first.
+    /// What comes next shows what is missing. A disk that hesitates is asked again for half a
+    /// minute: what is skipped once, the archive never gets.
     private func skips(
         _ segment: Segment,
         because error: DiskError,
         _ search: FetchSearch
     ) -> Bool {
         if case .missing = error { return true }
-        return state.withLock { state in
-            guard state.progress[search.archive] != nil else { return true }
-            state.readFailures[search.archive, default: 0] += 1
-            return state.readFailures[search.archive, default: 0] > Limits.readAttempts
+        let now = time.monotonic
+        let (skips, wakes) = state.withLock { state in
+            guard state.progress[search.archive] != nil else { return (true, false) }
+            var known = state.readFailures[search.archive] ?? (0, now)
+            if known.count == 0 { state.events.append(.unreadable(reason: error)) }
+            if now >= known.countsFrom { known = (known.count + 1, now + Limits.readPause) }
+            let skips = known.count > Limits.readAttempts
+            // Each segment has its own attempts.
+            state.readFailures[search.archive] = skips ? (1, now) : known
+            return (skips, state.wakesThread())
         }
+        if wakes { wakeup.give() }
+        return skips
     }
 
     private func answer(_ search: FetchSearch, _ piece: SegmentReader.Piece?) -> FetchAnswer {
-        state.withLock { state in
-            var answer = FetchAnswer(epoch: search.epoch, state: .more)
-            var last = search.after
-            if let piece {
-                answer.first = piece.first
-                answer.count = piece.count
-                answer.frames = piece.frames
-                last = piece.first + piece.count - 1
-                if piece.first > search.after + 1 {
-                    let hole = (search.after + 1)..<piece.first
-                    answer.losses = state.losses(hole, search, until: piece.from, instance)
-                }
-                if search.remembers { state.remember(search, piece, last) }
-            }
-            let end = state.end(of: search.epoch)
-            if piece != nil, last < end { return answer }
-            guard search.epoch < state.epoch else {
-                answer.state = .caughtUp
-                return answer
-            }
-            if last < end {
-                // Nothing behind it can be read, and nothing will follow that shows the hole.
-                let to = state.segments.last { $0.epoch == search.epoch }?.index?.to
-                answer.losses += state.losses((last + 1)..<(end + 1), search, until: to, instance)
-            }
-            answer.state = .finished(nextEpoch: state.nextEpoch(after: search.epoch))
-            answer.losses += state.endLosses(behind: max(last, end), search, self)
-            return answer
+        let (answer, wakes) = state.withLock { state in
+            let answer = state.answer(search, piece, self)
+            return (answer, !state.events.isEmpty && state.wakesThread())
         }
+        if wakes { wakeup.give() }
+        return answer
     }
 
     /// The log does not hold the epoch.

@@ -175,7 +175,7 @@ public final class AgentLog: Sendable {
         let (isKnown, wakes) = state.withLock { state in
             let isKnown = state.progress.removeValue(forKey: archive) != nil
             state.places[archive] = nil
-            state.readFailures[archive] = nil
+            state.forgetReadFailures(archive)
             state.knownFrom[archive] = nil
             state.hasNewProgress = state.hasNewProgress || isKnown
             return (isKnown, state.wakesThread())

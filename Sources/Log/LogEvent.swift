@@ -20,6 +20,11 @@ public enum LogEvent: Sendable {
     /// The log closed while the disk refused to be written: these records are gone,
     /// repeated declarations included.
     case lost(count: Int64, reason: DiskError)
+    /// A segment cannot be read; archives that need it are told to ask again for half a minute,
+    /// and then what is in it counts as damaged.
+    case unreadable(reason: DiskError)
+    /// What could not be read has been read.
+    case readable
     /// An archive holds other records of the epoch than the log: the disk was rolled back. A new
     /// epoch has begun.
     case diverged(archive: String, epoch: Int64, newEpoch: Int64)

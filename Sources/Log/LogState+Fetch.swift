@@ -6,7 +6,8 @@ enum FetchStep {
     struct Source {
         let segment: Segment
         let place: SegmentIndex.Place
-        let end: Int
+        /// Where its good records end; nil where nobody has looked: the end of the file.
+        let end: Int?
         let limit: Int64
         let crc: UInt32
     }
@@ -73,7 +74,9 @@ extension LogState {
         } else {
             next = own.last { segments[$0].first <= max(1, search.after) } ?? own.first
         }
-        if let next, let source = source(next, search, from: nil) { return .file(source) }
+        for number in own.drop(while: { $0 < next ?? .max }) {
+            if let source = source(number, search, from: nil) { return .file(source) }
+        }
         return memory(search)
     }
 
@@ -90,12 +93,12 @@ extension LogState {
         from known: FetchPlace?
     ) -> FetchStep.Source? {
         let segment = segments[number]
-        let end = segment.index?.end ?? segment.byteCount
+        let end = segment.index?.end
         let start =
             known.map { SegmentIndex.Place(position: $0.position + 1, offset: $0.offset) }
             ?? segment.index?.place(for: max(1, search.after))
             ?? SegmentIndex.Place(position: segment.first, offset: 0)
-        guard start.offset < end else { return nil }
+        if let end, start.offset >= end { return nil }
         return FetchStep.Source(
             segment: segment,
             place: start,
@@ -131,8 +134,47 @@ extension LogState {
         return .found(piece)
     }
 
-    mutating func remember(_ search: FetchSearch, _ piece: SegmentReader.Piece, _ last: Int64) {
-        readFailures[search.archive] = nil
+    /// What to answer with `piece`, or where there is nothing more.
+    mutating func answer(
+        _ search: FetchSearch,
+        _ piece: SegmentReader.Piece?,
+        _ log: AgentLog
+    ) -> FetchAnswer {
+        var answer = FetchAnswer(epoch: search.epoch, state: .more)
+        var last = search.after
+        if let piece {
+            answer.first = piece.first
+            answer.count = piece.count
+            answer.frames = piece.frames
+            last = piece.first + piece.count - 1
+            if piece.first > search.after + 1 {
+                let hole = (search.after + 1)..<piece.first
+                answer.losses = losses(hole, search, until: piece.from, log.instance)
+            }
+            if search.remembers { remember(search, piece, last) }
+        }
+        let end = end(of: search.epoch)
+        if piece != nil, last < end { return answer }
+        guard search.epoch < epoch else {
+            answer.state = .caughtUp
+            return answer
+        }
+        if last < end {
+            // Nothing behind it can be read, and nothing will follow that shows the hole.
+            let to = segments.last { $0.epoch == search.epoch }?.index?.to
+            answer.losses += losses((last + 1)..<(end + 1), search, until: to, log.instance)
+        }
+        answer.state = .finished(nextEpoch: nextEpoch(after: search.epoch))
+        answer.losses += endLosses(behind: max(last, end), search, log)
+        return answer
+    }
+
+    private mutating func remember(
+        _ search: FetchSearch,
+        _ piece: SegmentReader.Piece,
+        _ last: Int64
+    ) {
+        forgetReadFailures(search.archive)
         guard progress[search.archive] != nil, let segment = search.lastSegment else { return }
         var known = places[search.archive] ?? []
         known.removeAll { $0.epoch == search.epoch && $0.position == last }
@@ -147,6 +189,12 @@ extension LogState {
             )
         )
         places[search.archive] = Array(known.suffix(2))
+    }
+
+    /// What an archive could not read concerns nobody any more.
+    mutating func forgetReadFailures(_ archive: String) {
+        guard readFailures.removeValue(forKey: archive) != nil, readFailures.isEmpty else { return }
+        events.append(.readable)
     }
 
     /// The oldest epoch of which records are held, or else the current one.

@@ -93,8 +93,9 @@ struct LogState: ~Copyable {
     var hasNewProgress = false
     /// The oldest record that was held when an archive became known that had been here before.
     var knownFrom: [String: Progress] = [:]
-    /// How often in a row an archive's fetch met a segment that cannot be read.
-    var readFailures: [String: Int] = [:]
+    /// How often in a row an archive's fetch met a segment that cannot be read, and from when on
+    /// the next time counts.
+    var readFailures: [String: (count: Int, countsFrom: Duration)] = [:]
     /// The loss records that are held, and where they stand.
     var announced: [Announcement]
     /// What the thread has to tell.
