@@ -85,6 +85,15 @@ struct LogOpening {
         for epoch in held where entries[epoch] == nil {
             entries[epoch] = EpochEntry(epoch: epoch, bootID: "unknown")
         }
+        for segment in segments {
+            // Whose process was killed, but whose records are all on the disk now: a later power
+            // cut takes none of them.
+            guard let index = segment.index, let entry = entries[segment.epoch],
+                entry.bootID == bootID, !entry.isClosed, index.isSynced, !index.isTailDamaged
+            else { continue }
+            entries[segment.epoch]?.isClosed = true
+            entries[segment.epoch]?.last = index.next - 1
+        }
         let untold = entries.values.filter { entry in
             entry.isUntold(under: bootID) && !held.contains(entry.epoch)
                 && (progress.isEmpty || progress.values.contains { $0.epoch <= entry.epoch })
@@ -118,7 +127,7 @@ struct LogOpening {
                 if isLast {
                     segment.index = head.map { scan($0, segment) }
                     // Who was killed may have left something that only the kernel has.
-                    try? file.sync()
+                    segment.index?.isSynced = (try? file.sync()) != nil
                 }
             }
             if isLast, segment.index == nil {
