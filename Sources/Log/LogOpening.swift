@@ -77,8 +77,11 @@ struct LogOpening {
     ) -> [EpochEntry] {
         var entries = Dictionary(known.map { ($0.epoch, $0) }, uniquingKeysWith: { $1 })
         for note in notes {
-            let entry = EpochEntry(epoch: note.epoch, bootID: note.bootID)
-            entries[note.epoch, default: entry].memory = note
+            let entry = entries[note.epoch] ?? EpochEntry(epoch: note.epoch, bootID: note.bootID)
+            // The table is newer where it has a note itself, or knows of an end in order.
+            guard !entry.isClosed, entry.memory == nil else { continue }
+            entries[note.epoch] = entry
+            entries[note.epoch]?.memory = note
         }
         let held = Set(segments.map(\.epoch))
         // Of an epoch that the table does not know nobody can say that it was closed.
