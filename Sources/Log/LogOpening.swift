@@ -148,12 +148,15 @@ struct LogOpening {
         }
     }
 
-    /// Whether the first frame of a segment is a declaration, by its first bytes.
+    /// Whether a segment begins with the first declaration of its epoch, by its first bytes.
+    ///
+    /// One that was begun after a failed write may begin with another.
     private static func isDeclaration(_ head: [UInt8]) -> Bool {
         guard head.count > Frame.headerLength else { return false }
         return head.withUnsafeBytes { bytes in
             let payload = UnsafeRawBufferPointer(rebasing: bytes[Frame.headerLength...])
-            return RecordPeek(payload)?.kind == RecordKind.declaration.rawValue
+            let peek = RecordPeek(payload)
+            return peek?.kind == RecordKind.declaration.rawValue && peek?.revision == 1
         }
     }
 
