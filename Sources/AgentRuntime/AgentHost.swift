@@ -78,6 +78,8 @@ public actor AgentHost: Service {
     var publisherSocket: (any PublisherSocket)?
     var exit: AgentExit?
     var isClosing = false
+    /// Records that a full spool dropped since it was last half empty.
+    var droppedRecords: Int64 = 0
     /// Changes of sessions and faults that did not fit the queue, and how many of them are told.
     var droppedChanges = 0, toldDrops = 0
 

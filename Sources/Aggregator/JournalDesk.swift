@@ -94,7 +94,7 @@ package final class JournalDesk {
         guard let since = uncommittedSince,
             time.monotonic - since >= AggregatorLimits.commitPeriod
         else {
-            try journal.rotateIfDue(at: time.now)
+            try journal.rotateIfDue(at: journal.receiveTime())
             return nil
         }
         let start = time.monotonic
@@ -126,58 +126,55 @@ package final class JournalDesk {
 extension JournalDesk {
     /// Takes a batch and what is known to be missing before or behind it.
     func append(_ answer: FetchAnswer, of instance: String) throws(ArchiveError) {
-        for loss in answer.losses { journal.appendLedger(loss) }
-        if answer.count > 0 {
-            if newestEpochs[instance] == nil, answer.first > 1 {
-                // An archive that joins late misses nothing of what was before it.
-                journal.join(
-                    instance: instance,
-                    epoch: answer.epoch,
-                    after: answer.first - 1,
-                    crc: 0
-                )
-            }
-            try answer.frames.withUnsafeBufferPointer { frames throws(ArchiveError) in
-                try journal.append(
-                    instance: instance,
-                    epoch: answer.epoch,
-                    first: answer.first,
-                    count: answer.count,
-                    received: time.now,
-                    frames: UnsafeRawBufferPointer(frames)
-                )
-            }
-            newestEpochs[instance] = max(newestEpochs[instance] ?? 0, answer.epoch)
+        let first = answer.count > 0 ? answer.first : answer.losses.compactMap(\.first).min()
+        if newestEpochs[instance] == nil, let first, first > 1 {
+            // An archive that joins late misses nothing of what was before it.
+            journal.join(instance: instance, epoch: answer.epoch, after: first - 1, crc: 0)
         }
+        try answer.frames.withUnsafeBufferPointer { frames throws(ArchiveError) in
+            try journal.append(
+                instance: instance,
+                epoch: answer.epoch,
+                first: answer.first,
+                count: answer.count,
+                received: journal.receiveTime(),
+                frames: UnsafeRawBufferPointer(frames),
+                losses: answer.losses
+            )
+        }
+        note(instance, answer.epoch)
         recordCount += answer.count
         byteCount += Int64(answer.frames.count)
-        noteUncommitted()
     }
 
     /// Nothing of an epoch will follow, though its end never came.
     func finish(_ instance: String, epoch: Int64) {
         journal.finish(instance: instance, epoch: epoch)
-        noteUncommitted()
+        note(instance, epoch)
     }
 
     /// The instance holds other records of an epoch than the archive, which has `position`.
     func endDiverged(_ instance: String, epoch: Int64, at position: Int64) {
+        guard journal.cursor(of: instance, epoch: epoch)?.isFinished != true else { return }
+        let now = journal.receiveTime()
         journal.appendLedger(
             LedgerEntry(
                 instance: instance,
                 feed: nil,
-                from: time.now,
-                to: time.now,
+                from: journal.lastPublished(of: instance, epoch: epoch) ?? now,
+                to: now,
                 count: nil,
                 cause: "the disk of the instance was rolled back: epoch \(epoch) "
                     + "ends at position \(position) here",
-                epoch: epoch
+                epoch: epoch,
+                first: position + 1
             )
         )
         finish(instance, epoch: epoch)
     }
 
-    private func noteUncommitted() {
+    private func note(_ instance: String, _ epoch: Int64) {
+        newestEpochs[instance] = max(newestEpochs[instance] ?? 0, epoch)
         if uncommittedSince == nil { uncommittedSince = time.monotonic }
     }
 }

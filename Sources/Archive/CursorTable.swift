@@ -29,6 +29,44 @@ struct CursorTable {
         set(further)
     }
 
+    /// Takes a row of the ledger into account: what it names is not waited for any more.
+    ///
+    /// A row that names a position but no count is about all that follows: the epoch is over.
+    mutating func settle(_ entry: LedgerEntry) {
+        guard entry.kind == .missing, let epoch = entry.epoch, let first = entry.first else {
+            return
+        }
+        var cursor =
+            self[entry.instance, epoch]
+            ?? Cursor(instance: entry.instance, epoch: epoch, position: 0, crc: 0)
+        guard first <= cursor.position + 1 else { return }
+        if let positions = entry.positions {
+            guard positions.upperBound - 1 > cursor.position else { return }
+            cursor.position = positions.upperBound - 1
+            cursor.crc = 0
+        } else {
+            cursor.isFinished = true
+        }
+        set(cursor)
+    }
+
+    /// Whether a row of the ledger counts where the archive has come so far: one that names other
+    /// positions was not committed, and was written again.
+    func covers(_ entry: LedgerEntry) -> Bool {
+        guard let epoch = entry.epoch, let first = entry.first else { return true }
+        let cursor = self[entry.instance, epoch]
+        if let positions = entry.positions {
+            return positions.upperBound - 1 <= cursor?.position ?? 0
+        }
+        return entry.kind != .missing || cursor?.isFinished == true
+            || first <= cursor?.position ?? 0
+    }
+
+    /// The oldest epoch of an instance: what was before it, the archive never waited for.
+    func oldestEpoch(of instance: String) -> Int64? {
+        entries.keys.lazy.filter { $0.instance == instance }.map(\.epoch).min()
+    }
+
     /// All of them, by instance and epoch.
     var cursors: [Cursor] {
         entries.values.sorted { ($0.instance, $0.epoch) < ($1.instance, $1.epoch) }

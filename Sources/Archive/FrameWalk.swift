@@ -8,8 +8,8 @@ struct FrameWalk {
         let revision: Int64, frame: [UInt8]
     }
 
-    /// The positions that are new, and how many frames stand for them.
-    private(set) var first: Int64, count: Int64, found: Int64 = 0
+    /// The positions that are new.
+    private(set) var first: Int64, count: Int64
     /// The frames of the positions that are new.
     private(set) var frames: UnsafeRawBufferPointer
     /// The checksum of the last frame, 0 if there is none.
@@ -17,6 +17,8 @@ struct FrameWalk {
     private(set) var firstPublished: Timestamp?
     private(set) var lastPublished: Timestamp?
     private(set) var declarations: [Declaration] = []
+    /// What the log says that it had to drop.
+    private(set) var losses: [RecordLoss] = []
     private(set) var endsEpoch = false
 
     var last: Int64 { first + count - 1 }
@@ -36,6 +38,7 @@ struct FrameWalk {
             start = scanner.offset
         }
         end = frames.count
+        var found: Int64 = 0
         while let item = scanner.next() {
             guard case .frame(let offset, let payload, let crc) = item else { continue }
             found += 1
@@ -44,44 +47,6 @@ struct FrameWalk {
             note(payload, isEdge: isEdge, frame: frames[offset..<scanner.offset])
         }
         self.frames = UnsafeRawBufferPointer(rebasing: frames[start..<end])
-    }
-
-    /// Rows of the ledger for what never came between `known` and here, and what came damaged.
-    func missing(
-        of key: CursorTable.Key,
-        after known: Int64,
-        published: Timestamp?,
-        received: Timestamp
-    ) -> [LedgerEntry] {
-        var entries: [LedgerEntry] = []
-        if first > known + 1 {
-            let next = firstPublished ?? received
-            entries.append(
-                LedgerEntry(
-                    instance: key.instance,
-                    feed: nil,
-                    from: min(published ?? next, next),
-                    to: next,
-                    count: first - known - 1,
-                    cause: "records \(known + 1)-\(first - 1) of epoch \(key.epoch) "
-                        + "were no longer in the log"
-                )
-            )
-        }
-        if found < count {
-            entries.append(
-                LedgerEntry(
-                    instance: key.instance,
-                    feed: nil,
-                    from: received,
-                    to: received,
-                    count: count - found,
-                    cause: "damage: \(count - found) of the records \(first)-\(last) "
-                        + "of epoch \(key.epoch) came damaged"
-                )
-            )
-        }
-        return entries
     }
 
     /// Looks into the records at both ends and into declarations; rows need not be decoded.
@@ -96,10 +61,19 @@ struct FrameWalk {
             && payload[1] == UInt8(RecordKind.data.rawValue)
         guard isEdge || !isData else { return }
         let header = try? Record.withRecord(in: payload) { record in
-            if record.header.kind == .declaration, (try? record.declaration()) != nil {
+            switch record.header.kind {
+            case .declaration where (try? record.declaration()) != nil:
                 declarations.append(
                     Declaration(revision: record.header.revision, frame: Array(frame))
                 )
+            case .loss:
+                // One that makes no sense is journaled, and shown as unreadable.
+                if let loss = try? record.loss(), loss.count > 0, loss.first > 0,
+                    loss.first <= .max - loss.count
+                {
+                    losses.append(loss)
+                }
+            default: break
             }
             return record.header
         }

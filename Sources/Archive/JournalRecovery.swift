@@ -8,6 +8,8 @@ struct JournalRecovery {
     private(set) var declarations: [KeptDeclaration] = []
     private(set) var lastReceived = Timestamp(nanoseconds: 0)
     private(set) var lastCreated = Timestamp(nanoseconds: 0)
+    /// When the newest record of each epoch was published, where the newest segments tell.
+    private(set) var lastPublished: [CursorTable.Key: Timestamp] = [:]
     /// Whether an opening told the cursors: what older segments say of them counts no more.
     private var hasCursors = false
     /// The segments that are not sealed yet, oldest first.
@@ -67,7 +69,13 @@ struct JournalRecovery {
                     hasBatch = true
                     if takesCursors { self.cursors.merge(cursor) }
                     lastReceived = max(lastReceived, received)
-                case .blocks, .ledger, .unreadable, .damage: break
+                case .ledger(let entry):
+                    if takesCursors { self.cursors.settle(entry) }
+                case .blocks(let record):
+                    guard takesCursors else { return }
+                    lastPublished[.init(instance: record.instance, epoch: record.epoch)] =
+                        record.published
+                case .unreadable, .damage: break
                 }
             }
         } catch let error as DiskError {

@@ -10,27 +10,32 @@ public import Telemetry
 /// with all that was not committed; readers leave out what stands in both.
 public final class JournalWriter {
     let directory: ArchiveDirectory
-    private let settings: JournalSettings
-    private let time: any TimeSource
-    private let archive: String
-    private var file: (any SegmentFile)?
-    private var current: ArchiveFile?
-    private var currentBoundary: Int64 = 0
-    private var openedWith = CursorTable()
+    let settings: JournalSettings
+    let time: any TimeSource
+    let archive: String
+    var file: (any SegmentFile)?
+    var current: ArchiveFile?
+    var currentBoundary: Int64 = 0
+    var openedWith = CursorTable()
     /// Whole frames since the last commit; the first `written` bytes are in the current segment.
-    private var uncommitted: [UInt8] = []
-    private var written = 0
-    private var committedTable: CursorTable
-    private var table: CursorTable
-    private var declarations: [CursorTable.Key: [Int64: [UInt8]]] = [:]
-    private var lastPublished: [CursorTable.Key: Timestamp] = [:]
-    private var lastReceived: Timestamp
-    private var lastCreated: Timestamp
-    private var closed: [String]
+    var uncommitted: [UInt8] = []
+    var written = 0
+    var committedTable: CursorTable
+    var table: CursorTable
+    var declarations: [CursorTable.Key: [Int64: [UInt8]]] = [:]
+    var lastPublished: [CursorTable.Key: Timestamp] = [:]
+    var lastReceived: Timestamp
+    var lastCreated: Timestamp
+    var closed: [String]
+    /// The clock of what is received.
+    public private(set) var clock = ReceiveClock(behind: Timestamp(nanoseconds: 0))
+    private var retryDue = Duration.zero
+    /// Whether the current segment holds anything that counts.
+    var hasCommitted = false
     /// Bytes of the current segment's opening: a segment with no more is not cut for its length.
-    private var openingCount = 0
+    var openingCount = 0
     /// Folders whose entries, and those above them, are known to survive a power cut.
-    private var syncedDay: String?
+    var syncedDay: String?
 
     /// Finds out how far the archive has come, and begins a new segment.
     ///
@@ -54,7 +59,13 @@ public final class JournalWriter {
         for kept in recovered.declarations {
             keep(kept)
         }
-        try begin(at: time.now)
+        for (key, published) in recovered.lastPublished { lastPublished[key] = published }
+        clock = ReceiveClock(behind: recovered.lastReceived)
+        do throws(DiskError) {
+            try begin(at: receiveTime())
+        } catch {
+            throw .disk(error)
+        }
     }
 
     /// How far the archive has come: all that is committed.
@@ -63,11 +74,16 @@ public final class JournalWriter {
     /// The cursor of one epoch, committed or not: what to fetch after.
     public func cursor(of instance: String, epoch: Int64) -> Cursor? { table[instance, epoch] }
 
+    /// When the newest record of an epoch was published, where that is known.
+    public func lastPublished(of instance: String, epoch: Int64) -> Timestamp? {
+        lastPublished[CursorTable.Key(instance: instance, epoch: epoch)]
+    }
+
     /// The path of the segment that is written now.
     public var segmentPath: String { current?.path ?? "" }
 
     /// The length of the segment that is written now and what waits for it, in bytes.
-    public private(set) var segmentByteCount = 0
+    public internal(set) var segmentByteCount = 0
 
     /// The segments that were closed since the last call, for the sealer, oldest first.
     public func takeClosedSegments() -> [String] {
@@ -77,49 +93,53 @@ public final class JournalWriter {
 
     /// Appends records of one epoch, `first` and the `count` - 1 that follow it.
     ///
-    /// Records that the archive has already are left out; a jump becomes a row of the ledger. A
-    /// `count` of 0 tells declarations that came before `first`, for an archive that joins later.
-    /// Commits by itself when 8 MiB wait.
+    /// Records that the archive has already are left out. What a jump passes over becomes rows of
+    /// the ledger for exactly these positions, with the cause that `losses` or a record of the log
+    /// tells. A `count` of 0 tells declarations that came before `first`, for an archive that
+    /// joins later, or `losses` behind which nothing follows.
     ///
     /// `frames` is `count` whole frames as the agent's log has them; `received` says when they
     /// came, and an earlier time than before counts as the one before.
+    ///
+    /// - Throws: why the disk takes nothing, when ``Limits/journalBuffer`` waits for it; then
+    ///   nothing was taken.
     public func append(
         instance: String,
         epoch: Int64,
         first: Int64,
         count: Int64,
         received: Timestamp,
-        frames: UnsafeRawBufferPointer
+        frames: UnsafeRawBufferPointer,
+        losses: [LedgerEntry] = []
     ) throws(ArchiveError) {
+        try makeRoom()
         let received = max(received, lastReceived)
         let key = CursorTable.Key(instance: instance, epoch: epoch)
         let known = table.entries[key]?.position ?? 0
         let batch = FrameWalk(frames, first: first, count: count, after: known)
-        guard batch.count > 0 else {
-            if count == 0 { declare(key, frames, received: received) }
-            return
-        }
-        try rotate(at: received, adding: frames.count + Limits.batchOverhead)
-        lastReceived = received
-        let missing = batch.missing(
-            of: key,
-            after: known,
-            published: lastPublished[key],
-            received: received
-        )
-        for entry in missing { note(entry) }
-        put(
-            .batch(
-                instance: instance,
-                epoch: epoch,
-                first: batch.first,
-                count: batch.count,
-                received: received,
-                frames: batch.frames
+        if batch.count > 0 {
+            try rotate(at: received, adding: frames.count + Limits.batchOverhead)
+            lastReceived = received
+            let told = losses + batch.losses.map { LedgerEntry($0, of: instance) }
+            let published = batch.firstPublished ?? received
+            settle(key, upTo: batch.first - 1, told: told, published: published)
+            // Before the batch: one that is there without its rows would never be asked for again.
+            for loss in batch.losses { enter(loss, of: instance, in: epoch) }
+            put(
+                .batch(
+                    instance: instance,
+                    epoch: epoch,
+                    first: batch.first,
+                    count: batch.count,
+                    received: received,
+                    frames: batch.frames
+                )
             )
-        )
-        advance(key, past: batch, received: received)
-        if uncommitted.count > Limits.journalBuffer { try commit() }
+            advance(key, past: batch, received: received)
+        } else if count == 0 {
+            declare(key, frames, received: received)
+        }
+        enter(losses, of: key, received: received)
     }
 
     /// Appends a row of the ledger.
@@ -136,7 +156,10 @@ public final class JournalWriter {
 
     /// Notes that nothing of an epoch will follow, though its end never came.
     public func finish(instance: String, epoch: Int64) {
-        guard var cursor = table[instance, epoch], !cursor.isFinished else { return }
+        var cursor =
+            table[instance, epoch]
+            ?? Cursor(instance: instance, epoch: epoch, position: 0, crc: 0)
+        guard !cursor.isFinished else { return }
         cursor.isFinished = true
         table.set(cursor)
         declarations[CursorTable.Key(instance: instance, epoch: epoch)] = nil
@@ -146,33 +169,68 @@ public final class JournalWriter {
     /// Writes and syncs what was appended; then it counts.
     ///
     /// After a failure once more in a new segment; when that fails too, all of it is kept for the
-    /// next call.
+    /// next call, which should not come before ``mayTry``.
     public func commit() throws(ArchiveError) {
         guard !uncommitted.isEmpty else { return }
-        if file != nil {
-            do throws(DiskError) {
-                try writeAndSync()
-            } catch {
-                abandon()
-            }
+        do throws(DiskError) {
+            if file != nil { try writeAndSync() }
+        } catch {
+            abandon()
         }
-        if file == nil {
-            try begin(at: time.now)
-            do throws(DiskError) {
+        do throws(DiskError) {
+            if file == nil {
+                try begin(at: receiveTime())
                 try writeAndSync()
-            } catch {
-                abandon()
-                throw .disk(error)
             }
+        } catch {
+            abandon()
+            throw fail(error)
         }
         uncommitted.removeAll(keepingCapacity: uncommitted.count <= Limits.journalBuffer * 2)
         written = 0
+        hasCommitted = true
         committedTable = table
+        failure = nil
     }
 
     /// Commits, and ends the segment if its time is over though nothing comes any more.
     public func rotateIfDue(at now: Timestamp) throws(ArchiveError) {
         try rotate(at: max(now, lastReceived), adding: 0)
+    }
+
+    /// The time now as ``append`` wants it: see ``ReceiveClock``.
+    public func receiveTime() -> Timestamp {
+        clock.read(wall: time.now, monotonic: time.monotonic)
+    }
+
+    /// Whether a disk that failed may be tried again.
+    public var mayTry: Bool { failure == nil || time.monotonic >= retryDue }
+
+    /// Bytes that wait for the next commit.
+    public var waitingByteCount: Int { uncommitted.count }
+
+    /// Why the disk takes nothing; nil while all is well.
+    public private(set) var failure: ArchiveError?
+
+    /// How often the disk refused, since the writer was made.
+    public private(set) var failureCount: Int64 = 0
+}
+
+extension JournalWriter {
+    /// Lets what waits go to the disk before there is too much of it.
+    private func makeRoom() throws(ArchiveError) {
+        guard uncommitted.count >= Limits.journalBuffer else { return }
+        if let failure, !mayTry { throw failure }
+        try commit()
+    }
+
+    /// Notes that the disk refused; the next try is due after a while.
+    private func fail(_ error: DiskError) -> ArchiveError {
+        let failure = ArchiveError.disk(error)
+        self.failure = failure
+        failureCount += 1
+        retryDue = time.monotonic + Limits.journalRetry
+        return failure
     }
 }
 
@@ -225,10 +283,6 @@ extension JournalWriter {
         if batch.endsEpoch { declarations[key] = nil }
     }
 
-    private func note(_ entry: LedgerEntry) {
-        put(.ledger(entry))
-    }
-
     /// Tells all cursors once more, since no batch says what changed.
     private func putTable() {
         guard let current else { return }
@@ -242,13 +296,13 @@ extension JournalWriter {
         )
     }
 
-    private func put(_ record: JournalRecord) {
+    func put(_ record: JournalRecord) {
         let before = uncommitted.count
         Self.append(record, to: &uncommitted)
         segmentByteCount += uncommitted.count - before
     }
 
-    private static func append(_ record: JournalRecord, to bytes: inout [UInt8]) {
+    static func append(_ record: JournalRecord, to bytes: inout [UInt8]) {
         var writer = MessagePackWriter()
         record.write(to: &writer)
         writer.withBytes { _ = Frame.append($0, to: &bytes) }
@@ -260,17 +314,23 @@ extension JournalWriter {
                 || segmentByteCount + byteCount > settings.maxSize
                     && segmentByteCount > openingCount
         else { return }
+        // A disk that refuses begins a new segment anyway, once it takes something.
+        guard mayTry else { return }
         try commit()
-        try begin(at: received)
+        do throws(DiskError) {
+            try begin(at: received)
+        } catch {
+            throw fail(error)
+        }
     }
 
     /// The multiple of `rotate` that `instant` lies behind.
-    private func boundary(of instant: Timestamp) -> Int64 {
+    func boundary(of instant: Timestamp) -> Int64 {
         let step = settings.rotate.nanoseconds
         return instant.nanoseconds / step * step
     }
 
-    private func writeAndSync() throws(DiskError) {
+    func writeAndSync() throws(DiskError) {
         guard let file else { return }
         let rest = uncommitted[written...]
         let count = rest.count
@@ -280,104 +340,5 @@ extension JournalWriter {
         guard done == count else { throw .full(path: file.path, during: "write") }
         written += count
         try file.sync()
-    }
-
-    /// Leaves the segment: nobody knows what of it the disk has.
-    private func abandon() {
-        file = nil
-        written = 0
-    }
-
-    /// Begins a segment that opens with all that is committed; the one before is closed.
-    private func begin(at instant: Timestamp) throws(ArchiveError) {
-        let created = max(max(instant, lastReceived), lastCreated + .nanoseconds(1))
-        let next = ArchiveFile.segment(created: created)
-        let path = directory.full(next)
-        var table = committedTable
-        table.prune(finishedIn: openedWith)
-        var bytes: [UInt8] = []
-        Self.append(
-            .opening(archive: archive, segment: next.id, created: created, cursors: table.cursors),
-            to: &bytes
-        )
-        for (key, revisions) in declarations.sorted(by: { $0.key.epoch < $1.key.epoch }) {
-            appendDeclarations(key, revisions, received: created, to: &bytes)
-        }
-        do throws(DiskError) {
-            let file = try create(path, day: next.day, bytes)
-            if let current { closed.append(current.path) }
-            self.file = file
-        } catch {
-            // An empty segment would do no harm; a thousand of them on a full disk would.
-            try? directory.disk.remove(path)
-            throw .disk(error)
-        }
-        current = next
-        currentBoundary = boundary(of: created)
-        lastCreated = created
-        committedTable = table
-        openedWith = table
-        if uncommitted.isEmpty { self.table = table }
-        openingCount = bytes.count
-        segmentByteCount = bytes.count + uncommitted.count
-        written = 0
-    }
-
-    /// Repeats the declarations of an epoch: records that are there already, so the count is 0.
-    private func appendDeclarations(
-        _ key: CursorTable.Key,
-        _ revisions: [Int64: [UInt8]],
-        received: Timestamp,
-        to bytes: inout [UInt8]
-    ) {
-        var frames: [UInt8] = []
-        func flush(_ bytes: inout [UInt8]) {
-            guard !frames.isEmpty else { return }
-            frames.withUnsafeBytes { buffer in
-                Self.append(
-                    .batch(
-                        instance: key.instance,
-                        epoch: key.epoch,
-                        first: (committedTable.entries[key]?.position ?? 0) + 1,
-                        count: 0,
-                        received: received,
-                        frames: buffer
-                    ),
-                    to: &bytes
-                )
-            }
-            frames = []
-        }
-        for (_, frame) in revisions.sorted(by: { $0.key < $1.key }) {
-            frames.append(contentsOf: frame)
-            if frames.count > Record.longest / 2 { flush(&bytes) }
-        }
-        flush(&bytes)
-    }
-
-    private func create(
-        _ path: String,
-        day: String,
-        _ bytes: [UInt8]
-    ) throws(DiskError) -> any SegmentFile {
-        let disk = directory.disk
-        let folder = "\(directory.path)/\(day)"
-        try disk.createFolder(folder)
-        let file = try disk.open(path, .create)
-        let done = try bytes.withUnsafeBufferPointer { (buffer) throws(DiskError) -> Int in
-            try file.append([UnsafeRawBufferPointer(buffer)])
-        }
-        guard done == bytes.count else { throw .full(path: path, during: "write") }
-        try file.sync()
-        try disk.syncFolder(folder)
-        if syncedDay != day {
-            let parts = day.split(separator: "/")
-            for count in stride(from: parts.count - 1, through: 0, by: -1) {
-                let above = parts.prefix(count).joined(separator: "/")
-                try disk.syncFolder(above.isEmpty ? directory.path : "\(directory.path)/\(above)")
-            }
-            syncedDay = day
-        }
-        return file
     }
 }

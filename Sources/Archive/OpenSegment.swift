@@ -28,16 +28,17 @@ struct OpenSegment {
                 record.timeline,
                 default: RowCollector(instance: record.instance, feed: record.feed)
             ].append(record)
-        case .ledger(let entry): ledger.append(entry)
-        case .unreadable(let instance, _, _, let received, let reason, _):
+        case .ledger(let entry):
+            ledger.append(entry)
+            cursors.settle(entry)
+        case .unreadable(let instance, let epoch, let position, let received, let reason, _):
             ledger.append(
                 LedgerEntry(
+                    unreadable: reason,
                     instance: instance,
-                    feed: nil,
-                    from: received,
-                    to: received,
-                    count: 1,
-                    cause: "unreadable: \(reason)"
+                    epoch: epoch,
+                    position: position,
+                    received: received
                 )
             )
         case .progress(let cursor, _): cursors.merge(cursor)
@@ -48,6 +49,7 @@ struct OpenSegment {
     /// Leaves out what lies beyond the opening of the next segment, which has it again.
     mutating func cut(at next: [Cursor]) {
         let limit = CursorTable(next)
+        ledger.removeAll { !limit.covers($0) }
         for key in collectors.keys {
             guard let instance = collectors[key]?.instance else { continue }
             collectors[key]?.filter {

@@ -8,18 +8,16 @@ struct RecordInterpreter {
         let instance: String, feed: Feed
     }
 
-    private struct Batch {
-        let instance: String, epoch: Int64, first: Int64, count: Int64, received: Timestamp
-    }
-
     /// What is read beyond these cursors does not count, since the next segment has it again.
     var limit: CursorTable?
-    private var cursors = CursorTable()
+    var cursors = CursorTable()
     private var timelines: [Timeline: Int] = [:]
     private var declared: [CursorTable.Key: [Int64: (timeline: Int, feed: Feed)]] = [:]
-    private var damage: String?
+    var damage: String?
     /// The epochs that have gone on since the damage: a later jump of theirs has another cause.
-    private var goneOn: Set<CursorTable.Key> = []
+    var goneOn: Set<CursorTable.Key> = []
+    /// When the newest record of each epoch was published.
+    var lastPublished: [CursorTable.Key: Timestamp] = [:]
 
     /// Notes that bytes were skipped: they explain the next jump of positions.
     mutating func noteDamage(_ text: String) {
@@ -58,14 +56,20 @@ struct RecordInterpreter {
     ) throws {
         switch record {
         case .opening(let archive, let segment, let created, let cursors):
-            for cursor in cursors { self.cursors.merge(cursor) }
-            try body(
-                .opening(archive: archive, segment: segment, created: created, cursors: cursors)
-            )
+            let seen = cursors.map { damage == nil ? $0 : withoutHole($0) }
+            for cursor in seen { self.cursors.merge(cursor) }
+            try body(.opening(archive: archive, segment: segment, created: created, cursors: seen))
         case .ledger(let entry):
+            // One beyond the limit was not committed: the next segment has it again.
+            guard limit?.covers(entry) ?? true else { return }
+            if let epoch = entry.epoch, let first = entry.first, entry.kind == .missing {
+                let key = CursorTable.Key(instance: entry.instance, epoch: epoch)
+                try passDamage(key, upTo: first - 1, published: entry.from, body)
+            }
+            cursors.settle(entry)
             try body(.ledger(entry))
         case .batch(let instance, let epoch, let first, let count, let received, let frames):
-            let batch = Batch(
+            let batch = JournalBatch(
                 instance: instance,
                 epoch: epoch,
                 first: first,
@@ -77,38 +81,48 @@ struct RecordInterpreter {
     }
 
     private mutating func take(
-        _ batch: Batch,
+        _ batch: JournalBatch,
         _ frames: UnsafeRawBufferPointer,
         _ body: (JournalEvent) throws -> Void
     ) throws {
         let key = CursorTable.Key(instance: batch.instance, epoch: batch.epoch)
+        var last = Int64.max
+        if let limit { last = limit.entries[key]?.position ?? 0 }
+        if batch.count > 0, batch.first <= last {
+            try passDamage(key, upTo: batch.first - 1, published: batch.published(frames), body)
+        }
         var cursor =
             cursors.entries[key]
             ?? Cursor(instance: batch.instance, epoch: batch.epoch, position: 0, crc: 0)
-        var last = Int64.max
-        if let limit { last = limit.entries[key]?.position ?? 0 }
-        if batch.count > 0, let damage, goneOn.insert(key).inserted,
-            batch.first > cursor.position + 1, batch.first <= last
-        {
-            let missing = batch.first - cursor.position - 1
-            try body(.ledger(hole(batch, count: missing, cause: damage)))
-        }
+        if batch.count > 0 { cursor.position = max(cursor.position, min(batch.first - 1, last)) }
+        var published = lastPublished[key]
         var scanner = FrameScanner(frames)
-        var position = batch.first
+        var next = batch.first
         while let item = scanner.next() {
             guard case .frame(_, let payload, let crc) = item else { continue }
-            let isNew = batch.count > 0 && position > cursor.position && position <= last
-            let ends = try take(payload, batch, position, isNew: isNew, body)
-            if isNew {
-                cursor.position = position
-                cursor.crc = crc
-                cursor.isFinished = cursor.isFinished || ends
+            let (place, event) = try read(payload, batch, next) {
+                batch.place(of: $0, next, known: cursor.position, last: last)
             }
-            position += 1
+            next = place.position + 1
+            if place.isNew {
+                if place.position > cursor.position + 1 {
+                    let hole = (cursor.position + 1)..<place.position
+                    let until = place.published ?? batch.received
+                    try body(.ledger(row(key, hole, published, until, Self.batchDamage)))
+                }
+                published = place.published ?? published
+                cursor.position = place.position
+                cursor.crc = crc
+                cursor.isFinished = cursor.isFinished || place.endsEpoch
+            }
+            if let event { try body(event) }
         }
         guard batch.count > 0 else { return }
+        lastPublished[key] = published
         let end = min(batch.first + batch.count - 1, last)
         if end > cursor.position {
+            let hole = (cursor.position + 1)..<(end + 1)
+            try body(.ledger(row(key, hole, published, batch.received, Self.batchDamage)))
             cursor.position = end
             cursor.crc = 0
         }
@@ -116,40 +130,38 @@ struct RecordInterpreter {
         try body(.progress(cursor, received: batch.received))
     }
 
-    /// Gives `body` one record, and returns whether it ends the epoch.
-    private mutating func take(
+    /// What one record says, and where it stands.
+    private mutating func read(
         _ payload: UnsafeRawBufferPointer,
-        _ batch: Batch,
-        _ position: Int64,
-        isNew: Bool,
-        _ body: (JournalEvent) throws -> Void
-    ) throws -> Bool {
-        var event: JournalEvent?
-        var ends = false
+        _ batch: JournalBatch,
+        _ next: Int64,
+        _ place: (RecordHeader?) -> JournalBatch.Place
+    ) throws -> (JournalBatch.Place, JournalEvent?) {
+        var found = place(nil)
         do {
-            event = try Record.withRecord(in: payload) { record in
-                ends = record.header.kind == .end
-                return try self.event(record, payload, batch, position, isNew: isNew)
+            let event = try Record.withRecord(in: payload) { record in
+                found = place(record.header)
+                return try self.event(record, payload, batch, found.position, isNew: found.isNew)
             }
+            return (found, event)
         } catch {
-            guard isNew else { return false }
-            event = .unreadable(
+            guard found.isNew else { return (found, nil) }
+            let event = JournalEvent.unreadable(
                 instance: batch.instance,
                 epoch: batch.epoch,
-                position: position,
+                position: found.position,
                 received: batch.received,
                 reason: "\(error)",
                 payload: payload
             )
+            return (found, event)
         }
-        if let event { try body(event) }
-        return ends
     }
 
     private mutating func event(
         _ record: Record,
         _ payload: UnsafeRawBufferPointer,
-        _ batch: Batch,
+        _ batch: JournalBatch,
         _ position: Int64,
         isNew: Bool
     ) throws -> JournalEvent? {
@@ -177,18 +189,9 @@ struct RecordInterpreter {
                 )
             )
         case .loss:
-            guard isNew else { return nil }
-            let loss = try record.loss()
-            return .ledger(
-                LedgerEntry(
-                    instance: batch.instance,
-                    feed: nil,
-                    from: loss.from,
-                    to: loss.to,
-                    count: loss.count,
-                    cause: loss.cause
-                )
-            )
+            // What is missing by it, the writer has entered, who knew what was there.
+            _ = try record.loss()
+            return nil
         case .end: return nil
         case nil: throw RecordError.malformed("a record of a kind that this version does not know")
         }
@@ -197,7 +200,7 @@ struct RecordInterpreter {
     private mutating func declaration(
         _ record: Record,
         _ payload: UnsafeRawBufferPointer,
-        _ batch: Batch
+        _ batch: JournalBatch
     ) throws -> KeptDeclaration {
         let key = CursorTable.Key(instance: batch.instance, epoch: batch.epoch)
         let feed = try record.declaration()
@@ -212,17 +215,6 @@ struct RecordInterpreter {
             epoch: batch.epoch,
             revision: record.header.revision,
             frame: frame
-        )
-    }
-
-    private func hole(_ batch: Batch, count: Int64, cause: String) -> LedgerEntry {
-        LedgerEntry(
-            instance: batch.instance,
-            feed: nil,
-            from: batch.received,
-            to: batch.received,
-            count: count,
-            cause: cause
         )
     }
 }

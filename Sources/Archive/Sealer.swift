@@ -198,12 +198,11 @@ public final class Sealer {
                 )
                 builder.footer.ledger.append(
                     LedgerEntry(
+                        unreadable: reason,
                         instance: instance,
-                        feed: nil,
-                        from: received,
-                        to: received,
-                        count: 1,
-                        cause: "unreadable: \(reason)"
+                        epoch: epoch,
+                        position: position,
+                        received: received
                     )
                 )
             default: break

@@ -38,7 +38,9 @@ struct SealingPlan {
             declarations[key, default: [:]][kept.revision] = kept
         case .blocks(let record):
             add(RowCollector.byteCount(record), to: record.timeline)
-        case .ledger(let entry): ledger.append(entry)
+        case .ledger(let entry):
+            ledger.append(entry)
+            cursors.settle(entry)
         case .progress(let cursor, let received):
             cursors.merge(cursor)
             self.received = received
@@ -62,7 +64,9 @@ struct SealingPlan {
                     to: instant,
                     count: cursor.position - position,
                     cause: damage.last.map { "damage: \(segment): \($0)" }
-                        ?? "damage: \(segment) ends before its last commit"
+                        ?? "damage: \(segment) ends before its last commit",
+                    epoch: cursor.epoch,
+                    first: position + 1
                 )
             )
             cursors.merge(cursor)

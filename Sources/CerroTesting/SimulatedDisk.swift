@@ -260,6 +260,13 @@ private final class SimulatedFile: SegmentFile {
         return count
     }
 
+    func overwrite(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(DiskError) {
+        let bytes = Array(bytes)
+        try disk.change { state throws(DiskError) in
+            try state.overwrite(bytes, at: offset, in: id, path, generation)
+        }
+    }
+
     func sync() throws(DiskError) {
         let body = try disk.change { state throws(DiskError) in
             try state.sync(id, path, generation)

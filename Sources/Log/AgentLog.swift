@@ -129,10 +129,11 @@ public final class AgentLog: Sendable {
         thread = Mutex(nil)
         driven = Guarded(nil)
         if isDriven {
-            driven.withLock { $0 = LogWriter(self) }
+            driven.withLock { $0 = LogWriter(self, opening.marker) }
             return
         }
-        let started = LogThread { [self] in LogWriter(self).run() }
+        let marker = opening.marker
+        let started = LogThread { [self] in LogWriter(self, marker).run() }
         thread.withLock { $0 = started }
     }
 
@@ -153,8 +154,8 @@ public final class AgentLog: Sendable {
             LogStatus(
                 epoch: state.epoch,
                 newest: state.readable,
-                oldestEpoch: state.oldestEpoch,
-                oldest: state.oldestPosition(of: state.oldestEpoch) ?? state.nextPosition,
+                oldestEpoch: state.oldestHeld.epoch,
+                oldest: state.oldestHeld.position,
                 byteCount: state.byteCount,
                 memoryByteCount: state.queueBytes,
                 size: settings.size,
@@ -174,7 +175,8 @@ public final class AgentLog: Sendable {
         let (isKnown, wakes) = state.withLock { state in
             let isKnown = state.progress.removeValue(forKey: archive) != nil
             state.places[archive] = nil
-            state.readFailures[archive] = nil
+            state.forgetReadFailures(archive)
+            state.knownFrom[archive] = nil
             state.hasNewProgress = state.hasNewProgress || isKnown
             return (isKnown, state.wakesThread())
         }

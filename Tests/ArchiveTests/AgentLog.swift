@@ -76,7 +76,8 @@ struct AgentLog {
         first: Int64,
         last: Int64,
         to journal: JournalWriter,
-        received: Timestamp
+        received: Timestamp,
+        losses: [LedgerEntry] = []
     ) throws {
         let bytes = frames[Int(first - 1)..<Int(last)].flatMap { $0 }
         try bytes.withUnsafeBytes { buffer in
@@ -86,7 +87,8 @@ struct AgentLog {
                 first: first,
                 count: last - first + 1,
                 received: received,
-                frames: buffer
+                frames: buffer,
+                losses: losses
             )
         }
     }

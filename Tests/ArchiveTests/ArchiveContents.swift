@@ -13,7 +13,10 @@ struct HeldRecord: Hashable {
 struct ArchiveContents {
     /// How often each value of the field `position` of the feed `positions` is there.
     var records: [HeldRecord: Int] = [:]
-    var ledger: Set<LedgerEntry> = []
+    /// The ledger, each row as often as it is there.
+    var rows: [LedgerEntry] = []
+    /// The ledger.
+    var ledger: Set<LedgerEntry> { Set(rows) }
 
     init(_ directory: ArchiveDirectory) throws {
         let files = try directory.files()
@@ -21,7 +24,7 @@ struct ArchiveContents {
         for file in files where file.kind == .sealed {
             let sealed = try SealedFile.open(directory.full(file), disk: directory.disk)
             sources.formUnion(sealed.footer.sources)
-            ledger.formUnion(sealed.footer.ledger)
+            rows += sealed.footer.ledger
             for timeline in sealed.footer.timelines where timeline.feed.name == "positions" {
                 let all = Timestamp(nanoseconds: .min)..<Timestamp(nanoseconds: .max)
                 let rows = try sealed.columns(timeline, fields: [0], range: all)
@@ -39,7 +42,7 @@ struct ArchiveContents {
             open.append(segment)
         }
         for segment in open {
-            ledger.formUnion(segment.ledger)
+            rows += segment.ledger
             for collector in segment.collectors.values where collector.feed.name == "positions" {
                 count(collector.column(0), collector.instance)
             }

@@ -65,7 +65,7 @@ struct TextAnswerTests {
     func texts() throws {
         let hostile = "\"\\\u{0}\u{1f}\n\r\té\u{1F52D}\u{2028}"
         let value: Value = [
-            "text": .string(hostile), "least": .int(.min), "most": .int(.max), "none": nil,
+            "text": .string(hostile), "least": .int(.min), "most": .int(.max), "none": .null,
             "list": [true, 1.5, .bytes([1, 255])],
         ]
         let parsed =

@@ -1,0 +1,129 @@
+internal import ArchiveFormat
+internal import Telemetry
+
+// What a reader misses in a journal: damage took it after it was written.
+
+/// A batch of a journal, without its records.
+struct JournalBatch {
+    let instance: String, epoch: Int64, first: Int64, count: Int64, received: Timestamp
+
+    /// Where one of its records stands.
+    struct Place {
+        let position: Int64
+        let published: Timestamp?
+        /// Whether it counts, and was not there before.
+        let isNew: Bool
+        let endsEpoch: Bool
+    }
+
+    /// The place of a record that is expected at `next`: its own header, nil where it has none,
+    /// knows better where others are missing before it.
+    ///
+    /// `known` is there already, and what is beyond `last` does not count.
+    func place(of header: RecordHeader?, _ next: Int64, known: Int64, last: Int64) -> Place {
+        let header = header?.epoch == epoch ? header : nil
+        let end = first + count
+        var position = next
+        if let header, next < end, (next..<end).contains(header.position) {
+            position = header.position
+        }
+        return Place(
+            position: position,
+            published: header?.published,
+            isNew: position < end && position > known && position <= last,
+            endsEpoch: header?.kind == .end
+        )
+    }
+
+    /// When its first record was published; when it was received, where that cannot be read.
+    func published(_ frames: UnsafeRawBufferPointer) -> Timestamp {
+        var scanner = FrameScanner(frames)
+        while let item = scanner.next() {
+            guard case .frame(_, let payload, _) = item else { continue }
+            let published = try? Record.withRecord(in: payload) { $0.header.published }
+            return published ?? received
+        }
+        return received
+    }
+}
+
+extension RecordInterpreter {
+    /// Why a record is missing inside of a batch that is not damaged itself.
+    static let batchDamage = "damage: it came damaged"
+
+    /// Enters what the damage took of an epoch that goes on behind `end`.
+    mutating func passDamage(
+        _ key: CursorTable.Key,
+        upTo end: Int64,
+        published: @autoclosure () -> Timestamp,
+        _ body: (JournalEvent) throws -> Void
+    ) throws {
+        guard let damage, goneOn.insert(key).inserted else { return }
+        var cursor =
+            cursors.entries[key]
+            ?? Cursor(instance: key.instance, epoch: key.epoch, position: 0, crc: 0)
+        guard end > cursor.position else { return }
+        let hole = (cursor.position + 1)..<(end + 1)
+        try body(.ledger(row(key, hole, lastPublished[key], published(), damage)))
+        cursor.position = end
+        cursor.crc = 0
+        cursors.set(cursor)
+    }
+
+    /// What an opening says of an epoch behind damage, as far as it was seen: what was not is a
+    /// hole, which the epoch's next batch or the next segment shows.
+    ///
+    /// An instance that was not known may have joined there.
+    func withoutHole(_ cursor: Cursor) -> Cursor {
+        let key = CursorTable.Key(instance: cursor.instance, epoch: cursor.epoch)
+        guard !goneOn.contains(key), cursors.oldestEpoch(of: cursor.instance) != nil else {
+            return cursor
+        }
+        var seen = cursors.entries[key] ?? cursor
+        if cursors.entries[key] == nil { (seen.position, seen.crc) = (0, 0) }
+        seen.isFinished = cursor.isFinished
+        return seen
+    }
+
+    /// A row for `hole`, between two records by when they were published.
+    func row(
+        _ key: CursorTable.Key,
+        _ hole: Range<Int64>,
+        _ before: Timestamp?,
+        _ after: Timestamp,
+        _ cause: String
+    ) -> LedgerEntry {
+        LedgerEntry(
+            instance: key.instance,
+            feed: nil,
+            from: min(before ?? after, after),
+            to: after,
+            count: Int64(hole.count),
+            cause: cause,
+            epoch: key.epoch,
+            first: hole.lowerBound
+        )
+    }
+}
+
+extension LedgerEntry {
+    /// The row of a record that is kept though this version cannot read it.
+    init(
+        unreadable reason: String,
+        instance: String,
+        epoch: Int64,
+        position: Int64,
+        received: Timestamp
+    ) {
+        self.init(
+            instance: instance,
+            feed: nil,
+            from: received,
+            to: received,
+            count: 1,
+            cause: "unreadable: \(reason)",
+            epoch: epoch,
+            first: position
+        )
+    }
+}
