@@ -62,7 +62,7 @@ extension ArchiveTool {
             } catch ArchiveError.disk(.missing), DiskError.missing {
                 // Sealed or compacted meanwhile.
             } catch {
-                found.append(shortened("\(error)", directory))
+                found.append(directory.shortened("\(error)"))
             }
             summary.files += 1
             summary.problems += found.count
@@ -70,12 +70,6 @@ extension ArchiveTool {
             progress(number + 1, files.count)
         }
         return summary
-    }
-
-    /// Messages name files as `cerro archive ls` does.
-    private static func shortened(_ text: String, _ directory: ArchiveDirectory) -> String {
-        text.hasPrefix(directory.path + "/")
-            ? String(text.dropFirst(directory.path.utf8.count + 1)) : text
     }
 
     /// Returns how many bytes the segment has.

@@ -23,6 +23,9 @@ public final class JournalWriter {
     var committedTable: CursorTable
     var table: CursorTable
     var declarations: [CursorTable.Key: [Int64: [UInt8]]] = [:]
+    /// Epochs that have ended in what is not committed: their records may be written once more,
+    /// in another segment, which then needs their declarations.
+    private var ended: [CursorTable.Key] = []
     var lastPublished: [CursorTable.Key: Timestamp] = [:]
     var lastReceived: Timestamp
     var lastCreated: Timestamp
@@ -162,7 +165,7 @@ public final class JournalWriter {
         guard !cursor.isFinished else { return }
         cursor.isFinished = true
         table.set(cursor)
-        declarations[CursorTable.Key(instance: instance, epoch: epoch)] = nil
+        ended.append(CursorTable.Key(instance: instance, epoch: epoch))
         putTable()
     }
 
@@ -190,6 +193,8 @@ public final class JournalWriter {
         written = 0
         hasCommitted = true
         committedTable = table
+        for key in ended { declarations[key] = nil }
+        ended = []
         failure = nil
     }
 
@@ -280,7 +285,7 @@ extension JournalWriter {
         for declaration in batch.declarations {
             declarations[key, default: [:]][declaration.revision] = declaration.frame
         }
-        if batch.endsEpoch { declarations[key] = nil }
+        if batch.endsEpoch { ended.append(key) }
     }
 
     /// Tells all cursors once more, since no batch says what changed.

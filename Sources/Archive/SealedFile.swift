@@ -10,6 +10,8 @@ public final class SealedFile: Sendable {
     public let footer: SealedFooter
     /// Its length in bytes.
     public let byteCount: Int
+    /// What told it from others at the same path when it was opened.
+    let stamp: SealedStamp
     private let file: any SegmentFile
 
     /// What is wrong with one of the two footers; nil where both are whole, or one was all.
@@ -20,11 +22,13 @@ public final class SealedFile: Sendable {
         footer: SealedFooter,
         byteCount: Int,
         file: any SegmentFile,
+        stamp: SealedStamp,
         problem: SealedFileError?
     ) {
         self.path = path
         self.footer = footer
         self.byteCount = byteCount
+        self.stamp = stamp
         self.file = file
         self.problem = problem
     }
@@ -54,11 +58,21 @@ public final class SealedFile: Sendable {
                 footer: footer,
                 byteCount: size,
                 file: file,
+                stamp: (try? SealedStamp(of: file)) ?? .none,
                 problem: problem
             )
         } catch {
             throw .sealedFile(path: path, error)
         }
+    }
+
+    /// Whether the file at `path` has a good head and a good last footer.
+    static func isWhole(_ path: String, disk: any Disk) -> Bool {
+        guard let file = try? disk.open(path, .read), let size = try? file.size(),
+            let head = try? file.bytes(0..<SealedLayout.headLength),
+            (try? SealedLayout.check(head: head)) != nil
+        else { return false }
+        return (try? footer(of: file, end: size)) != nil
     }
 
     /// The last footer that is whole, and what is wrong with one behind it.

@@ -5,10 +5,11 @@ extension AgentLog {
     /// Answers one fetch; reads files, and so is called on a thread that may block.
     ///
     /// It also notes what the archive has committed, which is what lets segments go: of an archive
-    /// that ever fetched the log keeps what it has not committed, until the spool is full.
-    public func fetch(_ request: FetchRequest) -> FetchAnswer {
+    /// that ever fetched the log keeps what it has not committed, until the spool is full. One that
+    /// `isNoted` is looked up again after a wait: an archive that was forgotten meanwhile stays so.
+    public func fetch(_ request: FetchRequest, isNoted: Bool = false) -> FetchAnswer {
         var search = FetchSearch(request)
-        if state.withLock({ $0.note(request) }) { wakeup.give() }
+        if !isNoted, state.withLock({ $0.note(request) }) { wakeup.give() }
         while true {
             let step = state.withLock { $0.step(&search) }
             switch step {

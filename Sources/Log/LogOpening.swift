@@ -115,7 +115,11 @@ struct LogOpening {
                 segment.byteCount = size
                 let head = try? file.bytes(0..<min(size, isLast ? size : 256))
                 segment.beginsWithDeclarations = isDeclaration(head ?? [])
-                if isLast { segment.index = head.map { scan($0, segment) } }
+                if isLast {
+                    segment.index = head.map { scan($0, segment) }
+                    // Who was killed may have left something that only the kernel has.
+                    try? file.sync()
+                }
             }
             if isLast, segment.index == nil {
                 segment.index = SegmentIndex(first: place.first)

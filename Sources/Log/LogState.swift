@@ -148,6 +148,9 @@ struct LogState: ~Copyable {
             for (index, feed) in declared.enumerated() {
                 put(.declaration(feed, revision: index + 1), published: published)
             }
+            // They do not count: where they alone fill a segment, a full spool would drop one for
+            // each record that says what was dropped, and never come to an end.
+            segmentBytes = 0
         }
         put(body, published: published)
     }
