@@ -1,4 +1,5 @@
 internal import ArchiveFormat
+internal import Synchronization
 internal import Telemetry
 
 extension AgentLog {
@@ -8,7 +9,14 @@ extension AgentLog {
     /// that ever fetched the log keeps what it has not committed, until the spool is full.
     public func fetch(_ request: FetchRequest) -> FetchAnswer {
         var search = FetchSearch(request)
-        if state.withLock({ $0.note(request) }) { wakeup.give() }
+        let (isNew, wakes) = state.withLock { state in
+            let isNew = state.progress[request.archive] == nil
+            let wakes = state.note(request)
+            return (isNew && state.progress[request.archive] != nil, wakes)
+        }
+        // Before it has anything: a log that forgot it would let go of what it does not have.
+        if isNew { saveProgress() }
+        if wakes { wakeup.give() }
         while true {
             let step = state.withLock { $0.step(&search) }
             switch step {
@@ -48,6 +56,19 @@ extension AgentLog {
                     search.lastEnd = source.end ?? .max
                 }
             }
+        }
+    }
+
+    /// Saves how far each archive has committed; where the disk refuses that, what was saved before
+    /// keeps more, and a newer one is due soon.
+    func saveProgress() {
+        saving.withLock { _ in
+            let progress = state.withLock { state in
+                state.hasNewProgress = false
+                return state.isClosed ? nil : state.progress
+            }
+            guard let progress else { return }
+            try? disk.replace("\(folder)/\(LogTables.commits)", with: LogTables.encode(progress))
         }
     }
 
