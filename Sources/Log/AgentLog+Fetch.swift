@@ -63,6 +63,12 @@ extension AgentLog {
     /// keeps more, and a newer one is due soon.
     func saveProgress() {
         saving.withLock { _ in
+            if !state.withLock({ $0.knowsProgress }) {
+                // What could not be read when the log opened is not written over unread.
+                let earlier = LogTables.commits(in: folder, disk)
+                guard let earlier else { return }
+                state.withLock { $0.takeIn(earlier) }
+            }
             let progress = state.withLock { state in
                 state.hasNewProgress = false
                 return state.isClosed ? nil : state.progress
