@@ -21,7 +21,8 @@ extension LogWriter {
             defer { (state.isNoteDue, state.isFailureNew) = (false, false) }
             return (state.failure, state.isNoteDue, state.isFailureNew)
         }
-        let unnoted = write(notes, isSynced: hasFailed)
+        // A power cut must not bring back what was said before the disk recovered.
+        let unnoted = write(notes, isSynced: hasFailed || notes.isEmpty)
         guard let failure else { return }
         if isNew { log.onEvent(.inMemory(reason: failure, unnoted: unnoted)) }
         log.state.withLock { state in
