@@ -46,16 +46,13 @@ final class Recording: Sendable {
 
     /// Pulls, commits and seals until cancelled.
     func run(_ client: SiteClient) async throws {
-<<<<<<< HEAD
         session.set("archive", .string(keeper.archive))
-=======
         if await keeper.followsUncleanStop {
             session.log(
                 "recording was not stopped in order last time: what it had not committed is "
                     + "fetched again"
             )
         }
->>>>>>> a646ee4a71ab348d940f7789a4bf356f2ffb7f5c
         await withTaskGroup { group in
             group.addTask { await self.commit() }
             group.addTask { await self.watch() }
