@@ -79,9 +79,7 @@ extension ArchiveStore {
             return try column(chunk, declared.type, group.rows, file, subject)
         } catch {
             note(error, chunk, of: subject, group, timeline, path)
-            var missing = ColumnBuilder(declared.type)
-            missing.appendMissing(group.rows)
-            return missing.column
+            return .missing(declared.type, rows: group.rows)
         }
     }
 
