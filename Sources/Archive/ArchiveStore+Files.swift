@@ -101,6 +101,7 @@ extension ArchiveStore {
         try withState { state throws(ArchiveError) in
             let problem = directory.shortened("\(error)")
             try index.enter(problem: problem, with: file, among: [])
+            try index.seal()
             state.problems = try index.problems()
         }
     }

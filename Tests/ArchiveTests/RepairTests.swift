@@ -58,7 +58,7 @@ struct RepairTests {
         try archive.rig.archive.damage(file.path) { $0[damaged] ^= 1 }
         let bytes = try archive.bytes(file.path)
         archive.rig.lock.unlock()
-        let before = try Answers(archive.rig.secondStore())
+        let before = try archive.rig.answersOnce()
         #expect(try repair(archive.directory, isDryRun: true)[1].outcome == .wouldBeRepaired)
         #expect(try archive.bytes(file.path) == bytes)
 
