@@ -283,7 +283,9 @@ public actor AgentHost: Service {
             noteDroppedChanges()
             do {
                 try await log.append(feed, [block])
-                feeds[feed.name]?.note([block], at: time.now)
+                // The host has dated it itself, maybe long before the disk took it.
+                let then = block.timestamps.last ?? time.now
+                _ = feeds[feed.name]?.note([block], from: then, at: time.now)
             } catch {
                 logger.error(
                     "a change of a session or fault is not in the log",

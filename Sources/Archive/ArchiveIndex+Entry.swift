@@ -52,29 +52,33 @@ extension ArchiveIndex {
         for (place, timeline) in footer.timelines.enumerated() {
             try add(timeline, place: place, file: id, to: db)
         }
-        for entry in footer.ledger {
-            try db.execute(
-                sql: "INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                arguments: [
-                    id, entry.kind.rawValue, entry.instance, entry.feed, entry.from.nanoseconds,
-                    entry.to.nanoseconds, entry.count, entry.cause, entry.epoch, entry.first,
-                ]
-            )
-        }
-        for cursor in footer.cursors {
-            try db.execute(
-                sql: """
-                    INSERT INTO cursors VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
-                    crc = iif(excluded.position > position, excluded.crc, crc),
-                    position = max(position, excluded.position),
-                    finished = max(finished, excluded.finished)
-                    """,
-                arguments: [
-                    cursor.instance, cursor.epoch, cursor.position, Int64(cursor.crc),
-                    cursor.isFinished,
-                ]
-            )
-        }
+        for entry in footer.ledger { try add(entry, file: id, to: db) }
+        for cursor in footer.cursors { try add(cursor, to: db) }
+    }
+
+    private static func add(_ entry: LedgerEntry, file id: Int64, to db: Database) throws {
+        try db.execute(
+            sql: "INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            arguments: [
+                id, entry.kind.rawValue, entry.instance, entry.feed, entry.from.nanoseconds,
+                entry.to.nanoseconds, entry.count, entry.cause, entry.epoch, entry.first,
+            ]
+        )
+    }
+
+    private static func add(_ cursor: ArchiveFormat.Cursor, to db: Database) throws {
+        try db.execute(
+            sql: """
+                INSERT INTO cursors VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+                crc = iif(excluded.position > position, excluded.crc, crc),
+                position = max(position, excluded.position),
+                finished = max(finished, excluded.finished)
+                """,
+            arguments: [
+                cursor.instance, cursor.epoch, cursor.position, Int64(cursor.crc),
+                cursor.isFinished,
+            ]
+        )
     }
 
     /// Enters that the file at `path` cannot be read, beside what the index knows of it.

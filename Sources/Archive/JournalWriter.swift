@@ -23,7 +23,11 @@ public final class JournalWriter {
     var committedTable: CursorTable
     var table: CursorTable
     var declarations: [CursorTable.Key: [Int64: [UInt8]]] = [:]
+    /// Epochs that have ended in what is not committed: their records may be written once more,
+    /// in another segment, which then needs their declarations.
+    private var ended: [CursorTable.Key] = []
     var lastPublished: [CursorTable.Key: Timestamp] = [:]
+    private var committedPublished: [CursorTable.Key: Timestamp] = [:]
     var lastReceived: Timestamp
     var lastCreated: Timestamp
     var closed: [String]
@@ -59,7 +63,8 @@ public final class JournalWriter {
         for kept in recovered.declarations {
             keep(kept)
         }
-        for (key, published) in recovered.lastPublished { lastPublished[key] = published }
+        lastPublished = recovered.lastPublished
+        committedPublished = lastPublished
         clock = ReceiveClock(behind: recovered.lastReceived)
         do throws(DiskError) {
             try begin(at: receiveTime())
@@ -74,9 +79,19 @@ public final class JournalWriter {
     /// The cursor of one epoch, committed or not: what to fetch after.
     public func cursor(of instance: String, epoch: Int64) -> Cursor? { table[instance, epoch] }
 
-    /// When the newest record of an epoch was published, where that is known.
+    /// When the newest record of an epoch was published, committed or not, where that is known.
     public func lastPublished(of instance: String, epoch: Int64) -> Timestamp? {
         lastPublished[CursorTable.Key(instance: instance, epoch: epoch)]
+    }
+
+    /// When the newest record of an epoch that is committed was published.
+    public func committedPublished(of instance: String, epoch: Int64) -> Timestamp? {
+        committedPublished[CursorTable.Key(instance: instance, epoch: epoch)]
+    }
+
+    /// Whether an epoch of `instance` is committed as far as it is taken.
+    public func isCommitted(_ instance: String, epoch: Int64) -> Bool {
+        committedTable[instance, epoch] == table[instance, epoch]
     }
 
     /// The path of the segment that is written now.
@@ -162,7 +177,7 @@ public final class JournalWriter {
         guard !cursor.isFinished else { return }
         cursor.isFinished = true
         table.set(cursor)
-        declarations[CursorTable.Key(instance: instance, epoch: epoch)] = nil
+        ended.append(CursorTable.Key(instance: instance, epoch: epoch))
         putTable()
     }
 
@@ -190,6 +205,9 @@ public final class JournalWriter {
         written = 0
         hasCommitted = true
         committedTable = table
+        for key in ended { declarations[key] = nil }
+        ended = []
+        committedPublished = lastPublished
         failure = nil
     }
 
@@ -208,6 +226,9 @@ public final class JournalWriter {
 
     /// Bytes that wait for the next commit.
     public var waitingByteCount: Int { uncommitted.count }
+
+    /// Whether ``append`` takes something, as far as is known.
+    public var hasRoom: Bool { failure == nil || uncommitted.count < Limits.journalBuffer }
 
     /// Why the disk takes nothing; nil while all is well.
     public private(set) var failure: ArchiveError?
@@ -280,7 +301,7 @@ extension JournalWriter {
         for declaration in batch.declarations {
             declarations[key, default: [:]][declaration.revision] = declaration.frame
         }
-        if batch.endsEpoch { declarations[key] = nil }
+        if batch.endsEpoch { ended.append(key) }
     }
 
     /// Tells all cursors once more, since no batch says what changed.
@@ -319,6 +340,7 @@ extension JournalWriter {
         try commit()
         do throws(DiskError) {
             try begin(at: received)
+            failure = nil
         } catch {
             throw fail(error)
         }

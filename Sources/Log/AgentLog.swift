@@ -46,6 +46,9 @@ public final class AgentLog: Sendable {
     let lock: any FolderLock
     let state: Guarded<LogState>
     let wakeup = Wakeup()
+    /// Held while the table of commits is written: by the log's thread, and by the first fetch of
+    /// an archive.
+    let saving = Mutex(())
     private let thread: Mutex<LogThread?>
     /// What writes where there is no thread; nil where there is one, and when the log is closed.
     let driven: Guarded<LogWriter?>

@@ -9,7 +9,8 @@ struct LogOpening {
     let predecessor: Int64
     let epochs: [EpochEntry]
     let segments: [Segment]
-    let progress: [String: Progress]
+    /// How far each archive has committed; nil where the disk does not tell now.
+    let progress: [String: Progress]?
     let bootID: String
     /// The file `memory`, or why there is none.
     let marker: Result<MemoryMarker, DiskError>
@@ -36,10 +37,10 @@ struct LogOpening {
             throw .disk(error)
         }
         let known = LogTables.epochs(Self.contents(of: LogTables.epochs, in: folder, disk))
-        progress = LogTables.commits(Self.contents(of: LogTables.commits, in: folder, disk))
+        progress = LogTables.commits(in: folder, disk)
         marker = Result { () throws(DiskError) in try MemoryMarker(in: folder, disk) }
         let notes = (try? marker.get())?.inherited ?? []
-        let earlier = Self.earlier(known, notes, segments, progress, self.bootID)
+        let earlier = Self.earlier(known, notes, segments, progress ?? [:], self.bootID)
         predecessor =
             (known.map(\.epoch) + notes.map(\.epoch) + segments.suffix(1).map(\.epoch)).max() ?? 0
         epoch = max(now.nanoseconds, predecessor + 1)
@@ -115,7 +116,11 @@ struct LogOpening {
                 segment.byteCount = size
                 let head = try? file.bytes(0..<min(size, isLast ? size : 256))
                 segment.beginsWithDeclarations = isDeclaration(head ?? [])
-                if isLast { segment.index = head.map { scan($0, segment) } }
+                if isLast {
+                    segment.index = head.map { scan($0, segment) }
+                    // Who was killed may have left something that only the kernel has.
+                    try? file.sync()
+                }
             }
             if isLast, segment.index == nil {
                 segment.index = SegmentIndex(first: place.first)

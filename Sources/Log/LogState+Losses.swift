@@ -143,7 +143,17 @@ extension LogState {
             first: position + 1
         )
         var rows: [LedgerEntry] = []
+        let isPowerLoss = entry.bootID != log.bootID
         if let note = entry.memory, note.last > position {
+            if note.first > position + 1 {
+                // What was written before the disk refused, and is not there.
+                row.count = note.first - position - 1
+                row.to = note.from
+                row.cause =
+                    isPowerLoss
+                    ? LossCause.powerLoss(log.settings.syncInterval) : LossCause.damage
+                rows.append(row)
+            }
             row.first = max(note.first, position + 1)
             row.count = note.last + 1 - (row.first ?? 0)
             (row.from, row.to) = (note.from, note.to)
@@ -152,7 +162,7 @@ extension LogState {
             (row.first, row.count, row.from) = (note.last + 1, nil, note.to)
         }
         if entry.isClosed || index?.hasEnd ?? false { return rows }
-        if entry.bootID != log.bootID {
+        if isPowerLoss {
             row.to = row.from + log.settings.syncInterval
             row.cause = LossCause.powerLoss(log.settings.syncInterval)
             rows.append(row)

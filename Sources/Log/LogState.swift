@@ -88,6 +88,9 @@ struct LogState: ~Copyable {
     var isForced = false
 
     var progress: [String: Progress]
+    /// Whether the table of earlier processes is taken in; before, nothing goes because it is
+    /// committed.
+    var knowsProgress: Bool
     /// Where the last fetch of an archive ended, and the one before, should it ask again.
     var places: [String: [FetchPlace]] = [:]
     var hasNewProgress = false
@@ -119,14 +122,16 @@ struct LogState: ~Copyable {
         epoch: Int64,
         epochs: [EpochEntry],
         segments: [Segment],
-        progress: [String: Progress]
+        progress: [String: Progress]?
     ) {
         announced = segments.flatMap { $0.index?.losses ?? [] }
         self.settings = settings
         self.epoch = epoch
         self.epochs = epochs
         self.segments = segments
-        self.progress = progress
+        self.progress = progress ?? [:]
+        knowsProgress = progress != nil
+        hasNewProgress = progress == nil
     }
 
     /// Whether another record may be accepted.
@@ -148,6 +153,9 @@ struct LogState: ~Copyable {
             for (index, feed) in declared.enumerated() {
                 put(.declaration(feed, revision: index + 1), published: published)
             }
+            // They do not count: where they alone fill a segment, a full spool would drop one for
+            // each record that says what was dropped, and never come to an end.
+            segmentBytes = 0
         }
         put(body, published: published)
     }
