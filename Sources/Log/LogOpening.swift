@@ -78,13 +78,25 @@ struct LogOpening {
     ) -> [EpochEntry] {
         var entries = Dictionary(known.map { ($0.epoch, $0) }, uniquingKeysWith: { $1 })
         for note in notes {
-            let entry = EpochEntry(epoch: note.epoch, bootID: note.bootID)
-            entries[note.epoch, default: entry].memory = note
+            let entry = entries[note.epoch] ?? EpochEntry(epoch: note.epoch, bootID: note.bootID)
+            // The table is newer where it has a note itself, or knows of an end in order.
+            guard !entry.isClosed, entry.memory == nil else { continue }
+            entries[note.epoch] = entry
+            entries[note.epoch]?.memory = note
         }
         let held = Set(segments.map(\.epoch))
         // Of an epoch that the table does not know nobody can say that it was closed.
         for epoch in held where entries[epoch] == nil {
             entries[epoch] = EpochEntry(epoch: epoch, bootID: "unknown")
+        }
+        for segment in segments {
+            // Whose process was killed, but whose records are all on the disk now: a later power
+            // cut takes none of them.
+            guard let index = segment.index, let entry = entries[segment.epoch],
+                entry.bootID == bootID, !entry.isClosed, index.isSynced, !index.isTailDamaged
+            else { continue }
+            entries[segment.epoch]?.isClosed = true
+            entries[segment.epoch]?.last = index.next - 1
         }
         let untold = entries.values.filter { entry in
             entry.isUntold(under: bootID) && !held.contains(entry.epoch)
@@ -119,7 +131,7 @@ struct LogOpening {
                 if isLast {
                     segment.index = head.map { scan($0, segment) }
                     // Who was killed may have left something that only the kernel has.
-                    try? file.sync()
+                    segment.index?.isSynced = (try? file.sync()) != nil
                 }
             }
             if isLast, segment.index == nil {
