@@ -1,14 +1,28 @@
 internal import ArchiveFormat
+internal import Synchronization
 internal import Telemetry
 
 extension AgentLog {
+    /// Notes who asks and what they have.
+    private func note(_ request: FetchRequest) {
+        let (isNew, wakes) = state.withLock { state in
+            let isNew = state.progress[request.archive] == nil
+            let wakes = state.note(request)
+            return (isNew && state.progress[request.archive] != nil, wakes)
+        }
+        // Before it has anything: a log that forgot it would let go of what it does not have.
+        if isNew { saveProgress() }
+        if wakes { wakeup.give() }
+    }
+
     /// Answers one fetch; reads files, and so is called on a thread that may block.
     ///
     /// It also notes what the archive has committed, which is what lets segments go: of an archive
-    /// that ever fetched the log keeps what it has not committed, until the spool is full.
-    public func fetch(_ request: FetchRequest) -> FetchAnswer {
+    /// that ever fetched the log keeps what it has not committed, until the spool is full. One that
+    /// `isNoted` is looked up again after a wait: an archive that was forgotten meanwhile stays so.
+    public func fetch(_ request: FetchRequest, isNoted: Bool = false) -> FetchAnswer {
         var search = FetchSearch(request)
-        if state.withLock({ $0.note(request) }) { wakeup.give() }
+        if !isNoted { note(request) }
         while true {
             let step = state.withLock { $0.step(&search) }
             switch step {
@@ -48,6 +62,25 @@ extension AgentLog {
                     search.lastEnd = source.end ?? .max
                 }
             }
+        }
+    }
+
+    /// Saves how far each archive has committed; where the disk refuses that, what was saved before
+    /// keeps more, and a newer one is due soon.
+    func saveProgress() {
+        saving.withLock { _ in
+            if !state.withLock({ $0.knowsProgress }) {
+                // What could not be read when the log opened is not written over unread.
+                let earlier = LogTables.commits(in: folder, disk)
+                guard let earlier else { return }
+                state.withLock { $0.takeIn(earlier) }
+            }
+            let progress = state.withLock { state in
+                state.hasNewProgress = false
+                return state.isClosed ? nil : state.progress
+            }
+            guard let progress else { return }
+            try? disk.replace("\(folder)/\(LogTables.commits)", with: LogTables.encode(progress))
         }
     }
 

@@ -6,10 +6,11 @@ internal import Telemetry
 struct LogOpening {
     let lock: any FolderLock
     let epoch: Int64
-    let predecessor: Int64
+    let predecessors: [Int64]
     let epochs: [EpochEntry]
     let segments: [Segment]
-    let progress: [String: Progress]
+    /// How far each archive has committed; nil where the disk does not tell now.
+    let progress: [String: Progress]?
     let bootID: String
     /// The file `memory`, or why there is none.
     let marker: Result<MemoryMarker, DiskError>
@@ -36,13 +37,13 @@ struct LogOpening {
             throw .disk(error)
         }
         let known = LogTables.epochs(Self.contents(of: LogTables.epochs, in: folder, disk))
-        progress = LogTables.commits(Self.contents(of: LogTables.commits, in: folder, disk))
+        progress = LogTables.commits(in: folder, disk)
         marker = Result { () throws(DiskError) in try MemoryMarker(in: folder, disk) }
         let notes = (try? marker.get())?.inherited ?? []
-        let earlier = Self.earlier(known, notes, segments, progress, self.bootID)
-        predecessor =
-            (known.map(\.epoch) + notes.map(\.epoch) + segments.suffix(1).map(\.epoch)).max() ?? 0
-        epoch = max(now.nanoseconds, predecessor + 1)
+        let earlier = Self.earlier(known, notes, segments, progress ?? [:], self.bootID)
+        let before = known.map(\.epoch) + notes.map(\.epoch) + segments.map(\.epoch)
+        predecessors = Array(Set(before).sorted().suffix(Limits.predecessors))
+        epoch = max(now.nanoseconds, (predecessors.last ?? 0) + 1)
         epochs = earlier + [EpochEntry(epoch: epoch, bootID: self.bootID)]
         for note in notes { Self.rewriteDoubtful(note, segments, folder, disk) }
     }

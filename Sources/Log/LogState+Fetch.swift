@@ -42,6 +42,13 @@ extension LogState {
         return wakesThread()
     }
 
+    /// Takes in what was saved earlier about archives.
+    mutating func takeIn(_ earlier: [String: Progress]) {
+        for archive in earlier.keys { knownFrom[archive] = nil }
+        progress.merge(earlier) { now, _ in now }
+        knowsProgress = true
+    }
+
     /// Where to look next.
     func step(_ search: inout FetchSearch) -> FetchStep {
         if search.epoch == 0 { search.epoch = oldestEpoch }

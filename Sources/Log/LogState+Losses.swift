@@ -8,6 +8,9 @@ enum LossCause {
     static let damage = "damage in the spool"
     static let forgotten = "no longer in the log: it had forgotten this archive"
 
+    /// The archive's own disk has lost it since.
+    static let committed = "no longer in the log: this archive had committed it"
+
     static func powerLoss(_ interval: Duration) -> String {
         let seconds = interval.inSeconds
         return "power loss, at most \(Int(exactly: seconds).map(String.init) ?? "\(seconds)") s"
@@ -76,8 +79,11 @@ extension LogState {
         let known = min(max(knownPosition(search), hole.lowerBound), held)
         var parts = [(held..<hole.upperBound, announcedCause(held, search) ?? LossCause.damage)]
         if !search.isJoining {
-            parts.append((hole.lowerBound..<known, LossCause.forgotten))
-            parts.append((known..<held, LossCause.spoolFull))
+            let committed = min(max(committedEnd(search), hole.lowerBound), held)
+            let dropped = max(known, committed)
+            parts.append((hole.lowerBound..<committed, LossCause.committed))
+            parts.append((committed..<dropped, LossCause.forgotten))
+            parts.append((dropped..<held, LossCause.spoolFull))
         }
         let to = until ?? Timestamp(nanoseconds: search.epoch)
         return parts.filter { !$0.0.isEmpty }.map { positions, cause in
@@ -100,6 +106,12 @@ extension LogState {
         guard progress[search.archive] != nil else { return .max }
         guard let from = knownFrom[search.archive], from.epoch >= search.epoch else { return 0 }
         return from.epoch == search.epoch ? from.position : .max
+    }
+
+    /// The position of the epoch behind what the archive has said that it has committed.
+    private func committedEnd(_ search: FetchSearch) -> Int64 {
+        guard let said = progress[search.archive], said.epoch >= search.epoch else { return 0 }
+        return said.epoch == search.epoch ? said.position + 1 : .max
     }
 
     /// Whether the log did not know the archive when it lost the epoch.

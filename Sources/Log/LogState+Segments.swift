@@ -42,7 +42,7 @@ extension LogState {
 
     /// How many of the oldest segments every archive that ever fetched has committed.
     var committedSegments: Int {
-        guard !progress.isEmpty else { return 0 }
+        guard !progress.isEmpty, knowsProgress else { return 0 }
         var count = 0
         // The newest one may still be written.
         while count + 1 < segments.count {

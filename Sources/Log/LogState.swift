@@ -90,6 +90,9 @@ struct LogState: ~Copyable {
     var isForced = false
 
     var progress: [String: Progress]
+    /// Whether the table of earlier processes is taken in; before, nothing goes because it is
+    /// committed.
+    var knowsProgress: Bool
     /// Where the last fetch of an archive ended, and the one before, should it ask again.
     var places: [String: [FetchPlace]] = [:]
     var hasNewProgress = false
@@ -121,14 +124,16 @@ struct LogState: ~Copyable {
         epoch: Int64,
         epochs: [EpochEntry],
         segments: [Segment],
-        progress: [String: Progress]
+        progress: [String: Progress]?
     ) {
         announced = segments.flatMap { $0.index?.losses ?? [] }
         self.settings = settings
         self.epoch = epoch
         self.epochs = epochs
         self.segments = segments
-        self.progress = progress
+        self.progress = progress ?? [:]
+        knowsProgress = progress != nil
+        hasNewProgress = progress == nil
     }
 
     /// Whether another record may be accepted.

@@ -77,6 +77,16 @@ enum LogTables {
         return commits
     }
 
+    /// The table of commits in a folder, empty where there is none; nil where it cannot be read.
+    static func commits(in folder: String, _ disk: any Disk) -> [String: Progress]? {
+        do throws(DiskError) {
+            return commits(try disk.contents(of: "\(folder)/\(commits)"))
+        } catch {
+            if case .missing = error { return [:] }
+            return nil
+        }
+    }
+
     static func framed(_ lines: [String]) -> [UInt8] {
         var bytes: [UInt8] = []
         // A frame is never empty, and neither is a file with a headline.

@@ -5,7 +5,7 @@ internal import Telemetry
 final class LogWriter {
     /// What is to be done next.
     private enum Job {
-        case write(Run), publish(WrittenRecords), sync, saveProgress([String: Progress])
+        case write(Run), publish(WrittenRecords), sync, saveProgress
         case note([MemoryNote], ordinal: Int64), index(Segment), delete([Segment], [RecordLoss])
         case again, finish, stop, wait(Duration?)
     }
@@ -67,9 +67,9 @@ final class LogWriter {
                 write(run)
             case .publish(let records): log.onEvent(.written(records))
             case .sync: sync()
-            case .saveProgress(let progress):
+            case .saveProgress:
                 saveDue = now + log.settings.syncInterval
-                save(progress)
+                log.saveProgress()
             case .note(let notes, let ordinal): note(notes, ordinal)
             case .index(let segment): index(segment)
             case .delete(let segments, let losses): delete(segments, losses)
@@ -107,10 +107,7 @@ final class LogWriter {
         }
         if state.isClosing { return .finish }
         if let job = freeing(&state) { return job }
-        if state.hasNewProgress, now >= saveDue {
-            state.hasNewProgress = false
-            return .saveProgress(state.progress)
-        }
+        if state.hasNewProgress, now >= saveDue { return .saveProgress }
         var due: [Duration] = []
         if state.failure != nil { due.append(retryDue) }
         if !unsynced.isEmpty { due.append(max(syncDue, state.failure == nil ? syncDue : retryDue)) }
@@ -209,25 +206,17 @@ final class LogWriter {
         for loss in losses { log.onEvent(.dropped(loss)) }
     }
 
-    private func save(_ progress: [String: Progress]) {
-        // It only holds back what may go: an older one keeps more, and a newer one is due soon.
-        try? log.disk.replace(
-            "\(log.folder)/\(LogTables.commits)",
-            with: LogTables.encode(progress)
-        )
-    }
-
     /// Everything is written, or cannot be.
     private func finish() {
-        let (count, failure, progress) = log.state.withLock { state in
+        let (count, failure) = log.state.withLock { state in
             state.close()
             // The end of the epoch is no loss.
-            return (state.accepted - state.written - 1, state.failure, state.progress)
+            return (state.accepted - state.written - 1, state.failure)
         }
         if let failure {
             log.onEvent(.lost(count: count, reason: failure))
         } else {
-            save(progress)
+            log.saveProgress()
             let epochs = log.state.withLock { $0.epochs }
             try? log.disk.replace(
                 "\(log.folder)/\(LogTables.epochs)",
