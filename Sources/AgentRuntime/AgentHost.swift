@@ -78,6 +78,8 @@ public actor AgentHost: Service {
     var publisherSocket: (any PublisherSocket)?
     var exit: AgentExit?
     var isClosing = false
+    /// Records that a full spool dropped since it was last half empty.
+    var droppedRecords: Int64 = 0
     /// Changes of sessions and faults that did not fit the queue, and how many of them are told.
     var droppedChanges = 0, toldDrops = 0
 
@@ -281,7 +283,9 @@ public actor AgentHost: Service {
             noteDroppedChanges()
             do {
                 try await log.append(feed, [block])
-                feeds[feed.name]?.note([block], at: time.now)
+                // The host has dated it itself, maybe long before the disk took it.
+                let then = block.timestamps.last ?? time.now
+                _ = feeds[feed.name]?.note([block], from: then, at: time.now)
             } catch {
                 logger.error(
                     "a change of a session or fault is not in the log",

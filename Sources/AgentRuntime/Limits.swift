@@ -22,6 +22,9 @@ public enum RuntimeLimits {
     static let pendingChanges = 4096
     /// Requests that are being answered off the reactor; further ones are refused as busy.
     static let pendingRequests = 1024
+    /// How far the newest row of a block may be from the host's clock; beyond, the block is kept
+    /// and the fault `clock` is raised.
+    public static let clockTolerance = Duration.seconds(30)
     /// How long operations may take to stop before the process ends without them.
     static let shutdownPatience = Duration.seconds(10)
     /// The longest wait of one fetch; the aggregator asks again.

@@ -32,7 +32,8 @@ public struct OperationSession: Sendable {
     }
 
     /// Publishes several blocks, each a record of its own, in one trip to the log.
-    /// - Throws: ``PublishError``; then none of them is kept.
+    /// - Throws: ``PublishError``; then none of them is kept, except that those are which still fit
+    ///   when the spool cannot be written and its memory is full.
     public func publish(_ feed: Feed, _ blocks: [Block]) async throws {
         try await backing.publish(feed, blocks)
     }

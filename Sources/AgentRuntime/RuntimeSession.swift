@@ -43,17 +43,20 @@ final class RuntimeSession: SessionBacking {
                 throw PublishError.block(error)
             }
         }
+        let begin = time.now
         do { try await log.append(declared, checked) } catch {
             throw PublishError.log("\(error)")
         }
         guard let last = checked.last else { return }
         let now = time.now
-        published.note(checked, at: now)
-        for change in limits.look(at: last, of: declared, now: now) {
-            switch change {
-            case .raised(let fault): raise(fault)
-            case .cleared(let fault, _): clear(fault.id, subject: fault.subject)
-            }
+        if let change = published.note(checked, from: begin, at: now) { tell(change) }
+        for change in limits.look(at: last, of: declared, now: now) { tell(change) }
+    }
+
+    private func tell(_ change: FaultBook.Change) {
+        switch change {
+        case .raised(let fault): raise(fault)
+        case .cleared(let fault, _): clear(fault.id, subject: fault.subject)
         }
     }
 

@@ -11,6 +11,9 @@ actor JournalKeeper {
     private let thread: Reactor
     private let desk: JournalDesk
 
+    /// The archive's random id, which every fetch names.
+    nonisolated let archive: String
+
     nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
     /// Takes the archive's lock and finds out how far the archive has come.
@@ -30,6 +33,7 @@ actor JournalKeeper {
             holder: holder,
             time: time
         )
+        archive = desk.archive
         thread = try Reactor()
     }
 

@@ -46,6 +46,7 @@ final class Recording: Sendable {
 
     /// Pulls, commits and seals until cancelled.
     func run(_ client: SiteClient) async throws {
+        session.set("archive", .string(keeper.archive))
         if await keeper.followsUncleanStop {
             session.log(
                 "recording was not stopped in order last time: what it had not committed is "

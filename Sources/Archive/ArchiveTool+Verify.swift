@@ -56,7 +56,7 @@ extension ArchiveTool {
             } catch ArchiveError.disk(.missing), DiskError.missing {
                 // Sealed or compacted meanwhile.
             } catch {
-                found.append(shortened("\(error)", directory))
+                found.append(directory.shortened("\(error)"))
             }
             summary.files += 1
             summary.problems += found.count
@@ -64,12 +64,6 @@ extension ArchiveTool {
             progress(number + 1, files.count)
         }
         return summary
-    }
-
-    /// Messages name files as `cerro archive ls` does.
-    private static func shortened(_ text: String, _ directory: ArchiveDirectory) -> String {
-        text.hasPrefix(directory.path + "/")
-            ? String(text.dropFirst(directory.path.utf8.count + 1)) : text
     }
 
     /// Returns how many bytes the segment has.
@@ -105,11 +99,17 @@ extension ArchiveTool {
     }
 
     /// Returns how many rows the file has.
-    private static func check(
+    static func check(
         _ sealed: SealedFile,
         _ path: String,
         _ found: inout [String]
     ) -> Int {
+        if let problem = sealed.damagedFooter() {
+            found.append(
+                "\(path): one of its two footers is damaged (\(problem)); the other tells all: "
+                    + "`cerro archive repair` writes it anew"
+            )
+        }
         var rows = 0
         for timeline in sealed.footer.timelines {
             let name = "\(timeline.instance).\(timeline.feed.name)"
@@ -193,15 +193,14 @@ extension ArchiveTool {
         _ subject: String,
         _ found: (String) -> Void
     ) throws(ArchiveError) {
-        guard let pieces = rollup.columns[place] else { return }
-        let n = rollup.buckets
         let name = "the roll-up by \(rollup.tier.rawValue) of \(subject)"
-        let starts = try sealed.column(rollup.starts, .int, rows: n, of: name)
-        let counts = try sealed.column(pieces.counts, .int, rows: 2 * n, of: name)
-        let numbers = try sealed.column(pieces.numbers, .double, rows: 3 * n, of: name)
+        let stored = try sealed.statistics(of: place, in: rollup) {
+            (chunk, type, rows) throws(ArchiveError) in
+            try sealed.column(chunk, type, rows: rows, of: name)
+        }
+        guard let (starts, statistics) = stored else { return }
         let expected = Rollup.buckets(times[...], tier: rollup.tier)
-        guard case .ints(let values) = starts.values, values == expected.map(\.start),
-            let statistics = Rollup.statistics(counts: counts, numbers: numbers),
+        guard starts == expected.map(\.start),
             zip(statistics, expected).allSatisfy({ statistics, bucket in
                 statistics.isSame(as: Statistics(column, rows: bucket.rows))
             })

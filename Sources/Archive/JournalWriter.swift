@@ -23,6 +23,9 @@ public final class JournalWriter {
     var committedTable: CursorTable
     var table: CursorTable
     var declarations: [CursorTable.Key: [Int64: [UInt8]]] = [:]
+    /// Epochs that have ended in what is not committed: their records may be written once more,
+    /// in another segment, which then needs their declarations.
+    private var ended: [CursorTable.Key] = []
     var lastPublished: [CursorTable.Key: Timestamp] = [:]
     private var committedPublished: [CursorTable.Key: Timestamp] = [:]
     var lastReceived: Timestamp
@@ -174,7 +177,7 @@ public final class JournalWriter {
         guard !cursor.isFinished else { return }
         cursor.isFinished = true
         table.set(cursor)
-        declarations[CursorTable.Key(instance: instance, epoch: epoch)] = nil
+        ended.append(CursorTable.Key(instance: instance, epoch: epoch))
         putTable()
     }
 
@@ -202,6 +205,8 @@ public final class JournalWriter {
         written = 0
         hasCommitted = true
         committedTable = table
+        for key in ended { declarations[key] = nil }
+        ended = []
         committedPublished = lastPublished
         failure = nil
     }
@@ -296,7 +301,7 @@ extension JournalWriter {
         for declaration in batch.declarations {
             declarations[key, default: [:]][declaration.revision] = declaration.frame
         }
-        if batch.endsEpoch { declarations[key] = nil }
+        if batch.endsEpoch { ended.append(key) }
     }
 
     /// Tells all cursors once more, since no batch says what changed.

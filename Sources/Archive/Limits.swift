@@ -23,6 +23,8 @@ enum Limits {
     static let finishedEpochs = 256
     /// Bytes of one sealed file's footer and ends that are read at once.
     static let footerRead = 256 << 20
+    /// Bytes at the end of a damaged sealed file in which a whole footer is looked for.
+    static let footerSearch = 64 << 20
     /// Days whose folders a refresh looks at; older ones are looked at when the store opens.
     static let refreshedDays = 3
     /// Nanoseconds between two samples at which a run of the index ends.
@@ -31,6 +33,10 @@ enum Limits {
     static let holderText = 512
     /// Sealed files that a store keeps open, with their footers in memory.
     static let openFiles = 128
+    /// Damaged chunks that a store remembers: each is a row in the answers about its hour.
+    static let damagedChunks = 16_384
+    /// Damaged chunks that a refresh reads again, to see whether they were put right.
+    static let recheckedChunks = 16
     /// How often a query begins again when a file vanishes under it.
     static let restarts = 3
 }

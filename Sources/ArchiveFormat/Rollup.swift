@@ -24,27 +24,40 @@ public enum Rollup {
         rows >= buckets * SealedLimits.samplesPerBucket
     }
 
-    /// The statistics of N buckets as two columns of one chunk: counts (2 N integers: numbers,
-    /// then NaNs) are in `counts`, and 3 N doubles (min, max, sum) in `numbers`.
-    public static func columns(_ statistics: [Statistics]) -> (counts: Column, numbers: Column) {
-        (
-            .ints(statistics.map(\.count) + statistics.map(\.notNumbers)),
-            .doubles(
-                statistics.map(\.min) + statistics.map(\.max) + statistics.map(\.sum)
-            )
+    /// The statistics of N buckets as columns.
+    ///
+    /// `counts` is 2 N integers, the numbers and then the NaNs; nil where each bucket has as many
+    /// numbers as `rows` says. `numbers` is the least, the most and the sums, N doubles each.
+    public static func columns(
+        _ statistics: [Statistics],
+        rows: [Int]
+    ) -> (counts: Column?, numbers: [Column]) {
+        let isWhole = zip(statistics, rows).allSatisfy { $0.count == $1 }
+        return (
+            isWhole ? nil : .ints(statistics.map(\.count) + statistics.map(\.notNumbers)),
+            [
+                .doubles(statistics.map(\.min)), .doubles(statistics.map(\.max)),
+                .doubles(statistics.map(\.sum)),
+            ]
         )
     }
 
-    /// The statistics in the columns that ``columns(_:)`` gave; nil if they are none.
-    public static func statistics(counts: Column, numbers: Column) -> [Statistics]? {
-        guard case .ints(let counts) = counts.values, case .doubles(let numbers) = numbers.values,
-            counts.count % 2 == 0, numbers.count == counts.count / 2 * 3
-        else { return nil }
-        let n = counts.count / 2
+    /// The statistics in columns: 2 N counts, nil where `rows` says them, and 3 N numbers.
+    ///
+    /// Nil if they are none.
+    public static func statistics(
+        counts: [Int64]?,
+        rows: [Int64],
+        numbers: [Double]
+    ) -> [Statistics]? {
+        let n = numbers.count / 3
+        guard numbers.count == 3 * n, counts.map({ $0.count == 2 * n }) ?? (rows.count == n) else {
+            return nil
+        }
         return (0..<n).map { bucket in
             var result = Statistics()
-            result.count = counts[bucket]
-            result.notNumbers = counts[n + bucket]
+            result.count = counts?[bucket] ?? rows[bucket]
+            result.notNumbers = counts?[n + bucket] ?? 0
             result.min = numbers[bucket]
             result.max = numbers[n + bucket]
             result.sum = numbers[2 * n + bucket]

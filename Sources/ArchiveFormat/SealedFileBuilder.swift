@@ -33,13 +33,35 @@ public struct SealedFileBuilder {
         guard zip(columns, feed.fields).allSatisfy({ $0.type == $1.type }) else {
             throw SealedFileError.timelineShape("\(instance).\(feed.name): types do not fit")
         }
-        var groups: [SealedGroup] = []
+        begin(instance, feed: feed, epochs: epochs)
         for rows in Self.groups(times: times, columns: columns) {
-            groups.append(try group(rows, times, received, columns))
+            try add(rows, times, columns, delays: Self.delays(rows, times, received))
         }
+    }
+
+    /// Adds a timeline without rows; ``addGroup(times:columns:delays:)`` adds them.
+    public mutating func begin(_ instance: String, feed: Feed, epochs: [Int64]) {
         footer.timelines.append(
-            SealedTimeline(instance: instance, feed: feed, epochs: epochs, groups: groups)
+            SealedTimeline(instance: instance, feed: feed, epochs: epochs, groups: [])
         )
+    }
+
+    /// Adds a group as another file had it to the timeline that was begun last.
+    ///
+    /// `times` are 1 ≤ N ≤ ``SealedLimits/rowsPerGroup`` times in non-decreasing order, `columns`
+    /// holds N values for each field, and `delays` is how long after its time a row was received,
+    /// at least and at most, in nanoseconds.
+    public mutating func addGroup(
+        times: [Int64],
+        columns: [Column],
+        delays: (shortest: Int64, longest: Int64)
+    ) throws {
+        guard let timeline = footer.timelines.last, !times.isEmpty,
+            times.count <= SealedLimits.rowsPerGroup,
+            columns.map(\.type) == timeline.feed.fields.map(\.type),
+            columns.allSatisfy({ $0.count == times.count })
+        else { throw SealedFileError.timelineShape("a group does not fit its declaration") }
+        try add(times.indices, times, columns, delays: delays)
     }
 
     /// Adds a record that could not be decoded.
@@ -72,19 +94,20 @@ public struct SealedFileBuilder {
         )
     }
 
-    /// Writes the footer and the trailer.
+    /// Writes the footer and the trailer, twice: no damage in one place costs the file.
     public func finish() throws -> SealedFooter {
-        try write(try SealedLayout.end(footer: footer, offset: offset))
+        let end = try SealedLayout.end(footer: footer, offset: offset)
+        try write(end)
+        try write(try SealedLayout.end(footer: footer, offset: offset + end.count))
         return footer
     }
 
-    private mutating func group(
+    /// How long after its time a row was received, at least and at most.
+    private static func delays(
         _ rows: Range<Int>,
         _ times: [Int64],
-        _ received: [Int64],
-        _ columns: [Column]
-    ) throws -> SealedGroup {
-        let timesChunk = try put(.ints(times), rows: rows)
+        _ received: [Int64]
+    ) -> (shortest: Int64, longest: Int64) {
         var shortest = Int64.max
         var longest = Int64.min
         for row in rows {
@@ -93,45 +116,72 @@ public struct SealedFileBuilder {
             shortest = min(shortest, bounded)
             longest = max(longest, bounded)
         }
-        let pieces = try columns.map { column in
-            SealedColumn(
+        return (shortest, longest)
+    }
+
+    /// Adds one group to the last timeline.
+    private mutating func add(
+        _ rows: Range<Int>,
+        _ times: [Int64],
+        _ columns: [Column],
+        delays: (shortest: Int64, longest: Int64)
+    ) throws {
+        let timesChunk = try put(.ints(times), rows: rows)
+        let digits = columns.map { DecimalDigits($0, rows: rows) }
+        let pieces = try zip(columns, digits).map { column, digits in
+            let statistics = Statistics(column, rows: rows)
+            return SealedColumn(
                 chunk: try put(column, rows: rows),
-                statistics: Statistics(column, rows: rows)
+                statistics: digits?.rounded(statistics) ?? statistics
             )
         }
         var rollups: [SealedRollup] = []
         for tier in RollupTier.allCases {
             let buckets = Rollup.buckets(times[rows], tier: tier)
             guard Rollup.isWorthwhile(rows: rows.count, buckets: buckets.count) else { continue }
-            rollups.append(try rollup(tier, buckets, columns))
+            rollups.append(try rollup(tier, buckets, columns, digits))
         }
-        return SealedGroup(
+        let group = SealedGroup(
             rows: rows.count,
             first: Timestamp(nanoseconds: times[rows.lowerBound]),
             last: Timestamp(nanoseconds: times[rows.upperBound - 1]),
-            shortestDelay: shortest,
-            longestDelay: longest,
+            shortestDelay: delays.shortest,
+            longestDelay: delays.longest,
             times: timesChunk,
             columns: pieces,
             rollups: rollups
         )
+        footer.timelines[footer.timelines.count - 1].groups.append(group)
     }
 
     private mutating func rollup(
         _ tier: RollupTier,
         _ buckets: [(start: Int64, rows: Range<Int>)],
-        _ columns: [Column]
+        _ columns: [Column],
+        _ digits: [DecimalDigits?]
     ) throws -> SealedRollup {
         let starts = try put(.ints(buckets.map(\.start)), rows: buckets.indices)
-        let pieces = try columns.map { column -> SealedRollup.Column? in
+        let counts = buckets.map(\.rows.count)
+        let rows = try put(.ints(counts.map(Int64.init)), rows: buckets.indices)
+        let pieces = try zip(columns, digits).map { column, digits -> SealedRollup.Column? in
             guard column.type != .string else { return nil }
-            let both = Rollup.columns(buckets.map { Statistics(column, rows: $0.rows) })
+            let statistics = buckets.map { bucket in
+                let statistics = Statistics(column, rows: bucket.rows)
+                return digits?.rounded(statistics) ?? statistics
+            }
+            let both = Rollup.columns(statistics, rows: counts)
             return SealedRollup.Column(
-                counts: try put(both.counts, rows: 0..<both.counts.count),
-                numbers: try put(both.numbers, rows: 0..<both.numbers.count)
+                counts: try both.counts.map { try put($0, rows: 0..<$0.count) },
+                numbers: try both.numbers.map { try put($0, rows: buckets.indices) }
             )
         }
-        return SealedRollup(tier: tier, buckets: buckets.count, starts: starts, columns: pieces)
+        return SealedRollup(
+            tier: tier,
+            buckets: buckets.count,
+            starts: starts,
+            rows: rows,
+            columns: pieces
+        )
     }
 
     /// Where the rows are cut: at jumps of more than an hour, and at the limits of a chunk.

@@ -6,7 +6,8 @@ extension SealedFooter {
     /// The footer as a map; ``init(_:)`` reads it back.
     public var value: Value {
         [
-            "version": 1, "id": .string(id), "archive": .string(archive),
+            "version": .int(Int64(SealedLayout.version)), "id": .string(id),
+            "archive": .string(archive),
             "created": .timestamp(created), "sources": .array(sources.map(Value.string)),
             "received": [.timestamp(receivedFrom), .timestamp(receivedTo)],
             "cursors_before": .array(cursorsBefore.map(\.value)),
@@ -142,9 +143,12 @@ extension SealedRollup {
     var value: Value {
         [
             "tier": .string(tier.rawValue), "buckets": .int(Int64(buckets)),
-            "starts": starts.value,
+            "starts": starts.value, "rows": rows?.value ?? .null,
             "columns": .array(
-                columns.map { $0.map { [$0.counts.value, $0.numbers.value] } ?? .null }
+                columns.map { column in
+                    guard let column else { return .null }
+                    return .array([column.counts?.value ?? .null] + column.numbers.map(\.value))
+                }
             ),
         ]
     }
@@ -157,13 +161,23 @@ extension SealedRollup {
         else { return nil }
         let columns = all(value["columns"]?.array) { column -> Column?? in
             if column == .null { return .some(nil) }
-            guard let parts = column.array, parts.count >= 2, let counts = Chunk(parts[0]),
-                let numbers = Chunk(parts[1])
+            guard let parts = column.array, parts.count == 2 || parts.count >= 4,
+                let numbers = all(Array(parts.dropFirst().prefix(3)), { Chunk($0) })
             else { return nil }
-            return Column(counts: counts, numbers: numbers)
+            return Column(counts: Chunk(parts[0]), numbers: numbers)
         }
         guard let columns else { return nil }
-        self.init(tier: tier, buckets: Int(buckets), starts: starts, columns: columns)
+        let rows = Chunk(value["rows"])
+        guard rows != nil || columns.allSatisfy({ $0?.counts != nil || $0 == nil }) else {
+            return nil
+        }
+        self.init(
+            tier: tier,
+            buckets: Int(buckets),
+            starts: starts,
+            rows: rows,
+            columns: columns
+        )
     }
 }
 

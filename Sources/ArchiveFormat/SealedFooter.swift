@@ -129,13 +129,15 @@ public struct SealedColumn: Hashable, Sendable {
 ///
 /// A bucket that reaches into another group or file has a part of its statistics in each.
 public struct SealedRollup: Hashable, Sendable {
-    /// The chunks of one field: see ``Rollup/columns(_:)``.
+    /// The chunks of one field: see ``Rollup/columns(_:rows:)``.
     public struct Column: Hashable, Sendable {
-        /// Counts: 2 N integers; min, max and sum: 3 N doubles.
-        public var counts: Chunk, numbers: Chunk
+        /// 2 N integers; nil where every row of each bucket has a number.
+        public var counts: Chunk?
+        /// The least, the most and the sums: three chunks of N doubles, in version 1 one of 3 N.
+        public var numbers: [Chunk]
 
         /// The chunks of one field.
-        public init(counts: Chunk, numbers: Chunk) {
+        public init(counts: Chunk?, numbers: [Chunk]) {
             self.counts = counts
             self.numbers = numbers
         }
@@ -147,14 +149,23 @@ public struct SealedRollup: Hashable, Sendable {
     public var buckets: Int
     /// Where each of them begins: an integer column.
     public var starts: Chunk
+    /// How many rows each of them has: an integer column; nil in files of version 1.
+    public var rows: Chunk?
     /// The statistics of each field, in declared order; nil for texts.
     public var columns: [Column?]
 
     /// A roll-up.
-    public init(tier: RollupTier, buckets: Int, starts: Chunk, columns: [Column?]) {
+    public init(
+        tier: RollupTier,
+        buckets: Int,
+        starts: Chunk,
+        rows: Chunk?,
+        columns: [Column?]
+    ) {
         self.tier = tier
         self.buckets = buckets
         self.starts = starts
+        self.rows = rows
         self.columns = columns
     }
 }

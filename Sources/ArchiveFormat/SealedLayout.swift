@@ -1,14 +1,17 @@
 internal import MessagePack
 internal import Telemetry
 
-/// The two ends of a sealed file: `[head 16][chunks …][footer][trailer 40]`, little-endian.
+/// The two ends of a sealed file, little-endian.
+///
+/// `[head 16][chunks …][footer][trailer 40][footer][trailer 40]`; both footers are the same. Files
+/// of version 1 have one.
 ///
 /// Head: magic (8), version UInt32, 0 (4). Trailer: offset of the footer (UInt64), its length in
 /// the file and once decompressed (UInt64 each), CRC-32C of the footer in the file and the 24
 /// bytes before the checksum, version UInt32, closing magic (8).
 public enum SealedLayout {
     /// The version that this code writes; it reads every one up to it.
-    public static let version: UInt32 = 1
+    public static let version: UInt32 = 2
     /// The first eight bytes of a file.
     public static let magic: [UInt8] = [0x89, 0x43, 0x45, 0x52, 0x52, 0x4F, 0x0D, 0x0A]
     /// The last eight bytes of a file.
@@ -51,6 +54,23 @@ public enum SealedLayout {
         append(version, to: &bytes)
         bytes.append(contentsOf: closingMagic)
         return bytes
+    }
+
+    /// Whether the file that ends with `trailer`, which is whole, has a footer before its last one.
+    public static func hasTwoFooters(trailer: [UInt8]) -> Bool {
+        trailer.withUnsafeBytes {
+            UInt32(littleEndian: $0.loadUnaligned(fromByteOffset: 28, as: UInt32.self)) >= 2
+        }
+    }
+
+    /// Where trailers may end in the last bytes of a file, the last one first.
+    public static func trailerEnds(in tail: [UInt8]) -> [Int] {
+        let width = closingMagic.count
+        guard tail.count >= width else { return [] }
+        return (width...tail.count).reversed().filter { end in
+            tail[end - 1] == closingMagic[width - 1]
+                && tail[(end - width)..<end].elementsEqual(closingMagic)
+        }
     }
 
     /// Where the footer is, from the last 40 bytes of a file of `fileLength` bytes.

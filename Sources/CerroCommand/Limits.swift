@@ -39,6 +39,15 @@ enum Limits {
     /// How long `cerro status` waits for what only adds to its answer.
     static let statusQuery: Duration = .seconds(1)
 
+    /// How long `cerro why` waits for each answer: who does not answer in time is broken.
+    static let whyRequest: Duration = .seconds(3)
+
+    /// How long nothing may come, or be behind, before `cerro why` calls it broken.
+    static let whyPatience: Duration = .seconds(10)
+
+    /// The time before the newest row in which `cerro why` looks for values of a field.
+    static let whyRows: Duration = .seconds(60)
+
     /// The shortest time that is asked for at once when an answer does not fit one message.
     static let shortestPage: Duration = .milliseconds(1)
 

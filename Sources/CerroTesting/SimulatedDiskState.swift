@@ -100,6 +100,28 @@ struct SimulatedDiskState {
         return written
     }
 
+    /// Writes over what is there; a full disk does not mind.
+    mutating func overwrite(
+        _ bytes: [UInt8],
+        at offset: Int,
+        in id: Int,
+        _ path: String,
+        _ opened: Int
+    ) throws(DiskError) {
+        let range = offset..<(offset + bytes.count)
+        precondition(range.upperBound <= tree.files[id].bytes.count, "\(path): beyond its end")
+        do throws(DiskError) {
+            try count(path, "write", needs: 0, of: opened)
+        } catch {
+            if opened == generation, mood != .broken {
+                let count = random.below(bytes.count)
+                tree.files[id].overwrite(bytes.prefix(count), at: offset)
+            }
+            throw error
+        }
+        tree.files[id].overwrite(bytes[...], at: offset)
+    }
+
     /// Syncs a file; the result is who wants to know.
     mutating func sync(
         _ id: Int,
@@ -112,7 +134,7 @@ struct SimulatedDiskState {
             tree.files[id].loseDirty(isEvicted: random.below(4) == 0)
             throw Self.error(path, "fdatasync")
         }
-        tree.files[id].synced = tree.files[id].bytes.count
+        tree.files[id].noteSync()
         syncCount += 1
         defer { onSync = nil }
         return onSync
@@ -130,6 +152,20 @@ struct SimulatedContent: Sendable {
     var synced = 0
     /// Those of them that are not.
     var unwritten: [Range<Int>] = []
+    /// What stood where bytes were overwritten since the last sync.
+    private var overwritten: [(offset: Int, bytes: [UInt8])] = []
+
+    mutating func overwrite(_ new: ArraySlice<UInt8>, at offset: Int) {
+        let range = offset..<(offset + new.count)
+        overwritten.append((offset, Array(bytes[range])))
+        bytes.replaceSubrange(range, with: new)
+    }
+
+    /// A sync went well.
+    mutating func noteSync() {
+        synced = bytes.count
+        overwritten = []
+    }
 
     /// A sync has failed: what was dirty counts as clean, and may be forgotten at once.
     mutating func loseDirty(isEvicted: Bool) {
@@ -141,11 +177,19 @@ struct SimulatedContent: Sendable {
 
     /// All that is shown is on the device.
     mutating func settle() {
-        synced = bytes.count
+        noteSync()
         unwritten = []
     }
 
     mutating func powerCut(_ random: inout SeededGenerator) {
+        if !overwritten.isEmpty {
+            // Some of the changes came to the device, in their order.
+            for (offset, old) in overwritten.dropFirst(random.below(overwritten.count + 1))
+                .reversed()
+            {
+                bytes.replaceSubrange(offset..<(offset + old.count), with: old)
+            }
+        }
         let tail = bytes.count - synced
         let kept = tail > 0 && random.below(2) == 0 ? random.below(tail + 1) : 0
         bytes.removeLast(tail - kept)

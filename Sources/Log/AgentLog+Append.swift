@@ -124,8 +124,8 @@ extension LogState {
         case .refused(let error): continuation.resume(returning: .failed(error))
         case .full: spaceWaiters.append(continuation)
         case .accepted(let goal):
-            let isThere = goal == .written ? written : synced
-            if goal != .syncedOrFailed, accepted <= isThere || failure != nil {
+            let isThere = failure != nil ? noted : goal == .written ? written : synced
+            if goal != .syncedOrFailed, accepted <= isThere {
                 continuation.resume(returning: .done)
             } else {
                 waiters.append(

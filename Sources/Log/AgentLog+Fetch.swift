@@ -1,29 +1,45 @@
 internal import ArchiveFormat
+internal import Synchronization
 internal import Telemetry
 
 extension AgentLog {
+    /// Notes who asks and what they have.
+    private func note(_ request: FetchRequest) {
+        let (isNew, wakes) = state.withLock { state in
+            let isNew = state.progress[request.archive] == nil
+            let wakes = state.note(request)
+            return (isNew && state.progress[request.archive] != nil, wakes)
+        }
+        // Before it has anything: a log that forgot it would let go of what it does not have.
+        if isNew { saveProgress() }
+        if wakes { wakeup.give() }
+    }
+
     /// Answers one fetch; reads files, and so is called on a thread that may block.
     ///
     /// It also notes what the archive has committed, which is what lets segments go: of an archive
-    /// that ever fetched the log keeps what it has not committed, until the spool is full.
-    public func fetch(_ request: FetchRequest) -> FetchAnswer {
+    /// that ever fetched the log keeps what it has not committed, until the spool is full. One that
+    /// `isNoted` is looked up again after a wait: an archive that was forgotten meanwhile stays so.
+    public func fetch(_ request: FetchRequest, isNoted: Bool = false) -> FetchAnswer {
         var search = FetchSearch(request)
-        if state.withLock({ $0.note(request) }) { wakeup.give() }
+        if !isNoted { note(request) }
         while true {
             let step = state.withLock { $0.step(&search) }
             switch step {
             case .none: return answer(search, nil)
-            case .gone(let next):
-                return FetchAnswer(epoch: search.epoch, state: .gone(nextEpoch: next))
+            case .gone(let next): return gone(search, next)
             case .diverged: return diverged(search)
             case .memory(let piece): return answer(search, piece)
             case .file(let source):
                 do throws(DiskError) {
+                    let file = try disk.open("\(folder)/\(source.segment.name)", .read)
+                    let size = try file.size()
+                    let end = source.end ?? size
                     var reader = SegmentReader(
-                        file: try disk.open("\(folder)/\(source.segment.name)", .read),
+                        file: file,
                         epoch: search.epoch,
                         from: source.place,
-                        end: source.end,
+                        end: end,
                         limit: source.limit,
                         after: search.after,
                         crc: source.crc,
@@ -33,7 +49,7 @@ extension AgentLog {
                     if piece.isOther { return diverged(search) }
                     search.before = piece.before ?? search.before
                     search.lastSegment = source.segment.first
-                    search.lastEnd = source.end
+                    search.lastEnd = end
                     if piece.count > 0 {
                         search.remembers = true
                         return answer(search, piece)
@@ -43,67 +59,86 @@ extension AgentLog {
                         return FetchAnswer(epoch: search.epoch, state: .caughtUp)
                     }
                     search.lastSegment = source.segment.first
-                    search.lastEnd = source.end
+                    search.lastEnd = source.end ?? .max
                 }
             }
         }
     }
 
+    /// Saves how far each archive has committed; where the disk refuses that, what was saved before
+    /// keeps more, and a newer one is due soon.
+    func saveProgress() {
+        saving.withLock { _ in
+            if !state.withLock({ $0.knowsProgress }) {
+                // What could not be read when the log opened is not written over unread.
+                let earlier = LogTables.commits(in: folder, disk)
+                guard let earlier else { return }
+                state.withLock { $0.takeIn(earlier) }
+            }
+            let progress = state.withLock { state in
+                state.hasNewProgress = false
+                return state.isClosed ? nil : state.progress
+            }
+            guard let progress else { return }
+            try? disk.replace("\(folder)/\(LogTables.commits)", with: LogTables.encode(progress))
+        }
+    }
+
     /// Whether to go on behind a segment that was deleted meanwhile, or that cannot be read.
     ///
-    /// What comes next shows what is missing. A disk that hesitates is asked again first.
+    /// What comes next shows what is missing. A disk that hesitates is asked again for half a
+    /// minute: what is skipped once, the archive never gets.
     private func skips(
         _ segment: Segment,
         because error: DiskError,
         _ search: FetchSearch
     ) -> Bool {
         if case .missing = error { return true }
-        return state.withLock { state in
-            guard state.progress[search.archive] != nil else { return true }
-            state.readFailures[search.archive, default: 0] += 1
-            return state.readFailures[search.archive, default: 0] > Limits.readAttempts
+        let now = time.monotonic
+        let (skips, wakes) = state.withLock { state in
+            guard state.progress[search.archive] != nil else { return (true, false) }
+            var known = state.readFailures[search.archive] ?? (0, now)
+            if known.count == 0 { state.events.append(.unreadable(reason: error)) }
+            if now >= known.countsFrom { known = (known.count + 1, now + Limits.readPause) }
+            let skips = known.count > Limits.readAttempts
+            // Each segment has its own attempts.
+            state.readFailures[search.archive] = skips ? (1, now) : known
+            return (skips, state.wakesThread())
         }
+        if wakes { wakeup.give() }
+        return skips
     }
 
     private func answer(_ search: FetchSearch, _ piece: SegmentReader.Piece?) -> FetchAnswer {
-        state.withLock { state in
-            var answer = FetchAnswer(epoch: search.epoch, state: .more)
-            var last = search.after
-            if let piece {
-                answer.first = piece.first
-                answer.count = piece.count
-                answer.frames = piece.frames
-                last = piece.first + piece.count - 1
-                let held = max(search.after + 1, state.oldestPosition(of: search.epoch) ?? 1)
-                if piece.first > held {
-                    let to = piece.from ?? Timestamp(nanoseconds: search.epoch)
-                    answer.losses.append(
-                        LedgerEntry(
-                            instance: instance,
-                            feed: nil,
-                            from: search.before ?? to,
-                            to: to,
-                            count: piece.first - held,
-                            cause: "damage in the spool"
-                        )
-                    )
-                }
-                if search.remembers { state.remember(search, piece, last) }
-            }
-            let end = state.end(of: search.epoch)
-            if piece != nil, last < end { return answer }
-            guard search.epoch < state.epoch else {
-                answer.state = .caughtUp
-                return answer
-            }
-            if last < end {
-                // Nothing behind it can be read, and nothing will follow that shows the hole.
-                answer.losses.append(state.tailLoss(search, end, self))
-            }
-            answer.state = .finished(nextEpoch: state.nextEpoch(after: search.epoch))
-            answer.losses += state.endLoss(of: search.epoch, self)
-            return answer
+        let (answer, wakes) = state.withLock { state in
+            let answer = state.answer(search, piece, self)
+            return (answer, !state.events.isEmpty && state.wakesThread())
         }
+        if wakes { wakeup.give() }
+        return answer
+    }
+
+    /// The log does not hold the epoch.
+    ///
+    /// What a full spool dropped of it has a loss record, for which the archive waits; an archive
+    /// that the log did not know has none to wait for.
+    private func gone(_ search: FetchSearch, _ next: Int64) -> FetchAnswer {
+        var answer = FetchAnswer(epoch: search.epoch, state: .gone(nextEpoch: next))
+        let isForgotten = state.withLock { $0.hadForgotten(search) }
+        guard isForgotten, !search.isJoining else { return answer }
+        answer.losses = [
+            LedgerEntry(
+                instance: instance,
+                feed: nil,
+                from: Timestamp(nanoseconds: search.epoch),
+                to: Timestamp(nanoseconds: next),
+                count: nil,
+                cause: LossCause.forgotten,
+                epoch: search.epoch,
+                first: search.after + 1
+            )
+        ]
+        return answer
     }
 
     /// What the archive has is not what the log has: the epoch is over.
@@ -135,6 +170,7 @@ struct FetchSearch {
     var after: Int64
     let crc: UInt32
     let maxBytes: Int
+    let isJoining: Bool
     /// The segment that was read last and had nothing behind `after`.
     var lastSegment: Int64?
     /// Where that segment ended then: it may have grown since.
@@ -148,5 +184,6 @@ struct FetchSearch {
         after = request.epoch == 0 ? 0 : max(0, request.after)
         crc = after == 0 ? 0 : request.crc
         maxBytes = min(max(1, request.maxBytes), Limits.fetch)
+        isJoining = request.isJoining
     }
 }

@@ -46,15 +46,18 @@ public final class AgentLog: Sendable {
     let lock: any FolderLock
     let state: Guarded<LogState>
     let wakeup = Wakeup()
+    /// Held while the table of commits is written: by the log's thread, and by the first fetch of
+    /// an archive.
+    let saving = Mutex(())
     private let thread: Mutex<LogThread?>
     /// What writes where there is no thread; nil where there is one, and when the log is closed.
     let driven: Guarded<LogWriter?>
 
-    /// The epoch before the one that began with this log; 0 for the first.
+    /// The newest epochs before the one that began with this log, the last one last; at most 64.
     ///
-    /// Who holds the folder's
-    /// lock knows that whoever wrote that epoch is gone.
-    public let predecessor: Int64
+    /// Who holds the folder's lock knows that whoever wrote them is gone. One is not enough: who
+    /// died before anybody heard of it hides the one that others know.
+    public let predecessors: [Int64]
 
     /// Opens the spool in `folder`, which is created where it is missing, and begins an epoch.
     ///
@@ -116,7 +119,7 @@ public final class AgentLog: Sendable {
         self.bootID = opening.bootID
         self.onEvent = onEvent
         lock = opening.lock
-        predecessor = opening.predecessor
+        predecessors = opening.predecessors
         state = Guarded(
             LogState(
                 settings: settings,
@@ -129,10 +132,11 @@ public final class AgentLog: Sendable {
         thread = Mutex(nil)
         driven = Guarded(nil)
         if isDriven {
-            driven.withLock { $0 = LogWriter(self) }
+            driven.withLock { $0 = LogWriter(self, opening.marker) }
             return
         }
-        let started = LogThread { [self] in LogWriter(self).run() }
+        let marker = opening.marker
+        let started = LogThread { [self] in LogWriter(self, marker).run() }
         thread.withLock { $0 = started }
     }
 
@@ -153,8 +157,8 @@ public final class AgentLog: Sendable {
             LogStatus(
                 epoch: state.epoch,
                 newest: state.readable,
-                oldestEpoch: state.oldestEpoch,
-                oldest: state.oldestPosition(of: state.oldestEpoch) ?? state.nextPosition,
+                oldestEpoch: state.oldestHeld.epoch,
+                oldest: state.oldestHeld.position,
                 byteCount: state.byteCount,
                 memoryByteCount: state.queueBytes,
                 size: settings.size,
@@ -174,7 +178,8 @@ public final class AgentLog: Sendable {
         let (isKnown, wakes) = state.withLock { state in
             let isKnown = state.progress.removeValue(forKey: archive) != nil
             state.places[archive] = nil
-            state.readFailures[archive] = nil
+            state.forgetReadFailures(archive)
+            state.knownFrom[archive] = nil
             state.hasNewProgress = state.hasNewProgress || isKnown
             return (isKnown, state.wakesThread())
         }

@@ -33,9 +33,13 @@ public enum OpenMode: Sendable {
     case append
     /// A file that is not there yet, for reading and for writing at its end.
     case create
+    /// An existing file, for reading and for ``SegmentFile/overwrite(_:at:)``.
+    case overwrite
 }
 
-/// An open file that only ever grows; it is closed when nobody holds it any more.
+/// An open file; it is closed when nobody holds it any more.
+///
+/// But for ``overwrite(_:at:)`` it only ever grows.
 public protocol SegmentFile: AnyObject, Sendable {
     /// Where it was opened.
     var path: String { get }
@@ -46,6 +50,10 @@ public protocol SegmentFile: AnyObject, Sendable {
     func append(_ pieces: [UnsafeRawBufferPointer]) throws(DiskError) -> Int
     /// Fills `buffer` from byte `offset` on and returns how many bytes were there.
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(DiskError) -> Int
+    /// Writes `bytes` over those that are there from byte `offset` on; this needs no new space.
+    ///
+    /// Only of a file that was opened so; all of `bytes` has to lie within it.
+    func overwrite(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(DiskError)
     /// Makes all that is written survive a power cut (fdatasync).
     ///
     /// After a failure nobody knows what of it will: the caller begins a new file.

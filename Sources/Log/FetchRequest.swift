@@ -17,6 +17,9 @@ public struct FetchRequest: Hashable, Sendable {
     /// The most bytes of frames to answer, but always one record; cut to 4 MiB.
     public var maxBytes: Int
 
+    /// Whether the archive has nothing of this instance yet: what came before is no loss to it.
+    var isJoining: Bool { epoch == 0 || after == 0 && committedEpoch == 0 }
+
     /// A request.
     public init(
         archive: String,

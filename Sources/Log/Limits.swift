@@ -15,11 +15,23 @@ enum Limits {
     static let unsynced = 32 << 20
     /// Bytes that one fetch may ask for; more are cut to it.
     static let fetch = 4 << 20
-    /// How often an archive is told to ask again for a segment that cannot be read, before what is
-    /// in it counts as damaged.
-    static let readAttempts = 10
+    /// How often an archive is told to ask again for a segment that cannot be read, at least
+    /// ``readPause`` apart, before what is in it counts as damaged.
+    static let readAttempts = 30
+    /// Time between two tries that count.
+    static let readPause = Duration.seconds(1)
     /// Bytes of the files `epoch` and `commits`, and of the kernel's table of mounts.
     static let table = 1 << 20
+    /// Epochs that died in memory and are remembered; the oldest beyond is forgotten.
+    static let memoryNotes = 64
+    /// Characters of the reason in such a note.
+    static let noteReason = 120
+    /// Bytes of either place in the file `memory`: so many notes as they mostly are; when they are
+    /// longer the oldest are forgotten.
+    static let memorySlot = 20 << 10
+    /// Epochs before its own that a log names to whoever asks who may follow whom: as many starts
+    /// may die before the registry hears of one.
+    static let predecessors = 64
     /// Segments of a full spool: fewer could not be dropped one by one.
     static let fewestSegments = 4
 }

@@ -11,12 +11,20 @@ public enum LogEvent: Sendable {
     /// The spool is full: the loss record is written and synced, the segment goes now.
     case dropped(RecordLoss)
     /// The disk refuses to be written; records are kept in memory.
-    case inMemory(reason: DiskError)
+    ///
+    /// Where the file that notes them cannot be written either, `unnoted` says why: then nothing
+    /// will tell of them if the process dies.
+    case inMemory(reason: DiskError, unnoted: DiskError?)
     /// All that was in memory is written.
     case recovered
     /// The log closed while the disk refused to be written: these records are gone,
     /// repeated declarations included.
     case lost(count: Int64, reason: DiskError)
+    /// A segment cannot be read; archives that need it are told to ask again for half a minute,
+    /// and then what is in it counts as damaged.
+    case unreadable(reason: DiskError)
+    /// What could not be read has been read.
+    case readable
     /// An archive holds other records of the epoch than the log: the disk was rolled back. A new
     /// epoch has begun.
     case diverged(archive: String, epoch: Int64, newEpoch: Int64)

@@ -6,11 +6,14 @@ internal import Telemetry
 struct LogOpening {
     let lock: any FolderLock
     let epoch: Int64
-    let predecessor: Int64
+    let predecessors: [Int64]
     let epochs: [EpochEntry]
     let segments: [Segment]
-    let progress: [String: Progress]
+    /// How far each archive has committed; nil where the disk does not tell now.
+    let progress: [String: Progress]?
     let bootID: String
+    /// The file `memory`, or why there is none.
+    let marker: Result<MemoryMarker, DiskError>
 
     init(
         folder: String,
@@ -34,16 +37,73 @@ struct LogOpening {
             throw .disk(error)
         }
         let known = LogTables.epochs(Self.contents(of: LogTables.epochs, in: folder, disk))
-        progress = LogTables.commits(Self.contents(of: LogTables.commits, in: folder, disk))
-        let newest = max(known.map(\.epoch).max() ?? 0, segments.last?.epoch ?? 0)
-        predecessor = newest
-        epoch = max(now.nanoseconds, newest + 1)
-        // Of an epoch that the table does not know nobody can say that it was closed.
-        let held = Set(segments.map(\.epoch)).sorted().map { epoch in
-            known.first { $0.epoch == epoch }
-                ?? EpochEntry(epoch: epoch, bootID: "unknown", isClosed: false)
+        progress = LogTables.commits(in: folder, disk)
+        marker = Result { () throws(DiskError) in try MemoryMarker(in: folder, disk) }
+        let notes = (try? marker.get())?.inherited ?? []
+        let earlier = Self.earlier(known, notes, segments, progress ?? [:], self.bootID)
+        let before = known.map(\.epoch) + notes.map(\.epoch) + segments.map(\.epoch)
+        predecessors = Array(Set(before).sorted().suffix(Limits.predecessors))
+        epoch = max(now.nanoseconds, (predecessors.last ?? 0) + 1)
+        epochs = earlier + [EpochEntry(epoch: epoch, bootID: self.bootID)]
+        for note in notes { Self.rewriteDoubtful(note, segments, folder, disk) }
+    }
+
+    /// Writes segments anew that hold what `note` says was only in memory: a sync of them failed,
+    /// so that what can be read of them now may be nowhere but in the kernel's memory.
+    ///
+    /// A disk that refuses that leaves them as they are.
+    private static func rewriteDoubtful(
+        _ note: MemoryNote,
+        _ segments: [Segment],
+        _ folder: String,
+        _ disk: any Disk
+    ) {
+        let own = segments.filter { $0.epoch == note.epoch }
+        for (number, segment) in own.enumerated() {
+            let next = number + 1 < own.count ? own[number + 1].first : segment.index?.next ?? 0
+            guard next > note.first else { continue }
+            let path = "\(folder)/\(segment.name)"
+            guard let bytes = try? disk.contents(of: path) else { continue }
+            try? disk.replace(path, with: bytes)
         }
-        epochs = held + [EpochEntry(epoch: epoch, bootID: self.bootID, isClosed: false)]
+    }
+
+    /// The epochs of which records are held, or of which somebody has yet to be told the end.
+    private static func earlier(
+        _ known: [EpochEntry],
+        _ notes: [MemoryNote],
+        _ segments: [Segment],
+        _ progress: [String: Progress],
+        _ bootID: String
+    ) -> [EpochEntry] {
+        var entries = Dictionary(known.map { ($0.epoch, $0) }, uniquingKeysWith: { $1 })
+        for note in notes {
+            let entry = entries[note.epoch] ?? EpochEntry(epoch: note.epoch, bootID: note.bootID)
+            // The table is newer where it has a note itself, or knows of an end in order.
+            guard !entry.isClosed, entry.memory == nil else { continue }
+            entries[note.epoch] = entry
+            entries[note.epoch]?.memory = note
+        }
+        let held = Set(segments.map(\.epoch))
+        // Of an epoch that the table does not know nobody can say that it was closed.
+        for epoch in held where entries[epoch] == nil {
+            entries[epoch] = EpochEntry(epoch: epoch, bootID: "unknown")
+        }
+        for segment in segments {
+            // Whose process was killed, but whose records are all on the disk now: a later power
+            // cut takes none of them.
+            guard let index = segment.index, let entry = entries[segment.epoch],
+                entry.bootID == bootID, !entry.isClosed, index.isSynced, !index.isTailDamaged
+            else { continue }
+            entries[segment.epoch]?.isClosed = true
+            entries[segment.epoch]?.last = index.next - 1
+        }
+        let untold = entries.values.filter { entry in
+            entry.isUntold(under: bootID) && !held.contains(entry.epoch)
+                && (progress.isEmpty || progress.values.contains { $0.epoch <= entry.epoch })
+        }
+        let kept = Set(untold.map(\.epoch).sorted().suffix(Limits.memoryNotes)).union(held)
+        return kept.sorted().compactMap { entries[$0] }
     }
 
     private static func segments(
@@ -66,11 +126,17 @@ struct LogOpening {
             )
             if let file = try? disk.open(path, .read), let size = try? file.size() {
                 segment.byteCount = size
-                let head = (try? file.bytes(0..<min(size, isLast ? size : 256))) ?? []
-                segment.beginsWithDeclarations = isDeclaration(head)
-                if isLast { segment.index = scan(head, segment) }
-            } else if isLast {
+                let head = try? file.bytes(0..<min(size, isLast ? size : 256))
+                segment.beginsWithDeclarations = isDeclaration(head ?? [])
+                if isLast {
+                    segment.index = head.map { scan($0, segment) }
+                    // Who was killed may have left something that only the kernel has.
+                    segment.index?.isSynced = (try? file.sync()) != nil
+                }
+            }
+            if isLast, segment.index == nil {
                 segment.index = SegmentIndex(first: place.first)
+                segment.index?.isTailDamaged = true
             }
             segments.append(segment)
         }

@@ -6,7 +6,8 @@ enum FetchStep {
     struct Source {
         let segment: Segment
         let place: SegmentIndex.Place
-        let end: Int
+        /// Where its good records end; nil where nobody has looked: the end of the file.
+        let end: Int?
         let limit: Int64
         let crc: UInt32
     }
@@ -33,10 +34,19 @@ extension LogState {
             }
         } else if progress.count >= Limits.archives {
             return false
+        } else if !request.isJoining {
+            knownFrom[request.archive] = oldestHeld
         }
         progress[request.archive] = committed
         hasNewProgress = true
         return wakesThread()
+    }
+
+    /// Takes in what was saved earlier about archives.
+    mutating func takeIn(_ earlier: [String: Progress]) {
+        for archive in earlier.keys { knownFrom[archive] = nil }
+        progress.merge(earlier) { now, _ in now }
+        knowsProgress = true
     }
 
     /// Where to look next.
@@ -71,15 +81,16 @@ extension LogState {
         } else {
             next = own.last { segments[$0].first <= max(1, search.after) } ?? own.first
         }
-        if let next, let source = source(next, search, from: nil) { return .file(source) }
+        for number in own.drop(while: { $0 < next ?? .max }) {
+            if let source = source(number, search, from: nil) { return .file(source) }
+        }
         return memory(search)
     }
 
     private func matchingPlace(_ search: FetchSearch) -> FetchPlace? {
-        guard let place = places[search.archive], place.epoch == search.epoch,
-            place.position == search.after
-        else { return nil }
-        return place
+        places[search.archive]?.last {
+            $0.epoch == search.epoch && $0.position == search.after
+        }
     }
 
     /// What to read of a segment; nil where nothing is behind the place.
@@ -89,12 +100,12 @@ extension LogState {
         from known: FetchPlace?
     ) -> FetchStep.Source? {
         let segment = segments[number]
-        let end = segment.index?.end ?? segment.byteCount
+        let end = segment.index?.end
         let start =
             known.map { SegmentIndex.Place(position: $0.position + 1, offset: $0.offset) }
             ?? segment.index?.place(for: max(1, search.after))
             ?? SegmentIndex.Place(position: segment.first, offset: 0)
-        guard start.offset < end else { return nil }
+        if let end, start.offset >= end { return nil }
         return FetchStep.Source(
             segment: segment,
             place: start,
@@ -130,31 +141,67 @@ extension LogState {
         return .found(piece)
     }
 
-    /// The row for what is behind the last record that can be read of an old epoch.
-    func tailLoss(_ search: FetchSearch, _ end: Int64, _ log: AgentLog) -> LedgerEntry {
-        let index = segments.last { $0.epoch == search.epoch }?.index
-        let to = index?.to ?? Timestamp(nanoseconds: search.epoch)
-        return LedgerEntry(
-            instance: log.instance,
-            feed: nil,
-            from: search.before ?? to,
-            to: to,
-            count: end - search.after,
-            cause: "damage in the spool"
-        )
+    /// What to answer with `piece`, or where there is nothing more.
+    mutating func answer(
+        _ search: FetchSearch,
+        _ piece: SegmentReader.Piece?,
+        _ log: AgentLog
+    ) -> FetchAnswer {
+        var answer = FetchAnswer(epoch: search.epoch, state: .more)
+        var last = search.after
+        if let piece {
+            answer.first = piece.first
+            answer.count = piece.count
+            answer.frames = piece.frames
+            last = piece.first + piece.count - 1
+            if piece.first > search.after + 1 {
+                let hole = (search.after + 1)..<piece.first
+                answer.losses = losses(hole, search, until: piece.from, log.instance)
+            }
+            if search.remembers { remember(search, piece, last) }
+        }
+        let end = end(of: search.epoch)
+        if piece != nil, last < end { return answer }
+        guard search.epoch < epoch else {
+            answer.state = .caughtUp
+            return answer
+        }
+        if last < end {
+            // Nothing behind it can be read, and nothing will follow that shows the hole.
+            let to = segments.last { $0.epoch == search.epoch }?.index?.to
+            answer.losses += losses((last + 1)..<(end + 1), search, until: to, log.instance)
+        }
+        answer.state = .finished(nextEpoch: nextEpoch(after: search.epoch))
+        answer.losses += endLosses(behind: max(last, end), search, log)
+        return answer
     }
 
-    mutating func remember(_ search: FetchSearch, _ piece: SegmentReader.Piece, _ last: Int64) {
-        readFailures[search.archive] = nil
+    private mutating func remember(
+        _ search: FetchSearch,
+        _ piece: SegmentReader.Piece,
+        _ last: Int64
+    ) {
+        forgetReadFailures(search.archive)
         guard progress[search.archive] != nil, let segment = search.lastSegment else { return }
-        places[search.archive] = FetchPlace(
-            epoch: search.epoch,
-            position: last,
-            crc: piece.crc,
-            segmentFirst: segment,
-            offset: piece.offset,
-            published: piece.published ?? Timestamp(nanoseconds: search.epoch)
+        var known = places[search.archive] ?? []
+        known.removeAll { $0.epoch == search.epoch && $0.position == last }
+        known.append(
+            FetchPlace(
+                epoch: search.epoch,
+                position: last,
+                crc: piece.crc,
+                segmentFirst: segment,
+                offset: piece.offset,
+                published: piece.published ?? Timestamp(nanoseconds: search.epoch)
+            )
         )
+        places[search.archive] = Array(known.suffix(2))
+    }
+
+    /// What an archive could not read concerns nobody any more.
+    mutating func forgetReadFailures(_ archive: String) {
+        guard readFailures.removeValue(forKey: archive) != nil, readFailures.isEmpty else { return }
+        events.append(.readable)
     }
 
     /// The oldest epoch of which records are held, or else the current one.
@@ -169,35 +216,18 @@ extension LogState {
     func end(of epoch: Int64) -> Int64 {
         if epoch == self.epoch { return readable }
         let queued = queue.last { $0.epoch == epoch }.map { $0.next - 1 } ?? 0
-        let written = segments.last { $0.epoch == epoch }?.index.map { $0.next - 1 } ?? 0
-        return max(queued, written)
+        let last = segments.last { $0.epoch == epoch }
+        let closed = last == nil ? nil : epochs.first { $0.epoch == epoch }?.last
+        return max(queued, closed ?? 0, last?.index.map { $0.next - 1 } ?? 0)
     }
 
     /// The oldest epoch after `epoch` that has records, or else the current one.
     func nextEpoch(after epoch: Int64) -> Int64? {
         epochs.first { entry in
             entry.epoch > epoch
-                && (entry.epoch == self.epoch || oldestPosition(of: entry.epoch) != nil)
+                && (entry.epoch == self.epoch || oldestPosition(of: entry.epoch) != nil
+                    || entry.isUntold(under: currentBootID))
         }?.epoch
-    }
-
-    /// What may be missing behind the last record of an old epoch.
-    func endLoss(of epoch: Int64, _ log: AgentLog) -> [LedgerEntry] {
-        guard let entry = epochs.first(where: { $0.epoch == epoch }) else { return [] }
-        let index = segments.last { $0.epoch == epoch }?.index
-        let from = index?.to ?? Timestamp(nanoseconds: epoch)
-        let interval = log.settings.syncInterval
-        if entry.isClosed || index?.hasEnd ?? false || entry.bootID == log.bootID { return [] }
-        return [
-            LedgerEntry(
-                instance: log.instance,
-                feed: nil,
-                from: from,
-                to: from + interval,
-                count: nil,
-                cause: "power loss, at most \(interval.inSeconds.formatted) s"
-            )
-        ]
     }
 }
 
@@ -205,9 +235,4 @@ extension FetchStep {
     fileprivate static func found(_ piece: SegmentReader.Piece) -> FetchStep {
         piece.count > 0 ? .memory(piece) : .none
     }
-}
-
-extension Double {
-    /// Without a fraction where there is none.
-    fileprivate var formatted: String { Int(exactly: self).map(String.init) ?? "\(self)" }
 }

@@ -2,6 +2,15 @@ internal import ArchiveFormat
 internal import Telemetry
 
 extension LogState {
+    /// The oldest record that is held; the next one where there is none.
+    var oldestHeld: Progress {
+        let epoch = oldestEpoch
+        return Progress(epoch: epoch, position: oldestPosition(of: epoch) ?? nextPosition)
+    }
+
+    /// The boot of the machine during which the current epoch began.
+    var currentBootID: String { epochs.last?.bootID ?? "" }
+
     /// Bytes on the disk.
     var byteCount: Int { segments.reduce(0) { $0 + $1.byteCount } }
 
@@ -33,7 +42,7 @@ extension LogState {
 
     /// How many of the oldest segments every archive that ever fetched has committed.
     var committedSegments: Int {
-        guard !progress.isEmpty else { return 0 }
+        guard !progress.isEmpty, knowsProgress else { return 0 }
         var count = 0
         // The newest one may still be written.
         while count + 1 < segments.count {
@@ -49,6 +58,31 @@ extension LogState {
         return count
     }
 
+    /// Lets go of the oldest segments.
+    mutating func removeSegments(_ count: Int) -> [Segment] {
+        let gone = (0..<count).map { (segments[$0], limit(of: $0)) }
+        announced.removeAll { announcement in
+            gone.contains { segment, limit in announcement.stands(in: segment, limit) }
+        }
+        segments.removeFirst(count)
+        return gone.map(\.0)
+    }
+
+    /// The losses that nobody would be told of any more if the oldest segments went: they are
+    /// told once more, together with those that they join on to.
+    func lossesLost(with count: Int) -> [RecordLoss] {
+        let gone = (0..<count).map { (segments[$0], limit(of: $0)) }
+        let lost = announced.filter { announcement in
+            let place = (announcement.epoch, announcement.position)
+            return gone.contains { announcement.stands(in: $0, $1) }
+                && (progress.isEmpty
+                    || progress.values.contains { ($0.epoch, $0.position) < place })
+        }.map(\.loss)
+        return RecordLoss.joined(announced.map(\.loss)).filter { joined in
+            lost.contains { joined.includes($0) }
+        }
+    }
+
     /// What goes with the segment at `place`; nil where it holds nothing.
     func loss(of place: Int) -> RecordLoss? {
         let segment = segments[place]
@@ -61,7 +95,7 @@ extension LogState {
             count: end - segment.first,
             from: from,
             to: segment.index?.to ?? from,
-            cause: "spool full"
+            cause: LossCause.spoolFull
         )
     }
 

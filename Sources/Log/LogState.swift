@@ -35,7 +35,7 @@ final class RecordWaiter: Sendable {
     }
 }
 
-/// Where the last fetch of an archive ended, so that the next one begins there at once.
+/// Where a fetch of an archive ended, so that the next one begins there at once.
 struct FetchPlace {
     let epoch: Int64, position: Int64
     let crc: UInt32
@@ -74,6 +74,12 @@ struct LogState: ~Copyable {
     var beginsSegmentNext = true
     /// How many records this log has accepted, written and synced; epochs do not matter here.
     var accepted: Int64 = 0, written: Int64 = 0, synced: Int64 = 0
+    /// How many of them the file `memory` speaks of, as far as they are in memory.
+    var noted: Int64 = 0
+    /// As ``noted``, but only where that file could be written.
+    var kept: Int64 = 0
+    /// Whether the disk has just failed, and whether that is new.
+    var isNoteDue = false, isFailureNew = false
     /// The newest record that has to be synced at once, by the same count.
     var syncGoal: Int64 = 0
     /// The newest position of the current epoch that a fetch may return; never goes back.
@@ -84,10 +90,19 @@ struct LogState: ~Copyable {
     var isForced = false
 
     var progress: [String: Progress]
-    var places: [String: FetchPlace] = [:]
+    /// Whether the table of earlier processes is taken in; before, nothing goes because it is
+    /// committed.
+    var knowsProgress: Bool
+    /// Where the last fetch of an archive ended, and the one before, should it ask again.
+    var places: [String: [FetchPlace]] = [:]
     var hasNewProgress = false
-    /// How often in a row an archive's fetch met a segment that cannot be read.
-    var readFailures: [String: Int] = [:]
+    /// The oldest record that was held when an archive became known that had been here before.
+    var knownFrom: [String: Progress] = [:]
+    /// How often in a row an archive's fetch met a segment that cannot be read, and from when on
+    /// the next time counts.
+    var readFailures: [String: (count: Int, countsFrom: Duration)] = [:]
+    /// The loss records that are held, and where they stand.
+    var announced: [Announcement]
     /// What the thread has to tell.
     var events: [LogEvent] = []
     /// The oldest segments that go as soon as the loss records up to `ordinal` are synced.
@@ -109,13 +124,16 @@ struct LogState: ~Copyable {
         epoch: Int64,
         epochs: [EpochEntry],
         segments: [Segment],
-        progress: [String: Progress]
+        progress: [String: Progress]?
     ) {
+        announced = segments.flatMap { $0.index?.losses ?? [] }
         self.settings = settings
         self.epoch = epoch
         self.epochs = epochs
         self.segments = segments
-        self.progress = progress
+        self.progress = progress ?? [:]
+        knowsProgress = progress != nil
+        hasNewProgress = progress == nil
     }
 
     /// Whether another record may be accepted.
@@ -137,6 +155,9 @@ struct LogState: ~Copyable {
             for (index, feed) in declared.enumerated() {
                 put(.declaration(feed, revision: index + 1), published: published)
             }
+            // They do not count: where they alone fill a segment, a full spool would drop one for
+            // each record that says what was dropped, and never come to an end.
+            segmentBytes = 0
         }
         put(body, published: published)
     }
@@ -160,7 +181,9 @@ struct LogState: ~Copyable {
         case .declaration(let feed, let revision):
             header.revision = Int64(revision)
             RecordWriter.write(header, declaration: feed, to: &writer)
-        case .loss(let loss): RecordWriter.write(header, loss: loss, to: &writer)
+        case .loss(let loss):
+            announced.append(Announcement(epoch: epoch, position: nextPosition, loss: loss))
+            RecordWriter.write(header, loss: loss, to: &writer)
         case .end: RecordWriter.writeEnd(header, to: &writer)
         }
         accepted += 1
@@ -206,13 +229,20 @@ struct LogState: ~Copyable {
     /// Ends the epoch and begins another one, with the same declarations.
     mutating func beginEpoch(at now: Timestamp, bootID: String) {
         encode(.end, published: now)
-        if let last = epochs.indices.last { epochs[last].isClosed = true }
+        close()
         epoch = max(now.nanoseconds, epoch + 1)
-        epochs.append(EpochEntry(epoch: epoch, bootID: bootID, isClosed: false))
+        epochs.append(EpochEntry(epoch: epoch, bootID: bootID))
         nextPosition = 1
         readable = 0
         beginsSegmentNext = true
         resumeRecordWaiters()
+    }
+
+    /// The current epoch has its end record.
+    mutating func close() {
+        guard let last = epochs.indices.last else { return }
+        epochs[last].isClosed = true
+        epochs[last].last = nextPosition - 1
     }
 
     /// Tells those who wait that what they wait for is written or synced.
@@ -226,9 +256,18 @@ struct LogState: ~Copyable {
         resumeRecordWaiters()
     }
 
-    /// Tells those who wait for the disk that there is none: what they gave is in memory.
-    mutating func resumeWaiters(failure: DiskError) {
-        resume { $0.goal == .syncedOrFailed ? .failed(.disk(failure)) : .done }
+    /// Tells those who wait for the disk that there is none: what they gave is in memory, which
+    /// is noted.
+    ///
+    /// With the `failure` of a try those who asked for one are told.
+    mutating func resumeWaiters(failure: DiskError?) {
+        let noted = noted
+        resume { waiter in
+            guard waiter.goal == .syncedOrFailed else {
+                return waiter.ordinal <= noted ? .done : nil
+            }
+            return failure.map { .failed(.disk($0)) }
+        }
         resumeWaiters()
     }
 

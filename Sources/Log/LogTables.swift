@@ -6,7 +6,23 @@ struct EpochEntry: Hashable, Sendable {
     /// The boot of the machine during which it was written.
     let bootID: String
     /// Whether all of it was synced before the log let go of it.
-    var isClosed: Bool
+    var isClosed = false
+    /// Its last position, where it was closed.
+    var last: Int64?
+    /// What was in memory when the process ended.
+    var memory: MemoryNote?
+
+    /// Whether an archive that has all of its records has yet to be told that more is missing.
+    func isUntold(under bootID: String) -> Bool {
+        memory != nil || !isClosed && self.bootID != bootID
+    }
+
+    /// Its lines in the table.
+    var lines: [String] {
+        let last = last.map { " \($0)" } ?? ""
+        let line = "\(epoch) \(bootID) \(isClosed ? "closed" : "open")\(last)"
+        return [line] + (memory.map { [$0.line] } ?? [])
+    }
 }
 
 /// How far an archive has committed.
@@ -21,7 +37,7 @@ enum LogTables {
     static let commits = "commits"
 
     static func encode(_ epochs: [EpochEntry]) -> [UInt8] {
-        framed(epochs.map { "\($0.epoch) \($0.bootID) \($0.isClosed ? "closed" : "open")" })
+        framed(epochs.flatMap(\.lines))
     }
 
     static func encode(_ commits: [String: Progress]) -> [UInt8] {
@@ -33,14 +49,22 @@ enum LogTables {
     }
 
     static func epochs(_ bytes: [UInt8]) -> [EpochEntry] {
-        lines(bytes).compactMap { words in
-            guard words.count == 3, let epoch = Int64(words[0]) else { return nil }
-            return EpochEntry(
-                epoch: epoch,
-                bootID: String(words[1]),
-                isClosed: words[2] == "closed"
-            )
+        var entries: [EpochEntry] = []
+        for words in lines(bytes) {
+            if let note = MemoryNote(words) {
+                if let last = entries.indices.last { entries[last].memory = note }
+            } else if words.count >= 3, let epoch = Int64(words[0]) {
+                entries.append(
+                    EpochEntry(
+                        epoch: epoch,
+                        bootID: String(words[1]),
+                        isClosed: words[2] == "closed",
+                        last: words.count > 3 ? Int64(words[3]) : nil
+                    )
+                )
+            }
         }
+        return entries
     }
 
     static func commits(_ bytes: [UInt8]) -> [String: Progress] {
@@ -53,7 +77,17 @@ enum LogTables {
         return commits
     }
 
-    private static func framed(_ lines: [String]) -> [UInt8] {
+    /// The table of commits in a folder, empty where there is none; nil where it cannot be read.
+    static func commits(in folder: String, _ disk: any Disk) -> [String: Progress]? {
+        do throws(DiskError) {
+            return commits(try disk.contents(of: "\(folder)/\(commits)"))
+        } catch {
+            if case .missing = error { return [:] }
+            return nil
+        }
+    }
+
+    static func framed(_ lines: [String]) -> [UInt8] {
         var bytes: [UInt8] = []
         // A frame is never empty, and neither is a file with a headline.
         let text = (["cerro log"] + lines).map { $0 + "\n" }.joined()
@@ -61,7 +95,7 @@ enum LogTables {
         return bytes
     }
 
-    private static func lines(_ bytes: [UInt8]) -> [[Substring]] {
+    static func lines(_ bytes: [UInt8]) -> [[Substring]] {
         bytes.withUnsafeBytes { buffer in
             var scanner = FrameScanner(buffer)
             guard case .frame(_, let payload, _)? = scanner.next() else { return [] }

@@ -58,6 +58,10 @@ extension LogWriter {
             )
             savedEpochs = epochs
         }
+        if var known = try? marker.get(), !known.inherited.isEmpty {
+            known.forgetInherited()
+            marker = .success(known)
+        }
         let segment = Segment(
             epoch: run.epoch,
             first: run.first,
@@ -114,36 +118,27 @@ extension LogWriter {
                 state.queue[0].isTaken = false
             }
             if let failure {
-                events += fail(&state, failure, retry)
+                fail(&state, failure, retry)
             } else if state.failure != nil, state.queue.isEmpty {
                 state.failure = nil
                 events.append(.recovered)
             }
             if failure == nil { state.resumeWaiters() }
         }
-        tell(events, failure)
-    }
-
-    /// Tells what happened before those who waited for the disk go on: who looks then, knows.
-    private func tell(_ events: [LogEvent], _ failure: DiskError?) {
         for event in events { log.onEvent(event) }
-        guard let failure else { return }
-        log.state.withLock { $0.resumeWaiters(failure: failure) }
     }
 
     /// From now on records stay in memory; the next try is at `retry`.
-    private func fail(
-        _ state: inout LogState,
-        _ failure: DiskError,
-        _ retry: Duration
-    ) -> [LogEvent] {
+    ///
+    /// Those who wait go on when that is noted.
+    private func fail(_ state: inout LogState, _ failure: DiskError, _ retry: Duration) {
         retryDue = retry
         state.isForced = false
         state.beginsSegmentNext = true
-        let isNew = state.failure == nil
+        state.isFailureNew = state.isFailureNew || state.failure == nil
+        state.isNoteDue = true
         state.failure = failure
         state.readable = max(state.readable, state.nextPosition - 1)
-        return isNew ? [.inMemory(reason: failure)] : []
     }
 
     /// Syncs all that is written.
@@ -209,12 +204,12 @@ extension LogWriter {
             let kept = runs.filter { !$0.entries.isEmpty }
             state.queue.insert(contentsOf: kept, at: 0)
             state.queueBytes += kept.reduce(0) { $0 + $1.bytes.count }
-            events = fail(&state, failure, retry)
+            fail(&state, failure, retry)
             for loss in losses {
                 state.encode(.loss(loss), published: now)
                 events.append(.dropped(loss))
             }
         }
-        tell(events, failure)
+        for event in events { log.onEvent(event) }
     }
 }

@@ -5,8 +5,9 @@ internal import Telemetry
 final class LogWriter {
     /// What is to be done next.
     private enum Job {
-        case write(Run), publish(WrittenRecords), sync, saveProgress([String: Progress])
-        case index(Segment), delete([Segment], [RecordLoss]), again, finish, stop, wait(Duration?)
+        case write(Run), publish(WrittenRecords), sync, saveProgress
+        case note([MemoryNote], ordinal: Int64), index(Segment), delete([Segment], [RecordLoss])
+        case again, finish, stop, wait(Duration?)
     }
 
     /// A file that has records which are not synced, and as far as it is.
@@ -30,8 +31,14 @@ final class LogWriter {
     private var fullTenths = 0
     private var isOver = false
 
-    init(_ log: AgentLog) {
+    /// Says what would be lost if the process died now.
+    var marker: Result<MemoryMarker, DiskError>
+    /// Whether the next note has to be synced.
+    var isNoteUnsynced = false
+
+    init(_ log: AgentLog, _ marker: Result<MemoryMarker, DiskError>) {
         self.log = log
+        self.marker = marker
     }
 
     /// Works until the log is closed; on a thread of its own.
@@ -60,9 +67,10 @@ final class LogWriter {
                 write(run)
             case .publish(let records): log.onEvent(.written(records))
             case .sync: sync()
-            case .saveProgress(let progress):
+            case .saveProgress:
                 saveDue = now + log.settings.syncInterval
-                save(progress)
+                log.saveProgress()
+            case .note(let notes, let ordinal): note(notes, ordinal)
             case .index(let segment): index(segment)
             case .delete(let segments, let losses): delete(segments, losses)
             case .again: break
@@ -76,6 +84,7 @@ final class LogWriter {
 
     private func nextJob(_ state: inout LogState, _ now: Duration) -> Job {
         if state.isAbandoned { return .stop }
+        if let notes = notesDue(&state) { return .note(notes, ordinal: state.accepted) }
         if state.failure != nil, let records = Self.unpublished(&state) { return .publish(records) }
         let mayTry = state.failure == nil || state.isForced || now >= retryDue
         if mayTry, let run = state.queue.first {
@@ -98,10 +107,7 @@ final class LogWriter {
         }
         if state.isClosing { return .finish }
         if let job = freeing(&state) { return job }
-        if state.hasNewProgress, now >= saveDue {
-            state.hasNewProgress = false
-            return .saveProgress(state.progress)
-        }
+        if state.hasNewProgress, now >= saveDue { return .saveProgress }
         var due: [Duration] = []
         if state.failure != nil { due.append(retryDue) }
         if !unsynced.isEmpty { due.append(max(syncDue, state.failure == nil ? syncDue : retryDue)) }
@@ -129,8 +135,7 @@ final class LogWriter {
     private func freeing(_ state: inout LogState) -> Job? {
         let committed = state.committedSegments
         if committed > 0 {
-            let segments = Array(state.segments[..<committed])
-            state.segments.removeFirst(committed)
+            let segments = state.removeSegments(committed)
             if let drop = state.drop {
                 // What was announced as lost has arrived everywhere meanwhile: nothing to drop.
                 state.drop =
@@ -140,8 +145,7 @@ final class LogWriter {
         }
         if let drop = state.drop {
             guard state.synced >= drop.ordinal else { return nil }
-            let segments = Array(state.segments[..<drop.count])
-            state.segments.removeFirst(drop.count)
+            let segments = state.removeSegments(drop.count)
             state.drop = nil
             return .delete(segments, drop.losses)
         }
@@ -153,11 +157,8 @@ final class LogWriter {
         if let segment = state.segments[..<count].first(where: { $0.index == nil }) {
             return .index(segment)
         }
-        var losses: [RecordLoss] = []
-        for number in 0..<count {
-            let loss = state.loss(of: number)
-            guard let loss else { continue }
-            losses.append(loss)
+        let losses = (0..<count).compactMap { state.loss(of: $0) }
+        for loss in state.lossesLost(with: count) + losses {
             state.encode(.loss(loss), published: log.time.now)
         }
         state.drop = (count, state.accepted, losses)
@@ -186,6 +187,7 @@ final class LogWriter {
                 )
             }
             state.segments[place].index = index
+            state.announced += index.losses
         }
     }
 
@@ -198,25 +200,17 @@ final class LogWriter {
         for loss in losses { log.onEvent(.dropped(loss)) }
     }
 
-    private func save(_ progress: [String: Progress]) {
-        // It only holds back what may go: an older one keeps more, and a newer one is due soon.
-        try? log.disk.replace(
-            "\(log.folder)/\(LogTables.commits)",
-            with: LogTables.encode(progress)
-        )
-    }
-
     /// Everything is written, or cannot be.
     private func finish() {
-        let (count, failure, progress) = log.state.withLock { state in
-            if let last = state.epochs.indices.last { state.epochs[last].isClosed = true }
+        let (count, failure) = log.state.withLock { state in
+            state.close()
             // The end of the epoch is no loss.
-            return (state.accepted - state.written - 1, state.failure, state.progress)
+            return (state.accepted - state.written - 1, state.failure)
         }
         if let failure {
             log.onEvent(.lost(count: count, reason: failure))
         } else {
-            save(progress)
+            log.saveProgress()
             let epochs = log.state.withLock { $0.epochs }
             try? log.disk.replace(
                 "\(log.folder)/\(LogTables.epochs)",

@@ -57,6 +57,12 @@ struct SegmentIndex: Sendable {
     var from: Timestamp?, to: Timestamp?
     /// Whether the last record ends the epoch in order.
     var hasEnd = false
+    /// The loss records in it, where it was scanned.
+    var losses: [Announcement] = []
+    /// Whether all of it was synced when the log opened.
+    var isSynced = false
+    /// Whether what stands behind the last good record is more than a write that was cut short.
+    var isTailDamaged = false
 
     init(first: Int64) {
         next = first
@@ -84,6 +90,18 @@ struct SegmentIndex: Sendable {
         return low > 0 ? places[low - 1] : places.first
     }
 
+    /// Whether a tail without a whole frame is more than the beginning of one, which is what a
+    /// write leaves that was cut short, by the end of the process for instance.
+    private static func isDamaged(_ tail: UnsafeRawBufferPointer) -> Bool {
+        guard tail.count >= Frame.headerLength else { return false }
+        let magic = UInt32(littleEndian: tail.loadUnaligned(as: UInt32.self))
+        let length = UInt32(
+            littleEndian: tail.loadUnaligned(fromByteOffset: 4, as: UInt32.self)
+        )
+        return magic != Frame.magic || !(1...Frame.longestPayload).contains(Int(length))
+            || Int(length) <= tail.count - Frame.headerLength
+    }
+
     /// What stands in a whole file, damage left out; `limit` is where the next segment begins.
     static func scan(
         _ bytes: UnsafeRawBufferPointer,
@@ -107,7 +125,14 @@ struct SegmentIndex: Sendable {
                 published: peek?.published ?? index.to ?? Timestamp(nanoseconds: epoch)
             )
             index.hasEnd = peek?.kind == RecordKind.end.rawValue
+            guard peek?.kind == RecordKind.loss.rawValue else { continue }
+            try? Record.withRecord(in: payload) { record in
+                index.losses.append(
+                    Announcement(epoch: epoch, position: position, loss: try record.loss())
+                )
+            }
         }
+        index.isTailDamaged = isDamaged(UnsafeRawBufferPointer(rebasing: bytes[scanner.offset...]))
         return index
     }
 }

@@ -55,13 +55,14 @@ public struct SystemDisk: Disk {
         guard fsync(descriptor) == 0 else { throw .last("fsync", folder) }
     }
 
-    /// open(2), with O_CLOEXEC and for writing O_APPEND.
+    /// open(2), with O_CLOEXEC and for writing at the end O_APPEND.
     public func open(_ path: String, _ mode: OpenMode) throws(DiskError) -> any SegmentFile {
         let flags =
             switch mode {
             case .read: O_RDONLY
             case .append: O_RDWR | O_APPEND
             case .create: O_RDWR | O_APPEND | O_CREAT | O_EXCL
+            case .overwrite: O_RDWR
             }
         let descriptor = Glibc.open(path, flags | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else { throw .last("open", path) }
@@ -173,6 +174,18 @@ final class SystemFile: SegmentFile {
             }
         }
         return done
+    }
+
+    func overwrite(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(DiskError) {
+        var done = 0
+        while done < bytes.count, let base = bytes.baseAddress {
+            let count = pwrite(descriptor, base + done, bytes.count - done, offset + done)
+            if count >= 0 {
+                done += count
+            } else if errno != EINTR {
+                throw .last("write", path)
+            }
+        }
     }
 
     func sync() throws(DiskError) {

@@ -12,6 +12,8 @@ public struct FieldsAnswer: Sendable {
         public var unit: Unit?
         /// What it means, empty where nobody said.
         public var description: String
+        /// Its newest sample, of the runs of samples that overlap the range.
+        public var last: Timestamp
     }
 
     /// Fields that share their timestamps.
@@ -80,6 +82,8 @@ public struct FieldAnswer: Sendable {
     public var name: String
     /// The values.
     public var content: Content
+    /// The unit of the values, nil for pure numbers and texts.
+    public var unit: Unit?
 }
 
 /// What N buckets say about the samples of one field.

@@ -140,6 +140,9 @@ extension TimelineAnswer {
         writer.key("fields")
         writer.list(fields) { $0.write($1.name) }
         writer.raw(",")
+        writer.key("units")
+        writer.list(fields) { $0.write(Value.optional($1.unit?.rawValue)) }
+        writer.raw(",")
         writer.key("finalized_until")
         writer.write(finalizedUntil, times)
         writer.raw(",")

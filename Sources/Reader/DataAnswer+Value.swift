@@ -60,6 +60,7 @@ extension TimelineAnswer {
         var members: [String: Value] = [
             "t": .bytes(littleEndian(timestamps.map(\.nanoseconds))),
             "fields": .array(fields.map { .string($0.name) }),
+            "units": .array(fields.map { .optional($0.unit?.rawValue) }),
             "finalized_until": .timestamp(finalizedUntil),
             "revision": .int(revision),
         ]

@@ -11,6 +11,7 @@ extension FieldsAnswer {
                 "type": .string(field.type.sisockName),
                 "value_type": .string(field.type.rawValue),
                 "units": .optional(field.unit?.rawValue),
+                "last": .timestamp(field.last),
             ]
         }
         var intervals: [String: Value] = [:]

@@ -57,8 +57,15 @@ public enum ReaderLimits {
     /// The time that requests under way have to end when HTTP stops; then they are cut.
     static let shutdownTime: Duration = .seconds(2)
 
-    /// The time between two looks at the archive while nobody announces a commit.
-    static let refreshPeriod: Duration = .milliseconds(100)
+    /// The time between two looks at the archive while nobody says that it has changed: such a
+    /// word may be missed where a folder is made and written to in one moment.
+    static let refreshPeriod: Duration = .seconds(1)
+
+    /// The same where the kernel does not watch the folder.
+    static let unwatchedPeriod: Duration = .milliseconds(100)
+
+    /// The least time between two looks: each lists folders, and many writes are one look.
+    static let refreshPause: Duration = .milliseconds(50)
 
     /// Names that an error suggests.
     static let suggestions = 3

@@ -38,7 +38,8 @@ struct QueryEngine: Sendable {
                     name: summary.name,
                     type: summary.field.type,
                     unit: summary.field.unit,
-                    description: summary.field.description
+                    description: summary.field.description,
+                    last: summary.last
                 )
             },
             timelines: timelines.sorted { $0.name < $1.name }
@@ -137,7 +138,7 @@ struct QueryEngine: Sendable {
         let onTimeline = fields.indices.filter { piece.fields[$0] != nil }
         let types = onTimeline.map { piece.columns[$0].type }
         guard !types.isEmpty else { return nil }
-        let units = onTimeline.map { piece.fields[$0]?.unit }
+        let units = onTimeline.map { piece.fields[$0].flatMap(\.unit) }
         // The first look sees all of the range, so what it keeps apart is all that there is.
         notes += piece.apart.map { $0.note(in: fields[0].timeline) }
         let revision = piece.revision
@@ -167,8 +168,8 @@ struct QueryEngine: Sendable {
             name: fields[0].timeline,
             timestamps: rows.timestamps,
             ends: rows.ends,
-            fields: zip(onTimeline, rows.contents).map { index, content in
-                FieldAnswer(name: fields[index].description, content: content)
+            fields: zip(zip(onTimeline, units), rows.contents).map { field, content in
+                FieldAnswer(name: fields[field.0].description, content: content, unit: field.1)
             },
             finalizedUntil: finalizedUntil ?? query.range.lowerBound,
             revision: revision

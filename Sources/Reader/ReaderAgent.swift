@@ -5,8 +5,8 @@ public import Telemetry
 
 /// Answers what the archive holds, over HTTP and as queries of the bus.
 ///
-/// Its one source is the files of the archive, so it sees exactly what is committed. A commit wakes
-/// it (``ReaderWake``); without a word it looks ten times a second.
+/// Its one source is the files of the archive, so it sees exactly what is committed. A change of
+/// these files wakes it, within a twentieth of a second.
 ///
 /// - Process `serve`: follows the archive and serves HTTP on loopback; its session's data name the
 ///   `address` with the real port. An archive that cannot be read degrades it.
@@ -14,6 +14,7 @@ public import Telemetry
 public struct ReaderAgent: Agent {
     private let service: QueryService
     private let settings: ReaderSettings
+    private let archive: String
     private let directory: any SiteDirectory
     private let wake: ReaderWake
 
@@ -24,7 +25,7 @@ public struct ReaderAgent: Agent {
     ///   - holder: who reads it, for another reader that is refused: instance, host, process.
     ///   - settings: where HTTP listens; port 0 takes any free one.
     ///   - directory: who answers `/api/v1/agents`.
-    ///   - wake: who announces commits.
+    ///   - wake: lets it look at once; changes of the files do that by themselves.
     ///   - time: the clock that relative times refer to.
     public init(
         archive: String,
@@ -41,6 +42,7 @@ public struct ReaderAgent: Agent {
             time: time
         )
         self.settings = settings
+        self.archive = archive
         self.directory = directory
         self.wake = wake
     }
@@ -103,8 +105,12 @@ public struct ReaderAgent: Agent {
         )
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await follow(session) }
+            let watch = FolderWatch(archive) { [wake] in wake.wake() }
+            defer { watch?.cancel() }
+            let period =
+                watch == nil ? ReaderLimits.unwatchedPeriod : ReaderLimits.refreshPeriod
             group.addTask {
-                for await _ in session.ticks(every: ReaderLimits.refreshPeriod) { wake.wake() }
+                for await _ in session.ticks(every: period) { wake.wake() }
             }
             group.addTask {
                 try await server.run { address in
@@ -131,6 +137,8 @@ public struct ReaderAgent: Agent {
                 if isHealthy != false { session.markDegraded(because: error) }
                 isHealthy = false
             }
+            // Cancelled: the stream of wakes ends by itself.
+            try? await session.time.sleep(for: ReaderLimits.refreshPause)
         }
     }
 }

@@ -77,7 +77,7 @@ extension Value {
 
 extension Value: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
     ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral,
-    ExpressibleByNilLiteral, ExpressibleByFloatLiteral
+    ExpressibleByFloatLiteral
 {
     /// A text.
     public init(stringLiteral value: String) { self = .string(value) }
@@ -89,8 +89,6 @@ extension Value: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
     public init(floatLiteral value: Double) { self = .double(value) }
     /// An array.
     public init(arrayLiteral elements: Value...) { self = .array(elements) }
-    /// Null.
-    public init(nilLiteral: ()) { self = .null }
     /// A map; of a key that stands twice the last value holds.
     public init(dictionaryLiteral elements: (String, Value)...) {
         self = .map(Dictionary(elements, uniquingKeysWith: { _, last in last }))

@@ -140,7 +140,7 @@ struct SealedFileTests {
     @Test(
         "damage is told in words",
         arguments: [
-            (0, "no magic at byte 0"), (8, "version 0 of the format"),
+            (0, "no magic at byte 0"), (8, "version 3 of the format"),
             (-41, "the footer is damaged: checksum"), (-16, "the footer is damaged: checksum"),
             (-40, "the footer is none"), (-8, "no magic at byte"),
         ]

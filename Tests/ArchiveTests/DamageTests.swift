@@ -163,6 +163,7 @@ struct SealedDamageTests {
         let footer = try SealedFile.open(rig.archive.directory.full(file)).footer
         let group = footer.timelines[0].groups[0]
         let column = try #require(group.rollups[0].columns[0])
+        let rows = try #require(group.rollups[0].rows)
         let bytes = try Data(
             contentsOf: URL(fileURLWithPath: rig.archive.directory.full(file))
         )
@@ -170,12 +171,12 @@ struct SealedDamageTests {
             (group.times.offset, "(times of alpha.positions) is damaged: checksum"),
             (group.columns[0].chunk.offset, "(alpha.positions.position) is damaged: checksum"),
             (group.rollups[0].starts.offset, "roll-up by minute"),
-            (column.counts.offset, "roll-up by minute"),
-            (column.numbers.offset, "roll-up by minute"),
-            (0, "no magic at byte 0"), (9, "version 257"),
+            (rows.offset, "roll-up by minute"),
+            (column.numbers[0].offset, "roll-up by minute"),
+            (0, "no magic at byte 0"), (9, "version 258"),
             (bytes.count - 1, "no magic at byte"), (bytes.count - 40, "the footer is none"),
             (bytes.count - 20, "the footer is damaged"),
-            (bytes.count - 12, "version 0"), (bytes.count - 41, "the footer is damaged"),
+            (bytes.count - 12, "version 3"), (bytes.count - 41, "the footer is damaged"),
         ]
         let (offset, words) = table[place]
         try rig.archive.damage(file.path) { $0[offset] ^= 1 }

@@ -103,6 +103,26 @@ struct SampleTests {
         #expect(document["timeline"]?["a.f"]?["fields"] == ["a.f.x"])
     }
 
+    @Test("over several pages values of another type or unit are kept apart, and a note says so")
+    func revisions() throws {
+        func page(_ times: [Int64], _ column: Value, _ unit: Value) throws -> SampleAnswer {
+            var line = timeline(times, ["a.f.x"]).map ?? [:]
+            line["units"] = [unit]
+            return try self.answer(["a.f.x": column], ["a.f": .map(line)])
+        }
+        let texts: Value = ["type": "string", "values": ["warm"]]
+        let next = try page([3], doubles([4]), "K")
+        for (former, unit, kind) in [
+            (texts, Value.null, "string"), (doubles([4000]), "mK", "double in mK"),
+        ] {
+            var answer = try page([1], former, unit)
+            answer.append(next)
+            let column = try #require(answer.timelines.first?.columns.first?.column)
+            #expect(column == Column(.doubles([0, 4]), presence: [false, true]))
+            #expect(answer.notes.count == 2 && answer.notes[1].contains("declared \(kind), unlike"))
+        }
+    }
+
     @Test("answers for one time after the other become one answer")
     func pages() throws {
         var answer = try sample()

@@ -56,7 +56,7 @@ struct Bench {
     static let feed = Feed("counter", fields: [Field("value", .int)])
     static let durable = Feed("audit", fields: [Field("value", .int)], durable: true)
 
-    let disk = SimulatedDisk()
+    var disk = SimulatedDisk()
     let clock = ManualTimeSource(
         Timestamp(seconds: 1_763_700_000),
         step: .microseconds(1)
@@ -104,6 +104,8 @@ struct Puller {
     var committed: (epoch: Int64, position: Int64) = (0, 0)
     var maxBytes = 1 << 20
     var rows: [Row] = []
+    /// All positions that came, by epoch.
+    var positions: [Int64: Set<Int64>] = [:]
     var losses: [LedgerEntry] = []
     var lossRecords: [RecordLoss] = []
     var ends = 0
@@ -174,6 +176,7 @@ struct Puller {
     }
 
     private mutating func read(_ record: Record) throws {
+        positions[record.header.epoch, default: []].insert(record.header.position)
         switch record.header.kind {
         case .declaration: feeds[record.header.revision] = try record.declaration()
         case .loss: lossRecords.append(try record.loss())

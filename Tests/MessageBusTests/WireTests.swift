@@ -17,7 +17,7 @@ struct WireTests {
                 targetEpoch: .min,
                 expiry: expiry,
                 arguments: [
-                    "operation": "acquire", "parameters": ["period": 1.5, "raw": [1, nil]],
+                    "operation": "acquire", "parameters": ["period": 1.5, "raw": [1, .null]],
                 ]
             )
             #expect(try request.bytes.withUnsafeBytes { try Request(bytes: $0) } == request)

@@ -5,11 +5,11 @@ import Testing
 @Suite("MessagePack")
 struct MessagePackTests {
     private let samples: [Value] = [
-        nil, true, false, 0, -1, 127, 128, -32, -33, 65_535, 4_294_967_296,
+        .null, true, false, 0, -1, 127, 128, -32, -33, 65_535, 4_294_967_296,
         .int(.max), .int(.min), .double(.infinity), .double(-0.0), 1.5, "", "é",
         .string(String(repeating: "x", count: 70_000)), .bytes([]),
         .bytes([UInt8](repeating: 7, count: 300)), [], [1, [2, [3]]], [:],
-        ["a": 1, "b": ["c": nil]],
+        ["a": 1, "b": ["c": .null]],
     ]
 
     @Test("every value survives the round trip")
@@ -63,7 +63,7 @@ struct MessagePackTests {
 
     @Test("too many items are refused")
     func items() {
-        let bytes = Value.array(Array(repeating: nil, count: 100)).messagePack
+        let bytes = Value.array(Array(repeating: .null, count: 100)).messagePack
         let limits = MessagePackLimits(depth: 4, items: 100)
         #expect(throws: MessagePackError.tooManyItems(limit: 100)) {
             try Value(messagePack: bytes, limits: limits)

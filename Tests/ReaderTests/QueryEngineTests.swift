@@ -204,7 +204,7 @@ struct QueryEngineTests {
         #expect(
             answer.value["fields"]?["a.fast.x"] == [
                 "description": "stage", "timeline": "a.fast", "type": "number",
-                "value_type": "double", "units": "K",
+                "value_type": "double", "units": "K", "last": .timestamp(at(1)),
             ]
         )
         #expect(answer.value["fields"]?["a.mean.b"]?["type"] == "bool")

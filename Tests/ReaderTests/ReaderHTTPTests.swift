@@ -37,6 +37,7 @@ struct ReaderHTTPTests {
                         "cryo.temps.stage": [
                             "description": NSNull(), "timeline": "cryo.temps", "type": "number",
                             "value_type": "double", "units": "K",
+                            "last": at(3).nanoseconds,
                         ]
                     ],
                     "timelines": [
@@ -59,7 +60,7 @@ struct ReaderHTTPTests {
                 answer["timeline"] as? NSDictionary == [
                     "cryo.temps": [
                         "t": [1_795_240_801, 1_795_240_802], "fields": ["cryo.temps.stage"],
-                        "finalized_until": 1_795_240_803, "revision": 0,
+                        "units": ["K"], "finalized_until": 1_795_240_803, "revision": 0,
                     ]
                 ]
             )

@@ -65,7 +65,7 @@ struct TextAnswerTests {
     func texts() throws {
         let hostile = "\"\\\u{0}\u{1f}\n\r\té\u{1F52D}\u{2028}"
         let value: Value = [
-            "text": .string(hostile), "least": .int(.min), "most": .int(.max), "none": nil,
+            "text": .string(hostile), "least": .int(.min), "most": .int(.max), "none": .null,
             "list": [true, 1.5, .bytes([1, 255])],
         ]
         let parsed =
@@ -90,7 +90,8 @@ struct TextAnswerTests {
                     fields: [
                         FieldAnswer(
                             name: "a.b.x",
-                            content: .samples(.doubles([1.5, .nan, nil]))
+                            content: .samples(.doubles([1.5, .nan, nil])),
+                            unit: .kelvin
                         ),
                         FieldAnswer(
                             name: "a.b.s",
@@ -139,11 +140,13 @@ struct TextAnswerTests {
             "timeline": [
                 "a.b": [
                     "t": [1_795_240_800, 1_795_240_800.5, 1_795_240_800.5],
-                    "fields": ["a.b.x", "a.b.s"], "finalized_until": 1_795_240_800.25,
+                    "fields": ["a.b.x", "a.b.s"], "units": ["K", NSNull()],
+                    "finalized_until": 1_795_240_800.25,
                     "revision": 7,
                 ],
                 "c.d": [
-                    "t": [1_795_240_800.5], "fields": ["c.d.n"], "finalized_until": 1_795_240_801,
+                    "t": [1_795_240_800.5], "fields": ["c.d.n"], "units": [NSNull()],
+                    "finalized_until": 1_795_240_801,
                     "revision": 0,
                 ],
             ],
@@ -185,9 +188,10 @@ struct TextAnswerTests {
                 {"t":1795240800,"a.b.x":1.5,"a.b.s":""}
                 {"t":1795240800.5,"a.b.x":"NaN","a.b.s":"say \"hi\", x","c.d.n":-4}
                 {"t":1795240800.5}
-                {"rows":3,"timeline":{"a.b":{"fields":["a.b.x","a.b.s"],\#
+                {"rows":3,"timeline":{"a.b":{"fields":["a.b.x","a.b.s"],"units":["K",null],\#
                 "finalized_until":1795240800.25,"revision":7},\#
-                "c.d":{"fields":["c.d.n"],"finalized_until":1795240801,"revision":0}},\#
+                "c.d":{"fields":["c.d.n"],"units":[null],"finalized_until":1795240801,\#
+                "revision":0}},\#
                 "gaps":[{"kind":"missing","instance":"a","feed":null,"from":1795240801,\#
                 "to":1795240802,"count":3,"cause":"spool full","epoch":17,"first":4}],\#
                 "marks":[],"tier":"raw","notes":[]}

@@ -76,7 +76,7 @@ struct LedgerReport {
         let counts = gaps.compactMap(\.count)
         let rows = gaps.count == 1 ? "1 gap" : "\(HumanText.count(Int64(gaps.count))) gaps"
         let unknown = gaps.count - counts.count
-        return "\(rows), \(HumanText.count(counts.reduce(0, +))) records"
+        return "\(rows), \(HumanText.records(counts.reduce(0, +)))"
             + (unknown == 0 ? "" : ", and \(unknown) of them of which nobody knows how many")
     }
 

@@ -12,6 +12,8 @@ struct SampleAnswer: Sendable {
         var ends: [Timestamp]?
         /// The columns by name: a field, or `field:statistic`; each of N values.
         var columns: [(name: String, column: Column)]
+        /// The units of the fields that have one.
+        var units: [String: String]
         /// Samples before it will not change any more.
         var finalizedUntil: Timestamp
         /// Grows when a late sample changed what was final.
@@ -54,7 +56,7 @@ struct SampleAnswer: Sendable {
                 timelines.append(timeline)
                 continue
             }
-            timelines[index].append(timeline)
+            notes += timelines[index].append(timeline)
         }
         timelines.sort { $0.name < $1.name }
         gaps += next.gaps.filter { !gaps.contains($0) }
@@ -76,6 +78,10 @@ extension SampleAnswer.Timeline {
         ends = line["end"]?.bytes.map { integers($0).map(Timestamp.init(nanoseconds:)) }
         finalizedUntil = line["finalized_until"]?.timestamp ?? Timestamp(nanoseconds: 0)
         revision = line["revision"]?.int ?? 0
+        let units = zip(fields.compactMap(\.string), line["units"]?.array ?? [])
+        self.units = Dictionary(
+            units.compactMap { name, unit in unit.string.map { (name, $0) } }
+        ) { $1 }
         columns = []
         for field in fields.compactMap(\.string) {
             guard let content = data[field] else { return nil }
@@ -91,21 +97,44 @@ extension SampleAnswer.Timeline {
     }
 
     /// Appends what follows; a column that only one of the two has is missing in the other.
-    fileprivate mutating func append(_ next: SampleAnswer.Timeline) {
+    ///
+    /// Values of another type or unit than those that follow are kept apart, as the reader does it
+    /// within one answer: they are missing here.
+    ///
+    /// - Returns: a sentence for each field of which values are kept apart.
+    fileprivate mutating func append(_ next: SampleAnswer.Timeline) -> [String] {
+        var notes: [String] = []
         let count = times.count
+        for (name, column) in next.columns {
+            guard let index = columns.firstIndex(where: { $0.name == name }) else {
+                columns.append((name, column.missing(count)))
+                continue
+            }
+            let former = columns[index].column
+            guard !former.stands(with: column) || units[name] != next.units[name] else { continue }
+            let values = (0..<former.count).count(where: former.isPresent)
+            if values > 0, let first = next.times.first {
+                notes.append(
+                    "\(name): \(values) values before \(first) were declared "
+                        + "\(former.type.rawValue)\(units[name].map { " in \($0)" } ?? ""), unlike "
+                        + "those after; they are kept apart and not in this answer: ask for that "
+                        + "time alone"
+                )
+            }
+            columns[index].column = column.missing(count)
+        }
         times += next.times
         ends = ends.map { $0 + (next.ends ?? []) }
         finalizedUntil = max(finalizedUntil, next.finalizedUntil)
         revision = max(revision, next.revision)
-        for (name, column) in next.columns where !columns.contains(where: { $0.name == name }) {
-            columns.append((name, column.missing(count)))
-        }
+        units.merge(next.units) { $1 }
         for index in columns.indices {
             let more = next.columns.first { $0.name == columns[index].name }?.column
             columns[index].column.append(
                 more ?? columns[index].column.missing(next.times.count)
             )
         }
+        return notes
     }
 }
 
@@ -138,11 +167,15 @@ extension Column {
         }
     }
 
-    /// Appends another column; whole numbers become doubles where the other has doubles, and what
-    /// has yet another type is another revision of the field: missing here.
+    /// Whether the values may stand in one column with those of `next`.
+    fileprivate func stands(with next: Column) -> Bool {
+        type == next.type || Set([type, next.type]) == [.double, .int]
+    }
+
+    /// Appends another column; whole numbers become doubles where the other has doubles.
     fileprivate mutating func append(_ next: Column) {
         let own = presence ?? .init(repeating: true, count: count)
-        var more = next.presence ?? .init(repeating: true, count: next.count)
+        let more = next.presence ?? .init(repeating: true, count: next.count)
         switch (values, next.values) {
         case (.doubles(let first), .doubles(let second)): values = .doubles(first + second)
         case (.ints(let first), .ints(let second)): values = .ints(first + second)
@@ -152,9 +185,7 @@ extension Column {
             values = .doubles(first.map(Double.init) + second)
         case (.doubles(let first), .ints(let second)):
             values = .doubles(first + second.map(Double.init))
-        default:
-            more = .init(repeating: false, count: next.count)
-            append(missing(next.count))
+        default: preconditionFailure("columns that do not stand together are kept apart before")
         }
         presence = own + more
     }

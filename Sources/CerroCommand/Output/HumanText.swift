@@ -48,6 +48,11 @@ enum HumanText {
         return count < 0 ? "-" + text : text
     }
 
+    /// How many records: `1 record`, `1,200 records`.
+    static func records(_ count: Int64) -> String {
+        self.count(count) + (count == 1 ? " record" : " records")
+    }
+
     /// A value as a cell of a table: texts as they are, maps and lists as JSON.
     static func value(_ value: Value) -> String {
         switch value {

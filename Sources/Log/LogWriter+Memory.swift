@@ -1,0 +1,93 @@
+internal import ArchiveFormat
+internal import Telemetry
+
+// Records that are in memory, since the disk refuses: what a process that dies with them leaves
+// behind is a note of how many they were.
+
+extension LogWriter {
+    /// What the file `memory` has to say now; nil where it says that already.
+    func notesDue(_ state: inout LogState) -> [MemoryNote]? {
+        guard let failure = state.failure else {
+            guard let known = try? marker.get(), known.noted != known.inherited else { return nil }
+            return []
+        }
+        guard state.isNoteDue || state.accepted > state.noted else { return nil }
+        return state.memoryNotes(bootID: log.bootID, because: failure)
+    }
+
+    /// Writes the file `memory`, tells what happened, and then lets those go on who wait for it.
+    func note(_ notes: [MemoryNote], _ ordinal: Int64) {
+        let (failure, hasFailed, isNew) = log.state.withLock { state in
+            defer { (state.isNoteDue, state.isFailureNew) = (false, false) }
+            return (state.failure, state.isNoteDue, state.isFailureNew)
+        }
+        // Between two tries a note has to survive the end of the process only.
+        isNoteUnsynced = isNoteUnsynced || hasFailed || failure == nil
+        let unnoted = write(notes, isSynced: isNoteUnsynced)
+        if unnoted == nil { isNoteUnsynced = false }
+        guard let failure else { return }
+        if isNew { log.onEvent(.inMemory(reason: failure, unnoted: unnoted)) }
+        log.state.withLock { state in
+            state.noted = ordinal
+            if unnoted == nil { state.kept = ordinal }
+            state.resumeWaiters(failure: hasFailed ? failure : nil)
+        }
+    }
+
+    /// Why the file could not be written; nil where it was.
+    private func write(_ notes: [MemoryNote], isSynced: Bool) -> DiskError? {
+        do throws(DiskError) {
+            // One that could not be made may be possible now; a full disk has no room for it.
+            if case .failure = marker {
+                marker = .success(
+                    try MemoryMarker(in: log.folder, log.disk, predecessor: log.predecessor)
+                )
+            }
+            var known = try marker.get()
+            try known.write(notes, isSynced: isSynced)
+            marker = .success(known)
+            return nil
+        } catch {
+            marker = .failure(error)
+            return error
+        }
+    }
+}
+
+extension LogState {
+    /// What would be lost if the process died now: a note an epoch.
+    func memoryNotes(bootID: String, because failure: DiskError) -> [MemoryNote] {
+        var notes: [MemoryNote] = []
+        for run in queue where !run.entries.isEmpty {
+            let from = Timestamp(nanoseconds: run.entries[0].published)
+            let to = Timestamp(nanoseconds: run.entries[run.entries.count - 1].published)
+            if let last = notes.indices.last, notes[last].epoch == run.epoch {
+                notes[last].last = run.next - 1
+                notes[last].to = to
+            } else {
+                notes.append(
+                    MemoryNote(
+                        epoch: run.epoch,
+                        bootID: bootID,
+                        first: run.first,
+                        last: run.next - 1,
+                        from: from,
+                        to: to,
+                        reason: "\(failure)"
+                    )
+                )
+            }
+        }
+        for number in notes.indices {
+            // What the loss records in memory are about would have nothing else to tell of it.
+            let begin = notes[number].first
+            let lost = announced.filter {
+                $0.epoch == notes[number].epoch && $0.position >= begin && $0.loss.epoch == $0.epoch
+            }
+            notes[number].first = min(begin, lost.map(\.loss.first).min() ?? begin)
+            // The end of an epoch is no loss.
+            if notes[number].epoch < epoch || isClosing { notes[number].last -= 1 }
+        }
+        return notes.filter { $0.last >= $0.first }
+    }
+}

@@ -1,0 +1,121 @@
+internal import Telemetry
+
+/// Records of one epoch that are in memory only, since the spool cannot be written.
+struct MemoryNote: Hashable, Sendable {
+    let epoch: Int64
+    let bootID: String
+    /// The first and the last position, and when they were published.
+    var first: Int64, last: Int64
+    var from: Timestamp, to: Timestamp
+    var reason: String
+
+    /// The words of its line in a table.
+    var line: String {
+        let numbers = [epoch, first, last, from.nanoseconds, to.nanoseconds].map(String.init)
+        return "memory \(bootID) \(numbers.joined(separator: " ")) \(Self.cut(reason))"
+    }
+
+    init?(_ words: [Substring]) {
+        let numbers = words.dropFirst(2).prefix(5).compactMap { Int64($0) }
+        guard words.count > 6, words[0] == "memory", numbers.count == 5 else { return nil }
+        self.init(
+            epoch: numbers[0],
+            bootID: String(words[1]),
+            first: numbers[1],
+            last: numbers[2],
+            from: Timestamp(nanoseconds: numbers[3]),
+            to: Timestamp(nanoseconds: numbers[4]),
+            reason: words.dropFirst(7).joined(separator: " ")
+        )
+    }
+
+    init(
+        epoch: Int64,
+        bootID: String,
+        first: Int64,
+        last: Int64,
+        from: Timestamp,
+        to: Timestamp,
+        reason: String
+    ) {
+        self.epoch = epoch
+        self.bootID = bootID
+        self.first = first
+        self.last = last
+        self.from = from
+        self.to = to
+        self.reason = reason
+    }
+
+    private static func cut(_ reason: String) -> String {
+        let words = reason.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        return String(words.prefix(Limits.noteReason))
+    }
+}
+
+/// The file `memory`, which says what would be lost if the process died now.
+///
+/// It has its blocks from the beginning, so that it can be written when the disk is full. Two
+/// places in it are written by turns: a write that is cut short leaves the other one as it was.
+struct MemoryMarker {
+    static let name = "memory"
+
+    private let file: any SegmentFile
+    private var count: Int64 = 0
+    /// What an earlier process noted, until the table of epochs has it.
+    private(set) var inherited: [MemoryNote] = []
+    /// What is in the file.
+    private(set) var noted: [MemoryNote] = []
+
+    /// Opens the file of the spool in `folder`, or makes one; what it has on epochs up to
+    /// `predecessor` is inherited.
+    init(
+        in folder: String,
+        _ disk: any Disk,
+        predecessor: Int64 = .max
+    ) throws(DiskError) {
+        let path = "\(folder)/\(Self.name)"
+        if let file = try? disk.open(path, .overwrite), let bytes = try? file.contents(),
+            bytes.count == 2 * Limits.memorySlot
+        {
+            self.file = file
+            for slot in 0..<2 { read(bytes[(slot * Limits.memorySlot)...]) }
+            inherited = noted.filter { $0.epoch <= predecessor }
+            // Who was killed may have left a note that only the kernel has.
+            if !noted.isEmpty { try file.sync() }
+            return
+        }
+        try disk.replace(path, with: [UInt8](repeating: 0, count: 2 * Limits.memorySlot))
+        file = try disk.open(path, .overwrite)
+    }
+
+    private mutating func read(_ bytes: ArraySlice<UInt8>) {
+        let lines = LogTables.lines(Array(bytes.prefix(Limits.memorySlot)))
+        guard lines.count > 1, let number = lines[1].first.flatMap({ Int64($0) }), number > count
+        else { return }
+        count = number
+        noted = lines.compactMap(MemoryNote.init)
+    }
+
+    /// Notes what is in memory; `isSynced` makes it survive a power cut as well.
+    mutating func write(_ notes: [MemoryNote], isSynced: Bool) throws(DiskError) {
+        var all = (inherited + notes).suffix(Limits.memoryNotes)
+        var bytes = LogTables.framed(["\(count + 1)"] + all.map(\.line))
+        while bytes.count > Limits.memorySlot, !all.isEmpty {
+            all.removeFirst()
+            bytes = LogTables.framed(["\(count + 1)"] + all.map(\.line))
+        }
+        let slot = Int((count + 1) % 2) * Limits.memorySlot
+        try bytes.withUnsafeBufferPointer { (bytes) throws(DiskError) in
+            try file.overwrite(UnsafeRawBufferPointer(bytes), at: slot)
+        }
+        count += 1
+        noted = Array(all)
+        if isSynced { try file.sync() }
+    }
+
+    /// The table of epochs has what an earlier process noted.
+    mutating func forgetInherited() {
+        inherited = []
+    }
+}
