@@ -40,7 +40,11 @@ extension LogWriter {
             // One that could not be made may be possible now; a full disk has no room for it.
             if case .failure = marker {
                 marker = .success(
-                    try MemoryMarker(in: log.folder, log.disk, predecessor: log.predecessor)
+                    try MemoryMarker(
+                        in: log.folder,
+                        log.disk,
+                        predecessor: log.predecessors.last ?? 0
+                    )
                 )
             }
             var known = try marker.get()
