@@ -79,9 +79,7 @@ extension ArchiveStore {
             return try column(chunk, declared.type, group.rows, file, subject)
         } catch {
             note(error, chunk, of: subject, group, timeline, path)
-            var missing = ColumnBuilder(declared.type)
-            missing.appendMissing(group.rows)
-            return missing.column
+            return .missing(declared.type, rows: group.rows)
         }
     }
 
@@ -103,6 +101,7 @@ extension ArchiveStore {
         try withState { state throws(ArchiveError) in
             let problem = directory.shortened("\(error)")
             try index.enter(problem: problem, with: file, among: [])
+            try index.seal()
             state.problems = try index.problems()
         }
     }

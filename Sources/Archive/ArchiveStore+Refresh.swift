@@ -9,36 +9,46 @@ extension ArchiveStore {
     /// every query.
     func refresh(days: Set<String>?, progress: (Int, Int) -> Void) throws(ArchiveError) {
         try withState { state throws(ArchiveError) in
-            let files = try directory.files(days: days)
-            let change = try index.refresh(
-                files,
-                days: days,
-                suspects: Set(cache.openPaths.map(relative) + state.damage.paths),
-                progress: progress
-            )
-            state.problems = change.problems
-            for path in change.changed {
-                cache.forget(directory.full(path))
-                state.damage.forget(path)
-            }
-            state.damage.lookAgain(directory)
-            if !change.added.isEmpty || !change.changed.isEmpty {
-                let known = try index.sourcesAndCursors()
-                state.sources = known.sources
-                state.sealedCursors = CursorTable(known.cursors)
-            }
-            let sources = state.sources
-            state.segments.removeAll { sources.contains($0.file.id) }
-            state.segmentProblems = state.segmentProblems.filter { !sources.contains($0.key) }
-            let open = Set(state.segments.map(\.file.id))
-            for file in files
-            where file.kind == .journal && !sources.contains(file.id) && !open.contains(file.id) {
-                try add(file, &state)
-            }
-            state.segments.sort { $0.file < $1.file }
-            for place in state.segments.indices {
-                try follow(place, &state)
-            }
+            try refresh(&state, days: days, progress: progress)
+        }
+    }
+
+    /// Takes in what is new, and leaves the index with its checksum.
+    func refresh(
+        _ state: inout State,
+        days: Set<String>?,
+        progress: (Int, Int) -> Void = { _, _ in }
+    ) throws(ArchiveError) {
+        let files = try directory.files(days: days)
+        let change = try index.refresh(
+            files,
+            days: days,
+            suspects: Set(cache.openPaths.map(relative) + state.damage.paths),
+            progress: progress
+        )
+        try index.seal()
+        state.problems = change.problems
+        for path in change.changed {
+            cache.forget(directory.full(path))
+            state.damage.forget(path)
+        }
+        state.damage.lookAgain(directory)
+        if !change.added.isEmpty || !change.changed.isEmpty {
+            let known = try index.sourcesAndCursors()
+            state.sources = known.sources
+            state.sealedCursors = CursorTable(known.cursors)
+        }
+        let sources = state.sources
+        state.segments.removeAll { sources.contains($0.file.id) }
+        state.segmentProblems = state.segmentProblems.filter { !sources.contains($0.key) }
+        let open = Set(state.segments.map(\.file.id))
+        for file in files
+        where file.kind == .journal && !sources.contains(file.id) && !open.contains(file.id) {
+            try add(file, &state)
+        }
+        state.segments.sort { $0.file < $1.file }
+        for place in state.segments.indices {
+            try follow(place, &state)
         }
     }
 

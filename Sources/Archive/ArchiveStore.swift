@@ -163,12 +163,21 @@ public final class ArchiveStore: Sendable {
     }
 
     /// Calls `body` with the state, which nobody changes meanwhile.
+    ///
+    /// An index that cannot be used is filled anew, and `body` is called once more.
     func withState<Result: Sendable>(
         _ body: (inout State) throws(ArchiveError) -> Result
     ) throws(ArchiveError) -> Result {
         let result = state.withLock { state -> Swift.Result<Result, ArchiveError> in
             do throws(ArchiveError) {
-                return .success(try body(&state))
+                do throws(ArchiveError) {
+                    return .success(try body(&state))
+                } catch {
+                    guard case .index = error else { throw error }
+                    try index.reset()
+                    try refresh(&state, days: nil)
+                    return .success(try body(&state))
+                }
             } catch {
                 return .failure(error)
             }

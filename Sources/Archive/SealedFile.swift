@@ -14,7 +14,7 @@ public final class SealedFile: Sendable {
     let stamp: SealedStamp
     private let file: any SegmentFile
 
-    /// What is wrong with one of the two footers; nil where both are whole, or one was all.
+    /// What is wrong with the last of the two footers, where the first one counts.
     public let problem: SealedFileError?
 
     private init(
@@ -106,6 +106,24 @@ public final class SealedFile: Sendable {
             let bytes = try? file.bytes(range), bytes.count == range.count
         else { throw .footer("\(range.count) bytes of it cannot be read") }
         return try SealedLayout.footer(bytes, trailer: trailer)
+    }
+
+    /// What is wrong with one of the two footers; nil where both are whole, or one was all.
+    ///
+    /// Reads the first one, which is not needed to open the file.
+    func damagedFooter() -> SealedFileError? {
+        if let problem { return problem }
+        let place = (byteCount - SealedLayout.trailerLength)..<byteCount
+        guard let trailer = try? file.bytes(place),
+            let last = try? SealedLayout.footerRange(trailer: trailer, fileLength: byteCount),
+            SealedLayout.hasTwoFooters(trailer: trailer)
+        else { return nil }
+        do throws(SealedFileError) {
+            _ = try Self.footer(of: file, end: last.lowerBound)
+            return nil
+        } catch {
+            return error
+        }
     }
 
     /// The bytes of `chunk`, whose checksum nobody has looked at yet.

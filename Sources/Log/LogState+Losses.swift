@@ -7,6 +7,9 @@ enum LossCause {
     static let damage = "damage in the spool"
     static let forgotten = "no longer in the log: it had forgotten this archive"
 
+    /// The archive's own disk has lost it since.
+    static let committed = "no longer in the log: this archive had committed it"
+
     static func powerLoss(_ interval: Duration) -> String {
         let seconds = interval.inSeconds
         return "power loss, at most \(Int(exactly: seconds).map(String.init) ?? "\(seconds)") s"
@@ -75,8 +78,11 @@ extension LogState {
         let known = min(max(knownPosition(search), hole.lowerBound), held)
         var parts = [(held..<hole.upperBound, announcedCause(held, search) ?? LossCause.damage)]
         if !search.isJoining {
-            parts.append((hole.lowerBound..<known, LossCause.forgotten))
-            parts.append((known..<held, LossCause.spoolFull))
+            let committed = min(max(committedEnd(search), hole.lowerBound), held)
+            let dropped = max(known, committed)
+            parts.append((hole.lowerBound..<committed, LossCause.committed))
+            parts.append((committed..<dropped, LossCause.forgotten))
+            parts.append((dropped..<held, LossCause.spoolFull))
         }
         let to = until ?? Timestamp(nanoseconds: search.epoch)
         return parts.filter { !$0.0.isEmpty }.map { positions, cause in
@@ -99,6 +105,12 @@ extension LogState {
         guard progress[search.archive] != nil else { return .max }
         guard let from = knownFrom[search.archive], from.epoch >= search.epoch else { return 0 }
         return from.epoch == search.epoch ? from.position : .max
+    }
+
+    /// The position of the epoch behind what the archive has said that it has committed.
+    private func committedEnd(_ search: FetchSearch) -> Int64 {
+        guard let said = progress[search.archive], said.epoch >= search.epoch else { return 0 }
+        return said.epoch == search.epoch ? said.position + 1 : .max
     }
 
     /// Whether the log did not know the archive when it lost the epoch.
@@ -143,15 +155,13 @@ extension LogState {
             first: position + 1
         )
         var rows: [LedgerEntry] = []
-        let isPowerLoss = entry.bootID != log.bootID
+        let isCut = entry.bootID != log.bootID
         if let note = entry.memory, note.last > position {
             if note.first > position + 1 {
-                // What was written before the disk refused, and is not there.
                 row.count = note.first - position - 1
                 row.to = note.from
                 row.cause =
-                    isPowerLoss
-                    ? LossCause.powerLoss(log.settings.syncInterval) : LossCause.damage
+                    isCut ? LossCause.powerLoss(log.settings.syncInterval) : LossCause.damage
                 rows.append(row)
             }
             row.first = max(note.first, position + 1)
@@ -162,7 +172,7 @@ extension LogState {
             (row.first, row.count, row.from) = (note.last + 1, nil, note.to)
         }
         if entry.isClosed || index?.hasEnd ?? false { return rows }
-        if isPowerLoss {
+        if isCut {
             row.to = row.from + log.settings.syncInterval
             row.cause = LossCause.powerLoss(log.settings.syncInterval)
             rows.append(row)

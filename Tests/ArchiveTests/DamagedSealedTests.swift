@@ -17,7 +17,7 @@ struct DamagedSealedTests {
         let footer = try archive.open(file).footer
         let timeline = try #require(footer.timelines.first { $0.feed.name == "mixed" })
         let group = timeline.groups[0]
-        let before = try Answers(archive.rig.secondStore())
+        let before = try archive.rig.answersOnce()
         let store = try archive.rig.store()
         let offset = group.columns[1].chunk.offset
         try archive.put(flipped(whole, offset), at: file.path, asNewFile: true)
@@ -88,7 +88,7 @@ struct DamagedSealedTests {
         let footer = try archive.open(file).footer
         let timeline = try #require(footer.timelines.first { $0.feed.name == "positions" })
         let rollup = try #require(timeline.groups[0].rollups.first)
-        var store: ArchiveStore? = try archive.rig.secondStore()
+        var store: ArchiveStore? = try archive.rig.store()
         func rollups() throws -> [[FieldBucket]]? {
             try store?.rollups(
                 instance: "alpha",
@@ -121,7 +121,7 @@ struct DamagedSealedTests {
         let archive = try SmallArchive()
         let file = try archive.sealed()[1]
         let whole = try archive.bytes(file.path)
-        let before = try Answers(archive.rig.secondStore())
+        let before = try archive.rig.answersOnce()
         let served = isServed ? try archive.rig.store() : nil
         if let served { #expect(try Answers(served) == before) }
         if way == "a folder" {
@@ -197,10 +197,9 @@ private func flipped(_ data: Data, _ offset: Int) -> Data {
 }
 
 extension Rig {
-    /// A store for one look, that leaves no index behind.
-    func secondStore() throws -> ArchiveStore {
-        let store = try self.store()
-        ArchiveIndex.delete("\(archive.directory.path)/index.sqlite")
-        return store
+    /// What a store answers that leaves no index behind.
+    func answersOnce() throws -> Answers {
+        defer { ArchiveIndex.delete("\(archive.directory.path)/index.sqlite") }
+        return try Answers(store())
     }
 }
