@@ -24,7 +24,7 @@ actor FetchDesk {
             return answer
         }
         await log.waitForRecord(after: request.after, epoch: answer.epoch, until: deadline)
-        return log.fetch(request)
+        return log.fetch(request, isNoted: true)
     }
 
     /// Ends the thread; nothing may be asked afterwards.

@@ -34,19 +34,6 @@ public final class AggregatorAgent: Agent {
         return AggregatorAgent(settings: archive, time: context.time)
     }
 
-    /// How much is recorded, every ten seconds.
-    public static let recording = Feed(
-        "recording",
-        fields: [
-            Field("records", .int, description: "taken since the process began"),
-            Field("bytes", .int, unit: .byte, description: "taken since the process began"),
-            Field("instances", .int, description: "instances that are being pulled"),
-            Field("commit_time", unit: .second, description: "longest commit of the ten seconds"),
-        ],
-        period: .seconds(10),
-        description: "how much is recorded"
-    )
-
     /// The feed `recording`.
     public var feeds: [Feed] { [Self.recording] }
 

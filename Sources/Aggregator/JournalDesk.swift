@@ -8,14 +8,24 @@ package import Telemetry
 /// Neither a thread nor a task: every call does its work and returns, so that the keeper runs it
 /// on a thread of its own, and a simulation in whichever order a seed says.
 package final class JournalDesk {
+    private let directory: ArchiveDirectory
     private let lock: any FolderLock
     private let journal: JournalWriter
     private let time: any TimeSource
+    private let reserve: Int
+    private var watch = DiskWatch()
+    /// Closed segments that are not sealed, with their length; those that the sealer was not told.
+    private var unsealed: [String: Int] = [:], closed: [String] = []
     private var pulls: [String: PullState] = [:]
     /// The newest epoch of each instance in the journal, committed or not.
     private var newestEpochs: [String: Int64]
     private var uncommittedSince: Duration?
+    /// What came while the clock of an instance's host was off, and is not entered yet.
+    private var clocks: [String: ClockNote] = [:]
     private var isClosed = false
+
+    /// Whether the process before this one was not stopped in order.
+    package let followsUncleanStop: Bool
 
     /// The archive's random id, which every fetch names.
     package let archive: String
@@ -24,14 +34,20 @@ package final class JournalDesk {
 
     /// Takes the archive's lock and finds out how far the archive has come.
     ///
+    /// `reserve` is how many bytes of the disk stay free beside those that sealing needs.
+    ///
     /// - Throws: `ArchiveError`, in one sentence where another writer has it.
     package init(
         directory: ArchiveDirectory,
         settings: JournalSettings,
+        reserve: Int = 0,
         holder: String,
         time: any TimeSource
     ) throws(ArchiveError) {
         let (archive, lock) = try directory.lockForWriting(holder: holder)
+        self.directory = directory
+        followsUncleanStop = Self.mark(directory)
+        self.reserve = reserve
         self.archive = archive
         self.lock = lock
         self.time = time
@@ -45,6 +61,7 @@ package final class JournalDesk {
             journal.cursors.map { ($0.instance, $0.epoch) },
             uniquingKeysWith: max
         )
+        lookAtDisk()
     }
 
     /// Where fetching of `instance` goes on: its newest epoch, nil where the archive has none.
@@ -67,30 +84,46 @@ package final class JournalDesk {
         pulls[instance] = PullState(of: instance, into: self)
     }
 
+    /// Ends the pull of `instance`: it is away.
+    package func endPull(of instance: String) {
+        pulls[instance] = nil
+    }
+
     /// What to ask `instance` for; nil where nothing can be taken now.
     package func request(of instance: String, maxBytes: Int? = nil) -> FetchRequest? {
         let pull = pulls[instance] ?? PullState(of: instance, into: self)
         pulls[instance] = pull
+        guard !isClosed, watch.low == nil, journal.hasRoom else {
+            pulls[instance]?.pause()
+            return nil
+        }
         return pull.request(for: self, maxBytes: maxBytes ?? Int(AggregatorLimits.batchBytes))
     }
 
     /// Takes what `instance` answered to `request`; it is on the disk after the next commit.
     ///
+    /// `clockLead` is how far the clock of the instance's host is ahead of the own one.
+    ///
     /// - Throws: why the journal takes nothing; then nothing of the answer was taken.
     package func take(
         _ answer: FetchAnswer,
         to request: FetchRequest,
-        of instance: String
+        of instance: String,
+        clockLead: Duration = .zero
     ) throws(ArchiveError) -> PullState.Next {
         guard var pull = pulls[instance] else { return .overtaken }
-        let next = try pull.take(answer, to: request, into: self)
+        let next = try pull.take(answer, to: request, clockLead: clockLead, into: self)
         pulls[instance] = pull
         return next
     }
 
     /// Commits what waits long enough; how long that took, nil where nothing waited.
+    ///
+    /// A disk that refused is left alone for a second.
     package func commitIfDue() throws(ArchiveError) -> Duration? {
         guard !isClosed else { return nil }
+        if watch.isDue(at: time.monotonic) { lookAtDisk() }
+        guard journal.mayTry else { return nil }
         guard let since = uncommittedSince,
             time.monotonic - since >= AggregatorLimits.commitPeriod
         else {
@@ -103,6 +136,25 @@ package final class JournalDesk {
         return time.monotonic - start
     }
 
+    /// The clock of what is received: it never runs backwards.
+    package var receiveTime: Timestamp { journal.clock.last }
+
+    /// How it is doing.
+    package var status: JournalStatus {
+        JournalStatus(
+            records: recordCount,
+            bytes: byteCount,
+            free: watch.free,
+            unsealed: unsealedByteCount,
+            waiting: journal.waitingByteCount,
+            failures: journal.failureCount,
+            behind: pulls.map { behind($0.key, $0.value) }.max() ?? .zero,
+            isCaughtUp: pulls.values.allSatisfy(\.isCaughtUp),
+            clockLead: journal.clock.lead,
+            trouble: trouble
+        )
+    }
+
     /// Whether something waits for the next commit.
     package var hasUncommitted: Bool { uncommittedSince != nil }
 
@@ -110,7 +162,11 @@ package final class JournalDesk {
     package var segmentPath: String { journal.segmentPath }
 
     /// Segments that were closed since the last call, for the sealer.
-    package func takeClosedSegments() -> [String] { journal.takeClosedSegments() }
+    package func takeClosedSegments() -> [String] {
+        noteClosed()
+        defer { closed = [] }
+        return closed
+    }
 
     /// Commits what is left and lets go of the archive; nothing is taken afterwards.
     package func close() throws(ArchiveError) {
@@ -118,14 +174,88 @@ package final class JournalDesk {
         isClosed = true
         // Not left to the last reference: whoever records next may come before that is gone.
         defer { lock.unlock() }
+        for instance in Array(clocks.keys) { enterClock(of: instance) }
         try journal.commit()
+        try? directory.disk.removeIfThere(Self.marker(directory))
+    }
+}
+
+// What the disk has room for.
+extension JournalDesk {
+    private var trouble: JournalTrouble? {
+        switch journal.failure {
+        case .disk(.full(let path, let call)): .full("\(DiskError.full(path: path, during: call))")
+        case let failure?: .stuck("\(failure)")
+        case nil: watch.low
+        }
+    }
+
+    /// Leaves a file that goes when recording is stopped in order; whether one was there.
+    ///
+    /// Nothing hangs on it but a line of the session's log.
+    private static func mark(_ directory: ArchiveDirectory) -> Bool {
+        do throws(DiskError) {
+            _ = try directory.disk.open(marker(directory), .create)
+            try directory.disk.syncFolder(directory.path)
+            return false
+        } catch {
+            if case .exists = error { return true }
+            return false
+        }
+    }
+
+    private static func marker(_ directory: ArchiveDirectory) -> String {
+        "\(directory.path)/archive.open"
+    }
+
+    private var unsealedByteCount: Int {
+        unsealed.values.reduce(journal.segmentByteCount, +)
+    }
+
+    private func noteClosed() {
+        for path in journal.takeClosedSegments() {
+            closed.append(path)
+            unsealed[path] = 0
+        }
+    }
+
+    /// Sees what was sealed, and how much room is left: sealing needs a quarter of the journal.
+    private func lookAtDisk() {
+        noteClosed()
+        for path in unsealed.keys {
+            let file = try? directory.disk.open("\(directory.path)/\(path)", .read)
+            unsealed[path] = file.flatMap { try? $0.size() }
+        }
+        watch.note(
+            free: try? directory.disk.freeBytes(in: directory.path),
+            needed: reserve + unsealedByteCount / 4,
+            at: time.monotonic
+        )
+    }
+
+    private func behind(_ instance: String, _ pull: PullState) -> Duration {
+        guard let cursor = cursor(of: instance) else { return .zero }
+        if pull.isCaughtUp, journal.isCommitted(instance, epoch: cursor.epoch) { return .zero }
+        guard
+            let published = journal.committedPublished(of: instance, epoch: cursor.epoch)
+                ?? committed(instance).flatMap({
+                    journal.committedPublished(of: instance, epoch: $0.epoch)
+                })
+        else { return .zero }
+        return max(.zero, time.now - published)
     }
 }
 
 // What a pull does to the journal.
 extension JournalDesk {
     /// Takes a batch and what is known to be missing before or behind it.
-    func append(_ answer: FetchAnswer, of instance: String) throws(ArchiveError) {
+    func append(
+        _ answer: FetchAnswer,
+        of instance: String,
+        clockLead: Duration
+    ) throws(ArchiveError) {
+        let before = cursor(of: instance, epoch: answer.epoch)?.position ?? 0
+        let since = journal.lastPublished(of: instance, epoch: answer.epoch)
         let first = answer.count > 0 ? answer.first : answer.losses.compactMap(\.first).min()
         if newestEpochs[instance] == nil, let first, first > 1 {
             // An archive that joins late misses nothing of what was before it.
@@ -145,6 +275,9 @@ extension JournalDesk {
         note(instance, answer.epoch)
         recordCount += answer.count
         byteCount += Int64(answer.frames.count)
+        let end = answer.first + answer.count
+        let taken = min(max(before + 1, answer.first), end)
+        noteClock(of: instance, clockLead, answer.epoch, taken..<end, since)
     }
 
     /// Nothing of an epoch will follow, though its end never came.
@@ -171,6 +304,41 @@ extension JournalDesk {
             )
         )
         finish(instance, epoch: epoch)
+    }
+
+    /// Enters, now and then, which records came while the clock of their host was off.
+    private func noteClock(
+        of instance: String,
+        _ lead: Duration,
+        _ epoch: Int64,
+        _ positions: Range<Int64>,
+        _ since: Timestamp?
+    ) {
+        if let open = clocks[instance], !lead.isClockTrouble || open.epoch != epoch {
+            enterClock(of: instance)
+        }
+        guard lead.isClockTrouble, !positions.isEmpty,
+            let until = journal.lastPublished(of: instance, epoch: epoch)
+        else { return }
+        var note =
+            clocks[instance]
+            ?? ClockNote(
+                epoch: epoch,
+                first: positions.lowerBound,
+                from: min(since ?? until, until),
+                since: time.monotonic
+            )
+        note.end = positions.upperBound
+        note.to = until
+        note.lead = lead
+        clocks[instance] = note
+        if time.monotonic - note.since >= AggregatorLimits.clockPeriod { enterClock(of: instance) }
+    }
+
+    private func enterClock(of instance: String) {
+        guard let note = clocks.removeValue(forKey: instance) else { return }
+        journal.appendLedger(note.entry(of: instance))
+        self.note(instance, note.epoch)
     }
 
     private func note(_ instance: String, _ epoch: Int64) {

@@ -22,12 +22,14 @@ actor JournalKeeper {
     init(
         directory: ArchiveDirectory,
         settings: JournalSettings,
+        reserve: Int,
         holder: String,
         time: any TimeSource
     ) throws {
         desk = try JournalDesk(
             directory: directory,
             settings: settings,
+            reserve: reserve,
             holder: holder,
             time: time
         )
@@ -35,11 +37,17 @@ actor JournalKeeper {
         thread = try Reactor()
     }
 
-    /// Records and bytes that were appended so far.
-    var counts: (records: Int64, bytes: Int64) { (desk.recordCount, desk.byteCount) }
+    /// Whether the process before this one was not stopped in order.
+    var followsUncleanStop: Bool { desk.followsUncleanStop }
+
+    /// How it is doing.
+    var status: JournalStatus { desk.status }
 
     /// Begins the pull of `instance` where the journal ends.
     func beginPull(of instance: String) { desk.beginPull(of: instance) }
+
+    /// Ends the pull of `instance`.
+    func endPull(of instance: String) { desk.endPull(of: instance) }
 
     /// What to ask `instance` for; nil where nothing can be taken now.
     func request(of instance: String) -> FetchRequest? { desk.request(of: instance) }
@@ -48,9 +56,10 @@ actor JournalKeeper {
     func take(
         _ answer: FetchAnswer,
         to request: FetchRequest,
-        of instance: String
+        of instance: String,
+        clockLead: Duration
     ) throws -> PullState.Next {
-        try desk.take(answer, to: request, of: instance)
+        try desk.take(answer, to: request, of: instance, clockLead: clockLead)
     }
 
     /// Commits what waits long enough; how long that took, nil where nothing waited.

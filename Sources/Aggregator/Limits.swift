@@ -17,6 +17,13 @@ enum AggregatorLimits {
     static let commitPeriod = Duration.milliseconds(250)
     /// Time after which a pull looks again whether the journal takes anything.
     static let roomPeriod = Duration.seconds(1)
+    /// Time between two looks at how much room the archive's disk has.
+    static let diskPeriod = Duration.seconds(1)
+    /// How far the clock of a host may be off before it is a fault, and its records are marked.
+    static let clockTolerance = Duration.seconds(30)
+    /// The longest that such records wait for their row of the ledger: a process that is killed
+    /// leaves so much without a mark.
+    static let clockPeriod = Duration.seconds(60)
     /// Time between two looks for closed segments.
     static let sealPeriod = Duration.seconds(1)
     /// Time between two looks at the registry's table.

@@ -23,6 +23,8 @@ package struct PullState: Sendable {
     private let instance: String
     private var epoch: Int64 = 0, after: Int64 = 0
     private var crc: UInt32 = 0
+    /// Whether the last answer said that there is no more now.
+    private(set) var isCaughtUp = false
 
     /// A pull that goes on where the journal ends.
     init(of instance: String, into desk: JournalDesk) {
@@ -50,19 +52,22 @@ package struct PullState: Sendable {
     mutating func take(
         _ answer: FetchAnswer,
         to request: FetchRequest,
+        clockLead: Duration,
         into desk: JournalDesk
     ) throws(ArchiveError) -> Next {
         guard request.archive == desk.archive, request.epoch == epoch, request.after == after,
-            epoch == 0 || answer.epoch == epoch
+            epoch == 0 || answer.epoch == epoch, answer.isPlausible
         else { return .overtaken }
         if answer.count > 0 || !answer.losses.isEmpty {
-            try desk.append(answer, of: instance)
+            try desk.append(answer, of: instance, clockLead: clockLead)
         }
         let before = epoch
+        isCaughtUp = false
         go(to: desk.cursor(of: instance, epoch: answer.epoch), or: answer.epoch)
         switch answer.state {
         case .more: return .atOnce
         case .caughtUp:
+            isCaughtUp = true
             return answer.frames.count >= AggregatorLimits.littleBatch ? .atOnce : .later
         case .finished(let next?), .gone(let next):
             if before > 0 || answer.count > 0 { desk.finish(instance, epoch: answer.epoch) }
@@ -76,9 +81,26 @@ package struct PullState: Sendable {
         }
     }
 
+    /// Notes that nothing can be asked for now: more may wait than is known.
+    mutating func pause() { isCaughtUp = false }
+
     private mutating func go(to cursor: Cursor?, or epoch: Int64 = 0) {
         self.epoch = cursor?.epoch ?? epoch
         after = cursor?.position ?? 0
         crc = cursor?.crc ?? 0
+    }
+}
+
+extension FetchAnswer {
+    /// Whether its numbers can be those of records: they come from another process.
+    fileprivate var isPlausible: Bool {
+        let isRange = count == 0 || first > 0 && first <= .max - count
+        // A frame has a header and at least one byte.
+        let mostFrames = Int64(frames.count / (Frame.headerLength + 1))
+        return isRange && (0...mostFrames).contains(count)
+            && losses.allSatisfy { loss in
+                let first = loss.first ?? 1
+                return first > 0 && (0...(.max - first)).contains(loss.count ?? 0)
+            }
     }
 }

@@ -1,4 +1,5 @@
 internal import AgentClient
+internal import Archive
 internal import Log
 internal import MessageBus
 internal import Telemetry
@@ -8,23 +9,25 @@ internal import Telemetry
 /// It only carries questions and answers between the instance and the ``JournalDesk``, which
 /// decides.
 struct Puller: Sendable {
-    /// What happened to the pull, for faults.
-    enum Outcome: Sendable {
-        /// The instance does not answer: it is tried again when the table shows it.
-        case away(String)
-        /// The journal takes nothing now; agents keep what they have.
-        case stuck(String)
-    }
-
     let instance: String
     let client: SiteClient
     let keeper: JournalKeeper
     let permits: Permits
     let time: any TimeSource
+    /// Told with each answer how far the clock of the instance's host is ahead.
+    let onClock: @Sendable (Duration) -> Void
 
-    /// Pulls until the instance is away, the journal refuses, or the task is cancelled (nil).
-    func run() async -> Outcome? {
+    /// Pulls until the instance is away, which it tells, or the task is cancelled (nil).
+    ///
+    /// While the journal takes nothing it waits, and the agent keeps what it has.
+    func run() async -> String? {
         await keeper.beginPull(of: instance)
+        let outcome = await pull()
+        await keeper.endPull(of: instance)
+        return outcome
+    }
+
+    private func pull() async -> String? {
         while !Task.isCancelled {
             do {
                 switch try await step() {
@@ -34,9 +37,7 @@ struct Puller: Sendable {
                 }
             } catch is CancellationError {
                 return nil
-            } catch let error as ClientError {
-                return .away("\(error)")
-            } catch { return .stuck("\(error)") }
+            } catch { return "\(error)" }
         }
         return nil
     }
@@ -46,17 +47,27 @@ struct Puller: Sendable {
         guard let request = await keeper.request(of: instance) else { return nil }
         var arguments = request.value.map ?? [:]
         arguments["wait_ms"] = .int(AggregatorLimits.fetchWait.nanoseconds / 1_000_000)
-        let result = try await client.result(
+        let reply = try await client.request(
             instance,
             Action.fetch,
             .map(arguments),
             timeout: AggregatorLimits.fetchTimeout
         )
-        guard let answer = FetchAnswer(result) else {
+        guard reply.code == .ok else {
+            throw ClientError.refused(code: reply.code, text: reply.text, result: reply.result)
+        }
+        guard let answer = FetchAnswer(reply.result) else {
             throw ClientError.malformed("\(instance), to a fetch,")
         }
+        let lead = reply.clock - time.now
+        onClock(lead)
         return try await permits.holding {
-            try await keeper.take(answer, to: request, of: instance)
+            do {
+                return try await keeper.take(answer, to: request, of: instance, clockLead: lead)
+            } catch is ArchiveError {
+                // The keeper says what is wrong; it is asked for again when there is room.
+                return nil
+            }
         }
     }
 }

@@ -20,6 +20,8 @@ final class Recording: Sendable {
         var pulled: Set<String> = []
         var retry: [String: (at: Duration, wait: Duration)] = [:]
         var longestCommit: Duration = .zero
+        /// Instances whose host's clock is off.
+        var clocksOff: Set<String> = []
     }
 
     /// Takes the archive: fails in one sentence where another writer has it.
@@ -35,6 +37,7 @@ final class Recording: Sendable {
         keeper = try JournalKeeper(
             directory: directory,
             settings: JournalSettings(rotate: settings.rotate, maxSize: settings.maxSize),
+            reserve: settings.reserve,
             holder: holder,
             time: time
         )
@@ -44,8 +47,15 @@ final class Recording: Sendable {
     /// Pulls, commits and seals until cancelled.
     func run(_ client: SiteClient) async throws {
         session.set("archive", .string(keeper.archive))
+        if await keeper.followsUncleanStop {
+            session.log(
+                "recording was not stopped in order last time: what it had not committed is "
+                    + "fetched again"
+            )
+        }
         await withTaskGroup { group in
             group.addTask { await self.commit() }
+            group.addTask { await self.watch() }
             group.addTask { await self.report() }
             group.addTask { await self.seal() }
             group.addTask { await self.follow(client) }
@@ -80,12 +90,14 @@ final class Recording: Sendable {
                     continue
                 }
                 for row in rows where row.state == .alive && claim(row.instance) {
+                    let instance = row.instance
                     let puller = Puller(
-                        instance: row.instance,
+                        instance: instance,
                         client: client,
                         keeper: keeper,
                         permits: permits,
-                        time: time
+                        time: time,
+                        onClock: { self.note(clockLead: $0, of: instance) }
                     )
                     group.addTask { self.release(puller.instance, await puller.run()) }
                 }
@@ -105,44 +117,91 @@ final class Recording: Sendable {
         }
     }
 
-    private func release(_ instance: String, _ outcome: Puller.Outcome?) {
+    private func release(_ instance: String, _ reason: String?) {
         let now = time.monotonic
         state.withLock { state in
             state.pulled.remove(instance)
             let last = state.retry[instance]?.wait ?? AggregatorLimits.firstRetry
             let wait = min(last * 2, AggregatorLimits.longestRetry)
-            state.retry[instance] = outcome == nil ? nil : (now + wait, wait)
+            state.retry[instance] = reason == nil ? nil : (now + wait, wait)
         }
-        switch outcome {
-        case .away(let reason): session.log("\(instance): \(reason)")
-        case .stuck(let reason):
-            session.raise("journal.stuck", .critical, reason, subject: instance)
-        case nil: break
+        if let reason { session.log("\(instance): \(reason)") }
+    }
+
+    private func note(clockLead: Duration, of instance: String) {
+        let isOff = clockLead.isClockTrouble
+        let changed = state.withLock { state in
+            isOff
+                ? state.clocksOff.insert(instance).inserted
+                : state.clocksOff.remove(instance) != nil
+        }
+        guard changed else { return }
+        if isOff {
+            session.raise(
+                "clock",
+                .warning,
+                clockLead.clockText("the clock of its host", "the aggregator's")
+                    + ": its samples are kept and marked; look at the time service of both",
+                subject: instance
+            )
+        } else {
+            session.clear("clock", subject: instance)
         }
     }
 
-    /// Commits what waits, and says so when the disk is slow or refuses.
+    /// Commits what waits.
     private func commit() async {
         for await _ in session.ticks(every: AggregatorLimits.commitPeriod / 5) {
-            do {
-                guard let duration = try await keeper.commitIfDue() else { continue }
-                state.withLock { $0.longestCommit = max($0.longestCommit, duration) }
-                session.clear("journal.stuck")
-                session.markHealthy()
-                if duration > AggregatorLimits.slowCommit {
-                    session.raise(
-                        "disk.slow",
-                        .warning,
-                        "a commit took \(duration.inSeconds) s: look at the archive's disk"
-                    )
-                } else {
-                    session.clear("disk.slow")
-                }
-            } catch {
-                session.raise("journal.stuck", .critical, "\(error)")
-                session.markDegraded(because: error)
+            // Why it fails, the keeper tells whoever watches.
+            guard let duration = try? await keeper.commitIfDue() else { continue }
+            state.withLock { $0.longestCommit = max($0.longestCommit, duration) }
+            if duration > AggregatorLimits.slowCommit {
+                session.raise(
+                    "disk.slow",
+                    .warning,
+                    "a commit took \(duration.inSeconds) s: look at the archive's disk"
+                )
+            } else {
+                session.clear("disk.slow")
             }
         }
+    }
+
+    /// Says when the journal takes nothing, and when the clock of the host is off.
+    private func watch() async {
+        var log = TroubleLog()
+        var isClockOff = false
+        for await _ in session.ticks(every: AggregatorLimits.diskPeriod) {
+            let status = await keeper.status
+            let (change, line) = log.note(status, at: time.monotonic)
+            if let line { session.log(line) }
+            switch change {
+            case .begun(let trouble): begin(trouble)
+            case .over:
+                for id in JournalTrouble.faults { session.clear(id) }
+                session.markHealthy()
+            case nil: break
+            }
+            guard status.clockLead.isClockTrouble != isClockOff else { continue }
+            isClockOff.toggle()
+            guard isClockOff else {
+                session.clear("clock")
+                continue
+            }
+            session.raise(
+                "clock",
+                .warning,
+                status.clockLead.clockText("the clock of the host", "what was received")
+                    + ": receive time goes on by the monotonic clock; look at the time service"
+            )
+        }
+    }
+
+    private func begin(_ trouble: JournalTrouble) {
+        let (id, severity) = trouble.fault
+        for other in JournalTrouble.faults where other != id { session.clear(other) }
+        session.raise(id, severity, trouble.text)
+        session.markDegraded(because: trouble)
     }
 
     /// Seals segments as they are closed; one that cannot be sealed stays a journal, from which it
@@ -169,20 +228,19 @@ final class Recording: Sendable {
 
     private func report() async {
         for await now in session.ticks(every: .seconds(10)) {
-            let (records, bytes) = await keeper.counts
+            let status = await keeper.status
             let (instances, longest) = state.withLock { state in
                 defer { state.longestCommit = .zero }
-                return (state.pulled.count, state.longestCommit)
+                return (Int64(state.pulled.count), state.longestCommit)
             }
-            session.set("records", .int(records))
-            session.set("bytes", .int(bytes))
-            session.set("instances", .int(Int64(instances)))
-            let block = Block(
-                timestamps: [now],
-                columns: [
-                    .ints([records]), .ints([bytes]), .ints([Int64(instances)]),
-                    .doubles([longest.inSeconds]),
-                ]
+            session.set("records", .int(status.records))
+            session.set("bytes", .int(status.bytes))
+            session.set("instances", .int(instances))
+            let block = AggregatorAgent.recordingRow(
+                at: now,
+                status,
+                instances: instances,
+                longestCommit: longest
             )
             do { try await session.publish(AggregatorAgent.recording, block) } catch {
                 session.log("\(error)")

@@ -95,8 +95,16 @@ public struct ArchiveDirectory: Sendable {
         }
     }
 
+    /// The full path of a file whose path is relative to the archive.
+    func full(_ relative: String) -> String { "\(path)/\(relative)" }
+
     /// The full path of a file.
     func full(_ file: ArchiveFile) -> String { "\(path)/\(file.path)" }
+
+    /// A message that names its file as `cerro archive ls` does.
+    func shortened(_ text: String) -> String {
+        text.hasPrefix(path + "/") ? String(text.dropFirst(path.count + 1)) : text
+    }
 
     /// 128 random bits as hexadecimal digits.
     static func randomID() -> String {

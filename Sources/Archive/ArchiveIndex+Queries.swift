@@ -6,8 +6,8 @@ internal import Telemetry
 
 /// Where a sealed file holds rows of a timeline.
 struct SealedPlace: Hashable, Sendable {
-    /// The file, relative to the archive, and the timeline's place in its footer.
-    let path: String, place: Int
+    /// The file, relative to the archive, its id, and the timeline's place in its footer.
+    let path: String, file: String, place: Int
     /// The first and last time there.
     let first: Timestamp, last: Timestamp
 }
@@ -39,10 +39,10 @@ extension ArchiveIndex {
             return try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT files.path, place, spans.t0, spans.t1
+                    SELECT files.path, files.file, place, spans.t0, spans.t1
                     FROM spans JOIN files ON files.id = spans.file
                     WHERE feed = ? AND spans.t0 >= ? AND spans.t0 < ? AND spans.t1 >= ?
-                        AND is_missing = 0
+                        AND is_missing = 0 AND problem IS NULL
                     ORDER BY files.received_from, files.path, place
                     """,
                 arguments: [
@@ -52,6 +52,7 @@ extension ArchiveIndex {
             ).map {
                 SealedPlace(
                     path: $0["path"],
+                    file: $0["file"],
                     place: $0["place"],
                     first: Timestamp(nanoseconds: $0["t0"]),
                     last: Timestamp(nanoseconds: $0["t1"])
@@ -67,11 +68,12 @@ extension ArchiveIndex {
             return try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT instance, declaration, files.path, place, spans.t0, spans.t1, spans.rows
+                    SELECT instance, declaration, files.path, files.file, place, spans.t0, spans.t1,
+                        spans.rows
                     FROM feeds CROSS JOIN spans ON spans.feed = feeds.id
                         JOIN files ON files.id = spans.file
                     WHERE spans.t0 < ? AND spans.t1 >= ? AND spans.t0 >= ? - feeds.longest
-                        AND is_missing = 0
+                        AND is_missing = 0 AND problem IS NULL
                     ORDER BY files.received_from, files.path, place
                     """,
                 arguments: [
@@ -86,6 +88,7 @@ extension ArchiveIndex {
                 declarations[id] = feed
                 let place = SealedPlace(
                     path: row["path"],
+                    file: row["file"],
                     place: row["place"],
                     first: Timestamp(nanoseconds: row["t0"]),
                     last: Timestamp(nanoseconds: row["t1"])
@@ -140,49 +143,6 @@ extension ArchiveIndex {
                 summaries[name] = summaries[name].map { $0.merged(with: summary) } ?? summary
             }
             return Array(summaries.values)
-        }
-    }
-
-    /// The rows of the ledger in `range`, and one for each timeline of a file that is missing.
-    func gaps(in range: Range<Timestamp>) throws(ArchiveError) -> [LedgerEntry] {
-        try read { db in
-            let bounds: StatementArguments = [
-                range.upperBound.nanoseconds, range.lowerBound.nanoseconds,
-            ]
-            let rows = try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT DISTINCT kind, instance, feed, t0, t1, count, cause, epoch, first
-                    FROM ledger
-                    WHERE t0 < ? AND t1 >= ?
-                    """,
-                arguments: bounds
-            )
-            let missing = try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT 'missing' AS kind, instance, feeds.feed, spans.t0, spans.t1,
-                        spans.rows AS count, 'file missing: ' || path AS cause,
-                        NULL AS epoch, NULL AS first
-                    FROM files JOIN spans ON spans.file = files.id
-                        JOIN feeds ON feeds.id = spans.feed
-                    WHERE is_missing AND spans.t0 < ? AND spans.t1 >= ?
-                    """,
-                arguments: bounds
-            )
-            return (rows + missing).map { row in
-                LedgerEntry(
-                    kind: LedgerEntry.Kind(rawValue: row["kind"]) ?? .missing,
-                    instance: row["instance"],
-                    feed: row["feed"],
-                    from: Timestamp(nanoseconds: row["t0"]),
-                    to: Timestamp(nanoseconds: row["t1"]),
-                    count: row["count"],
-                    cause: row["cause"],
-                    epoch: row["epoch"],
-                    first: row["first"]
-                )
-            }
         }
     }
 

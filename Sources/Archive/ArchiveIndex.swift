@@ -2,82 +2,169 @@ internal import ArchiveFormat
 internal import GRDB
 internal import Glibc
 internal import Log
+internal import Synchronization
 internal import Telemetry
 
 /// The SQLite file that tells which sealed file holds what, filled only from their footers.
 ///
-/// It may be deleted at any time: filling it again is the same code as filling it at first.
+/// It may be deleted at any time: filling it again is the same code as filling it at first. SQLite
+/// does not notice every damage, so a checksum of the whole file stands beside it, and while it is
+/// open nobody else may touch it: either is an error, after which it is filled anew.
 final class ArchiveIndex: Sendable {
+    private struct State {
+        var database: DatabaseQueue?
+        /// The file as this process has left it.
+        var identity: FileIdentity?
+        /// Whether its checksum beside it is that of an earlier state.
+        var isDirty = false
+    }
+
     let path: String
     let directory: ArchiveDirectory
-    let pool: DatabasePool
+    private let state = Mutex(State())
 
-    /// Opens the index at `path`; one that is damaged or of another version is deleted first.
+    /// Opens the index `name`; one that is not what was left there is deleted first.
     init(
         _ directory: ArchiveDirectory,
         name: String = "index.sqlite"
     ) throws(ArchiveError) {
         self.directory = directory
         path = "\(directory.path)/\(name)"
-        do {
-            pool = try Self.open(path)
-        } catch {
-            Self.delete(path)
-            do {
-                pool = try Self.open(path)
-            } catch {
-                throw .index(path: path, "cannot be opened: \(error)")
-            }
-        }
+        if (try? isAsLeft()) != true || (try? open()) == nil { try reset() }
     }
 
-    /// Closes the file with all that was written in it, so that it can be renamed alone.
+    /// Closes the file with its checksum, so that both can be renamed.
     func close() throws(ArchiveError) {
+        try seal()
         do {
-            // SQLite leaves what it wrote last in a file beside this one, whatever closes it.
-            try pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
-            try pool.close()
+            try state.withLock { state in
+                try state.database?.close()
+                state = State()
+            }
         } catch {
             throw .index(path: path, "cannot be closed: \(error)")
         }
     }
 
-    /// Deletes an index and what SQLite keeps beside it.
-    static func delete(_ path: String) {
-        for suffix in ["", "-wal", "-shm"] { unlink(path + suffix) }
+    /// Deletes what is there and begins an empty one.
+    func reset() throws(ArchiveError) {
+        state.withLock { state in
+            try? state.database?.close()
+            state = State()
+        }
+        Self.delete(path)
+        do {
+            try open()
+        } catch {
+            throw .index(path: path, "cannot be opened: \(error)")
+        }
     }
 
-    private static func open(_ path: String) throws -> DatabasePool {
+    /// Deletes an index and what stands beside it.
+    static func delete(_ path: String) {
+        for suffix in ["", "-journal", "-wal", "-shm", ".sum"] { unlink(path + suffix) }
+    }
+
+    /// Whether the file is the one whose checksum stands beside it.
+    private func isAsLeft() throws -> Bool {
+        let sum = try directory.disk.contents(of: path + ".sum")
+        guard try String(decoding: sum, as: UTF8.self) == checksum() else { return false }
+        // It was whole without them; of another file they would be read into this one.
+        for suffix in ["-journal", "-wal", "-shm"] { unlink(path + suffix) }
+        return true
+    }
+
+    /// What stands beside the file: its checksum, its length, and whose index it is.
+    private func checksum() throws -> String {
+        let file = try directory.disk.open(path, .read)
+        let size = try file.size()
+        var crc: UInt32 = 0
+        for start in stride(from: 0, to: size, by: Limits.sealedWrite) {
+            let piece = try file.bytes(start..<min(size, start + Limits.sealedWrite))
+            crc = piece.withUnsafeBytes { crc32c($0, continuing: crc) }
+        }
+        let archive = try directory.readID() ?? "none"
+        return "crc32c \(crc) of \(size) bytes, archive \(archive)\n"
+    }
+
+    /// Writes the checksum of the file beside it, if it has changed.
+    func seal() throws(ArchiveError) {
+        guard state.withLock({ $0.isDirty }) else { return }
+        do {
+            try directory.disk.replace(path + ".sum", with: Array(checksum().utf8))
+            state.withLock { $0.isDirty = false }
+        } catch {
+            throw .index(path: path, "its checksum cannot be written: \(error)")
+        }
+    }
+
+    private func open() throws {
         var configuration = Configuration()
         configuration.busyMode = .timeout(5)
-        let pool = try DatabasePool(path: path, configuration: configuration)
-        try pool.writeWithoutTransaction { db in
-            // The pool has set NORMAL, with which a power cut may undo what was committed.
-            try db.execute(sql: "PRAGMA synchronous = FULL")
+        let database = try DatabaseQueue(path: path, configuration: configuration)
+        let isNew = try database.writeWithoutTransaction { db in
             let version = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
-            guard version != IndexSchema.version else { return }
+            guard version != IndexSchema.version else { return false }
             guard version == 0 else { throw ArchiveError.index(path: path, "version \(version)") }
             try db.inTransaction {
                 try IndexSchema.create(db)
                 return .commit
             }
+            return true
         }
-        return pool
+        let identity = FileIdentity(path)
+        state.withLock { state in
+            state = State(database: database, identity: identity, isDirty: isNew)
+        }
     }
 
     func read<Result>(_ body: (Database) throws -> Result) throws(ArchiveError) -> Result {
+        let database = try database()
         do {
-            return try pool.read(body)
+            return try database.read(body)
         } catch {
             throw .index(path: path, "cannot be read: \(error)")
         }
     }
 
     func write<Result>(_ body: (Database) throws -> Result) throws(ArchiveError) -> Result {
+        let database = try database()
         do {
-            return try pool.write(body)
+            let result = try database.write(body)
+            let identity = FileIdentity(path)
+            state.withLock { state in
+                state.identity = identity
+                state.isDirty = true
+            }
+            return result
         } catch {
             throw .index(path: path, "cannot be written: \(error)")
         }
+    }
+
+    /// The database, if its file is the one that this process has left.
+    ///
+    /// A store calls the index under its lock, so nobody writes between the look and the use.
+    private func database() throws(ArchiveError) -> DatabaseQueue {
+        let (database, identity) = state.withLock { ($0.database, $0.identity) }
+        guard let database, let identity, identity == FileIdentity(path) else {
+            throw .index(path: path, "was changed or deleted by somebody else")
+        }
+        return database
+    }
+}
+
+/// What tells a file from another one, or from itself before it was written.
+private struct FileIdentity: Hashable {
+    private let numbers: [Int]
+
+    /// The file at `path`; nil if there is none.
+    init?(_ path: String) {
+        var info = stat()
+        guard stat(path, &info) == 0 else { return nil }
+        numbers = [
+            Int(truncatingIfNeeded: info.st_dev), Int(truncatingIfNeeded: info.st_ino),
+            info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec,
+        ]
     }
 }

@@ -9,25 +9,46 @@ extension ArchiveStore {
     /// every query.
     func refresh(days: Set<String>?, progress: (Int, Int) -> Void) throws(ArchiveError) {
         try withState { state throws(ArchiveError) in
-            let files = try directory.files(days: days)
-            let change = try index.refresh(files, days: days, progress: progress)
-            state.problems = change.problems
-            if !change.added.isEmpty {
-                let known = try index.sourcesAndCursors()
-                state.sources = known.sources
-                state.sealedCursors = CursorTable(known.cursors)
-            }
-            let sources = state.sources
-            state.segments.removeAll { sources.contains($0.file.id) }
-            let open = Set(state.segments.map(\.file.id))
-            for file in files
-            where file.kind == .journal && !sources.contains(file.id) && !open.contains(file.id) {
-                try add(file, &state)
-            }
-            state.segments.sort { $0.file < $1.file }
-            for place in state.segments.indices {
-                try follow(place, &state)
-            }
+            try refresh(&state, days: days, progress: progress)
+        }
+    }
+
+    /// Takes in what is new, and leaves the index with its checksum.
+    func refresh(
+        _ state: inout State,
+        days: Set<String>?,
+        progress: (Int, Int) -> Void = { _, _ in }
+    ) throws(ArchiveError) {
+        let files = try directory.files(days: days)
+        let change = try index.refresh(
+            files,
+            days: days,
+            suspects: Set(cache.openPaths.map(relative) + state.damage.paths),
+            progress: progress
+        )
+        try index.seal()
+        state.problems = change.problems
+        for path in change.changed {
+            cache.forget(directory.full(path))
+            state.damage.forget(path)
+        }
+        state.damage.lookAgain(directory)
+        if !change.added.isEmpty || !change.changed.isEmpty {
+            let known = try index.sourcesAndCursors()
+            state.sources = known.sources
+            state.sealedCursors = CursorTable(known.cursors)
+        }
+        let sources = state.sources
+        state.segments.removeAll { sources.contains($0.file.id) }
+        state.segmentProblems = state.segmentProblems.filter { !sources.contains($0.key) }
+        let open = Set(state.segments.map(\.file.id))
+        for file in files
+        where file.kind == .journal && !sources.contains(file.id) && !open.contains(file.id) {
+            try add(file, &state)
+        }
+        state.segments.sort { $0.file < $1.file }
+        for place in state.segments.indices {
+            try follow(place, &state)
         }
     }
 
@@ -39,8 +60,14 @@ extension ArchiveStore {
             )
         } catch {
             // Sealed and deleted meanwhile: the next refresh finds the sealed file.
-            guard case .missing = error else { throw .disk(error) }
+            if case .missing = error { return }
+            state.segmentProblems[file.id] = ["\(file.path): cannot be opened: \(error)"]
         }
+    }
+
+    /// A path of a sealed file relative to the archive.
+    private func relative(_ path: String) -> String {
+        String(path.dropFirst(directory.path.count + 1))
     }
 
     /// Takes in what is new in one segment.
@@ -55,7 +82,7 @@ extension ArchiveStore {
             try segment.follower.read(isClosed: isClosed) { event in
                 if case .blocks(let record) = event { try note(record, &state) }
                 if case .damage(let range, let reason) = event {
-                    state.problems.append(
+                    state.segmentProblems[segment.file.id, default: []].append(
                         "\(segment.file.path): damage at bytes \(range.lowerBound)-"
                             + "\(range.upperBound): \(reason)"
                     )
@@ -65,7 +92,8 @@ extension ArchiveStore {
         } catch let error as ArchiveError {
             throw error
         } catch let error as DiskError {
-            throw .disk(error)
+            // What can be read is answered; the next refresh goes on from here.
+            state.segmentProblems[segment.file.id] = ["\(segment.file.path): \(error)"]
         } catch {
             throw .journal("\(segment.file.path): \(error)")
         }

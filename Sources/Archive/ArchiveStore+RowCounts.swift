@@ -34,16 +34,7 @@ extension ArchiveStore {
         between edges: [Timestamp],
         of isWanted: (String) -> Bool
     ) throws(ArchiveError) -> [RowCounts] {
-        for _ in 1..<Limits.restarts {
-            do throws(ArchiveError) {
-                return try counted(edges, isWanted)
-            } catch {
-                // A file was compacted or moved between the list and the look into it.
-                guard case .disk(.missing) = error else { throw error }
-                try refreshAll()
-            }
-        }
-        return try counted(edges, isWanted)
+        try restarting { () throws(ArchiveError) in try counted(edges, isWanted) }
     }
 
     private func counted(
@@ -85,17 +76,14 @@ extension ArchiveStore {
             rows[place] = span.rows
             return rows
         }
-        let file = try open(span.place.path)
-        guard file.footer.timelines.indices.contains(span.place.place) else { return rows }
-        for group in file.footer.timelines[span.place.place].groups
+        guard let (file, timeline) = try open(span.place) else { return rows }
+        for group in timeline.groups
         where group.first < grid.end && group.last >= grid.start {
             if let place = grid.place(of: group.first, group.last) {
                 rows[place] += Int64(group.rows)
                 continue
             }
-            let subject = "times of \(span.instance).\(span.feed.name)"
-            let times = try column(group.times, .int, group.rows, file, subject)
-            guard case .ints(let values) = times.values else { continue }
+            guard let values = times(of: group, timeline, file, span.place.path) else { continue }
             rows = zip(rows, grid.counts(of: values)).map(+)
         }
         return rows

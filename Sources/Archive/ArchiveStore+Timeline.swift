@@ -16,16 +16,9 @@ extension ArchiveStore {
         range: Range<Timestamp>,
         limit: Int = .max
     ) throws(ArchiveError) -> TimelineSlice {
-        for _ in 1..<Limits.restarts {
-            do throws(ArchiveError) {
-                return try slice(instance, feed, fields, range, limit)
-            } catch {
-                // A file was compacted or moved between the list and the look into it.
-                guard case .disk(.missing) = error else { throw error }
-                try refreshAll()
-            }
+        try restarting { () throws(ArchiveError) in
+            try slice(instance, feed, fields, range, limit)
         }
-        return try slice(instance, feed, fields, range, limit)
     }
 
     /// The roll-ups of some fields of a timeline in `range`, merged over all sealed files.
@@ -40,6 +33,18 @@ extension ArchiveStore {
         range: Range<Timestamp>,
         tier: RollupTier
     ) throws(ArchiveError) -> [[FieldBucket]]? {
+        try restarting { () throws(ArchiveError) in
+            try merged(instance, feed, fields, range, tier)
+        }
+    }
+
+    private func merged(
+        _ instance: String,
+        _ feed: String,
+        _ fields: [String],
+        _ range: Range<Timestamp>,
+        _ tier: RollupTier
+    ) throws(ArchiveError) -> [[FieldBucket]]? {
         let (places, hasJournal) = try withState { state throws(ArchiveError) in
             let rows = state.segments.flatMap { $0.collectors(of: instance, feed: feed) }
             let bounds = range.lowerBound.nanoseconds..<range.upperBound.nanoseconds
@@ -51,8 +56,7 @@ extension ArchiveStore {
         guard !hasJournal else { return nil }
         var merged: [[Timestamp: Statistics]] = fields.map { _ in [:] }
         for place in places {
-            let file = try open(place.path)
-            let timeline = file.footer.timelines[place.place]
+            guard let (file, timeline) = try open(place) else { continue }
             for group in timeline.groups
             where group.first < range.upperBound && group.last >= range.lowerBound {
                 guard let rollup = group.rollups.first(where: { $0.tier == tier }) else {
@@ -61,7 +65,10 @@ extension ArchiveStore {
                 for (index, name) in fields.enumerated() {
                     guard let field = timeline.feed.fields.firstIndex(where: { $0.name == name })
                     else { continue }
-                    for bucket in try buckets(rollup, field, timeline, file)
+                    guard let buckets = try buckets(rollup, field, timeline, file) else {
+                        return nil
+                    }
+                    for bucket in buckets
                     where bucket.start < range.upperBound
                         && bucket.start + .nanoseconds(tier.nanoseconds) > range.lowerBound
                     {
@@ -76,20 +83,25 @@ extension ArchiveStore {
         }
     }
 
+    /// The buckets of one field; nil if they are damaged: the samples tell the same.
     private func buckets(
         _ rollup: SealedRollup,
         _ field: Int,
         _ timeline: SealedTimeline,
         _ file: SealedFile
-    ) throws(ArchiveError) -> [FieldBucket] {
+    ) throws(ArchiveError) -> [FieldBucket]? {
         let subject = "roll-up of \(timeline.instance).\(timeline.feed.name)"
-        let found = try file.statistics(of: field, in: rollup) {
-            (chunk, type, rows) throws(ArchiveError) in
-            try column(chunk, type, rows, file, subject)
-        }
-        guard let (starts, statistics) = found else { return [] }
-        return zip(starts, statistics).map {
-            FieldBucket(start: Timestamp(nanoseconds: $0), statistics: $1)
+        do throws(ArchiveError) {
+            let found = try file.statistics(of: field, in: rollup) {
+                (chunk, type, rows) throws(ArchiveError) in
+                try column(chunk, type, rows, file, subject)
+            }
+            guard let (starts, statistics) = found else { return [] }
+            return zip(starts, statistics).map {
+                FieldBucket(start: Timestamp(nanoseconds: $0), statistics: $1)
+            }
+        } catch {
+            return nil
         }
     }
 
@@ -127,62 +139,26 @@ extension ArchiveStore {
         _ fields: [String],
         _ range: Range<Timestamp>
     ) throws(ArchiveError) -> [SlicePiece] {
-        let file = try open(place.path)
-        guard file.footer.timelines.indices.contains(place.place) else { return [] }
-        let timeline = file.footer.timelines[place.place]
+        guard let (file, timeline) = try open(place) else { return [] }
         var pieces: [SlicePiece] = []
         for group in timeline.groups
         where group.first < range.upperBound && group.last >= range.lowerBound {
-            let subject = "\(timeline.instance).\(timeline.feed.name)"
-            let times = try column(
-                group.times,
-                .int,
-                group.rows,
-                file,
-                "times of \(subject)"
-            )
-            guard case .ints(let values) = times.values else { continue }
-            let rows = rowsOf(range, in: values)
+            guard let times = times(of: group, timeline, file, place.path) else { continue }
+            let rows = rowsOf(range, in: times)
             guard !rows.isEmpty else { continue }
-            var piece = SlicePiece(timeline.feed, times: Array(values[rows]))
+            var piece = SlicePiece(timeline.feed, times: Array(times[rows]))
             for name in fields {
                 guard let field = timeline.feed.fields.firstIndex(where: { $0.name == name })
                 else {
                     piece.columns.append(nil)
                     continue
                 }
-                let declared = timeline.feed.fields[field]
-                let column = try column(
-                    group.columns[field].chunk,
-                    declared.type,
-                    group.rows,
-                    file,
-                    "\(subject).\(declared.name)"
-                )
-                piece.columns.append((declared, column, rows))
+                let column = values(of: field, in: group, timeline, file, place.path)
+                piece.columns.append((timeline.feed.fields[field], column, rows))
             }
             pieces.append(piece)
         }
         return pieces
-    }
-
-    func open(_ path: String) throws(ArchiveError) -> SealedFile {
-        let full = "\(directory.path)/\(path)"
-        return try cache.file(full) { () throws(ArchiveError) -> SealedFile in
-            try SealedFile.open(full, disk: directory.disk)
-        }
-    }
-
-    func column(
-        _ chunk: Chunk,
-        _ type: FieldType,
-        _ rows: Int,
-        _ file: SealedFile,
-        _ subject: String
-    ) throws(ArchiveError) -> Column {
-        try cache.column(chunk, of: file) { () throws(ArchiveError) -> Column in
-            try file.column(chunk, type, rows: rows, of: subject)
-        }
     }
 }
 

@@ -17,7 +17,9 @@ public final class ArchiveStore: Sendable {
         /// By `instance.feed`.
         var newest: [String: Timestamp] = [:]
         var revisions: [String: Int64] = [:]
-        var problems: [String] = []
+        /// What is wrong with sealed files, and with segments by their ids.
+        var problems: [String] = [], segmentProblems: [String: [String]] = [:]
+        var damage = DamageTable()
     }
 
     /// The archive's folder.
@@ -65,7 +67,12 @@ public final class ArchiveStore: Sendable {
     }
 
     /// What is wrong with files of the archive, as lines for people.
-    public var problems: [String] { state.withLock { $0.problems } }
+    public var problems: [String] {
+        state.withLock { state in
+            state.problems + state.damage.rows.map(\.cause)
+                + state.segmentProblems.sorted { $0.key < $1.key }.flatMap(\.value)
+        }
+    }
 
     /// The fields with a sample in `range`, or with a run of samples around it, by name.
     public func fields(in range: Range<Timestamp>) throws(ArchiveError) -> [FieldSummary] {
@@ -87,7 +94,23 @@ public final class ArchiveStore: Sendable {
     public func gaps(in range: Range<Timestamp>) throws(ArchiveError) -> [LedgerEntry] {
         try withState { state throws(ArchiveError) in
             var gaps = Set(try index.gaps(in: range))
-            for entry in state.segments.flatMap(\.ledger)
+            let instances = Set(cursorTable(state).entries.keys.map(\.instance))
+            for (hour, cause) in try index.unreadableFiles(in: range) {
+                // Whose samples it had nobody knows: they may be anybody's.
+                for instance in instances.isEmpty ? ["unknown"] : instances {
+                    gaps.insert(
+                        LedgerEntry(
+                            instance: instance,
+                            feed: nil,
+                            from: hour.lowerBound,
+                            to: hour.upperBound,
+                            count: nil,
+                            cause: cause
+                        )
+                    )
+                }
+            }
+            for entry in state.segments.flatMap(\.ledger) + state.damage.rows
             where entry.from < range.upperBound && entry.to >= range.lowerBound {
                 gaps.insert(entry)
             }
@@ -140,12 +163,21 @@ public final class ArchiveStore: Sendable {
     }
 
     /// Calls `body` with the state, which nobody changes meanwhile.
+    ///
+    /// An index that cannot be used is filled anew, and `body` is called once more.
     func withState<Result: Sendable>(
         _ body: (inout State) throws(ArchiveError) -> Result
     ) throws(ArchiveError) -> Result {
         let result = state.withLock { state -> Swift.Result<Result, ArchiveError> in
             do throws(ArchiveError) {
-                return .success(try body(&state))
+                do throws(ArchiveError) {
+                    return .success(try body(&state))
+                } catch {
+                    guard case .index = error else { throw error }
+                    try index.reset()
+                    try refresh(&state, days: nil)
+                    return .success(try body(&state))
+                }
             } catch {
                 return .failure(error)
             }

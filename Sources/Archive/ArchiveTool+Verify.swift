@@ -34,12 +34,6 @@ extension ArchiveTool {
                 case .sealed:
                     let sealed = try SealedFile.open(directory.full(file), disk: directory.disk)
                     summary.bytes += sealed.byteCount
-                    if let problem = sealed.problem {
-                        found.append(
-                            "\(file.path): one of its two footers is damaged (\(problem)); the "
-                                + "other tells all: `cerro archive repair` writes it anew"
-                        )
-                    }
                     summary.rows += check(sealed, file.path, &found)
                     for source in sealed.footer.sources {
                         if let other = sources[source] {
@@ -62,7 +56,7 @@ extension ArchiveTool {
             } catch ArchiveError.disk(.missing), DiskError.missing {
                 // Sealed or compacted meanwhile.
             } catch {
-                found.append(shortened("\(error)", directory))
+                found.append(directory.shortened("\(error)"))
             }
             summary.files += 1
             summary.problems += found.count
@@ -70,12 +64,6 @@ extension ArchiveTool {
             progress(number + 1, files.count)
         }
         return summary
-    }
-
-    /// Messages name files as `cerro archive ls` does.
-    private static func shortened(_ text: String, _ directory: ArchiveDirectory) -> String {
-        text.hasPrefix(directory.path + "/")
-            ? String(text.dropFirst(directory.path.utf8.count + 1)) : text
     }
 
     /// Returns how many bytes the segment has.
@@ -111,11 +99,17 @@ extension ArchiveTool {
     }
 
     /// Returns how many rows the file has.
-    private static func check(
+    static func check(
         _ sealed: SealedFile,
         _ path: String,
         _ found: inout [String]
     ) -> Int {
+        if let problem = sealed.damagedFooter() {
+            found.append(
+                "\(path): one of its two footers is damaged (\(problem)); the other tells all: "
+                    + "`cerro archive repair` writes it anew"
+            )
+        }
         var rows = 0
         for timeline in sealed.footer.timelines {
             let name = "\(timeline.instance).\(timeline.feed.name)"

@@ -111,12 +111,12 @@ public enum ArchiveTool {
         let change = try index.refresh(files, days: nil, progress: progress)
         try index.close()
         do throws(DiskError) {
-            // What SQLite keeps beside the old one must never be read with the new one.
-            try directory.disk.removeIfThere(path + "-wal")
-            try directory.disk.removeIfThere(path + "-shm")
+            // An index without a checksum is filled anew: so no step may be the last but the end.
+            for suffix in [".sum", "-journal", "-wal", "-shm"] {
+                try directory.disk.removeIfThere(path + suffix)
+            }
             try directory.disk.rename(path + ".new", to: path)
-            try directory.disk.removeIfThere(path + ".new-wal")
-            try directory.disk.removeIfThere(path + ".new-shm")
+            try directory.disk.rename(path + ".new.sum", to: path + ".sum")
             try directory.disk.syncFolder(directory.path)
         } catch {
             throw .disk(error)

@@ -51,7 +51,10 @@ final class ChunkCache: Sendable {
         return file
     }
 
-    /// Forgets a file that was deleted or moved.
+    /// The files that are open.
+    var openPaths: [String] { state.withLock { Array($0.files.keys) } }
+
+    /// Forgets a file that was deleted, moved or replaced.
     func forget(_ path: String) {
         state.withLock { $0.files[path] = nil }
     }

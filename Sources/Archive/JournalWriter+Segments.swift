@@ -48,7 +48,10 @@ extension JournalWriter {
         lastCreated = created
         committedTable = table
         openedWith = table
-        if uncommitted.isEmpty { self.table = table }
+        if uncommitted.isEmpty {
+            self.table = table
+            lastPublished = lastPublished.filter { table.entries[$0.key] != nil }
+        }
         openingCount = bytes.count
         segmentByteCount = bytes.count + uncommitted.count
         written = 0

@@ -27,6 +27,7 @@ public final class JournalWriter {
     /// in another segment, which then needs their declarations.
     private var ended: [CursorTable.Key] = []
     var lastPublished: [CursorTable.Key: Timestamp] = [:]
+    private var committedPublished: [CursorTable.Key: Timestamp] = [:]
     var lastReceived: Timestamp
     var lastCreated: Timestamp
     var closed: [String]
@@ -62,7 +63,8 @@ public final class JournalWriter {
         for kept in recovered.declarations {
             keep(kept)
         }
-        for (key, published) in recovered.lastPublished { lastPublished[key] = published }
+        lastPublished = recovered.lastPublished
+        committedPublished = lastPublished
         clock = ReceiveClock(behind: recovered.lastReceived)
         do throws(DiskError) {
             try begin(at: receiveTime())
@@ -77,9 +79,19 @@ public final class JournalWriter {
     /// The cursor of one epoch, committed or not: what to fetch after.
     public func cursor(of instance: String, epoch: Int64) -> Cursor? { table[instance, epoch] }
 
-    /// When the newest record of an epoch was published, where that is known.
+    /// When the newest record of an epoch was published, committed or not, where that is known.
     public func lastPublished(of instance: String, epoch: Int64) -> Timestamp? {
         lastPublished[CursorTable.Key(instance: instance, epoch: epoch)]
+    }
+
+    /// When the newest record of an epoch that is committed was published.
+    public func committedPublished(of instance: String, epoch: Int64) -> Timestamp? {
+        committedPublished[CursorTable.Key(instance: instance, epoch: epoch)]
+    }
+
+    /// Whether an epoch of `instance` is committed as far as it is taken.
+    public func isCommitted(_ instance: String, epoch: Int64) -> Bool {
+        committedTable[instance, epoch] == table[instance, epoch]
     }
 
     /// The path of the segment that is written now.
@@ -195,6 +207,7 @@ public final class JournalWriter {
         committedTable = table
         for key in ended { declarations[key] = nil }
         ended = []
+        committedPublished = lastPublished
         failure = nil
     }
 
@@ -213,6 +226,9 @@ public final class JournalWriter {
 
     /// Bytes that wait for the next commit.
     public var waitingByteCount: Int { uncommitted.count }
+
+    /// Whether ``append`` takes something, as far as is known.
+    public var hasRoom: Bool { failure == nil || uncommitted.count < Limits.journalBuffer }
 
     /// Why the disk takes nothing; nil while all is well.
     public private(set) var failure: ArchiveError?
@@ -324,6 +340,7 @@ extension JournalWriter {
         try commit()
         do throws(DiskError) {
             try begin(at: received)
+            failure = nil
         } catch {
             throw fail(error)
         }

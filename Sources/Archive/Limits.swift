@@ -33,6 +33,10 @@ enum Limits {
     static let holderText = 512
     /// Sealed files that a store keeps open, with their footers in memory.
     static let openFiles = 128
+    /// Damaged chunks that a store remembers: each is a row in the answers about its hour.
+    static let damagedChunks = 16_384
+    /// Damaged chunks that a refresh reads again, to see whether they were put right.
+    static let recheckedChunks = 16
     /// How often a query begins again when a file vanishes under it.
     static let restarts = 3
 }

@@ -7,7 +7,8 @@ struct OpenSegment {
     let follower: JournalFollower
     /// The rows by number of the declaration within the segment; order of arrival in each.
     private(set) var collectors: [Int: RowCollector] = [:]
-    private(set) var ledger: [LedgerEntry] = []
+    private var missing: [LedgerEntry] = []
+    private var marks = ClockMarks()
     /// What it opens with; nil before that is read, or if it is damaged.
     private(set) var openedWith: [Cursor]?
     private(set) var cursors = CursorTable()
@@ -28,11 +29,13 @@ struct OpenSegment {
                 record.timeline,
                 default: RowCollector(instance: record.instance, feed: record.feed)
             ].append(record)
+            marks.note(record)
+        case .ledger(let entry) where entry.kind == .clock: marks.note(entry)
         case .ledger(let entry):
-            ledger.append(entry)
+            missing.append(entry)
             cursors.settle(entry)
         case .unreadable(let instance, let epoch, let position, let received, let reason, _):
-            ledger.append(
+            missing.append(
                 LedgerEntry(
                     unreadable: reason,
                     instance: instance,
@@ -49,7 +52,8 @@ struct OpenSegment {
     /// Leaves out what lies beyond the opening of the next segment, which has it again.
     mutating func cut(at next: [Cursor]) {
         let limit = CursorTable(next)
-        ledger.removeAll { !limit.covers($0) }
+        missing.removeAll { !limit.covers($0) }
+        marks.cut(at: limit)
         for key in collectors.keys {
             guard let instance = collectors[key]?.instance else { continue }
             collectors[key]?.filter {
@@ -57,6 +61,9 @@ struct OpenSegment {
             }
         }
     }
+
+    /// What is missing, and what was dated by a clock that was off.
+    var ledger: [LedgerEntry] { missing + marks.entries }
 
     /// The collectors of one timeline, in the order of their declarations.
     func collectors(of instance: String, feed: String) -> [RowCollector] {

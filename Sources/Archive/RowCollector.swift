@@ -67,3 +67,28 @@ struct RowCollector {
         self = kept
     }
 }
+
+extension RowCollector {
+    /// Its rows in the order of time, equal times in order of arrival.
+    func sorted() -> (times: [Int64], received: [Int64], columns: [Column]) {
+        let columns = feed.fields.indices.map { column($0) }
+        guard let order = stableOrder(times) else { return (times, received, columns) }
+        return (
+            order.map { times[$0] }, order.map { received[$0] }, columns.map { $0.rows(order) }
+        )
+    }
+
+    /// Adds its rows to a sealed file.
+    func add(to builder: inout SealedFileBuilder) throws {
+        guard !times.isEmpty else { return }
+        let rows = sorted()
+        try builder.add(
+            instance,
+            feed: feed,
+            epochs: epochs,
+            times: rows.times,
+            received: rows.received,
+            columns: rows.columns
+        )
+    }
+}

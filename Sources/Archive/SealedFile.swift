@@ -10,9 +10,11 @@ public final class SealedFile: Sendable {
     public let footer: SealedFooter
     /// Its length in bytes.
     public let byteCount: Int
+    /// What told it from others at the same path when it was opened.
+    let stamp: SealedStamp
     private let file: any SegmentFile
 
-    /// What is wrong with one of the two footers; nil where both are whole, or one was all.
+    /// What is wrong with the last of the two footers, where the first one counts.
     public let problem: SealedFileError?
 
     private init(
@@ -20,11 +22,13 @@ public final class SealedFile: Sendable {
         footer: SealedFooter,
         byteCount: Int,
         file: any SegmentFile,
+        stamp: SealedStamp,
         problem: SealedFileError?
     ) {
         self.path = path
         self.footer = footer
         self.byteCount = byteCount
+        self.stamp = stamp
         self.file = file
         self.problem = problem
     }
@@ -54,11 +58,21 @@ public final class SealedFile: Sendable {
                 footer: footer,
                 byteCount: size,
                 file: file,
+                stamp: (try? SealedStamp(of: file)) ?? .none,
                 problem: problem
             )
         } catch {
             throw .sealedFile(path: path, error)
         }
+    }
+
+    /// Whether the file at `path` has a good head and a good last footer.
+    static func isWhole(_ path: String, disk: any Disk) -> Bool {
+        guard let file = try? disk.open(path, .read), let size = try? file.size(),
+            let head = try? file.bytes(0..<SealedLayout.headLength),
+            (try? SealedLayout.check(head: head)) != nil
+        else { return false }
+        return (try? footer(of: file, end: size)) != nil
     }
 
     /// The last footer that is whole, and what is wrong with one behind it.
@@ -92,6 +106,24 @@ public final class SealedFile: Sendable {
             let bytes = try? file.bytes(range), bytes.count == range.count
         else { throw .footer("\(range.count) bytes of it cannot be read") }
         return try SealedLayout.footer(bytes, trailer: trailer)
+    }
+
+    /// What is wrong with one of the two footers; nil where both are whole, or one was all.
+    ///
+    /// Reads the first one, which is not needed to open the file.
+    func damagedFooter() -> SealedFileError? {
+        if let problem { return problem }
+        let place = (byteCount - SealedLayout.trailerLength)..<byteCount
+        guard let trailer = try? file.bytes(place),
+            let last = try? SealedLayout.footerRange(trailer: trailer, fileLength: byteCount),
+            SealedLayout.hasTwoFooters(trailer: trailer)
+        else { return nil }
+        do throws(SealedFileError) {
+            _ = try Self.footer(of: file, end: last.lowerBound)
+            return nil
+        } catch {
+            return error
+        }
     }
 
     /// The bytes of `chunk`, whose checksum nobody has looked at yet.

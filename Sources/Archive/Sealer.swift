@@ -213,33 +213,13 @@ public final class Sealer {
         }
         for part in order {
             guard let collector = collectors.removeValue(forKey: part) else { continue }
-            try add(collector, &builder)
+            try collector.add(to: &builder)
         }
-    }
-
-    private func add(_ collector: RowCollector, _ builder: inout SealedFileBuilder) throws {
-        var times = collector.times
-        var received = collector.received
-        var columns = collector.feed.fields.indices.map { collector.column($0) }
-        guard !times.isEmpty else { return }
-        if let order = stableOrder(times) {
-            times = order.map { times[$0] }
-            received = order.map { received[$0] }
-            for index in columns.indices { columns[index] = columns[index].rows(order) }
-        }
-        try builder.add(
-            collector.instance,
-            feed: collector.feed,
-            epochs: collector.epochs,
-            times: times,
-            received: received,
-            columns: columns
-        )
     }
 }
 
 /// Writes a new file in large pieces.
-private final class BufferedFile {
+final class BufferedFile {
     private let file: any SegmentFile
     private var buffer: [UInt8] = []
 

@@ -14,7 +14,8 @@ struct SealingPlan {
     private(set) var received: Timestamp?
     private(set) var before = CursorTable()
     private(set) var cursors = CursorTable()
-    private(set) var ledger: [LedgerEntry] = []
+    private var missing: [LedgerEntry] = []
+    private var marks = ClockMarks()
     private(set) var damage: [String] = []
     private var declarations: [CursorTable.Key: [Int64: KeptDeclaration]] = [:]
     private let budget: Int
@@ -38,8 +39,10 @@ struct SealingPlan {
             declarations[key, default: [:]][kept.revision] = kept
         case .blocks(let record):
             add(RowCollector.byteCount(record), to: record.timeline)
+            marks.note(record)
+        case .ledger(let entry) where entry.kind == .clock: marks.note(entry)
         case .ledger(let entry):
-            ledger.append(entry)
+            missing.append(entry)
             cursors.settle(entry)
         case .progress(let cursor, let received):
             cursors.merge(cursor)
@@ -56,7 +59,7 @@ struct SealingPlan {
             let position = cursors[cursor.instance, cursor.epoch]?.position ?? 0
             guard position < cursor.position else { continue }
             let instant = received ?? opened ?? Timestamp(nanoseconds: 0)
-            ledger.append(
+            missing.append(
                 LedgerEntry(
                     instance: cursor.instance,
                     feed: nil,
@@ -72,6 +75,9 @@ struct SealingPlan {
             cursors.merge(cursor)
         }
     }
+
+    /// What is missing, and what was dated by a clock that was off.
+    var ledger: [LedgerEntry] { missing + marks.entries }
 
     /// The declarations of epochs that have not ended.
     var kept: [KeptDeclaration] {

@@ -72,6 +72,28 @@ public enum ChunkCodec {
         bytes.append(contentsOf: texts)
     }
 
+    /// The bytes that a chunk without a column keeps: the payload of an unreadable record.
+    ///
+    /// `bytes` are those of `chunk` in the file.
+    public static func payload(_ bytes: [UInt8], _ chunk: Chunk) throws(ChunkError) -> [UInt8] {
+        let checksum = bytes.withUnsafeBytes { crc32c($0) }
+        guard checksum == chunk.checksum, bytes.count == chunk.byteCount else {
+            throw .checksum(found: checksum, expected: chunk.checksum)
+        }
+        switch ChunkEncoding(rawValue: chunk.encoding) {
+        case .plain: return bytes
+        case .zstd:
+            let plain = bytes.withUnsafeBytes {
+                Zstandard.decompress($0, count: chunk.plainByteCount)
+            }
+            guard let plain else {
+                throw .contents("zstd finds no \(chunk.plainByteCount) bytes")
+            }
+            return plain
+        default: throw .encoding(chunk.encoding)
+        }
+    }
+
     /// The column of `rows` values of `type` in `bytes`, which are those of `chunk`.
     public static func decode(
         _ bytes: UnsafeRawBufferPointer,

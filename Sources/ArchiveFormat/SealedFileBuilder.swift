@@ -33,13 +33,35 @@ public struct SealedFileBuilder {
         guard zip(columns, feed.fields).allSatisfy({ $0.type == $1.type }) else {
             throw SealedFileError.timelineShape("\(instance).\(feed.name): types do not fit")
         }
-        var groups: [SealedGroup] = []
+        begin(instance, feed: feed, epochs: epochs)
         for rows in Self.groups(times: times, columns: columns) {
-            groups.append(try group(rows, times, received, columns))
+            try add(rows, times, columns, delays: Self.delays(rows, times, received))
         }
+    }
+
+    /// Adds a timeline without rows; ``addGroup(times:columns:delays:)`` adds them.
+    public mutating func begin(_ instance: String, feed: Feed, epochs: [Int64]) {
         footer.timelines.append(
-            SealedTimeline(instance: instance, feed: feed, epochs: epochs, groups: groups)
+            SealedTimeline(instance: instance, feed: feed, epochs: epochs, groups: [])
         )
+    }
+
+    /// Adds a group as another file had it to the timeline that was begun last.
+    ///
+    /// `times` are 1 ≤ N ≤ ``SealedLimits/rowsPerGroup`` times in non-decreasing order, `columns`
+    /// holds N values for each field, and `delays` is how long after its time a row was received,
+    /// at least and at most, in nanoseconds.
+    public mutating func addGroup(
+        times: [Int64],
+        columns: [Column],
+        delays: (shortest: Int64, longest: Int64)
+    ) throws {
+        guard let timeline = footer.timelines.last, !times.isEmpty,
+            times.count <= SealedLimits.rowsPerGroup,
+            columns.map(\.type) == timeline.feed.fields.map(\.type),
+            columns.allSatisfy({ $0.count == times.count })
+        else { throw SealedFileError.timelineShape("a group does not fit its declaration") }
+        try add(times.indices, times, columns, delays: delays)
     }
 
     /// Adds a record that could not be decoded.
@@ -80,13 +102,12 @@ public struct SealedFileBuilder {
         return footer
     }
 
-    private mutating func group(
+    /// How long after its time a row was received, at least and at most.
+    private static func delays(
         _ rows: Range<Int>,
         _ times: [Int64],
-        _ received: [Int64],
-        _ columns: [Column]
-    ) throws -> SealedGroup {
-        let timesChunk = try put(.ints(times), rows: rows)
+        _ received: [Int64]
+    ) -> (shortest: Int64, longest: Int64) {
         var shortest = Int64.max
         var longest = Int64.min
         for row in rows {
@@ -95,6 +116,17 @@ public struct SealedFileBuilder {
             shortest = min(shortest, bounded)
             longest = max(longest, bounded)
         }
+        return (shortest, longest)
+    }
+
+    /// Adds one group to the last timeline.
+    private mutating func add(
+        _ rows: Range<Int>,
+        _ times: [Int64],
+        _ columns: [Column],
+        delays: (shortest: Int64, longest: Int64)
+    ) throws {
+        let timesChunk = try put(.ints(times), rows: rows)
         let digits = columns.map { DecimalDigits($0, rows: rows) }
         let pieces = try zip(columns, digits).map { column, digits in
             let statistics = Statistics(column, rows: rows)
@@ -109,16 +141,17 @@ public struct SealedFileBuilder {
             guard Rollup.isWorthwhile(rows: rows.count, buckets: buckets.count) else { continue }
             rollups.append(try rollup(tier, buckets, columns, digits))
         }
-        return SealedGroup(
+        let group = SealedGroup(
             rows: rows.count,
             first: Timestamp(nanoseconds: times[rows.lowerBound]),
             last: Timestamp(nanoseconds: times[rows.upperBound - 1]),
-            shortestDelay: shortest,
-            longestDelay: longest,
+            shortestDelay: delays.shortest,
+            longestDelay: delays.longest,
             times: timesChunk,
             columns: pieces,
             rollups: rollups
         )
+        footer.timelines[footer.timelines.count - 1].groups.append(group)
     }
 
     private mutating func rollup(

@@ -56,6 +56,13 @@ public enum SealedLayout {
         return bytes
     }
 
+    /// Whether the file that ends with `trailer`, which is whole, has a footer before its last one.
+    public static func hasTwoFooters(trailer: [UInt8]) -> Bool {
+        trailer.withUnsafeBytes {
+            UInt32(littleEndian: $0.loadUnaligned(fromByteOffset: 28, as: UInt32.self)) >= 2
+        }
+    }
+
     /// Where trailers may end in the last bytes of a file, the last one first.
     public static func trailerEnds(in tail: [UInt8]) -> [Int] {
         let width = closingMagic.count

@@ -3,12 +3,8 @@ internal import Synchronization
 internal import Telemetry
 
 extension AgentLog {
-    /// Answers one fetch; reads files, and so is called on a thread that may block.
-    ///
-    /// It also notes what the archive has committed, which is what lets segments go: of an archive
-    /// that ever fetched the log keeps what it has not committed, until the spool is full.
-    public func fetch(_ request: FetchRequest) -> FetchAnswer {
-        var search = FetchSearch(request)
+    /// Notes who asks and what they have.
+    private func note(_ request: FetchRequest) {
         let (isNew, wakes) = state.withLock { state in
             let isNew = state.progress[request.archive] == nil
             let wakes = state.note(request)
@@ -17,6 +13,16 @@ extension AgentLog {
         // Before it has anything: a log that forgot it would let go of what it does not have.
         if isNew { saveProgress() }
         if wakes { wakeup.give() }
+    }
+
+    /// Answers one fetch; reads files, and so is called on a thread that may block.
+    ///
+    /// It also notes what the archive has committed, which is what lets segments go: of an archive
+    /// that ever fetched the log keeps what it has not committed, until the spool is full. One that
+    /// `isNoted` is looked up again after a wait: an archive that was forgotten meanwhile stays so.
+    public func fetch(_ request: FetchRequest, isNoted: Bool = false) -> FetchAnswer {
+        var search = FetchSearch(request)
+        if !isNoted { note(request) }
         while true {
             let step = state.withLock { $0.step(&search) }
             switch step {

@@ -155,15 +155,13 @@ extension LogState {
             first: position + 1
         )
         var rows: [LedgerEntry] = []
-        let isPowerLoss = entry.bootID != log.bootID
+        let isCut = entry.bootID != log.bootID
         if let note = entry.memory, note.last > position {
             if note.first > position + 1 {
-                // What was written before the disk refused, and is not there.
                 row.count = note.first - position - 1
                 row.to = note.from
                 row.cause =
-                    isPowerLoss
-                    ? LossCause.powerLoss(log.settings.syncInterval) : LossCause.damage
+                    isCut ? LossCause.powerLoss(log.settings.syncInterval) : LossCause.damage
                 rows.append(row)
             }
             row.first = max(note.first, position + 1)
@@ -174,7 +172,7 @@ extension LogState {
             (row.first, row.count, row.from) = (note.last + 1, nil, note.to)
         }
         if entry.isClosed || index?.hasEnd ?? false { return rows }
-        if isPowerLoss {
+        if isCut {
             row.to = row.from + log.settings.syncInterval
             row.cause = LossCause.powerLoss(log.settings.syncInterval)
             rows.append(row)

@@ -33,6 +33,8 @@ final class LogWriter {
 
     /// Says what would be lost if the process died now.
     var marker: Result<MemoryMarker, DiskError>
+    /// Whether the next note has to be synced.
+    var isNoteUnsynced = false
 
     init(_ log: AgentLog, _ marker: Result<MemoryMarker, DiskError>) {
         self.log = log

@@ -78,7 +78,8 @@ extension RequestSocket {
 public protocol PublisherSocket: AnyObject {
     /// Where it listens.
     var endpoint: BusEndpoint { get }
-    /// Messages that at least one subscriber had no room for.
+    /// Messages that at least one subscriber had no room for, as far as it shows: ZeroMQ tells of
+    /// the first one only, and passes a full subscriber over until it has read half of its queue.
     var dropped: Int { get }
     /// Whether anybody subscribes to anything; also for other threads than the reactor's.
     var audience: Audience { get }

@@ -44,6 +44,11 @@ extension ArchiveSettings {
                     "max-size",
                     default: fallback.maxSize,
                     in: (1 << 20)...(64 << 30)
+                ),
+                reserve: section.byteCount(
+                    "reserve",
+                    default: fallback.reserve,
+                    in: 0...(1 << 40)
                 )
             )
         } ?? fallback

@@ -57,12 +57,16 @@ public struct ArchiveSettings: Hashable, Sendable {
     public var rotate: Duration
     /// The size after which a journal segment is closed and sealed, in bytes.
     public var maxSize: Int
+    /// The bytes of its disk that are left free, beside those that sealing needs: below them
+    /// fetching stops.
+    public var reserve: Int
 
     /// Settings of an archive; sizes in bytes.
-    public init(directory: String, rotate: Duration, maxSize: Int) {
+    public init(directory: String, rotate: Duration, maxSize: Int, reserve: Int = 1 << 30) {
         self.directory = directory
         self.rotate = rotate
         self.maxSize = maxSize
+        self.reserve = reserve
     }
 }
 

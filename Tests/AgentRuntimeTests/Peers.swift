@@ -49,6 +49,10 @@ final class CountingBus: Bus {
     private let bus: any Bus
     private let counts = Mutex<[String: Int]>([:])
     private let audiences = Mutex<[Audience]>([])
+    private let drops = Atomic(0)
+
+    /// How many published messages did not reach every subscriber.
+    var dropped: Int { drops.load(ordering: .relaxed) }
 
     init(_ bus: any Bus) {
         self.bus = bus
@@ -81,8 +85,9 @@ final class CountingBus: Bus {
         let socket = try bus.bindPublisher(binding)
         let audience = socket.audience
         audiences.withLock { $0.append(audience) }
-        return CountingPublisher(socket) { topic in
+        return CountingPublisher(socket) { topic, isSent in
             self.counts.withLock { $0[topic, default: 0] += 1 }
+            if !isSent { self.drops.add(1, ordering: .relaxed) }
         }
     }
 
@@ -106,9 +111,9 @@ final class CountingBus: Bus {
 
 private final class CountingPublisher: PublisherSocket {
     private let socket: any PublisherSocket
-    private let count: (String) -> Void
+    private let count: (String, _ isSent: Bool) -> Void
 
-    init(_ socket: any PublisherSocket, _ count: @escaping (String) -> Void) {
+    init(_ socket: any PublisherSocket, _ count: @escaping (String, _ isSent: Bool) -> Void) {
         self.socket = socket
         self.count = count
     }
@@ -119,8 +124,9 @@ private final class CountingPublisher: PublisherSocket {
     func hasSubscribers(to topic: String) -> Bool { socket.hasSubscribers(to: topic) }
 
     func publish(topic: String, payload: UnsafeRawBufferPointer) -> Bool {
-        count(topic)
-        return socket.publish(topic: topic, payload: payload)
+        let isSent = socket.publish(topic: topic, payload: payload)
+        count(topic, isSent)
+        return isSent
     }
 
     func close() { socket.close() }

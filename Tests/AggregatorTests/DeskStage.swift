@@ -11,11 +11,38 @@ struct DeskStage {
     let disk = SimulatedDisk()
     let time = ManualTimeSource()
     var directory: ArchiveDirectory { ArchiveDirectory("/archive", disk: disk) }
-    private let feed = Feed("positions", fields: [Field("position", .int)])
+    private let feed = Feed(
+        "positions",
+        fields: [Field("position", .int), Field("padding", .string)]
+    )
 
     /// A new process that records.
-    func desk(_ settings: JournalSettings = .init()) throws -> JournalDesk {
-        try JournalDesk(directory: directory, settings: settings, holder: "test", time: time)
+    func desk(
+        _ settings: JournalSettings = .init(),
+        reserve: Int = 0,
+        time: (any TimeSource)? = nil
+    ) throws -> JournalDesk {
+        try JournalDesk(
+            directory: directory,
+            settings: settings,
+            reserve: reserve,
+            holder: "test",
+            time: time ?? self.time
+        )
+    }
+
+    /// A journal that is well.
+    func status() -> JournalStatus {
+        JournalStatus(
+            records: 0,
+            bytes: 0,
+            unsealed: 0,
+            waiting: 0,
+            failures: 0,
+            behind: .zero,
+            isCaughtUp: true,
+            clockLead: .zero
+        )
     }
 
     /// Another life of `alpha`, the next one where there was one before: a declaration, and records
@@ -41,20 +68,39 @@ struct DeskStage {
     }
 
     /// Publishes records that hold their own positions.
-    func publish(_ positions: Range<Int64>, to log: AgentLog) throws {
+    func publish(
+        _ positions: Range<Int64>,
+        padding: Int = 0,
+        dated offset: Duration = .zero,
+        to log: AgentLog
+    ) throws {
+        let text = String(repeating: "x", count: padding)
         for position in positions {
             time.jump(by: .milliseconds(100))
-            let block = Block(timestamps: [time.now], columns: [.ints([position])])
+            let block = Block(
+                timestamps: [time.now + offset],
+                columns: [.ints([position]), .strings([text])]
+            )
             while try log.admit(feed, block) == nil { _ = log.work() }
         }
         _ = log.work()
     }
 
     /// Pulls until there is no more.
-    func pullAll(of log: AgentLog, into desk: JournalDesk, maxBytes: Int = 1 << 20) throws {
+    func pullAll(
+        of log: AgentLog,
+        into desk: JournalDesk,
+        maxBytes: Int = 1 << 20,
+        clockLead: Duration = .zero
+    ) throws {
         while let request = desk.request(of: "alpha", maxBytes: maxBytes) {
             let answer = log.fetch(request)
-            let next = try desk.take(answer, to: request, of: "alpha")
+            let next = try desk.take(
+                answer,
+                to: request,
+                of: "alpha",
+                clockLead: clockLead
+            )
             if next != .atOnce, answer.count == 0 { return }
         }
     }
@@ -64,6 +110,14 @@ struct DeskStage {
 
     /// The ledger by its files.
     func ledger() throws -> [LedgerEntry] { try contents().ledger }
+
+    /// What the sealed files say that they cover, in order of creation.
+    func receivedRanges() throws -> [ClosedRange<Timestamp>] {
+        try directory.files().filter { $0.kind == .sealed }.map { file in
+            let footer = try SealedFile.open(directory.full(file), disk: disk).footer
+            return footer.receivedFrom...footer.receivedTo
+        }
+    }
 
     /// Seals all that is there, so that the files tell, and reads them.
     private func contents() throws -> (positions: [Int64], ledger: [LedgerEntry]) {

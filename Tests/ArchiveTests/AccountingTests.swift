@@ -255,7 +255,7 @@ struct AccountingTests {
                     #expect(seen.insert(position).inserted, "\(position) twice, byte \(place)")
                 }
             }
-            // The declaration has no row, and what is behind the damage only the next opening tells.
+            // The declaration has no row; what is behind the damage only the next opening tells.
             let end = seen.max() ?? 0
             #expect(seen.union([1]) == Set(1...max(end, 1)), "byte \(place)")
         }

@@ -188,6 +188,46 @@ struct ArchiveSourceTests {
         #expect(whole.first?.rows == [5])
     }
 
+    @Test("rows of the ledger come back whole, from the journal and from sealed files")
+    func ledger() throws {
+        let archive = try TemporaryArchive()
+        try archive.commit("cryo", feed, block(0, [1, 2]))
+        let lost = LedgerEntry(
+            instance: "cryo",
+            feed: nil,
+            from: at(3),
+            to: at(4),
+            count: 17,
+            cause: "spool full",
+            epoch: 1,
+            first: 3
+        )
+        let clock = LedgerEntry(
+            kind: .clock,
+            instance: "cryo",
+            feed: "temps",
+            from: at(0),
+            to: at(1),
+            count: 1,
+            cause: "clock 3600 s ahead",
+            epoch: 1,
+            first: 1
+        )
+        try archive.commit(lost)
+        try archive.commit(clock)
+        let source = try source(archive)
+        for isSealed in [false, true] {
+            if isSealed {
+                try archive.sealAll()
+                try source.refresh()
+            }
+            let answer = try answer(source)
+            #expect(answer.gaps == [lost], "sealed: \(isSealed)")
+            #expect(answer.marks == [clock], "sealed: \(isSealed)")
+            #expect(answer.timelines.first?.timestamps == [at(0), at(1)])
+        }
+    }
+
     @Test("another reader of the same archive is told who holds it")
     func oneReader() throws {
         let archive = try TemporaryArchive()

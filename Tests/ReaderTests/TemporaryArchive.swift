@@ -54,6 +54,12 @@ final class TemporaryArchive {
         try journal.commit()
     }
 
+    /// Commits a row of the ledger.
+    func commit(_ row: LedgerEntry) throws {
+        journal.appendLedger(row)
+        try journal.commit()
+    }
+
     /// Seals what was committed; nothing can be committed after that.
     func sealAll() throws {
         _ = try Sealer(directory: ArchiveDirectory(path)).sealAll(openSegment: nil)

@@ -54,7 +54,8 @@ struct DamageTests {
     /// Turns a bit in the last quarter of the newest segment with data.
     private func turnOneBit(of instance: String, in stage: Stage) throws {
         let folder = stage.site.folder.path + "/" + instance
-        let segments = try FileManager.default.contentsOfDirectory(atPath: folder).map {
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder)
+        let segments = names.filter { $0.hasSuffix(".log") }.map {
             folder + "/" + $0
         }
         let sizes = try segments.map { path in

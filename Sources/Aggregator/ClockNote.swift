@@ -1,0 +1,47 @@
+internal import Telemetry
+
+/// Records of one epoch that came while the clock of their host was off.
+struct ClockNote {
+    let epoch: Int64, first: Int64
+    let from: Timestamp
+    /// When the first of them came, on the monotonic clock.
+    let since: Duration
+    var end: Int64 = 0
+    var to = Timestamp(nanoseconds: 0)
+    var lead = Duration.zero
+
+    init(epoch: Int64, first: Int64, from: Timestamp, since: Duration) {
+        self.epoch = epoch
+        self.first = first
+        self.from = from
+        self.since = since
+    }
+
+    /// The row of the ledger; the records are there, so it is none about what is missing.
+    func entry(of instance: String) -> LedgerEntry {
+        LedgerEntry(
+            kind: .clock,
+            instance: instance,
+            feed: nil,
+            from: min(from, to),
+            to: max(from, to) + .nanoseconds(1),
+            count: end - first,
+            cause: lead.clockText("the clock of its host", "the aggregator's"),
+            epoch: epoch,
+            first: first
+        )
+    }
+}
+
+extension Duration {
+    /// Whether a clock that is ahead by this, or behind, is worth a fault.
+    var isClockTrouble: Bool {
+        max(self, .zero - self) > AggregatorLimits.clockTolerance
+    }
+
+    /// `subject` is 12 s ahead of, or behind, `other`.
+    func clockText(_ subject: String, _ other: String) -> String {
+        let seconds = Int64(inSeconds.rounded())
+        return "\(subject) is \(abs(seconds)) s \(seconds > 0 ? "ahead of" : "behind") \(other)"
+    }
+}

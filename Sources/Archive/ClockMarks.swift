@@ -1,0 +1,85 @@
+internal import ArchiveFormat
+internal import Telemetry
+
+/// Rows of the ledger about samples that are there, but were dated by a clock that was off.
+///
+/// At most two a feed, whatever it sends: one for samples dated before they were published, one
+/// for those dated after. What comes late but is dated right is none of them.
+struct ClockMarks {
+    private struct Key: Hashable {
+        let instance: String, feed: String, isBefore: Bool
+    }
+
+    private struct Mark {
+        var from: Int64, to: Int64, count: Int64 = 0, worst: Int64 = 0
+    }
+
+    private var marks: [Key: Mark] = [:]
+    /// What the aggregator entered of the clocks of hosts.
+    private var hosts: [LedgerEntry] = []
+
+    /// Looks at the times of the rows of one record.
+    mutating func note(_ record: JournalBlocks) {
+        let published = record.published.nanoseconds
+        let tolerance = Limits.clockTolerance.nanoseconds
+        // A feed that declares to be late is not marked for it.
+        let earliest = published - max(tolerance, record.feed.lateness.nanoseconds)
+        let latest = published + tolerance
+        for block in record.blocks {
+            for timestamp in block.timestamps {
+                let time = timestamp.nanoseconds
+                guard time < earliest || time > latest else { continue }
+                let key = Key(
+                    instance: record.instance,
+                    feed: record.feed.name,
+                    isBefore: time < earliest
+                )
+                var mark = marks[key] ?? Mark(from: time, to: time)
+                mark.from = min(mark.from, time)
+                mark.to = max(mark.to, time)
+                mark.count += 1
+                mark.worst = max(mark.worst, abs(time - published))
+                marks[key] = mark
+            }
+        }
+    }
+
+    /// Takes a row of the kind `clock`, and puts those together that join on to each other.
+    mutating func note(_ entry: LedgerEntry) {
+        if let last = hosts.lastIndex(where: { $0.instance == entry.instance }),
+            hosts[last].epoch == entry.epoch, let count = hosts[last].count, let more = entry.count,
+            hosts[last].positions?.upperBound == entry.first
+        {
+            hosts[last].count = count + more
+            hosts[last].from = min(hosts[last].from, entry.from)
+            hosts[last].to = max(hosts[last].to, entry.to)
+        } else {
+            hosts.append(entry)
+        }
+    }
+
+    /// Leaves out what was not committed.
+    mutating func cut(at limit: CursorTable) {
+        hosts.removeAll { !limit.covers($0) }
+    }
+
+    /// The rows.
+    var entries: [LedgerEntry] {
+        let samples = marks.map { key, mark in
+            LedgerEntry(
+                kind: .clock,
+                instance: key.instance,
+                feed: key.feed,
+                from: Timestamp(nanoseconds: mark.from),
+                to: Timestamp(nanoseconds: mark.to) + .nanoseconds(1),
+                count: mark.count,
+                cause: "dated up to \(mark.worst / 1_000_000_000) s "
+                    + (key.isBefore ? "before" : "after") + " they were published"
+            )
+        }
+        return hosts
+            + samples.sorted {
+                ($0.instance, $0.feed ?? "", $0.from) < ($1.instance, $1.feed ?? "", $1.from)
+            }
+    }
+}

@@ -1,0 +1,62 @@
+internal import ArchiveFormat
+internal import Log
+internal import Telemetry
+
+/// The chunks of sealed files that could not be read, each as a row of the ledger.
+///
+/// They are found by the queries that need them, and forgotten when the file is another one or its
+/// bytes are right again.
+struct DamageTable {
+    private struct Key: Hashable {
+        let path: String, offset: Int
+    }
+
+    private struct Entry {
+        let chunk: Chunk, row: LedgerEntry
+        /// Whether its bytes may be put right in place: not so if they are as they were written.
+        let mayHeal: Bool
+    }
+
+    private var entries: [Key: Entry] = [:]
+    /// The chunks that wait to be looked at again.
+    private var queue: [Key] = []
+
+    /// The rows, in the order of files and of places in them.
+    var rows: [LedgerEntry] {
+        entries.sorted { ($0.key.path, $0.key.offset) < ($1.key.path, $1.key.offset) }
+            .map(\.value.row)
+    }
+
+    /// The files, relative to the archive.
+    var paths: [String] { Array(Set(entries.keys.map(\.path))) }
+
+    /// Enters a chunk of the file at `path`.
+    mutating func note(_ chunk: Chunk, in path: String, row: LedgerEntry, mayHeal: Bool) {
+        let key = Key(path: path, offset: chunk.offset)
+        guard entries[key] == nil else { return }
+        // Beyond the limit the oldest knowledge goes: whoever needs those rows finds it again.
+        if entries.count >= Limits.damagedChunks, let other = entries.keys.first {
+            entries[other] = nil
+        }
+        entries[key] = Entry(chunk: chunk, row: row, mayHeal: mayHeal)
+    }
+
+    /// Forgets what was found in the file at `path`.
+    mutating func forget(_ path: String) {
+        entries = entries.filter { $0.key.path != path }
+    }
+
+    /// Forgets the chunks whose bytes are right again, some at a time.
+    mutating func lookAgain(_ directory: ArchiveDirectory) {
+        if queue.isEmpty { queue = entries.filter(\.value.mayHeal).map(\.key) }
+        for key in queue.suffix(Limits.recheckedChunks) {
+            guard let chunk = entries[key]?.chunk,
+                let file = try? directory.disk.open(directory.full(key.path), .read),
+                let bytes = try? file.bytes(chunk.offset..<(chunk.offset + chunk.byteCount)),
+                bytes.withUnsafeBytes({ crc32c($0) }) == chunk.checksum
+            else { continue }
+            entries[key] = nil
+        }
+        queue.removeLast(min(queue.count, Limits.recheckedChunks))
+    }
+}

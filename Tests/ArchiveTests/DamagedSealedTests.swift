@@ -1,0 +1,205 @@
+import ArchiveFormat
+import CerroTesting
+import Foundation
+import Log
+import Telemetry
+import Testing
+
+@testable import Archive
+
+@Suite("damage to a sealed file costs what it hit, never an answer")
+struct DamagedSealedTests {
+    @Test("a damaged value costs the values of its field in its group")
+    func value() throws {
+        let archive = try SmallArchive()
+        let file = try archive.sealed()[1]
+        let whole = try archive.bytes(file.path)
+        let footer = try archive.open(file).footer
+        let timeline = try #require(footer.timelines.first { $0.feed.name == "mixed" })
+        let group = timeline.groups[0]
+        let before = try archive.rig.answersOnce()
+        let store = try archive.rig.store()
+        let offset = group.columns[1].chunk.offset
+        try archive.put(flipped(whole, offset), at: file.path, asNewFile: true)
+        try store.refresh()
+
+        let answers = try Answers(store)
+        #expect(answers.positions == before.positions)
+        #expect(answers.mixed.timestamps == before.mixed.timestamps)
+        let rows = SmallArchive.rows..<2 * SmallArchive.rows
+        for (place, column) in answers.mixed.columns.enumerated() {
+            for row in 0..<column.count {
+                let isLost = place == 1 && rows.contains(row)
+                let expected = isLost ? .null : before.mixed.columns[place].value(row)
+                #expect(column.value(row) == expected)
+            }
+        }
+        #expect(
+            answers.gaps == [
+                LedgerEntry(
+                    instance: "alpha",
+                    feed: "mixed",
+                    from: group.first,
+                    to: group.last + .nanoseconds(1),
+                    count: 30,
+                    cause: "damage: \(file.path): chunk at byte \(offset) of alpha.mixed.x"
+                )
+            ]
+        )
+        #expect(store.problems == answers.gaps.map(\.cause))
+
+        try archive.put(whole, at: file.path, asNewFile: false)
+        try store.refresh()
+        #expect(try Answers(store) == before)
+        #expect(store.problems.isEmpty)
+    }
+
+    @Test("damaged times cost the rows of their group")
+    func times() throws {
+        let archive = try SmallArchive()
+        let file = try archive.sealed()[0]
+        let whole = try archive.bytes(file.path)
+        let footer = try archive.open(file).footer
+        let timeline = try #require(footer.timelines.first { $0.feed.name == "mixed" })
+        let offset = timeline.groups[0].times.offset
+        let store = try archive.rig.store()
+        try archive.put(flipped(whole, offset), at: file.path, asNewFile: false)
+        let answers = try Answers(store)
+        #expect(answers.mixed.timestamps.count == 3 * SmallArchive.rows)
+        #expect(answers.mixed.timestamps.first == start + .seconds(60))
+        #expect(answers.positions.timestamps.count == 4 * SmallArchive.rows)
+        let cause = "damage: \(file.path): chunk at byte \(offset) of times of alpha.mixed"
+        #expect(answers.gaps.map(\.cause) == [cause])
+        #expect(answers.gaps.map(\.count) == [30])
+        // Counting needs the times as well, where an edge cuts the group.
+        let edges = [start, start + .seconds(10), start + .seconds(300)]
+        let counts = try store.rowCounts(between: edges) { $0 == "alpha.mixed" }
+        #expect(counts.map(\.rows) == [[0, 90]])
+        try archive.put(whole, at: file.path, asNewFile: false)
+        try store.refresh()
+        #expect(try Answers(store).gaps.isEmpty)
+        #expect(try Answers(store).mixed.timestamps.count == 4 * SmallArchive.rows)
+    }
+
+    @Test("a damaged roll-up costs nothing: the samples tell the same")
+    func rollup() throws {
+        let archive = try SmallArchive()
+        let file = try archive.sealed()[0]
+        let footer = try archive.open(file).footer
+        let timeline = try #require(footer.timelines.first { $0.feed.name == "positions" })
+        let rollup = try #require(timeline.groups[0].rollups.first)
+        var store: ArchiveStore? = try archive.rig.store()
+        func rollups() throws -> [[FieldBucket]]? {
+            try store?.rollups(
+                instance: "alpha",
+                feed: "positions",
+                fields: ["position"],
+                range: start..<(start + .seconds(30)),
+                tier: rollup.tier
+            )
+        }
+        #expect(try rollups()?.count == 1)
+        let offset = try #require(rollup.columns[0]).numbers[0].offset
+        try archive.rig.archive.damage(file.path) { $0[offset] ^= 1 }
+        #expect(try rollups() != nil, "what is decoded already stays")
+        store = nil
+        let again = try archive.rig.store()
+        store = again
+        #expect(try rollups() == nil)
+        #expect(try Answers(again).gaps.isEmpty)
+        #expect(try Answers(again).values == 5 * 4 * SmallArchive.rows)
+    }
+
+    static let ends: [String] = [
+        "random bytes", "empty", "truncated", "foreign", "both footers", "head", "a folder",
+    ]
+
+    // Goal: one file of many is no file of an archive any more, before or while it is served.
+    // Method: each way; the others still answer; the hole is told; a copy put back is used.
+    @Test("a file that cannot be opened is a gap until it can", arguments: ends, [false, true])
+    func unopenable(way: String, isServed: Bool) throws {
+        let archive = try SmallArchive()
+        let file = try archive.sealed()[1]
+        let whole = try archive.bytes(file.path)
+        let before = try archive.rig.answersOnce()
+        let served = isServed ? try archive.rig.store() : nil
+        if let served { #expect(try Answers(served) == before) }
+        if way == "a folder" {
+            try archive.rig.archive.removeFile(file.path)
+            try archive.directory.disk.createFolder(archive.directory.full(file))
+        } else {
+            try archive.put(Self.broken(whole, way), at: file.path, asNewFile: true)
+        }
+        let store = try served ?? archive.rig.store()
+        try store.refresh()
+        let answers = try Answers(store)
+        if isServed, way == "both footers" {
+            // What they said is in memory, and the chunks are whole.
+            #expect(answers == before)
+            return
+        }
+        #expect(answers.values == before.values / 4 * 3)
+        #expect(answers.gaps.count == (isServed ? 2 : 1))
+        for gap in answers.gaps {
+            #expect(gap.cause.hasPrefix("damage: \(file.path): "))
+            #expect(gap.kind == .missing && gap.instance == "alpha")
+            #expect(gap.from <= start + .seconds(60) && gap.to > start + .seconds(89))
+            #expect(gap.count == (isServed ? 30 : nil))
+        }
+        #expect(store.problems.count == 1)
+        #expect(store.problems.allSatisfy { $0.hasPrefix(file.path) })
+
+        if way == "a folder" { try archive.rig.archive.removeFile(file.path) }
+        try archive.put(whole, at: file.path, asNewFile: true)
+        try store.refresh()
+        #expect(try Answers(store) == before)
+        #expect(store.problems.isEmpty)
+    }
+
+    private static func broken(_ whole: Data, _ way: String) -> Data {
+        var data = whole
+        var random = SeededGenerator(seed: 7)
+        switch way {
+        case "random bytes":
+            return Data(whole.map { _ in UInt8.random(in: 0...255, using: &random) })
+        case "empty": return Data()
+        case "truncated": return whole.prefix(200)
+        case "foreign": return Data("%PDF-1.4 a manual of the cryostat".utf8)
+        case "both footers":
+            data[data.count - 45] ^= 1
+            let first = data.range(of: Data(SealedLayout.closingMagic))
+            if let first { data[first.lowerBound - 33] ^= 1 }
+        default: data[0] ^= 1
+        }
+        return data
+    }
+
+    @Test("another file in the place of one is answered from, in the newest days and in older ones")
+    func replaced() throws {
+        let archive = try SmallArchive()
+        let files = try archive.sealed()
+        let store = try archive.rig.store()
+        let before = try Answers(store)
+        let (first, second) = (try archive.bytes(files[0].path), try archive.bytes(files[1].path))
+        try archive.put(second, at: files[0].path, asNewFile: true)
+        try archive.put(first, at: files[1].path, asNewFile: true)
+        try store.refresh()
+        #expect(try Answers(store).mixed == before.mixed)
+        #expect(try Answers(store).gaps.isEmpty)
+    }
+}
+
+/// `data` with one bit changed.
+private func flipped(_ data: Data, _ offset: Int) -> Data {
+    var data = data
+    data[offset] ^= 1
+    return data
+}
+
+extension Rig {
+    /// What a store answers that leaves no index behind.
+    func answersOnce() throws -> Answers {
+        defer { ArchiveIndex.delete("\(archive.directory.path)/index.sqlite") }
+        return try Answers(store())
+    }
+}
