@@ -73,6 +73,9 @@ struct Judgement {
     /// What was published is there, or missing for a reason.
     private mutating func check(_ agent: SimulatedAgent, _ entries: [LedgerEntry]) {
         let present = Set(reading.rows.map(\.number))
+        let all = agent.published.reduce(into: [Int64: Set<Excuse>]()) {
+            $0[$1.admission.epoch, default: []].formUnion($1.excuses)
+        }
         for record in agent.published {
             let place = record.admission
             let named = entries.filter {
@@ -89,7 +92,12 @@ struct Judgement {
                 record.excuses.isDisjoint(with: Self.unknowable)
             else { continue }
             let reasons = named.isEmpty ? entries.filter { Self.covers($0, record) } : named
-            if reasons.contains(where: { Self.isTrue($0.cause, record.excuses) }) { continue }
+            let isExplained = reasons.contains { entry in
+                // One that does not know how many is about all that is behind the first of them.
+                let excuses = entry.count == nil ? all[place.epoch] : record.excuses
+                return Self.isTrue(entry.cause, excuses ?? [])
+            }
+            if isExplained, !record.excuses.isEmpty { continue }
             problems.append(
                 "\(agent.name): \(Self.name(record)) is missing; may be by "
                     + "\(record.excuses), rows say \(reasons.map(\.cause))"

@@ -187,14 +187,15 @@ final class SimulatedAgent {
     private func note(_ event: LogEvent) {
         switch event {
         case .inMemory(let reason, let unnoted):
+            notes.append("\(name) in memory: \(reason), unnoted \(String(describing: unnoted))")
+            if case .failed(_, "fdatasync", _, _) = reason {
+                for index in own where !published[index].isSynced {
+                    published[index].excuses.insert(.failedSync)
+                }
+            }
             guard !disk.isDead else { return }
             isInMemory = true
-            notes.append("\(name) in memory: \(reason), unnoted \(String(describing: unnoted))")
             isUnnoted = unnoted != nil
-            guard case .failed(_, "fdatasync", _, _) = reason else { return }
-            for index in own where !published[index].isSynced {
-                published[index].excuses.insert(.failedSync)
-            }
         case .recovered: isInMemory = false
         case .dropped(let loss):
             notes.append("\(name) dropped \(loss)")
