@@ -83,7 +83,8 @@ extension LogState {
             let dropped = max(known, committed)
             parts.append((hole.lowerBound..<committed, LossCause.committed))
             parts.append((committed..<dropped, LossCause.forgotten))
-            parts.append((dropped..<held, LossCause.spoolFull))
+            let cause = announced(dropped..<held, search)?.cause ?? LossCause.spoolFull
+            parts.append((dropped..<held, cause))
         }
         let to = until ?? Timestamp(nanoseconds: search.epoch)
         return parts.filter { !$0.0.isEmpty }.map { positions, cause in

@@ -92,11 +92,11 @@ struct Judgement {
                 record.excuses.isDisjoint(with: Self.unknowable)
             else { continue }
             let reasons = named.isEmpty ? entries.filter { Self.covers($0, record) } : named
-            let isExplained = reasons.contains { entry in
-                // One that does not know how many is about all that is behind the first of them.
-                let excuses = entry.count == nil ? all[place.epoch] : record.excuses
-                return Self.isTrue(entry.cause, excuses ?? [])
-            }
+            // What hit the records around it may be told of it as well: a segment that a full
+            // spool dropped may have been torn by a power cut before, and who asks then is told so.
+            var excuses = all[place.epoch] ?? []
+            if agent.cutEpochs.contains(place.epoch) { excuses.insert(.powerLoss) }
+            let isExplained = reasons.contains { Self.isTrue($0.cause, excuses) }
             if isExplained, !record.excuses.isEmpty { continue }
             problems.append(
                 "\(agent.name): \(Self.name(record)) is missing; may be by "
@@ -124,8 +124,10 @@ struct Judgement {
         excuses.contains { excuse in
             switch excuse {
             case .spoolFull:
-                // Where the record that says so was dropped as well, and comes once more later.
+                // Less exact where the record that says so was dropped as well, and comes once
+                // more later.
                 cause == "spool full" || cause == "no longer in the log"
+                    || cause == "damage in the spool"
             case .powerLoss: cause.hasPrefix("power loss")
             case .memory: cause.hasPrefix("kept in memory")
             case .failedSync: cause.contains("failed to sync") || cause.contains("damage")
