@@ -128,12 +128,8 @@ extension ArchiveTool {
             for (number, group) in timeline.groups.enumerated() {
                 rows += group.rows
                 let before = number > 0 ? timeline.groups[number - 1].last : group.first
-                do throws(ArchiveError) {
-                    try check(group, timeline, sealed, before: before) { what in
-                        found.append("\(path): group \(number) of \(name): \(what)")
-                    }
-                } catch {
-                    found.append("\(path): group \(number) of \(name): \(Self.chunkText(error))")
+                check(group, timeline, sealed, before: before) { what in
+                    found.append("\(path): group \(number) of \(name): \(what)")
                 }
             }
         }
@@ -143,8 +139,8 @@ extension ArchiveTool {
             else {
                 found.append(
                     "\(path): unreadable record \(record.position) of \(record.instance) at byte "
-                        + "\(record.chunk.offset) is damaged as well, and lost: `cerro archive repair` "
-                        + "enters that"
+                        + "\(record.chunk.offset) is damaged as well, and lost: "
+                        + "`cerro archive repair` enters that"
                 )
                 continue
             }
@@ -165,13 +161,20 @@ extension ArchiveTool {
         _ sealed: SealedFile,
         before: Timestamp,
         _ found: (String) -> Void
-    ) throws(ArchiveError) {
-        let times = try sealed.times(of: group, in: timeline)
-        if stableOrder(times) != nil || times.first ?? 0 < before.nanoseconds {
-            found("its times run backwards")
+    ) {
+        var times: [Int64]?
+        do throws(ArchiveError) {
+            times = try sealed.times(of: group, in: timeline)
+        } catch {
+            found(chunkText(error))
         }
-        if times.first != group.first.nanoseconds || times.last != group.last.nanoseconds {
-            found("its times are not those that the footer says")
+        if let times {
+            if stableOrder(times) != nil || times.first ?? 0 < before.nanoseconds {
+                found("its times run backwards")
+            }
+            if times.first != group.first.nanoseconds || times.last != group.last.nanoseconds {
+                found("its times are not those that the footer says")
+            }
         }
         for (place, field) in timeline.feed.fields.enumerated() {
             do throws(ArchiveError) {
@@ -189,6 +192,7 @@ extension ArchiveTool {
                             + "years shows other numbers than one of minutes"
                     )
                 }
+                guard let times else { continue }
                 for rollup in group.rollups {
                     check(rollup, place, column, times, sealed, subject, found)
                 }

@@ -28,7 +28,8 @@ extension ArchiveTool {
             guard let known = listed[file.path] else {
                 if let newest, file < newest {
                     lines.append(
-                        "index.sqlite: does not know \(file.path): answers are without it; \(advice)"
+                        "index.sqlite: does not know \(file.path): answers are without it; "
+                            + advice
                     )
                 }
                 continue

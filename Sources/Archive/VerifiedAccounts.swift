@@ -103,8 +103,8 @@ struct VerifiedAccounts {
     private func foreign() -> [String] {
         guard let archive else { return [] }
         return sealed.filter { $0.footer.archive != archive }.map {
-            "\($0.file.path): made by archive \($0.footer.archive), and this one is \(archive): its "
-                + "samples are answered as if they were from here; move it away if they are not"
+            "\($0.file.path): made by archive \($0.footer.archive), and this one is \(archive): "
+                + "its samples are answered as if they were from here; move it away if they are not"
         }
     }
 
@@ -155,11 +155,9 @@ struct VerifiedAccounts {
     }
 
     private static func text(_ positions: Range<Int64>, _ key: CursorTable.Key) -> String {
-        let text =
-            positions.count == 1
-            ? "record \(positions.lowerBound)"
-            : "records \(positions.lowerBound)-\(positions.upperBound - 1)"
-        return
-            "\(text) of epoch \(key.epoch) of \(key.instance) \(positions.count == 1 ? "is" : "are")"
+        let whose = "of epoch \(key.epoch) of \(key.instance)"
+        return positions.count == 1
+            ? "record \(positions.lowerBound) \(whose) is"
+            : "records \(positions.lowerBound)-\(positions.upperBound - 1) \(whose) are"
     }
 }
