@@ -105,7 +105,7 @@ extension RecordInterpreter {
         LedgerEntry(
             instance: key.instance,
             feed: nil,
-            from: min(before ?? after, after),
+            from: min(before ?? opened ?? after, after),
             to: after,
             count: Int64(hole.count),
             cause: cause,

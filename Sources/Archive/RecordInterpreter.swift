@@ -13,6 +13,8 @@ struct RecordInterpreter {
     var cursors = CursorTable()
     /// Whether it is known how far the archive had come before what is read.
     var hasStart = false
+    /// When the segment was created, by its opening.
+    var opened: Timestamp?
     private var timelines: [Timeline: Int] = [:]
     private var declared: [CursorTable.Key: [Int64: (timeline: Int, feed: Feed)]] = [:]
     var damage: String?
@@ -61,6 +63,7 @@ struct RecordInterpreter {
             let seen = cursors.map { damage == nil ? $0 : withoutHole($0) }
             for cursor in seen { self.cursors.merge(cursor) }
             hasStart = true
+            opened = opened ?? created
             try body(.opening(archive: archive, segment: segment, created: created, cursors: seen))
         case .ledger(let entry):
             // One beyond the limit was not committed: the next segment has it again.

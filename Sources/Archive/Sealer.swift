@@ -57,7 +57,7 @@ public final class Sealer {
             }
             let next = try successor(of: file)
             guard isLast || next != nil else { return nil }
-            guard try write(file, limit: next?.cursors) else {
+            guard try write(file, next) else {
                 try directory.disk.remove(directory.full(file))
                 return nil
             }
@@ -84,8 +84,14 @@ public final class Sealer {
         return sealed?.footer.sources.contains(file.id) == true
     }
 
-    /// What the next segment, sealed or not, opens with; its cursors are nil if they are damaged.
-    private func successor(of file: ArchiveFile) throws -> (cursors: [Cursor]?, Void)? {
+    /// The segment behind another one: when it was created, and the cursors that it opens with; nil
+    /// if they are damaged.
+    private struct Successor {
+        let created: Timestamp?
+        let cursors: [Cursor]?
+    }
+
+    private func successor(of file: ArchiveFile) throws -> Successor? {
         let files = try directory.files()
         guard let next = files.first(where: { $0.stem != file.stem && $0 > file }) else {
             return nil
@@ -93,9 +99,9 @@ public final class Sealer {
         if next.kind == .sealed || files.contains(next.sealed),
             let sealed = try? SealedFile.open(directory.full(next.sealed), disk: directory.disk)
         {
-            return (sealed.footer.cursorsBefore, ())
+            return Successor(created: next.created, cursors: sealed.footer.cursorsBefore)
         }
-        return (try openingCursors(of: next), ())
+        return Successor(created: next.created, cursors: try openingCursors(of: next))
     }
 
     /// How far the archive had come before `file`, by the sealed file before it; nil where that is
@@ -124,7 +130,8 @@ public final class Sealer {
     }
 
     /// Writes the sealed file; returns false, and leaves none, if there is nothing to keep.
-    private func write(_ file: ArchiveFile, limit: [Cursor]?) throws -> Bool {
+    private func write(_ file: ArchiveFile, _ next: Successor?) throws -> Bool {
+        let limit = next?.cursors
         let disk = directory.disk
         let beside = "\(directory.path)/\(file.day)/.\(file.sealed.stem).new"
         try disk.removeIfThere(beside)
@@ -136,7 +143,7 @@ public final class Sealer {
             plan.note(event)
             if case .unreadable = event { unreadable += 1 }
         }
-        if let limit { plan.compare(with: limit, segment: file.path) }
+        if let limit { plan.compare(with: limit, segment: file, until: next?.created) }
         guard !plan.isEmpty || unreadable > 0 else { return false }
         let output = BufferedFile(try disk.open(beside, .create))
         var builder = try SealedFileBuilder(footer(plan, file)) { try output.write($0) }

@@ -60,24 +60,27 @@ struct SealingPlan {
     }
 
     /// Enters as missing what the archive had committed and the segment does not show.
-    mutating func compare(with next: [Cursor], segment: String) {
+    ///
+    /// `end` is when the next segment was created.
+    mutating func compare(with next: [Cursor], segment: ArchiveFile, until end: Timestamp?) {
         for cursor in next {
             let known = cursors[cursor.instance, cursor.epoch]
             let position = known?.position ?? 0
+            guard position < cursor.position else { continue }
+            let from = received ?? opened ?? segment.created ?? Timestamp(nanoseconds: 0)
             // With no opening and no file before, an epoch that is not shown may be an old one.
-            guard position < cursor.position, known != nil || hasStart else { continue }
-            let instant = received ?? opened ?? Timestamp(nanoseconds: 0)
+            let isCounted = known != nil || hasStart
             missing.append(
                 LedgerEntry(
                     instance: cursor.instance,
                     feed: nil,
-                    from: instant,
-                    to: instant,
-                    count: cursor.position - position,
-                    cause: damage.last.map { "damage: \(segment): \($0)" }
-                        ?? "damage: \(segment) ends before its last commit",
+                    from: from,
+                    to: max(from, end ?? from),
+                    count: isCounted ? cursor.position - position : nil,
+                    cause: damage.last.map { "damage: \(segment.path): \($0)" }
+                        ?? "damage: \(segment.path) ends before its last commit",
                     epoch: cursor.epoch,
-                    first: position + 1
+                    first: isCounted ? position + 1 : nil
                 )
             )
             cursors.merge(cursor)

@@ -146,9 +146,29 @@ struct RepairTests {
             )
         }
         log.addRubbish()
+        let file = try makeUnreadable(log, in: directory)
+
+        let report = try repair(directory)[0]
+        #expect(report.outcome == .repaired(kept: file.path + ".damaged"))
+        #expect(report.decodedRows == 3)
+        #expect(report.lost.isEmpty)
+        let sealed = try SealedFile.open(directory.full(file), disk: disk)
+        #expect(sealed.footer.unreadable.map(\.position) == [5])
+        #expect(sealed.footer.ledger.map(\.first) == [5])
+        let rows = try sealed.columns(sealed.footer.timelines[0], fields: [0], range: .allOfTime)
+        #expect(rows.columns == [Column(.ints([1, 2, 3]))])
+        #expect(sealed.footer.declarations.map(\.revision) == [1])
+        #expect(try repair(directory)[0].outcome == .whole)
+    }
+
+    /// A sealed file in which all records of `log` stand as unreadable ones.
+    private func makeUnreadable(
+        _ log: AgentLog,
+        in directory: ArchiveDirectory
+    ) throws -> ArchiveFile {
         let file = ArchiveFile.segment(created: start).sealed
-        try disk.createFolder("/archive/\(file.day)")
-        let output = BufferedFile(try disk.open(directory.full(file), .create))
+        try directory.disk.createFolder("/archive/\(file.day)")
+        let output = BufferedFile(try directory.disk.open(directory.full(file), .create))
         var footer = SealedFooter(
             id: "old",
             archive: "a",
@@ -186,18 +206,7 @@ struct RepairTests {
         }
         _ = try builder.finish()
         try output.finish()
-
-        let report = try repair(directory)[0]
-        #expect(report.outcome == .repaired(kept: file.path + ".damaged"))
-        #expect(report.decodedRows == 3)
-        #expect(report.lost.isEmpty)
-        let sealed = try SealedFile.open(directory.full(file), disk: disk)
-        #expect(sealed.footer.unreadable.map(\.position) == [5])
-        #expect(sealed.footer.ledger.map(\.first) == [5])
-        let rows = try sealed.columns(sealed.footer.timelines[0], fields: [0], range: .allOfTime)
-        #expect(rows.columns == [Column(.ints([1, 2, 3]))])
-        #expect(sealed.footer.declarations.map(\.revision) == [1])
-        #expect(try repair(directory)[0].outcome == .whole)
+        return file
     }
 }
 
