@@ -189,6 +189,10 @@ let package = Package(
                 "cerro", logging,
             ]
         ),
+        tests(
+            "FaultTests",
+            ["AgentClient", "CerroTesting", "MessageBus", "Telemetry", "ZeroMQ", "cerro"]
+        ),
         tests("TidyTests", []),
     ],
     swiftLanguageModes: [.v6]

@@ -167,7 +167,7 @@ extension AgentHost {
         row.published = log.newestPosition
         return [
             "row": row.value, "shows_lease": .bool(showsLease), "clock": .timestamp(time.now),
-            "predecessor": .int(log.predecessor),
+            "predecessors": .array(log.predecessors.map(Value.int)),
         ]
     }
 

@@ -136,6 +136,9 @@ package final class JournalDesk {
         return time.monotonic - start
     }
 
+    /// The clock of what is received: it never runs backwards.
+    package var receiveTime: Timestamp { journal.clock.last }
+
     /// How it is doing.
     package var status: JournalStatus {
         JournalStatus(

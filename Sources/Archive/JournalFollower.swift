@@ -18,9 +18,11 @@ public final class JournalFollower {
     /// A follower at the beginning of `file`.
     ///
     /// `limit` is what the next segment opens with: records beyond it were written here, never
-    /// committed, and written again there.
-    public init(_ file: any SegmentFile, limit: [Cursor]? = nil) {
+    /// committed, and written again there. `start` is how far the archive had come before, which
+    /// the segment tells itself unless its opening is damaged.
+    public init(_ file: any SegmentFile, limit: [Cursor]? = nil, start: [Cursor]? = nil) {
         self.file = file
+        interpreter.begin(behind: start)
         path = file.path
         interpreter.limit = limit.map { CursorTable($0) }
     }
@@ -74,7 +76,9 @@ public final class JournalFollower {
     ) throws -> Int {
         var scanner = FrameScanner(bytes)
         var done = 0
-        while isFinal || !isIncomplete(bytes, at: done), let item = scanner.next() {
+        while isFinal || !isIncomplete(bytes, at: done) || isFollowed(bytes, from: done),
+            let item = scanner.next()
+        {
             switch item {
             case .damage(let range, let reason):
                 damage(range, base: base, reason)
@@ -100,6 +104,18 @@ public final class JournalFollower {
         let length = bytes.loadUnaligned(fromByteOffset: start + 4, as: UInt32.self).littleEndian
         return magic == Frame.magic && (1...UInt32(Frame.longestPayload)).contains(length)
             && Int(length) > rest - Frame.headerLength
+    }
+
+    /// Whether a whole entry stands behind a frame that seems incomplete: then its length lies,
+    /// and nobody will ever write the rest.
+    private func isFollowed(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Bool {
+        guard bytes.count - start > Frame.headerLength else { return false }
+        let rest = UnsafeRawBufferPointer(rebasing: bytes[(start + 1)...])
+        var scanner = FrameScanner(rest)
+        while let item = scanner.next() {
+            if case .frame(_, let payload, _) = item, isEntry(payload) { return true }
+        }
+        return false
     }
 
     /// Whether it looks like an entry: an array of 2, 5 or 7 parts, not of 6 like a record.

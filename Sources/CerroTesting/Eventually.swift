@@ -4,6 +4,9 @@ internal import Telemetry
 public struct NeverHappened: Error, CustomStringConvertible {
     /// What was waited for, how long, and what was seen last.
     public let description: String
+
+    /// What did not happen, for whoever waits in another way than ``eventually(_:within:_:)``.
+    public init(description: String) { self.description = description }
 }
 
 /// Asks again and again until `answer` gives something, which it returns.

@@ -108,6 +108,20 @@ public final class SimulatedDisk: Disk {
         damage(path) { $0 = bytes }
     }
 
+    /// Flips one bit of one of the files whose path `isMeant` takes; false where all are empty.
+    public func flipBit(
+        _ random: inout SeededGenerator,
+        in isMeant: (String) -> Bool
+    ) -> Bool {
+        let meant = paths.filter { isMeant($0) && !bytes(of: $0).isEmpty }
+        guard !meant.isEmpty else { return false }
+        let path = meant[random.below(meant.count)]
+        let place = random.below(bytes(of: path).count)
+        let bit = UInt8(1 << random.below(8))
+        damage(path) { $0[place] ^= bit }
+        return true
+    }
+
     func change<Result: Sendable>(
         _ body: (inout SimulatedDiskState) throws(DiskError) -> Result
     ) throws(DiskError) -> Result {

@@ -15,9 +15,10 @@ extension AgentLog {
     /// How many records the log has written and synced, as ``Admission/ordinal`` counts them.
     ///
     /// `kept` tells how many survive the end of the process or are named as lost by it: those
-    /// are written, or noted as being in memory. What ``append(_:_:)`` returns for is kept.
+    /// are written, or noted as being in memory. What ``append(_:_:)`` returns for is kept, unless
+    /// the disk takes no note either.
     package var ordinals: (written: Int64, synced: Int64, kept: Int64) {
-        state.withLock { ($0.written, $0.synced, max($0.written, $0.noted)) }
+        state.withLock { ($0.written, $0.synced, max($0.written, $0.kept)) }
     }
 
     /// Declares a feed as ``declare(_:)`` does, and does not wait for the disk.

@@ -53,11 +53,11 @@ public final class AgentLog: Sendable {
     /// What writes where there is no thread; nil where there is one, and when the log is closed.
     let driven: Guarded<LogWriter?>
 
-    /// The epoch before the one that began with this log; 0 for the first.
+    /// The newest epochs before the one that began with this log, the last one last; at most 64.
     ///
-    /// Who holds the folder's
-    /// lock knows that whoever wrote that epoch is gone.
-    public let predecessor: Int64
+    /// Who holds the folder's lock knows that whoever wrote them is gone. One is not enough: who
+    /// died before anybody heard of it hides the one that others know.
+    public let predecessors: [Int64]
 
     /// Opens the spool in `folder`, which is created where it is missing, and begins an epoch.
     ///
@@ -119,7 +119,7 @@ public final class AgentLog: Sendable {
         self.bootID = opening.bootID
         self.onEvent = onEvent
         lock = opening.lock
-        predecessor = opening.predecessor
+        predecessors = opening.predecessors
         state = Guarded(
             LogState(
                 settings: settings,

@@ -29,6 +29,9 @@ enum Limits {
     /// Bytes of either place in the file `memory`: so many notes as they mostly are; when they are
     /// longer the oldest are forgotten.
     static let memorySlot = 20 << 10
+    /// Epochs before its own that a log names to whoever asks who may follow whom: as many starts
+    /// may die before the registry hears of one.
+    static let predecessors = 64
     /// Segments of a full spool: fewer could not be dropped one by one.
     static let fewestSegments = 4
 }

@@ -6,7 +6,7 @@ internal import Telemetry
 struct LogOpening {
     let lock: any FolderLock
     let epoch: Int64
-    let predecessor: Int64
+    let predecessors: [Int64]
     let epochs: [EpochEntry]
     let segments: [Segment]
     /// How far each archive has committed; nil where the disk does not tell now.
@@ -41,10 +41,18 @@ struct LogOpening {
         marker = Result { () throws(DiskError) in try MemoryMarker(in: folder, disk) }
         let notes = (try? marker.get())?.inherited ?? []
         let earlier = Self.earlier(known, notes, segments, progress ?? [:], self.bootID)
-        predecessor =
-            (known.map(\.epoch) + notes.map(\.epoch) + segments.suffix(1).map(\.epoch)).max() ?? 0
-        epoch = max(now.nanoseconds, predecessor + 1)
+        let starts = LogTables.epochs(Self.contents(of: LogTables.starts, in: folder, disk))
+        let before = (known + starts).map(\.epoch) + notes.map(\.epoch) + segments.map(\.epoch)
+        predecessors = Array(Set(before).sorted().suffix(Limits.predecessors))
+        epoch = max(now.nanoseconds, (predecessors.last ?? 0) + 1)
         epochs = earlier + [EpochEntry(epoch: epoch, bootID: self.bootID)]
+        // Others may hear of this epoch before its first record, and the table of epochs forgets
+        // what it has told: whoever opens the log next could not follow. A disk that refuses this
+        // costs that one the wait for a lease.
+        let heard = (predecessors.suffix(Limits.predecessors - 1) + [epoch]).map {
+            EpochEntry(epoch: $0, bootID: self.bootID)
+        }
+        try? disk.replace("\(folder)/\(LogTables.starts)", with: LogTables.encode(heard))
         for note in notes { Self.rewriteDoubtful(note, segments, folder, disk) }
     }
 
@@ -78,13 +86,25 @@ struct LogOpening {
     ) -> [EpochEntry] {
         var entries = Dictionary(known.map { ($0.epoch, $0) }, uniquingKeysWith: { $1 })
         for note in notes {
-            let entry = EpochEntry(epoch: note.epoch, bootID: note.bootID)
-            entries[note.epoch, default: entry].memory = note
+            let entry = entries[note.epoch] ?? EpochEntry(epoch: note.epoch, bootID: note.bootID)
+            // The table is newer where it has a note itself, or knows of an end in order.
+            guard !entry.isClosed, entry.memory == nil else { continue }
+            entries[note.epoch] = entry
+            entries[note.epoch]?.memory = note
         }
         let held = Set(segments.map(\.epoch))
         // Of an epoch that the table does not know nobody can say that it was closed.
         for epoch in held where entries[epoch] == nil {
             entries[epoch] = EpochEntry(epoch: epoch, bootID: "unknown")
+        }
+        for segment in segments {
+            // Whose process was killed, but whose records are all on the disk now: a later power
+            // cut takes none of them.
+            guard let index = segment.index, let entry = entries[segment.epoch],
+                entry.bootID == bootID, !entry.isClosed, index.isSynced, !index.isTailDamaged
+            else { continue }
+            entries[segment.epoch]?.isClosed = true
+            entries[segment.epoch]?.last = index.next - 1
         }
         let untold = entries.values.filter { entry in
             entry.isUntold(under: bootID) && !held.contains(entry.epoch)
@@ -119,7 +139,7 @@ struct LogOpening {
                 if isLast {
                     segment.index = head.map { scan($0, segment) }
                     // Who was killed may have left something that only the kernel has.
-                    try? file.sync()
+                    segment.index?.isSynced = (try? file.sync()) != nil
                 }
             }
             if isLast, segment.index == nil {
@@ -137,12 +157,15 @@ struct LogOpening {
         }
     }
 
-    /// Whether the first frame of a segment is a declaration, by its first bytes.
+    /// Whether a segment begins with the first declaration of its epoch, by its first bytes.
+    ///
+    /// One that was begun after a failed write may begin with another.
     private static func isDeclaration(_ head: [UInt8]) -> Bool {
         guard head.count > Frame.headerLength else { return false }
         return head.withUnsafeBytes { bytes in
             let payload = UnsafeRawBufferPointer(rebasing: bytes[Frame.headerLength...])
-            return RecordPeek(payload)?.kind == RecordKind.declaration.rawValue
+            let peek = RecordPeek(payload)
+            return peek?.kind == RecordKind.declaration.rawValue && peek?.revision == 1
         }
     }
 

@@ -4,8 +4,12 @@ internal import Telemetry
 /// Why records are missing, in the words of the ledger.
 enum LossCause {
     static let spoolFull = "spool full"
+    static let unsynced = "the spool's disk failed to sync"
     static let damage = "damage in the spool"
     static let forgotten = "no longer in the log: it had forgotten this archive"
+
+    /// The archive's own disk has lost it since.
+    static let committed = "no longer in the log: this archive had committed it"
 
     static func powerLoss(_ interval: Duration) -> String {
         let seconds = interval.inSeconds
@@ -75,8 +79,12 @@ extension LogState {
         let known = min(max(knownPosition(search), hole.lowerBound), held)
         var parts = [(held..<hole.upperBound, announcedCause(held, search) ?? LossCause.damage)]
         if !search.isJoining {
-            parts.append((hole.lowerBound..<known, LossCause.forgotten))
-            parts.append((known..<held, LossCause.spoolFull))
+            let committed = min(max(committedEnd(search), hole.lowerBound), held)
+            let dropped = max(known, committed)
+            parts.append((hole.lowerBound..<committed, LossCause.committed))
+            parts.append((committed..<dropped, LossCause.forgotten))
+            let cause = announced(dropped..<held, search)?.cause ?? LossCause.spoolFull
+            parts.append((dropped..<held, cause))
         }
         let to = until ?? Timestamp(nanoseconds: search.epoch)
         return parts.filter { !$0.0.isEmpty }.map { positions, cause in
@@ -101,6 +109,12 @@ extension LogState {
         return from.epoch == search.epoch ? from.position : .max
     }
 
+    /// The position of the epoch behind what the archive has said that it has committed.
+    private func committedEnd(_ search: FetchSearch) -> Int64 {
+        guard let said = progress[search.archive], said.epoch >= search.epoch else { return 0 }
+        return said.epoch == search.epoch ? said.position + 1 : .max
+    }
+
     /// Whether the log did not know the archive when it lost the epoch.
     func hadForgotten(_ search: FetchSearch) -> Bool { knownPosition(search) == .max }
 
@@ -114,8 +128,7 @@ extension LogState {
 
     /// Why what is behind the oldest record cannot be read, where that was announced.
     private func announcedCause(_ position: Int64, _ search: FetchSearch) -> String? {
-        let cause = announced(position..<(position + 1), search)?.cause
-        return cause == LossCause.spoolFull ? nil : cause
+        announced(position..<(position + 1), search)?.cause
     }
 
     private func announcedFrom(_ positions: Range<Int64>, _ search: FetchSearch) -> Timestamp? {
@@ -143,15 +156,13 @@ extension LogState {
             first: position + 1
         )
         var rows: [LedgerEntry] = []
-        let isPowerLoss = entry.bootID != log.bootID
+        let isCut = entry.bootID != log.bootID
         if let note = entry.memory, note.last > position {
             if note.first > position + 1 {
-                // What was written before the disk refused, and is not there.
                 row.count = note.first - position - 1
                 row.to = note.from
                 row.cause =
-                    isPowerLoss
-                    ? LossCause.powerLoss(log.settings.syncInterval) : LossCause.damage
+                    isCut ? LossCause.powerLoss(log.settings.syncInterval) : LossCause.damage
                 rows.append(row)
             }
             row.first = max(note.first, position + 1)
@@ -162,7 +173,7 @@ extension LogState {
             (row.first, row.count, row.from) = (note.last + 1, nil, note.to)
         }
         if entry.isClosed || index?.hasEnd ?? false { return rows }
-        if isPowerLoss {
+        if isCut {
             row.to = row.from + log.settings.syncInterval
             row.cause = LossCause.powerLoss(log.settings.syncInterval)
             rows.append(row)

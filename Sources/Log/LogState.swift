@@ -76,6 +76,8 @@ struct LogState: ~Copyable {
     var accepted: Int64 = 0, written: Int64 = 0, synced: Int64 = 0
     /// How many of them the file `memory` speaks of, as far as they are in memory.
     var noted: Int64 = 0
+    /// As ``noted``, but only where that file could be written.
+    var kept: Int64 = 0
     /// Whether the disk has just failed, and whether that is new.
     var isNoteDue = false, isFailureNew = false
     /// The newest record that has to be synced at once, by the same count.

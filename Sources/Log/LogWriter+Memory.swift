@@ -21,11 +21,15 @@ extension LogWriter {
             defer { (state.isNoteDue, state.isFailureNew) = (false, false) }
             return (state.failure, state.isNoteDue, state.isFailureNew)
         }
-        let unnoted = write(notes, isSynced: hasFailed)
+        // Between two tries a note has to survive the end of the process only.
+        isNoteUnsynced = isNoteUnsynced || hasFailed || failure == nil
+        let unnoted = write(notes, isSynced: isNoteUnsynced)
+        if unnoted == nil { isNoteUnsynced = false }
         guard let failure else { return }
         if isNew { log.onEvent(.inMemory(reason: failure, unnoted: unnoted)) }
         log.state.withLock { state in
             state.noted = ordinal
+            if unnoted == nil { state.kept = ordinal }
             state.resumeWaiters(failure: hasFailed ? failure : nil)
         }
     }
@@ -35,7 +39,13 @@ extension LogWriter {
         do throws(DiskError) {
             // One that could not be made may be possible now; a full disk has no room for it.
             if case .failure = marker {
-                marker = .success(try MemoryMarker(in: log.folder, log.disk))
+                marker = .success(
+                    try MemoryMarker(
+                        in: log.folder,
+                        log.disk,
+                        predecessor: log.predecessors.last ?? 0
+                    )
+                )
             }
             var known = try marker.get()
             try known.write(notes, isSynced: isSynced)

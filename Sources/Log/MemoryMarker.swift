@@ -67,15 +67,22 @@ struct MemoryMarker {
     /// What is in the file.
     private(set) var noted: [MemoryNote] = []
 
-    /// Opens the file of the spool in `folder`, or makes one.
-    init(in folder: String, _ disk: any Disk) throws(DiskError) {
+    /// Opens the file of the spool in `folder`, or makes one; what it has on epochs up to
+    /// `predecessor` is inherited.
+    init(
+        in folder: String,
+        _ disk: any Disk,
+        predecessor: Int64 = .max
+    ) throws(DiskError) {
         let path = "\(folder)/\(Self.name)"
         if let file = try? disk.open(path, .overwrite), let bytes = try? file.contents(),
             bytes.count == 2 * Limits.memorySlot
         {
             self.file = file
             for slot in 0..<2 { read(bytes[(slot * Limits.memorySlot)...]) }
-            inherited = noted
+            inherited = noted.filter { $0.epoch <= predecessor }
+            // Who was killed may have left a note that only the kernel has.
+            if !noted.isEmpty { try file.sync() }
             return
         }
         try disk.replace(path, with: [UInt8](repeating: 0, count: 2 * Limits.memorySlot))

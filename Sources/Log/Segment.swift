@@ -59,6 +59,8 @@ struct SegmentIndex: Sendable {
     var hasEnd = false
     /// The loss records in it, where it was scanned.
     var losses: [Announcement] = []
+    /// Whether all of it was synced when the log opened.
+    var isSynced = false
     /// Whether what stands behind the last good record is more than a write that was cut short.
     var isTailDamaged = false
 

@@ -98,14 +98,14 @@ public final class RegistryAgent: Agent {
         row.seen = now
         row.clockOffset = (arguments["clock"]?.timestamp ?? now) - now
         let isShown = arguments["shows_lease"]?.bool ?? false
-        let predecessor = arguments["predecessor"]?.int ?? 0
+        let predecessors = Set((arguments["predecessors"]?.array ?? []).compactMap(\.int))
         let monotonic = time.monotonic
         return try reply(
             table.withLock {
                 $0.register(
                     row,
                     showsLease: isShown,
-                    predecessor: predecessor,
+                    predecessors: predecessors,
                     now: monotonic
                 )
             }

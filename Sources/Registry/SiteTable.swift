@@ -6,7 +6,7 @@ public import Telemetry
 /// - one epoch holds an instance's lease; it is renewed by its heartbeats and ends a lease after
 ///   the last one;
 /// - while a lease lasts, every other epoch is refused and told the holder's host and pid, but for
-///   the one that succeeds it in the same spool: a spool is locked, so the holder is gone;
+///   those that succeed it in the same spool: a spool is locked, so the holder is gone;
 /// - in the first lease after a restart only leases that are shown are granted: the holder of an
 ///   instance may be alive without having been heard yet;
 /// - every change of the table raises its version by one.
@@ -64,17 +64,17 @@ public struct SiteTable: Sendable {
     /// - Parameters:
     ///   - row: who asks.
     ///   - showsLease: whether it had the lease from an earlier registry.
-    ///   - predecessor: the epoch before it in its spool, 0 for none.
+    ///   - predecessors: the epochs before it in its spool, as far as that knows them.
     ///   - now: monotonic time.
     /// - Returns: whether the lease is granted, and if not, why.
     public mutating func register(
         _ row: InstanceRow,
         showsLease: Bool,
-        predecessor: Int64 = 0,
+        predecessors: Set<Int64> = [],
         now: Duration
     ) -> Answer {
         if let holder = rows[row.instance], holder.state == .alive, holder.epoch != row.epoch,
-            holder.epoch != predecessor
+            !predecessors.contains(holder.epoch)
         {
             return .held(host: holder.host, pid: holder.pid, since: holder.since)
         }

@@ -6,15 +6,21 @@ import Telemetry
 @testable import Aggregator
 @testable import Archive
 
-/// One archive and the log of one instance, on a disk and clocks in memory.
+/// One archive and the log of one instance, on disks and clocks in memory.
 struct DeskStage {
-    let disk = SimulatedDisk()
+    let disk: SimulatedDisk
+    private let spool = SimulatedDisk()
     let time = ManualTimeSource()
     var directory: ArchiveDirectory { ArchiveDirectory("/archive", disk: disk) }
     private let feed = Feed(
         "positions",
         fields: [Field("position", .int), Field("padding", .string)]
     )
+
+    /// Disks whose power cuts follow from `seed`.
+    init(seed: UInt64 = 0) {
+        disk = SimulatedDisk(seed: seed)
+    }
 
     /// A new process that records.
     func desk(
@@ -57,7 +63,7 @@ struct DeskStage {
             folder: "/spool",
             instance: "alpha",
             settings: settings,
-            disk: disk,
+            disk: spool,
             time: time,
             bootID: "test",
             isDriven: true
@@ -68,24 +74,48 @@ struct DeskStage {
     }
 
     /// Publishes records that hold their own positions.
-    func publish(_ positions: Range<Int64>, padding: Int = 0, to log: AgentLog) throws {
+    @discardableResult
+    func publish(
+        _ positions: Range<Int64>,
+        padding: Int = 0,
+        dated offset: Duration = .zero,
+        to log: AgentLog
+    ) throws -> [Admission] {
+        var admissions: [Admission] = []
         let text = String(repeating: "x", count: padding)
         for position in positions {
             time.jump(by: .milliseconds(100))
             let block = Block(
-                timestamps: [time.now],
+                timestamps: [time.now + offset],
                 columns: [.ints([position]), .strings([text])]
             )
-            while try log.admit(feed, block) == nil { _ = log.work() }
+            while true {
+                if let admission = try log.admit(feed, block) {
+                    admissions.append(admission)
+                    break
+                }
+                _ = log.work()
+            }
         }
         _ = log.work()
+        return admissions
     }
 
     /// Pulls until there is no more.
-    func pullAll(of log: AgentLog, into desk: JournalDesk, maxBytes: Int = 1 << 20) throws {
+    func pullAll(
+        of log: AgentLog,
+        into desk: JournalDesk,
+        maxBytes: Int = 1 << 20,
+        clockLead: Duration = .zero
+    ) throws {
         while let request = desk.request(of: "alpha", maxBytes: maxBytes) {
             let answer = log.fetch(request)
-            let next = try desk.take(answer, to: request, of: "alpha")
+            let next = try desk.take(
+                answer,
+                to: request,
+                of: "alpha",
+                clockLead: clockLead
+            )
             if next != .atOnce, answer.count == 0 { return }
         }
     }
@@ -95,6 +125,14 @@ struct DeskStage {
 
     /// The ledger by its files.
     func ledger() throws -> [LedgerEntry] { try contents().ledger }
+
+    /// What the sealed files say that they cover, in order of creation.
+    func receivedRanges() throws -> [ClosedRange<Timestamp>] {
+        try directory.files().filter { $0.kind == .sealed }.map { file in
+            let footer = try SealedFile.open(directory.full(file), disk: disk).footer
+            return footer.receivedFrom...footer.receivedTo
+        }
+    }
 
     /// Seals all that is there, so that the files tell, and reads them.
     private func contents() throws -> (positions: [Int64], ledger: [LedgerEntry]) {

@@ -210,8 +210,12 @@ struct WhyTests {
             ago(600)
         ),
         (
-            { $0.agent?.log?.archives = ["other": .init(epoch: 5, position: 900)] },
-            .link, "never asked for the log of cryo-1", "tcp://10.0.0.2:5561", ago(9000)
+            {
+                $0.agent?.log?.archives = ["other": .init(epoch: 5, position: 900)]
+                $0.rows[1].faults = [fault("registry.away", "new instances are not found")]
+            },
+            .link, "never asked for the log of cryo-1; new instances are not found",
+            "tcp://10.0.0.2:5561", ago(9000)
         ),
         (
             { facts in
@@ -307,7 +311,8 @@ struct WhyTests {
         facts.agent?.faults = [
             Self.fault("field.limits", "above 5 K", "temps.stage"),
             Self.fault("field.limits", "above 50 K", "temps.shield"),
-            Self.fault("clock", "3600 s ahead"), Self.fault("spool.filling", "60 % full"),
+            Self.fault("clock", "3600 s ahead", "temps"), Self.fault("clock", "2 d", "loads"),
+            Self.fault("spool.filling", "60 % full"),
         ]
         facts.rows[1].faults = [Self.fault("disk.slow", "a commit took 2 s")]
         let report = WhyDiagnosis.report(facts)

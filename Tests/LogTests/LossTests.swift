@@ -200,6 +200,72 @@ struct LossTests {
         await last.close()
     }
 
+    // Goal: the process dies between the loss record and the deletion of the segment.
+    // Method: nothing can be deleted; then the log is opened again, where it can.
+    @Test("a segment that is still there after its loss record is fetched, and lost to nobody")
+    func stillThere() async throws {
+        let bench = Bench()
+        let log = try AgentLog(
+            folder: "spool",
+            instance: "cryo-1",
+            settings: SpoolTests.small,
+            disk: RefusingDisk(disk: bench.disk) { call, path in
+                call == "unlink" && path.hasSuffix(".log")
+            },
+            time: bench.clock,
+            bootID: "boot-1"
+        )
+        _ = try await log.declare(Bench.feed)
+        try await append(0..<10, to: log)
+        var ahead = Puller(id: "ahead")
+        try ahead.pull(log)
+        var behind = ahead
+        behind.id = "behind"
+        try await append(10..<1500, to: log)
+        try ahead.pull(log)
+        #expect(ahead.losses.count == 1)
+        let epoch = log.epoch
+        await log.abandon()
+        bench.disk.restart()
+        let next = try bench.open(settings: AgentLog.Settings(segmentSize: 2000))
+        _ = try await next.declare(Bench.feed)
+        #expect(next.status.oldest == 1)
+        try ahead.pull(next)
+        try behind.pull(next)
+        #expect(ahead.losses.count == 1)
+        #expect(behind.losses.isEmpty)
+        #expect(behind.values == (0..<1500).map(Int64.init))
+        check(ahead, epoch, through: ahead.positions[epoch]?.max() ?? 0)
+        // What the loss records say is there: they stand behind it.
+        for loss in behind.lossRecords {
+            let named = Set(loss.first..<(loss.first + loss.count))
+            #expect(named.isSubset(of: behind.positions[epoch] ?? []))
+        }
+        #expect(!behind.lossRecords.isEmpty)
+        await next.close()
+    }
+
+    @Test("a process that was killed long before the power cut lost nothing by it")
+    func killedBeforePowerLoss() async throws {
+        let bench = Bench()
+        let log = try bench.open()
+        _ = try await log.declare(Bench.feed)
+        for number in 0..<5 { try await log.append(Bench.feed, [Bench.block(number)]) }
+        await log.abandon()
+        bench.disk.restart()
+        let next = try bench.open()
+        _ = try await next.declare(Bench.feed)
+        await next.abandon()
+        bench.disk.powerCut()
+        let last = try bench.open(boot: "boot-2")
+        var puller = Puller()
+        try puller.pull(last)
+        #expect(puller.values == [0, 1, 2, 3, 4])
+        #expect(puller.losses.map(\.epoch) == [next.epoch])
+        #expect(puller.losses.map(\.cause) == ["power loss, at most 1 s"])
+        await last.close()
+    }
+
     // Goal: a loss record is not lost itself.
     // Method: an old epoch is dropped, and then the segments whose loss records say so.
     @Test("a loss record that is dropped is told again")

@@ -49,7 +49,9 @@ struct ReadTests {
         let log = try AgentLog(
             folder: "spool",
             instance: "cryo-1",
-            disk: PartlyUnreadableDisk(disk: bench.disk, path: path),
+            disk: RefusingDisk(disk: bench.disk) { call, other in
+                call == "open" && other == path
+            },
             time: bench.clock,
             bootID: "boot-1"
         )
@@ -72,33 +74,5 @@ struct ReadTests {
         #expect(segments[1] == before + 1)
         #expect(answer.first == segments[2])
         await log.close()
-    }
-}
-
-/// A disk on which one file cannot be read.
-private struct PartlyUnreadableDisk: Disk {
-    let disk: SimulatedDisk
-    let path: String
-
-    func open(_ path: String, _ mode: OpenMode) throws(DiskError) -> any SegmentFile {
-        guard path != self.path else {
-            throw .failed(path: path, during: "open", code: 5, text: "I/O error")
-        }
-        return try disk.open(path, mode)
-    }
-
-    func createFolder(_ folder: String) throws(DiskError) { try disk.createFolder(folder) }
-    func names(in folder: String) throws(DiskError) -> [String] { try disk.names(in: folder) }
-    func syncFolder(_ folder: String) throws(DiskError) { try disk.syncFolder(folder) }
-    func remove(_ path: String) throws(DiskError) { try disk.remove(path) }
-    func freeBytes(in folder: String) throws(DiskError) -> Int { try disk.freeBytes(in: folder) }
-    func isRemote(_ folder: String) throws(DiskError) -> Bool { try disk.isRemote(folder) }
-
-    func rename(_ path: String, to target: String) throws(DiskError) {
-        try disk.rename(path, to: target)
-    }
-
-    func lock(_ path: String, holder: String) throws(DiskError) -> any FolderLock {
-        try disk.lock(path, holder: holder)
     }
 }

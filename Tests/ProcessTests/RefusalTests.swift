@@ -31,12 +31,8 @@ struct RefusalTests {
 
     @Test("a port that is taken is one sentence and code 1")
     func port() async throws {
-        let (port, taken) = try #require(
-            (0..<100).lazy.compactMap { _ -> (Int, TakenPort)? in
-                let port = Int.random(in: 20_000..<30_000)
-                return TakenPort(port).map { (port, $0) }
-            }.first
-        )
+        let port = try TakenPort.free()
+        let taken = try #require(TakenPort(port))
         let (code, output) = try await RunningProgram.run(
             ["agent", "run", "registry", "--site", site(port: port)]
         )

@@ -5,8 +5,6 @@ import MessageBus
 import Telemetry
 import Testing
 
-@testable import CerroCommand
-
 private let fake =
     "{class: FakeData, id: fake-1, start: [load], arguments: {load: {fields: 2, rate: 500}}}"
 
@@ -35,7 +33,7 @@ struct UpTests {
     }
 
     private func refuseSecond(_ site: ProcessSite) async throws {
-        let holder = try #require(site.up.pid(of: "fake-1"))
+        let holder = try #require(try site.up.pid(of: "fake-1"))
         let (code, output) = try await RunningProgram.run(
             ["agent", "run", "fake-1", "--site", site.file]
         )
@@ -62,7 +60,7 @@ struct UpTests {
     func killedSupervisor() async throws {
         try await ProcessSite.run(agents: [fake]) { site in
             try await site.untilArchived(10, of: "fake-1.load.n")
-            site.up.kill(SIGKILL)
+            try site.up.kill(SIGKILL)
             #expect(try await site.up.untilEnd() == .signal(SIGKILL))
         }
     }

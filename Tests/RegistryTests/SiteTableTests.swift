@@ -53,7 +53,7 @@ struct SiteTableTests {
         let granted = table.register(
             row("cryo-1", epoch: 2),
             showsLease: false,
-            predecessor: 1,
+            predecessors: [1],
             now: .seconds(1)
         )
         #expect(granted == .granted)
@@ -61,10 +61,18 @@ struct SiteTableTests {
         let stranger = table.register(
             row("cryo-1", epoch: 3),
             showsLease: false,
-            predecessor: 1,
+            predecessors: [1],
             now: .seconds(2)
         )
         #expect(stranger == .held(host: "server", pid: 100, since: Timestamp(seconds: 0)))
+        // Epoch 3 of the same spool died before it was heard here.
+        let next = table.register(
+            row("cryo-1", epoch: 4),
+            showsLease: false,
+            predecessors: [1, 2, 3],
+            now: .seconds(2)
+        )
+        #expect(next == .granted)
     }
 
     @Test("a restarted registry grants only leases that are shown, for one lease")

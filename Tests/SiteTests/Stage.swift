@@ -16,6 +16,8 @@ struct Stage: Sendable {
     let site: TestObservatory
     /// The folder of the archive.
     let archive: String
+    /// The instance that writes it.
+    let aggregator: String
     /// How long a segment of the journal lasts.
     let rotate: Duration
     private let reader: QueryService
@@ -37,10 +39,15 @@ struct Stage: Sendable {
         }
     }
 
-    private init(_ site: TestObservatory, _ rotate: Duration) {
+    private init(
+        _ site: TestObservatory,
+        _ rotate: Duration,
+        _ aggregator: String = "aggregator"
+    ) {
         self.site = site
         self.rotate = rotate
-        archive = site.folder.path + "/archive"
+        self.aggregator = aggregator
+        archive = "\(site.folder.path)/archive of \(aggregator)"
         reader = QueryService(
             directory: archive,
             holder: "test",
@@ -49,6 +56,9 @@ struct Stage: Sendable {
         )
     }
 
+    /// The same site with another aggregator, which has an archive of its own; it is to be begun.
+    func another(_ aggregator: String) -> Stage { Stage(site, rotate, aggregator) }
+
     /// Begins the aggregator, which records at once.
     func beginAggregator() async throws {
         try await site.begin(
@@ -56,7 +66,7 @@ struct Stage: Sendable {
                 settings: ArchiveSettings(directory: archive, rotate: rotate, maxSize: 1 << 30),
                 time: site.time
             ),
-            "aggregator",
+            aggregator,
             start: [("record", [:])]
         )
     }

@@ -137,9 +137,11 @@ struct ReaderQuery {
         guard !patterns.isEmpty else { return [] }
         let all = try await fields([], Timestamp(seconds: 1)..<max(end, Timestamp(seconds: 2)))
             .compactMap { $0["name"]?.string }
+        let names = all.compactMap { FieldName($0) }
+        let shorter = Set(names.map(\.timeline) + names.map(\.instance))
         return patterns.filter { pattern in
             !all.contains(where: FieldPattern(pattern).widened.matches)
-        }.map { Self.unknown($0, among: all) }
+        }.map { Self.unknown($0, among: all + shorter) }
     }
 
     private static func unknown(_ pattern: String, among names: [String]) -> String {

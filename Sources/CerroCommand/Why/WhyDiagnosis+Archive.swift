@@ -42,7 +42,8 @@ extension WhyDiagnosis {
             }
             return .broken(
                 .link,
-                "\(name) records, and has never asked for the log of \(row.instance)",
+                "\(name) records, and has never asked for the log of \(row.instance)"
+                    + (facts.fault("registry.away", of: name).map { "; \($0.text)" } ?? ""),
                 since: row.since,
                 do: "it finds instances in the registry's table and must reach \(row.requests): "
                     + "`cerro logs \(name)`"
@@ -231,6 +232,13 @@ extension WhyDiagnosis {
                 do: "`cerro call \(name) \(operation)`"
             )
         }
+    }
+}
+
+extension WhyFacts {
+    /// A fault that an instance holds.
+    fileprivate func fault(_ id: String, of instance: String) -> Fault? {
+        rows.first { $0.instance == instance }?.faults.first { $0.id == id }
     }
 }
 

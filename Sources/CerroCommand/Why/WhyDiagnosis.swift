@@ -58,7 +58,8 @@ enum WhyDiagnosis {
     private static func remarks(_ faults: [Fault], of field: FieldName) -> String {
         let subjects = [field.field, "\(field.feed).\(field.field)", field.description]
         let own = faults.filter { fault in
-            fault.id == "clock" || fault.id == "field.limits" && subjects.contains(fault.subject)
+            fault.id == "clock" && ["", field.feed].contains(fault.subject)
+                || fault.id == "field.limits" && subjects.contains(fault.subject)
         }
         return own.map { "; \($0.text)" }.joined()
     }
@@ -69,7 +70,7 @@ enum WhyDiagnosis {
             return .unknown(.log, "nobody to ask: its agent does not answer")
         }
         let faults = facts.agent?.faults ?? []
-        let worst = ["spool.unwritable", "spool.lost", "spool.full"]
+        let worst = ["spool.unwritable", "spool.unreadable", "spool.lost", "spool.full"]
         if let fault = worst.lazy.compactMap({ id in faults.first { $0.id == id } }).first {
             return .broken(
                 .log,

@@ -1,0 +1,37 @@
+internal import Foundation
+
+/// A port of loopback that nobody else can have, until it is let go.
+public final class TakenPort {
+    private let descriptor: Int32
+
+    /// Takes a port; nil if somebody has it.
+    public init?(_ port: Int) {
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let status = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard status == 0, listen(descriptor, 1) == 0 else {
+            close(descriptor)
+            return nil
+        }
+    }
+
+    deinit { close(descriptor) }
+
+    /// `count` ports in a row that nobody has, below those that the system gives to whoever asks
+    /// for any; returns the first.
+    public static func free(_ count: Int = 1) throws -> Int {
+        for _ in 0..<100 {
+            let first = Int.random(in: 20_000..<30_000)
+            let taken = (first..<first + count).compactMap(TakenPort.init)
+            if taken.count == count { return first }
+        }
+        throw NeverHappened(description: "no \(count) free ports in a row were found")
+    }
+}

@@ -1,0 +1,155 @@
+import AgentClient
+import CerroTesting
+import Foundation
+import MessageBus
+import Telemetry
+
+/// Breaks a site of processes apart, keeps account of what its sources accepted, and in the end
+/// compares that with what is read back.
+struct FaultDriver {
+    let site: ProcessSite
+    private var runs: NumberedRuns
+    private(set) var kills = 0
+    private let time = SystemTimeSource()
+
+    /// A driver of a site whose sources have just been started.
+    init(_ site: ProcessSite) {
+        self.site = site
+        runs = NumberedRuns(site.instances.filter { $0.hasPrefix("fake-") })
+    }
+
+    /// A source with that number of samples a second.
+    static func source(_ name: String, rate: Int = 300, fields: Int = 2) -> String {
+        "{class: FakeData, id: \(name), start: [load], "
+            + "arguments: {load: {fields: \(fields), rate: \(rate)}}}"
+    }
+
+    /// The field with the numbers of a source.
+    static func field(of source: String) -> String { "\(source).load.n" }
+
+    /// The sources.
+    var sources: [String] { runs.sources }
+
+    /// Asks what a source has accepted; who does not answer at once has accepted anything.
+    mutating func note(_ source: String) async {
+        let known = try? await site.accepted(by: source, timeout: .milliseconds(500))
+        if let known { runs.note(source, accepted: known) }
+    }
+
+    /// Kills an instance like `kill -9`; it is gone afterwards.
+    mutating func kill(_ instance: String) async throws {
+        await note(instance)
+        try site.program(instance).killGroup(SIGKILL)
+        try await awaitEnd(of: instance)
+    }
+
+    /// Waits until a signal has ended an instance.
+    mutating func awaitEnd(of instance: String) async throws {
+        let end = try await site.program(instance).untilEnd()
+        guard end == .signal(SIGKILL) else {
+            throw NeverHappened(description: "\(instance) ended by itself: \(end)")
+        }
+        kills += 1
+    }
+
+    /// Starts an instance that is gone, under another program if that is given.
+    mutating func begin(_ instance: String, under: [String] = []) throws {
+        runs.begin(instance, at: time.now)
+        try site.begin(instance, under: under)
+    }
+
+    /// Waits until the logs of the sources have grown by so many bytes in all.
+    func untilLogsGrow(
+        by byteCount: Int,
+        within limit: Duration = .seconds(30)
+    ) async throws {
+        var known = logBytes
+        var grown = 0
+        try await eventually("the logs grow by \(byteCount) bytes", within: limit) { () -> Bool? in
+            let now = logBytes
+            for (path, size) in now { grown += max(0, size - (known[path] ?? size)) }
+            known = now
+            return grown >= byteCount ? true : nil
+        }
+    }
+
+    private var logBytes: [String: Int] {
+        var sizes: [String: Int] = [:]
+        for source in sources {
+            let folder = "\(site.folder.path)/spool/\(source)"
+            for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
+                let path = "\(folder)/\(name)"
+                let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+                sizes[path] = attributes?[.size] as? Int ?? 0
+            }
+        }
+        return sizes
+    }
+
+    /// Waits until a source has accepted so many more messages.
+    func untilAccepted(_ more: Int64, by source: String) async throws {
+        let before = try await eventually("an answer of \(source)") {
+            try await site.accepted(by: source)
+        }
+        try await eventually("\(more) more messages of \(source)", within: .seconds(120)) {
+            try await site.accepted(by: source) >= before + more ? true : nil
+        }
+    }
+
+    /// Waits until an instance holds a fault of one of these names, or none of them.
+    func untilFault(_ names: [String], of instance: String, isOpen: Bool = true) async throws {
+        let what = isOpen ? "\(instance) raises" : "\(instance) clears"
+        try await eventually("\(what) \(names.joined(separator: " or "))") { () -> Bool? in
+            let faults = try await site.client.instance(instance).faults.map(\.id)
+            return names.contains(where: faults.contains) == isOpen ? true : nil
+        }
+    }
+
+    /// Waits until the reader has all that was accepted so far.
+    func untilCaughtUp(_ source: String) async throws {
+        let accepted = try await eventually("an answer of \(source)", within: .seconds(60)) {
+            try await site.accepted(by: source)
+        }
+        try await eventually("\(accepted) samples of \(source)", within: .seconds(60)) {
+            let last = try await site.numbers(Self.field(of: source)).last
+            return last.map { $0 >= accepted } == true ? true : nil
+        }
+    }
+
+    /// Stops the sources, waits until everything is read back as accepted, and looks at the ledger.
+    ///
+    /// - Returns: how many samples there were.
+    mutating func finish(ledger isEmpty: Bool = true) async throws -> Int {
+        for source in sources { runs.note(source, accepted: try await end(source), isExact: true) }
+        var total = 0
+        for source in sources {
+            var problem: String?
+            do {
+                total += try await eventually("all of \(source)", within: .seconds(60)) {
+                    let samples = try await site.samples(Self.field(of: source))
+                    problem = runs.problem(source, samples)
+                    return problem == nil ? samples.count : nil
+                }
+            } catch { throw NeverHappened(description: "\(problem ?? "")\n\(error)") }
+        }
+        let ledger = try await site.get("api/v1/gaps?start=1&end=4000000000")
+        guard !isEmpty || ledger["gaps"] == [] && ledger["marks"] == [] else {
+            throw NeverHappened(description: "the ledger has rows: \(ledger.json)")
+        }
+        return total
+    }
+
+    /// Stops the load of a source, however often that takes; returns what its log accepted.
+    private func end(_ source: String) async throws -> Int64 {
+        try await eventually("the end of the load of \(source)") {
+            _ = try? await site.stopLoad(source)
+            let status = try await site.client.result(
+                source,
+                Action.status,
+                ["operation": "load"]
+            )
+            guard status["session"]?["status"] == "done" else { return nil }
+            return status["session"]?["data"]?["published"]?.int
+        }
+    }
+}

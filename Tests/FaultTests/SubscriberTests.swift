@@ -1,0 +1,64 @@
+import AgentClient
+import CerroTesting
+import Foundation
+import MessageBus
+import Telemetry
+import Testing
+
+@Suite("Real processes whose subscribers are slow, dead or hostile", .timeLimit(.minutes(30)))
+struct SubscriberTests {
+    // Goal: whoever listens, and however badly, is no concern of the agent that is listened to.
+    // Method: plain TCP, so that the subscribers can be as bad as they like. What the agent
+    // publishes meanwhile is far more than it may keep for them.
+    @Test("bad subscribers neither slow an agent down nor make it grow, and nothing is lost")
+    func subscribers() async throws {
+        let form = FaultForm.current
+        try await form.run("subscribers") { chance in
+            let source = FaultDriver.source("fake-1", rate: 3000, fields: 10)
+            try await ProcessSite.runApart(.init([source])) { site in
+                var driver = FaultDriver(site)
+                try await driver.untilAccepted(100, by: "fake-1")
+                let row = try await site.client.instance("fake-1")
+                let publisher = try #require(BusEndpoint(row.publisher)).port
+                let requests = try #require(BusEndpoint(row.requests)).port
+                let before = try Self.residentBytes(of: row.pid)
+
+                var held: [BadPeer] = []
+                for _ in 0..<3 {
+                    let deaf = try BadPeer(port: publisher)
+                    deaf.subscribe()
+                    held.append(deaf)
+                }
+                for port in [publisher, requests] {
+                    for _ in 0..<5 {
+                        let loud = try BadPeer(port: port)
+                        loud.send((0..<4096).map { _ in .random(in: 0...255, using: &chance) })
+                        held.append(loud)
+                        let greeted = try BadPeer(port: port)
+                        greeted.subscribe()
+                        greeted.send([0x02] + [UInt8](repeating: 0xFF, count: 8))
+                        held.append(greeted)
+                    }
+                }
+                for _ in 0..<100 { try BadPeer(port: publisher).subscribe() }
+
+                // More than a publisher keeps for a subscriber: the mark is 10,000 messages.
+                let count: Int64 = form.isLong ? 100_000 : 12_000
+                try await driver.untilAccepted(count, by: "fake-1")
+                let after = try Self.residentBytes(of: row.pid)
+                withExtendedLifetime(held) {}
+                print("subscribers: \(before >> 20) MiB resident before, \(after >> 20) MiB after")
+                #expect(after - before < 24 << 20)
+                let samples = try await driver.finish()
+                print("subscribers: \(samples) samples, lost 0, doubled 0")
+            }
+        }
+    }
+
+    private static func residentBytes(of pid: Int64) throws -> Int {
+        let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+        let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
+        let number = line?.split(separator: " ").compactMap { Int($0) }.first
+        return try #require(number) << 10
+    }
+}

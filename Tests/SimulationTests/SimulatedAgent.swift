@@ -1,0 +1,317 @@
+import ArchiveFormat
+import CerroTesting
+import Log
+import Synchronization
+import Telemetry
+
+/// Why a record that `publish` accepted need not be in an archive.
+enum Excuse: Hashable {
+    case spoolFull, powerLoss, memory, failedSync, damage, unreadable, rolledBack
+}
+
+/// One record that an agent has published.
+struct Published {
+    /// Its one value, which no other record has.
+    let number: Int64
+    let feed: Feed
+    let admission: Admission
+    let time: Timestamp
+    /// When `publish` returned, and when the record was written; nil before.
+    var returned: Duration?, written: Duration?
+    var isSynced = false
+    /// Whether its process died before `publish` returned: it may be there or not.
+    var isOpen = false
+    var excuses: Set<Excuse> = []
+}
+
+/// An instance on a host of its own: its log, its disk, its clocks, and what it has published.
+final class SimulatedAgent {
+    /// What the log told since the last look.
+    private final class Told: Sendable {
+        let events = Mutex<[LogEvent]>([])
+    }
+
+    let name: String
+    let disk: SimulatedDisk
+    let clock: SimulatedClock
+    private let settings: AgentLog.Settings
+    private(set) var log: AgentLog?
+    private var told = Told()
+    private var boot = 1
+    private var backup: SimulatedDiskSnapshot?
+    /// The records of the process that lives, by their place in ``published``.
+    private var own: Range<Int> = 0..<0
+    private(set) var published: [Published] = []
+    /// The highest position of each epoch.
+    private(set) var positions: [Int64: Int64] = [:]
+    /// The epochs during which the power went.
+    private(set) var cutEpochs: Set<Int64> = []
+    private var excuses: Set<Excuse> = []
+    private(set) var isInMemory = false
+    private var isUnnoted = false
+    private var lastWork = Duration.zero, started = Duration.zero
+    private var usesIntegers = false
+    /// The step at which the process comes back, or goes on.
+    var returns: Int?, wakes: Int?, heals: Int?, connects: Int?
+    private(set) var notes: [String] = []
+
+    init(_ number: Int, _ schedule: Schedule, _ time: SimulatedTime) {
+        name = ["alpha", "beta", "gamma", "delta"][number]
+        disk = SimulatedDisk(seed: schedule.seed &+ UInt64(number))
+        clock = SimulatedClock(time)
+        settings = AgentLog.Settings(
+            size: schedule.site.spool,
+            segmentSize: schedule.site.segment,
+            queueLimit: 4000,
+            memoryLimit: 8000
+        )
+    }
+
+    static let durable = Feed(
+        "audit",
+        fields: [Field("number", .int), Field("value", .double)],
+        durable: true
+    )
+
+    private var feed: Feed {
+        Feed(
+            "numbers",
+            fields: [Field("number", .int), Field("value", usesIntegers ? .int : .double)]
+        )
+    }
+
+    /// Starts the process; stays away where the disk does not let it.
+    func start() {
+        guard log == nil else { return }
+        told = Told()
+        let told = told
+        log = try? AgentLog(
+            folder: "/spool",
+            instance: name,
+            settings: settings,
+            disk: disk,
+            time: clock,
+            bootID: "boot-\(boot)",
+            isDriven: true,
+            onEvent: { event in told.events.withLock { $0.append(event) } }
+        )
+        isInMemory = false
+        started = clock.monotonic
+        lastWork = started
+        own = published.count..<published.count
+        for index in published.indices where published[index].written != nil && log != nil {
+            // What earlier processes left is synced when the log opens.
+            if heals == nil {
+                published[index].isSynced = true
+            } else if !published[index].isSynced {
+                published[index].excuses.formUnion([.powerLoss, .failedSync])
+            }
+        }
+        declare()
+    }
+
+    /// Declares both feeds, the other way round where `isChanged`.
+    func declare(isChanged: Bool = false) {
+        if isChanged { usesIntegers.toggle() }
+        try? log?.admit(feed)
+        try? log?.admit(Self.durable)
+    }
+
+    /// Publishes one record; one that is refused is not published.
+    func publish(_ number: Int64, isDurable: Bool) {
+        let feed = isDurable ? Self.durable : feed
+        let values: Column =
+            feed.fields[1].type == .int ? .ints([number * 2]) : .doubles([Double(number) / 2])
+        let time = clock.now
+        let block = Block(timestamps: [time], columns: [.ints([number]), values])
+        guard let log, !disk.isDead, let admission = try? log.admit(feed, block) else { return }
+        published.append(
+            Published(
+                number: number,
+                feed: feed,
+                admission: admission,
+                time: time,
+                excuses: excuses
+            )
+        )
+        own = own.lowerBound..<published.count
+    }
+
+    /// Lets the log's writer do what it has to do by now.
+    func work() {
+        guard let log else { return }
+        _ = log.work()
+        lastWork = clock.monotonic
+        note(log)
+    }
+
+    /// Answers a fetch as the agent's host does.
+    func answer(_ request: FetchRequest) -> FetchAnswer? {
+        guard let log, !disk.isDead else { return nil }
+        let answer = log.fetch(request)
+        note(log)
+        return disk.isDead ? nil : answer
+    }
+
+    func forget(_ archive: String) {
+        log?.forget(archive: archive)
+    }
+
+    /// The position that an archive which has all has come to.
+    var newest: (epoch: Int64, position: Int64)? { log.map { ($0.epoch, $0.newestPosition) } }
+
+    /// Takes down what the log told, and which publishers may go on.
+    private func note(_ log: AgentLog) {
+        let events = told.events.withLock { events in
+            defer { events = [] }
+            return events
+        }
+        let (written, synced, kept) = log.ordinals
+        for index in own {
+            let ordinal = published[index].admission.ordinal
+            if published[index].written == nil, ordinal <= written {
+                published[index].written = clock.monotonic
+            }
+            if ordinal <= synced { published[index].isSynced = true }
+        }
+        for event in events { note(event) }
+        // Of a process that has just died no publisher goes on, whatever its log would say.
+        for index in own where published[index].returned == nil && !disk.isDead {
+            // While the disk refuses to be written, records that are noted as being in memory do.
+            let isDone =
+                published[index].isSynced
+                || (isInMemory || !published[index].feed.isDurable)
+                    && published[index].admission.ordinal <= kept
+            if isDone { published[index].returned = clock.monotonic }
+        }
+        positions[log.epoch] = max(positions[log.epoch] ?? 0, log.newestPosition)
+    }
+
+    private func note(_ event: LogEvent) {
+        switch event {
+        case .inMemory(let reason, let unnoted):
+            notes.append("\(name) in memory: \(reason), unnoted \(String(describing: unnoted))")
+            if case .failed(_, "fdatasync", _, _) = reason {
+                for index in own where !published[index].isSynced {
+                    published[index].excuses.insert(.failedSync)
+                }
+            }
+            guard !disk.isDead else { return }
+            isInMemory = true
+            isUnnoted = unnoted != nil
+        case .recovered: isInMemory = false
+        case .dropped(let loss):
+            notes.append("\(name) dropped \(loss)")
+            let isFull = loss.cause.contains("full")
+            for index in published.indices
+            where published[index].admission.epoch == loss.epoch
+                && (loss.first..<(loss.first + loss.count))
+                    .contains(published[index].admission.position)
+            {
+                published[index].excuses.insert(isFull ? .spoolFull : .failedSync)
+            }
+        case .lost(let count, _): notes.append("\(name) lost \(count)")
+        default: break
+        }
+    }
+}
+
+extension SimulatedAgent {
+    /// Whether the process lives; one whose disk has died is taken down.
+    func isAlive() async -> Bool {
+        if disk.isDead { await kill() }
+        return log != nil
+    }
+
+    /// Ends the process in order.
+    func close() async {
+        guard let log else { return }
+        await log.close()
+        note(log)
+        end()
+        disk.restart()
+    }
+
+    /// kill -9.
+    func kill() async {
+        guard let log else { return disk.restart() }
+        note(log)
+        end()
+        self.log = nil
+        disk.restart()
+        await log.abandon()
+    }
+
+    /// Takes the power away.
+    func cutPower(_ problems: inout [String]) async {
+        for index in published.indices where !published[index].isSynced {
+            check(published[index], &problems)
+            published[index].excuses.insert(.powerLoss)
+        }
+        if let log { cutEpochs.insert(log.epoch) }
+        await kill()
+        boot += 1
+        disk.powerCut()
+    }
+
+    /// Nothing that was written an interval before the power went may be unsynced.
+    private func check(_ record: Published, _ problems: inout [String]) {
+        guard let returned = record.returned, let written = record.written, log != nil,
+            !isInMemory, record.excuses == excuses
+        else { return }
+        let since = max(returned, written, started)
+        if record.feed.isDurable {
+            problems.append("\(name): record \(record.number) is durable, and was not synced")
+        } else if lastWork - since > settings.syncInterval {
+            problems.append(
+                "\(name): record \(record.number) was written \(lastWork - written) before the "
+                    + "power went, and was not synced"
+            )
+        }
+    }
+
+    func takeBackup() {
+        backup = disk.snapshot()
+        for index in published.indices where published[index].written == nil {
+            published[index].excuses.insert(.rolledBack)
+        }
+    }
+
+    /// Starts the machine again with the last backup on its disk.
+    func rollBack() async {
+        guard let backup else { return }
+        await kill()
+        boot += 1
+        for index in published.indices { published[index].excuses.insert(.rolledBack) }
+        disk.restore(backup)
+    }
+
+    /// From now on all records may be missing for this reason: those to come as well, since what
+    /// declares them may be hit.
+    func excuse(_ excuse: Excuse) {
+        excuses.insert(excuse)
+        for index in published.indices { published[index].excuses.insert(excuse) }
+    }
+
+    /// The process is gone: what it held in memory as well.
+    private func end() {
+        for index in own where published[index].written == nil {
+            if published[index].returned == nil || isUnnoted {
+                published[index].isOpen = true
+            } else {
+                published[index].excuses.insert(.memory)
+            }
+        }
+        for index in own where published[index].returned == nil {
+            published[index].isOpen = true
+        }
+        if isInMemory {
+            // What a failed sync left in doubt was on its way to another file.
+            for index in own where published[index].excuses.contains(.failedSync) {
+                published[index].excuses.insert(.memory)
+            }
+        }
+        own = published.count..<published.count
+        log = nil
+    }
+}
