@@ -60,27 +60,50 @@ struct SealingPlan {
     }
 
     /// Enters as missing what the archive had committed and the segment does not show.
-    mutating func compare(with next: [Cursor], segment: String) {
+    ///
+    /// `end` is when the next segment began, nil where that is not known.
+    mutating func compare(with next: [Cursor], segment: String, end: Timestamp?) {
+        let instant = received ?? opened ?? ArchiveFile(path: segment)?.created
+        let from = instant ?? Timestamp(nanoseconds: 0)
+        let cause =
+            damage.last.map { "damage: \(segment): \($0)" }
+            ?? "damage: \(segment) ends before its last commit"
+        var doubtful: Set<String> = []
         for cursor in next {
             let known = cursors[cursor.instance, cursor.epoch]
             let position = known?.position ?? 0
-            // With no opening and no file before, an epoch that is not shown may be an old one.
-            guard position < cursor.position, known != nil || hasStart else { continue }
-            let instant = received ?? opened ?? Timestamp(nanoseconds: 0)
+            guard position < cursor.position else { continue }
+            guard known != nil || hasStart else {
+                doubtful.insert(cursor.instance)
+                continue
+            }
             missing.append(
                 LedgerEntry(
                     instance: cursor.instance,
                     feed: nil,
-                    from: instant,
-                    to: instant,
+                    from: from,
+                    to: from,
                     count: cursor.position - position,
-                    cause: damage.last.map { "damage: \(segment): \($0)" }
-                        ?? "damage: \(segment) ends before its last commit",
+                    cause: cause,
                     epoch: cursor.epoch,
                     first: position + 1
                 )
             )
             cursors.merge(cursor)
+        }
+        // With no opening and no file before, an epoch that is not shown may be an old one, or
+        // all of it may have stood here: nobody knows which records are missing.
+        for instance in doubtful.sorted() {
+            missing.append(
+                LedgerEntry(
+                    instance: instance,
+                    feed: nil,
+                    from: from,
+                    to: max(from, end ?? from),
+                    count: nil,
+                    cause: cause
+                )
+            )
         }
     }
 
