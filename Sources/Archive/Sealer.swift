@@ -143,7 +143,7 @@ public final class Sealer {
             plan.note(event)
             if case .unreadable = event { unreadable += 1 }
         }
-        if let limit { plan.compare(with: limit, segment: file, until: next?.created) }
+        if let limit { plan.compare(with: limit, segment: file.path, end: next?.created) }
         guard !plan.isEmpty || unreadable > 0 else { return false }
         let output = BufferedFile(try disk.open(beside, .create))
         var builder = try SealedFileBuilder(footer(plan, file)) { try output.write($0) }

@@ -61,29 +61,49 @@ struct SealingPlan {
 
     /// Enters as missing what the archive had committed and the segment does not show.
     ///
-    /// `end` is when the next segment was created.
-    mutating func compare(with next: [Cursor], segment: ArchiveFile, until end: Timestamp?) {
+    /// `end` is when the next segment began, nil where that is not known.
+    mutating func compare(with next: [Cursor], segment: String, end: Timestamp?) {
+        let instant = received ?? opened ?? ArchiveFile(path: segment)?.created
+        let from = instant ?? Timestamp(nanoseconds: 0)
+        let cause =
+            damage.last.map { "damage: \(segment): \($0)" }
+            ?? "damage: \(segment) ends before its last commit"
+        var doubtful: Set<String> = []
         for cursor in next {
             let known = cursors[cursor.instance, cursor.epoch]
             let position = known?.position ?? 0
             guard position < cursor.position else { continue }
-            let from = received ?? opened ?? segment.created ?? Timestamp(nanoseconds: 0)
-            // With no opening and no file before, an epoch that is not shown may be an old one.
-            let isCounted = known != nil || hasStart
+            guard known != nil || hasStart else {
+                doubtful.insert(cursor.instance)
+                continue
+            }
             missing.append(
                 LedgerEntry(
                     instance: cursor.instance,
                     feed: nil,
                     from: from,
                     to: max(from, end ?? from),
-                    count: isCounted ? cursor.position - position : nil,
-                    cause: damage.last.map { "damage: \(segment.path): \($0)" }
-                        ?? "damage: \(segment.path) ends before its last commit",
+                    count: cursor.position - position,
+                    cause: cause,
                     epoch: cursor.epoch,
-                    first: isCounted ? position + 1 : nil
+                    first: position + 1
                 )
             )
             cursors.merge(cursor)
+        }
+        // With no opening and no file before, an epoch that is not shown may be an old one, or
+        // all of it may have stood here: nobody knows which records are missing.
+        for instance in doubtful.sorted() {
+            missing.append(
+                LedgerEntry(
+                    instance: instance,
+                    feed: nil,
+                    from: from,
+                    to: max(from, end ?? from),
+                    count: nil,
+                    cause: cause
+                )
+            )
         }
     }
 

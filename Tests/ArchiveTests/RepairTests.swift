@@ -128,13 +128,9 @@ struct RepairTests {
         #expect(try archive.bytes(file.path).count == 100)
     }
 
-    // Goal: records that an older version could not decode become rows.
-    // Method: such a file is made: the records of a feed stand in it as unreadable ones, beside
-    // one that nobody can decode.
-    @Test("what can be decoded now becomes rows, and its rows of the ledger go")
-    func decoded() throws {
-        let disk = SimulatedDisk()
-        let directory = ArchiveDirectory("/archive", disk: disk)
+    /// A sealed file of five records that nobody could decode: a declaration, three with a row
+    /// each, and rubbish.
+    private func writeUnreadable(to output: BufferedFile, _ file: ArchiveFile) throws {
         var log = AgentLog("alpha", epoch: 1)
         log.declare(.positions, revision: 1, at: start)
         for row in [3, 1, 2] {
