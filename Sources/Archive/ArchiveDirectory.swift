@@ -14,18 +14,6 @@ public struct ArchiveDirectory: Sendable {
         self.disk = disk
     }
 
-    /// The random id that the archive got on its first use; nil before.
-    public func readID() throws(ArchiveError) -> String? {
-        do {
-            let text = String(decoding: try disk.contents(of: idPath), as: UTF8.self)
-            return text.split(whereSeparator: \.isWhitespace).first.map(String.init)
-        } catch .missing {
-            return nil
-        } catch {
-            throw .disk(error)
-        }
-    }
-
     /// Makes the caller the one writer: creates the folder and the id if they are not there.
     ///
     /// `holder` says who it is, for those who are refused: host, process, instance. The result is
@@ -34,14 +22,7 @@ public struct ArchiveDirectory: Sendable {
         holder: String
     ) throws(ArchiveError) -> (id: String, lock: any FolderLock) {
         let lock = try lock("archive.lock", holder: holder)
-        if let id = try readID() { return (id, lock) }
-        let id = Self.randomID()
-        do {
-            try disk.replace(idPath, with: Array((id + "\n").utf8))
-        } catch {
-            throw .disk(error)
-        }
-        return (id, lock)
+        return (try makeID(), lock)
     }
 
     /// The lock `name` in the folder, which is created if it is not there.
@@ -115,8 +96,6 @@ public struct ArchiveDirectory: Sendable {
         let digits = String(value, radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits
     }
-
-    private var idPath: String { "\(path)/archive.id" }
 
     private static func isNumber(_ text: String, _ digits: Int) -> Bool {
         text.utf8.count == digits && text.utf8.allSatisfy { (0x30...0x39).contains($0) }

@@ -27,6 +27,7 @@ extension ArchiveTool {
         var summary = VerifySummary()
         let files = try directory.files()
         var sources: [String: String] = [:]
+        var accounts = VerifiedAccounts(archive: try directory.writtenID())
         for (number, file) in files.enumerated() {
             var found: [String] = []
             do {
@@ -35,6 +36,7 @@ extension ArchiveTool {
                     let sealed = try SealedFile.open(directory.full(file), disk: directory.disk)
                     summary.bytes += sealed.byteCount
                     summary.rows += check(sealed, file.path, &found)
+                    accounts.note(sealed, file)
                     for source in sealed.footer.sources {
                         if let other = sources[source] {
                             found.append(
@@ -50,6 +52,7 @@ extension ArchiveTool {
                         file,
                         directory,
                         isClosed: isClosed,
+                        &accounts,
                         &found
                     )
                 }
@@ -63,6 +66,12 @@ extension ArchiveTool {
             for line in found { problem(line) }
             progress(number + 1, files.count)
         }
+        for line in accounts.problems(replaced: Set(sources.keys))
+            + indexProblems(directory, accounts)
+        {
+            summary.problems += 1
+            problem(line)
+        }
         return summary
     }
 
@@ -71,19 +80,22 @@ extension ArchiveTool {
         _ file: ArchiveFile,
         _ directory: ArchiveDirectory,
         isClosed: Bool,
+        _ accounts: inout VerifiedAccounts,
         _ found: inout [String]
     ) throws -> Int {
         let segment = try directory.disk.open(directory.full(file), .read)
         let follower = JournalFollower(segment)
         var entries = 0
         var lines: [String] = []
+        accounts.begin(file)
         try follower.read(isClosed: isClosed) { event in
+            accounts.note(event)
             switch event {
             case .damage(let range, let reason):
                 lines.append(
                     "\(file.path): entry \(entries + 1) at byte \(range.lowerBound) is damaged: "
                         + "\(reason). \(range.count) bytes are skipped; what they held is a gap "
-                        + "unless the agent's log still has it"
+                        + "unless the agent's log still has it; nothing is to be done"
                 )
             case .unreadable(let instance, let epoch, let position, _, let reason, _):
                 lines.append(
@@ -116,12 +128,8 @@ extension ArchiveTool {
             for (number, group) in timeline.groups.enumerated() {
                 rows += group.rows
                 let before = number > 0 ? timeline.groups[number - 1].last : group.first
-                do throws(ArchiveError) {
-                    try check(group, timeline, sealed, before: before) { what in
-                        found.append("\(path): group \(number) of \(name): \(what)")
-                    }
-                } catch {
-                    found.append("\(path): group \(number) of \(name): \(Self.chunkText(error))")
+                check(group, timeline, sealed, before: before) { what in
+                    found.append("\(path): group \(number) of \(name): \(what)")
                 }
             }
         }
@@ -131,7 +139,8 @@ extension ArchiveTool {
             else {
                 found.append(
                     "\(path): unreadable record \(record.position) of \(record.instance) at byte "
-                        + "\(record.chunk.offset) is damaged as well"
+                        + "\(record.chunk.offset) is damaged as well, and lost: "
+                        + "`cerro archive repair` enters that"
                 )
                 continue
             }
@@ -142,7 +151,8 @@ extension ArchiveTool {
     private static func chunkText(_ error: ArchiveError) -> String {
         guard case .chunk(_, let offset, let subject, let reason) = error else { return "\(error)" }
         return "chunk at byte \(offset) (\(subject)) is damaged: \(reason). Its samples are lost "
-            + "here; take the file from a copy of the archive"
+            + "here: take the file from a copy of the archive, or run `cerro archive repair`, "
+            + "which keeps the rest"
     }
 
     private static func check(
@@ -151,13 +161,20 @@ extension ArchiveTool {
         _ sealed: SealedFile,
         before: Timestamp,
         _ found: (String) -> Void
-    ) throws(ArchiveError) {
-        let times = try sealed.times(of: group, in: timeline)
-        if stableOrder(times) != nil || times.first ?? 0 < before.nanoseconds {
-            found("its times run backwards")
+    ) {
+        var times: [Int64]?
+        do throws(ArchiveError) {
+            times = try sealed.times(of: group, in: timeline)
+        } catch {
+            found(chunkText(error))
         }
-        if times.first != group.first.nanoseconds || times.last != group.last.nanoseconds {
-            found("its times are not those that the footer says")
+        if let times {
+            if stableOrder(times) != nil || times.first ?? 0 < before.nanoseconds {
+                found("its times run backwards")
+            }
+            if times.first != group.first.nanoseconds || times.last != group.last.nanoseconds {
+                found("its times are not those that the footer says")
+            }
         }
         for (place, field) in timeline.feed.fields.enumerated() {
             do throws(ArchiveError) {
@@ -175,8 +192,9 @@ extension ArchiveTool {
                             + "years shows other numbers than one of minutes"
                     )
                 }
+                guard let times else { continue }
                 for rollup in group.rollups {
-                    try check(rollup, place, column, times, sealed, subject, found)
+                    check(rollup, place, column, times, sealed, subject, found)
                 }
             } catch {
                 found(chunkText(error))
@@ -192,11 +210,22 @@ extension ArchiveTool {
         _ sealed: SealedFile,
         _ subject: String,
         _ found: (String) -> Void
-    ) throws(ArchiveError) {
+    ) {
         let name = "the roll-up by \(rollup.tier.rawValue) of \(subject)"
-        let stored = try sealed.statistics(of: place, in: rollup) {
-            (chunk, type, rows) throws(ArchiveError) in
-            try sealed.column(chunk, type, rows: rows, of: name)
+        let advice =
+            "nothing is lost: the samples tell the same, and `cerro archive repair` "
+            + "writes it anew"
+        let stored: (starts: [Int64], statistics: [Statistics])?
+        do throws(ArchiveError) {
+            stored = try sealed.statistics(of: place, in: rollup) {
+                (chunk, type, rows) throws(ArchiveError) in
+                try sealed.column(chunk, type, rows: rows, of: name)
+            }
+        } catch {
+            guard case .chunk(_, let offset, _, let reason) = error else {
+                return found("\(name) is damaged: \(error); \(advice)")
+            }
+            return found("\(name), chunk at byte \(offset), is damaged: \(reason); \(advice)")
         }
         guard let (starts, statistics) = stored else { return }
         let expected = Rollup.buckets(times[...], tier: rollup.tier)
@@ -204,6 +233,10 @@ extension ArchiveTool {
             zip(statistics, expected).allSatisfy({ statistics, bucket in
                 statistics.isSame(as: Statistics(column, rows: bucket.rows))
             })
-        else { return found("\(name) is not that of its values") }
+        else {
+            return found(
+                "\(name) is not that of its values, so plots show others; \(advice)"
+            )
+        }
     }
 }

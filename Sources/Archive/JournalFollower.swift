@@ -18,9 +18,11 @@ public final class JournalFollower {
     /// A follower at the beginning of `file`.
     ///
     /// `limit` is what the next segment opens with: records beyond it were written here, never
-    /// committed, and written again there.
-    public init(_ file: any SegmentFile, limit: [Cursor]? = nil) {
+    /// committed, and written again there. `start` is how far the archive had come before, which
+    /// the segment tells itself unless its opening is damaged.
+    public init(_ file: any SegmentFile, limit: [Cursor]? = nil, start: [Cursor]? = nil) {
         self.file = file
+        interpreter.begin(behind: start)
         path = file.path
         interpreter.limit = limit.map { CursorTable($0) }
     }

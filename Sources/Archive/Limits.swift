@@ -33,6 +33,8 @@ enum Limits {
     static let holderText = 512
     /// Sealed files that a store keeps open, with their footers in memory.
     static let openFiles = 128
+    /// Files that are opened to find out whose they are, where `archive.id` is damaged.
+    static let filesForID = 16
     /// Damaged chunks that a store remembers: each is a row in the answers about its hour.
     static let damagedChunks = 16_384
     /// Damaged chunks that a refresh reads again, to see whether they were put right.

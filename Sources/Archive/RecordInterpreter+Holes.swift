@@ -51,6 +51,13 @@ extension RecordInterpreter {
     /// Why a record is missing inside of a batch that is not damaged itself.
     static let batchDamage = "damage: it came damaged"
 
+    /// Begins where the file before ends; nil where nobody knows.
+    mutating func begin(behind start: [Cursor]?) {
+        guard let start else { return }
+        cursors = CursorTable(start)
+        hasStart = true
+    }
+
     /// Enters what the damage took of an epoch that goes on behind `end`.
     mutating func passDamage(
         _ key: CursorTable.Key,
@@ -58,7 +65,9 @@ extension RecordInterpreter {
         published: @autoclosure () -> Timestamp,
         _ body: (JournalEvent) throws -> Void
     ) throws {
-        guard let damage, goneOn.insert(key).inserted else { return }
+        // Of an epoch that began in a file before, nobody knows here how far that reached.
+        guard let damage, goneOn.insert(key).inserted, hasStart || cursors.entries[key] != nil
+        else { return }
         var cursor =
             cursors.entries[key]
             ?? Cursor(instance: key.instance, epoch: key.epoch, position: 0, crc: 0)

@@ -11,6 +11,8 @@ struct RecordInterpreter {
     /// What is read beyond these cursors does not count, since the next segment has it again.
     var limit: CursorTable?
     var cursors = CursorTable()
+    /// Whether it is known how far the archive had come before what is read.
+    var hasStart = false
     private var timelines: [Timeline: Int] = [:]
     private var declared: [CursorTable.Key: [Int64: (timeline: Int, feed: Feed)]] = [:]
     var damage: String?
@@ -58,6 +60,7 @@ struct RecordInterpreter {
         case .opening(let archive, let segment, let created, let cursors):
             let seen = cursors.map { damage == nil ? $0 : withoutHole($0) }
             for cursor in seen { self.cursors.merge(cursor) }
+            hasStart = true
             try body(.opening(archive: archive, segment: segment, created: created, cursors: seen))
         case .ledger(let entry):
             // One beyond the limit was not committed: the next segment has it again.

@@ -98,6 +98,15 @@ public final class Sealer {
         return (try openingCursors(of: next), ())
     }
 
+    /// How far the archive had come before `file`, by the sealed file before it; nil where that is
+    /// not there.
+    private func end(before file: ArchiveFile) throws -> [Cursor]? {
+        let before = try directory.files().last { $0.stem != file.stem && $0 < file }
+        guard let before, before.kind == .sealed else { return nil }
+        let sealed = try? SealedFile.open(directory.full(before), disk: directory.disk)
+        return sealed?.footer.cursors
+    }
+
     private func openingCursors(of file: ArchiveFile) throws -> [Cursor]? {
         struct Found: Error {
             let cursors: [Cursor]?
@@ -120,9 +129,10 @@ public final class Sealer {
         let beside = "\(directory.path)/\(file.day)/.\(file.sealed.stem).new"
         try disk.removeIfThere(beside)
         let segment = try disk.open(directory.full(file), .read)
-        var plan = SealingPlan(budget: budget)
+        let start = try end(before: file)
+        var plan = SealingPlan(budget: budget, start: start)
         var unreadable = 0
-        try JournalFollower(segment, limit: limit).read(isClosed: true) { event in
+        try JournalFollower(segment, limit: limit, start: start).read(isClosed: true) { event in
             plan.note(event)
             if case .unreadable = event { unreadable += 1 }
         }
@@ -132,7 +142,7 @@ public final class Sealer {
         var builder = try SealedFileBuilder(footer(plan, file)) { try output.write($0) }
         let passes = plan.passes.isEmpty ? [[]] : plan.passes
         for (number, parts) in passes.enumerated() {
-            try pass(segment, limit, parts, keepsUnreadable: number == 0, &builder)
+            try pass(segment, limit, start, parts, keepsUnreadable: number == 0, &builder)
         }
         _ = try builder.finish()
         try output.finish()
@@ -163,13 +173,14 @@ public final class Sealer {
     private func pass(
         _ segment: any SegmentFile,
         _ limit: [Cursor]?,
+        _ start: [Cursor]?,
         _ parts: Set<SealingPlan.Part>,
         keepsUnreadable: Bool,
         _ builder: inout SealedFileBuilder
     ) throws {
         var counted = SealingPlan(budget: budget)
         var collectors: [SealingPlan.Part: RowCollector] = [:]
-        try JournalFollower(segment, limit: limit).read(isClosed: true) { event in
+        try JournalFollower(segment, limit: limit, start: start).read(isClosed: true) { event in
             switch event {
             case .blocks(let record):
                 let number = counted.add(RowCollector.byteCount(record), to: record.timeline)

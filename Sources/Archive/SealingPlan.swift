@@ -19,9 +19,14 @@ struct SealingPlan {
     private(set) var damage: [String] = []
     private var declarations: [CursorTable.Key: [Int64: KeptDeclaration]] = [:]
     private let budget: Int
+    private var hasStart: Bool
 
-    init(budget: Int = Limits.sealing) {
+    /// A plan for a segment before which the archive had come to `start`, where that is known.
+    init(budget: Int = Limits.sealing, start: [Cursor]? = nil) {
         self.budget = budget
+        before = CursorTable(start ?? [])
+        cursors = before
+        hasStart = start != nil
     }
 
     /// Takes note of what the segment holds; unreadable records are not its business.
@@ -30,6 +35,7 @@ struct SealingPlan {
         case .opening(let archive, _, let created, let cursors):
             if opened == nil {
                 opened = created
+                hasStart = true
                 self.archive = archive
                 before = CursorTable(cursors)
             }
@@ -56,8 +62,10 @@ struct SealingPlan {
     /// Enters as missing what the archive had committed and the segment does not show.
     mutating func compare(with next: [Cursor], segment: String) {
         for cursor in next {
-            let position = cursors[cursor.instance, cursor.epoch]?.position ?? 0
-            guard position < cursor.position else { continue }
+            let known = cursors[cursor.instance, cursor.epoch]
+            let position = known?.position ?? 0
+            // With no opening and no file before, an epoch that is not shown may be an old one.
+            guard position < cursor.position, known != nil || hasStart else { continue }
             let instant = received ?? opened ?? Timestamp(nanoseconds: 0)
             missing.append(
                 LedgerEntry(

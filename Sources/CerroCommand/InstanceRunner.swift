@@ -35,8 +35,8 @@ struct InstanceRunner {
         let spool = "\(parts.spool.directory)/\(instance)"
         let ports = PortMemory(folder: spool)
         var settings = parts.settings
-        settings.requests.preferred = ports.requests
-        settings.publisher.preferred = ports.publisher
+        settings.requests.prefer(ports.requests)
+        settings.publisher.prefer(ports.publisher)
         let host = try AgentHost(
             parts.agent,
             settings: settings,
@@ -152,6 +152,14 @@ struct InstanceRunner {
         let path = "/proc/sys/kernel/random/boot_id"
         let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? "unknown"
         return text.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+}
+
+extension Binding {
+    /// Tries the port of last time first, unless the site file has others by now.
+    mutating func prefer(_ port: Int?) {
+        guard let port, ports == 0...0 || ports.contains(port) else { return }
+        preferred = port
     }
 }
 

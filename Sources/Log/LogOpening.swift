@@ -41,10 +41,18 @@ struct LogOpening {
         marker = Result { () throws(DiskError) in try MemoryMarker(in: folder, disk) }
         let notes = (try? marker.get())?.inherited ?? []
         let earlier = Self.earlier(known, notes, segments, progress ?? [:], self.bootID)
-        let before = known.map(\.epoch) + notes.map(\.epoch) + segments.map(\.epoch)
+        let starts = LogTables.epochs(Self.contents(of: LogTables.starts, in: folder, disk))
+        let before = (known + starts).map(\.epoch) + notes.map(\.epoch) + segments.map(\.epoch)
         predecessors = Array(Set(before).sorted().suffix(Limits.predecessors))
         epoch = max(now.nanoseconds, (predecessors.last ?? 0) + 1)
         epochs = earlier + [EpochEntry(epoch: epoch, bootID: self.bootID)]
+        // Others may hear of this epoch before its first record, and the table of epochs forgets
+        // what it has told: whoever opens the log next could not follow. A disk that refuses this
+        // costs that one the wait for a lease.
+        let heard = (predecessors.suffix(Limits.predecessors - 1) + [epoch]).map {
+            EpochEntry(epoch: $0, bootID: self.bootID)
+        }
+        try? disk.replace("\(folder)/\(LogTables.starts)", with: LogTables.encode(heard))
         for note in notes { Self.rewriteDoubtful(note, segments, folder, disk) }
     }
 
@@ -149,12 +157,15 @@ struct LogOpening {
         }
     }
 
-    /// Whether the first frame of a segment is a declaration, by its first bytes.
+    /// Whether a segment begins with the first declaration of its epoch, by its first bytes.
+    ///
+    /// One that was begun after a failed write may begin with another.
     private static func isDeclaration(_ head: [UInt8]) -> Bool {
         guard head.count > Frame.headerLength else { return false }
         return head.withUnsafeBytes { bytes in
             let payload = UnsafeRawBufferPointer(rebasing: bytes[Frame.headerLength...])
-            return RecordPeek(payload)?.kind == RecordKind.declaration.rawValue
+            let peek = RecordPeek(payload)
+            return peek?.kind == RecordKind.declaration.rawValue && peek?.revision == 1
         }
     }
 

@@ -4,6 +4,7 @@ internal import Telemetry
 /// Why records are missing, in the words of the ledger.
 enum LossCause {
     static let spoolFull = "spool full"
+    static let unsynced = "the spool's disk failed to sync"
     static let damage = "damage in the spool"
     static let forgotten = "no longer in the log: it had forgotten this archive"
 
@@ -82,7 +83,8 @@ extension LogState {
             let dropped = max(known, committed)
             parts.append((hole.lowerBound..<committed, LossCause.committed))
             parts.append((committed..<dropped, LossCause.forgotten))
-            parts.append((dropped..<held, LossCause.spoolFull))
+            let cause = announced(dropped..<held, search)?.cause ?? LossCause.spoolFull
+            parts.append((dropped..<held, cause))
         }
         let to = until ?? Timestamp(nanoseconds: search.epoch)
         return parts.filter { !$0.0.isEmpty }.map { positions, cause in
@@ -126,8 +128,7 @@ extension LogState {
 
     /// Why what is behind the oldest record cannot be read, where that was announced.
     private func announcedCause(_ position: Int64, _ search: FetchSearch) -> String? {
-        let cause = announced(position..<(position + 1), search)?.cause
-        return cause == LossCause.spoolFull ? nil : cause
+        announced(position..<(position + 1), search)?.cause
     }
 
     private func announcedFrom(_ positions: Range<Int64>, _ search: FetchSearch) -> Timestamp? {

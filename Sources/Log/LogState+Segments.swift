@@ -121,6 +121,11 @@ extension LogState {
         if run.epoch == epoch { readable = max(readable, run.first + Int64(records) - 1) }
     }
 
+    /// Where the good records of a segment end that is not all synced.
+    func end(of part: LogWriter.Unsynced) -> Int? {
+        segments.first { $0.epoch == part.epoch && $0.first == part.first }?.index?.end
+    }
+
     /// Forgets what stands in a segment behind its last sync; the position that it had reached.
     mutating func truncate(_ part: LogWriter.Unsynced) -> Int64? {
         guard

@@ -30,11 +30,13 @@ struct Progress: Hashable, Sendable {
     var epoch: Int64, position: Int64
 }
 
-/// The two small files of a log: lines of words in a frame, so that damage is noticed and people
+/// The three small files of a log: lines of words in a frame, so that damage is noticed and people
 /// can read them; each is replaced in one step.
 enum LogTables {
     static let epochs = "epoch"
     static let commits = "commits"
+    /// The newest epochs that began here, whether they wrote anything or not.
+    static let starts = "starts"
 
     static func encode(_ epochs: [EpochEntry]) -> [UInt8] {
         framed(epochs.flatMap(\.lines))

@@ -167,8 +167,9 @@ extension LogWriter {
         file = nil
         var runs: [Run] = []
         for part in doubtful {
-            let size = (try? part.file.size()) ?? part.end
-            let bytes = (try? part.file.bytes(part.end..<max(part.end, size))) ?? []
+            // What a write that failed has put behind that is still to be written.
+            let end = log.state.withLock { $0.end(of: part) } ?? part.end
+            let bytes = (try? part.file.bytes(part.end..<max(part.end, end))) ?? []
             let isWhole = part.end == 0 && part.beginsWithDeclarations
             runs.append(
                 Run(
@@ -196,7 +197,7 @@ extension LogWriter {
                             count: next - runs[index].next,
                             from: now,
                             to: now,
-                            cause: "the spool's disk failed to sync"
+                            cause: LossCause.unsynced
                         )
                     )
                 }

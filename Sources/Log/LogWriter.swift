@@ -192,7 +192,13 @@ final class LogWriter {
     }
 
     private func delete(_ segments: [Segment], _ losses: [RecordLoss]) {
-        for segment in segments {
+        // Those without declarations of their own before the one that has them: the process may
+        // die at any of them.
+        let groups = segments.reduce(into: [[Segment]]()) { groups, segment in
+            if groups.isEmpty || segment.beginsWithDeclarations { groups.append([]) }
+            groups[groups.count - 1].append(segment)
+        }
+        for segment in groups.flatMap({ $0.reversed() }) {
             unsynced.removeAll { $0.epoch == segment.epoch && $0.first == segment.first }
             // One that cannot be deleted is found again when the log opens next.
             try? log.disk.removeIfThere("\(log.folder)/\(segment.name)")

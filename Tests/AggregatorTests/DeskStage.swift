@@ -6,15 +6,21 @@ import Telemetry
 @testable import Aggregator
 @testable import Archive
 
-/// One archive and the log of one instance, on a disk and clocks in memory.
+/// One archive and the log of one instance, on disks and clocks in memory.
 struct DeskStage {
-    let disk = SimulatedDisk()
+    let disk: SimulatedDisk
+    private let spool = SimulatedDisk()
     let time = ManualTimeSource()
     var directory: ArchiveDirectory { ArchiveDirectory("/archive", disk: disk) }
     private let feed = Feed(
         "positions",
         fields: [Field("position", .int), Field("padding", .string)]
     )
+
+    /// Disks whose power cuts follow from `seed`.
+    init(seed: UInt64 = 0) {
+        disk = SimulatedDisk(seed: seed)
+    }
 
     /// A new process that records.
     func desk(
@@ -57,7 +63,7 @@ struct DeskStage {
             folder: "/spool",
             instance: "alpha",
             settings: settings,
-            disk: disk,
+            disk: spool,
             time: time,
             bootID: "test",
             isDriven: true
@@ -68,12 +74,14 @@ struct DeskStage {
     }
 
     /// Publishes records that hold their own positions.
+    @discardableResult
     func publish(
         _ positions: Range<Int64>,
         padding: Int = 0,
         dated offset: Duration = .zero,
         to log: AgentLog
-    ) throws {
+    ) throws -> [Admission] {
+        var admissions: [Admission] = []
         let text = String(repeating: "x", count: padding)
         for position in positions {
             time.jump(by: .milliseconds(100))
@@ -81,9 +89,16 @@ struct DeskStage {
                 timestamps: [time.now + offset],
                 columns: [.ints([position]), .strings([text])]
             )
-            while try log.admit(feed, block) == nil { _ = log.work() }
+            while true {
+                if let admission = try log.admit(feed, block) {
+                    admissions.append(admission)
+                    break
+                }
+                _ = log.work()
+            }
         }
         _ = log.work()
+        return admissions
     }
 
     /// Pulls until there is no more.

@@ -33,7 +33,6 @@ struct DiskTests {
         #expect(desk.status.trouble == nil)
         let files = stage.disk.paths.count
         stage.disk.become(mood)
-        // The log's own disk is the same one: it keeps them in memory.
         try stage.publish(12..<2000, padding: 20_000, to: log)
         let calls = stage.disk.callCount
         for _ in 0..<600 { try second(of: desk, from: log) }
@@ -50,7 +49,7 @@ struct DiskTests {
         }
         #expect(desk.request(of: "alpha") == nil)
         #expect(status.failures > 500 && status.failures <= 601)
-        // Of those few calls a second the log makes some as well.
+        // A file is begun, written and taken away again.
         #expect(stage.disk.callCount - calls < 600 * 8)
         #expect(status.behind >= .seconds(600))
         stage.disk.become(.fine)

@@ -1,3 +1,4 @@
+import MessageBus
 import SiteConfig
 import Testing
 
@@ -30,5 +31,17 @@ struct HostChoiceTests {
             return failure.status == .usage && failure.message.contains("its hosts are a, b")
                 && failure.message.contains("--host")
         }
+    }
+
+    @Test("the port of last time is taken again only where the site file still has it")
+    func ports() {
+        var any = Binding(host: "127.0.0.1")
+        any.prefer(5561)
+        #expect(any.preferred == 5561)
+        var registry = Binding(host: "127.0.0.1", ports: 5560...5560)
+        registry.prefer(5570)
+        #expect(registry.preferred == nil)
+        registry.prefer(5560)
+        #expect(registry.preferred == 5560)
     }
 }

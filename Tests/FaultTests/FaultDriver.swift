@@ -76,10 +76,13 @@ struct FaultDriver {
     }
 
     /// Waits until the logs of the sources have grown by so many bytes in all.
-    func untilLogsGrow(by byteCount: Int) async throws {
+    func untilLogsGrow(
+        by byteCount: Int,
+        within limit: Duration = .seconds(30)
+    ) async throws {
         var known = logBytes
         var grown = 0
-        try await eventually("the logs grow by \(byteCount) bytes") { () -> Bool? in
+        try await eventually("the logs grow by \(byteCount) bytes", within: limit) { () -> Bool? in
             let now = logBytes
             for (path, size) in now { grown += max(0, size - (known[path] ?? size)) }
             known = now
@@ -121,7 +124,9 @@ struct FaultDriver {
 
     /// Waits until the reader has all that was accepted so far.
     func untilCaughtUp(_ source: String) async throws {
-        let accepted = try await site.accepted(by: source)
+        let accepted = try await eventually("an answer of \(source)", within: .seconds(60)) {
+            try await site.accepted(by: source)
+        }
         try await eventually("\(accepted) samples of \(source)", within: .seconds(60)) {
             let last = try await site.numbers(Self.field(of: source)).last
             return last.map { $0 >= accepted } == true ? true : nil

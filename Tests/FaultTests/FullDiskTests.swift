@@ -8,14 +8,16 @@ struct FullDiskTests {
     // Goal: the archive's disk fills up, then the spool's, and somebody makes room.
     // Method: small disks in memory, in a mount namespace that ends with its processes; a file of
     // ballast takes all that is left of one.
-    @Test("on a full disk nobody dies, readers read on, and with room again all is caught up")
-    func full() async throws {
+    @Test(
+        "on a full disk nobody dies, readers read on, and with room again all is caught up",
+        arguments: ["0 B", "8 MiB"]
+    )
+    func full(reserve: String) async throws {
         let form = FaultForm.current
         try await form.run("full disks") { _ in
             let disks = try await SmallDisks(["archive", "spool/fake-1"])
-            let plan = ProcessSite.Plan([
-                FaultDriver.source("fake-1"), FaultDriver.source("fake-2"),
-            ])
+            var plan = ProcessSite.Plan(["fake-1", "fake-2"].map { FaultDriver.source($0) })
+            plan.reserve = reserve
             try await ProcessSite.runApart(plan, on: disks) { site in
                 var driver = FaultDriver(site)
                 for (disk, instance, faults) in [
@@ -33,7 +35,7 @@ struct FullDiskTests {
                     try await driver.untilFault(faults, of: instance, isOpen: false)
                 }
                 let samples = try await driver.finish()
-                print("full disks: \(samples) samples, lost 0, doubled 0")
+                print("full disks, reserve \(reserve): \(samples) samples, lost 0, doubled 0")
             }
         }
     }

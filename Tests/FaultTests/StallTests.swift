@@ -24,7 +24,10 @@ struct StallTests {
                     : [["aggregator", "registry"], ["fake-1"]]
                 {
                     for victim in victims { try site.program(victim).kill(SIGSTOP) }
-                    try await driver.untilLogsGrow(by: Int(seconds) * 300 * 60)
+                    try await driver.untilLogsGrow(
+                        by: Int(seconds) * 300 * 60,
+                        within: .seconds(300)
+                    )
                     for victim in victims { try site.program(victim).kill(SIGCONT) }
                     try await driver.untilCaughtUp("fake-2")
                 }

@@ -44,8 +44,11 @@ final class SimulatedAgent {
     private(set) var published: [Published] = []
     /// The highest position of each epoch.
     private(set) var positions: [Int64: Int64] = [:]
+    /// The epochs during which the power went.
+    private(set) var cutEpochs: Set<Int64> = []
     private var excuses: Set<Excuse> = []
-    private var isInMemory = false, isUnnoted = false
+    private(set) var isInMemory = false
+    private var isUnnoted = false
     private var lastWork = Duration.zero, started = Duration.zero
     private var usesIntegers = false
     /// The step at which the process comes back, or goes on.
@@ -187,14 +190,15 @@ final class SimulatedAgent {
     private func note(_ event: LogEvent) {
         switch event {
         case .inMemory(let reason, let unnoted):
+            notes.append("\(name) in memory: \(reason), unnoted \(String(describing: unnoted))")
+            if case .failed(_, "fdatasync", _, _) = reason {
+                for index in own where !published[index].isSynced {
+                    published[index].excuses.insert(.failedSync)
+                }
+            }
             guard !disk.isDead else { return }
             isInMemory = true
-            notes.append("\(name) in memory: \(reason), unnoted \(String(describing: unnoted))")
             isUnnoted = unnoted != nil
-            guard case .failed(_, "fdatasync", _, _) = reason else { return }
-            for index in own where !published[index].isSynced {
-                published[index].excuses.insert(.failedSync)
-            }
         case .recovered: isInMemory = false
         case .dropped(let loss):
             notes.append("\(name) dropped \(loss)")
@@ -244,6 +248,7 @@ extension SimulatedAgent {
             check(published[index], &problems)
             published[index].excuses.insert(.powerLoss)
         }
+        if let log { cutEpochs.insert(log.epoch) }
         await kill()
         boot += 1
         disk.powerCut()

@@ -17,14 +17,27 @@ public final class ProcessSite: Sendable {
         public var agents: [String]
         /// How long a journal segment lasts.
         public var rotate = "1 s"
-        /// More settings of the archive, such as `, reserve: 8 MiB`.
-        public var archive = ""
+        /// How many bytes of the archive's disk stay free; the disk of a test may be small.
+        public var reserve = "0 B"
         /// The size of a spool.
         public var spool = "64 MiB"
-        /// Where the host's agents bind, if that is not where others reach them.
-        public var bind = "127.0.0.1"
-        /// The address and ports that others reach the host's agents at.
-        public var address = "127.0.0.1", ports = "0"
+        /// Agents of a second host, which bind to 127.0.0.1 and are told to others as 127.0.0.2.
+        public var remote: [String] = []
+        /// The ports of the second host.
+        public var remotePorts = 0...0
+        /// The port of the registry; nil takes a free one.
+        public var registryPort: Int?
+
+        fileprivate var remoteHost: String {
+            guard !remote.isEmpty else { return "" }
+            return """
+                  there:
+                    address: 127.0.0.2
+                    bind: 127.0.0.1
+                    ports: \(remotePorts.lowerBound)-\(remotePorts.upperBound)
+                    agents: [\(remote.joined(separator: ", "))]
+                """
+        }
 
         /// The plan of a site with those agents.
         public init(_ agents: [String]) {
@@ -61,20 +74,26 @@ public final class ProcessSite: Sendable {
     ) async throws {
         var plan = Plan(agents)
         plan.rotate = rotate
-        try await run(plan, body) { try $0.start(supervisor, ["up", "--site", $0.file]) }
+        try await run(plan, body) {
+            try $0.start(supervisor, ["up", "--host", "here", "--site", $0.file])
+        }
     }
 
     /// Runs `body` with a site whose instances are processes apart; then all that still run must
     /// end with code 0 when told to.
     ///
     /// With `disks` the site is in their folder, and its instances are where the disks are.
+    /// `under` gives the words of programs that instances are run under.
     public static func runApart(
         _ plan: Plan,
         on disks: SmallDisks? = nil,
+        under: [String: [String]] = [:],
         _ body: (ProcessSite) async throws -> Void
     ) async throws {
         try await run(plan, on: disks, body) { site in
-            for name in site.instances { try site.begin(name, under: disks?.entering ?? []) }
+            for name in site.instances {
+                try site.begin(name, under: disks?.entering ?? under[name] ?? [])
+            }
         }
     }
 
@@ -103,7 +122,7 @@ public final class ProcessSite: Sendable {
 
     private init(_ plan: Plan, _ folder: TemporaryFolder?) throws {
         if let folder { self.folder = folder } else { self.folder = try TemporaryFolder() }
-        registryPort = try TakenPort.free()
+        registryPort = try plan.registryPort ?? TakenPort.free()
         let entries =
             [
                 "{class: Aggregator, id: aggregator, start: [record]}",
@@ -111,23 +130,22 @@ public final class ProcessSite: Sendable {
             ] + plan.agents
         instances =
             ["registry"]
-            + entries.compactMap { entry in
+            + (entries + plan.remote).compactMap { entry in
                 entry.split(separator: "id: ").last?.prefix { !",}".contains($0) }
             }.map(String.init)
         let text = """
             site: test
             registry: {address: 127.0.0.1, port: \(registryPort)}
-            archive: {directory: archive, rotate: \(plan.rotate)\(plan.archive)}
+            archive: {directory: archive, rotate: \(plan.rotate), reserve: \(plan.reserve)}
             spool: {directory: spool, size: \(plan.spool)}
             reader: {listen: "127.0.0.1:0", cache: 64 MiB}
             hosts:
               here:
-                address: \(plan.address)
-                bind: \(plan.bind)
-                ports: \(plan.ports)
-                agents:
-
-            """ + entries.map { "      - \($0)\n" }.joined()
+                address: 127.0.0.1
+                ports: 0
+                agents: [\(entries.joined(separator: ", "))]
+            \(plan.remoteHost)
+            """
         try text.write(toFile: self.folder.path + "/site.yaml", atomically: true, encoding: .utf8)
         bus = try ZeroMQBus()
         guard let registry = BusEndpoint(host: "127.0.0.1", port: registryPort) else {

@@ -1,0 +1,35 @@
+import Telemetry
+import Testing
+
+@testable import Log
+
+@Suite("every byte of the tables of a spool")
+struct SpoolTableCorpusTests {
+    private let commits = [
+        "0123456789abcdef": Progress(epoch: 5, position: 77),
+        "fedcba9876543210": Progress(epoch: 4, position: 1),
+    ]
+    private let epochs = [
+        EpochEntry(epoch: 4, bootID: "boot-1", isClosed: true, last: 9),
+        EpochEntry(epoch: 5, bootID: "boot-2"),
+    ]
+
+    // Goal: a damaged table is no table. One that reads as another one would free records that
+    // nobody has.
+    @Test("damage leaves all of a table or none", arguments: Damage.allCases)
+    func bytes(damage: Damage) {
+        let tables = (LogTables.encode(commits), LogTables.encode(epochs))
+        for place in tables.0.indices {
+            var bytes = tables.0
+            damage.apply(at: place, to: &bytes)
+            let found = LogTables.commits(bytes)
+            #expect(found == (bytes == tables.0 ? commits : [:]), "byte \(place)")
+        }
+        for place in tables.1.indices {
+            var bytes = tables.1
+            damage.apply(at: place, to: &bytes)
+            let found = LogTables.epochs(bytes)
+            #expect(found == (bytes == tables.1 ? epochs : []), "byte \(place)")
+        }
+    }
+}
