@@ -30,6 +30,23 @@ struct FaultDriver {
     /// The sources.
     var sources: [String] { runs.sources }
 
+    /// Kills an instance of a supervised site, and waits until its supervisor has started it again
+    /// and the registry knows that.
+    mutating func killSupervised(_ instance: String) async throws {
+        await note(instance)
+        let before = try await eventually("the registry knows \(instance)") {
+            try await site.client.instance(instance).epoch
+        }
+        try await site.killAndAwaitRestart(instance)
+        kills += 1
+        guard sources.contains(instance) else { return }
+        let epoch = try await eventually("the new epoch of \(instance)") { () -> Int64? in
+            let row = try await site.client.instance(instance)
+            return row.epoch > before ? row.epoch : nil
+        }
+        runs.begin(instance, at: Timestamp(nanoseconds: epoch))
+    }
+
     /// Asks what a source has accepted; who does not answer at once has accepted anything.
     mutating func note(_ source: String) async {
         let known = try? await site.accepted(by: source, timeout: .milliseconds(500))

@@ -41,4 +41,27 @@ struct KillingTests {
             )
         }
     }
+
+    // Goal: what people run: one supervisor, which starts again whoever died, also the registry.
+    // Method: everybody dies once, in an order and at moments that are drawn from a seed.
+    @Test("whoever is killed under a supervisor comes back by itself, and nothing is lost")
+    func supervised() async throws {
+        let form = FaultForm.current
+        try await form.run("supervised kills") { chance in
+            let sources = (1...2).map { FaultDriver.source("fake-\($0)") }
+            try await ProcessSite.run(agents: sources) { site in
+                var driver = FaultDriver(site)
+                for _ in 0..<(form.isLong ? max(1, form.kills / 10) : 1) {
+                    for victim in site.instances.shuffled(using: &chance) {
+                        try await driver.untilLogsGrow(
+                            by: .random(in: 500...40_000, using: &chance)
+                        )
+                        try await driver.killSupervised(victim)
+                    }
+                }
+                let samples = try await driver.finish()
+                print("supervised kills: \(driver.kills), \(samples) samples, lost 0, doubled 0")
+            }
+        }
+    }
 }

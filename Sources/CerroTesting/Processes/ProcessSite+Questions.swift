@@ -61,6 +61,12 @@ extension ProcessSite {
         public var instant: Int64
         /// The number.
         public var number: Int64
+
+        /// A number, sampled then.
+        public init(instant: Int64, number: Int64) {
+            self.instant = instant
+            self.number = number
+        }
     }
 
     /// All samples of a field that are whole numbers, in order of time, as HTTP answers them.
