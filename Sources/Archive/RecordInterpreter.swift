@@ -54,13 +54,23 @@ struct RecordInterpreter {
         return true
     }
 
+    /// What the next segment says of a cursor that is told within this one; nil where it says
+    /// nothing: then it was told before it was committed, and what it is about stands there again.
+    private func committed(_ cursor: Cursor) -> Cursor? {
+        guard let limit else { return cursor }
+        guard let known = limit[cursor.instance, cursor.epoch] else { return nil }
+        let isBeyond = cursor.position > known.position || cursor.isFinished && !known.isFinished
+        return isBeyond ? known : cursor
+    }
+
     private mutating func take(
         _ record: JournalRecord,
         _ body: (JournalEvent) throws -> Void
     ) throws {
         switch record {
         case .opening(let archive, let segment, let created, let cursors):
-            let seen = cursors.map { damage == nil ? $0 : withoutHole($0) }
+            let counted = opened == nil ? cursors : cursors.compactMap(committed)
+            let seen = counted.map { damage == nil ? $0 : withoutHole($0) }
             for cursor in seen { self.cursors.merge(cursor) }
             hasStart = true
             opened = opened ?? created

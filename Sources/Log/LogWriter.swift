@@ -94,7 +94,8 @@ final class LogWriter {
             state.queue[0].isTaken = true
             return .write(run)
         }
-        if mayTry, !unsynced.isEmpty, wantsSync(state, now) { return .sync }
+        // A disk that has no room can sync what it has: it is not held up by what it refused.
+        if !unsynced.isEmpty, wantsSync(state, now) { return .sync }
         if mayTry { state.isForced = false }
         if mayTry, unsynced.isEmpty, state.queue.isEmpty {
             if state.failure != nil {
@@ -110,7 +111,7 @@ final class LogWriter {
         if state.hasNewProgress, now >= saveDue { return .saveProgress }
         var due: [Duration] = []
         if state.failure != nil { due.append(retryDue) }
-        if !unsynced.isEmpty { due.append(max(syncDue, state.failure == nil ? syncDue : retryDue)) }
+        if !unsynced.isEmpty { due.append(syncDue) }
         if state.hasNewProgress { due.append(saveDue) }
         state.isThreadIdle = true
         return .wait(due.min().map { max($0 - now, .milliseconds(1)) })

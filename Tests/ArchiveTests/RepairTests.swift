@@ -142,29 +142,6 @@ struct RepairTests {
             )
         }
         log.addRubbish()
-        let file = try makeUnreadable(log, in: directory)
-
-        let report = try repair(directory)[0]
-        #expect(report.outcome == .repaired(kept: file.path + ".damaged"))
-        #expect(report.decodedRows == 3)
-        #expect(report.lost.isEmpty)
-        let sealed = try SealedFile.open(directory.full(file), disk: disk)
-        #expect(sealed.footer.unreadable.map(\.position) == [5])
-        #expect(sealed.footer.ledger.map(\.first) == [5])
-        let rows = try sealed.columns(sealed.footer.timelines[0], fields: [0], range: .allOfTime)
-        #expect(rows.columns == [Column(.ints([1, 2, 3]))])
-        #expect(sealed.footer.declarations.map(\.revision) == [1])
-        #expect(try repair(directory)[0].outcome == .whole)
-    }
-
-    /// A sealed file in which all records of `log` stand as unreadable ones.
-    private func makeUnreadable(
-        _ log: AgentLog,
-        in directory: ArchiveDirectory
-    ) throws -> ArchiveFile {
-        let file = ArchiveFile.segment(created: start).sealed
-        try directory.disk.createFolder("/archive/\(file.day)")
-        let output = BufferedFile(try directory.disk.open(directory.full(file), .create))
         var footer = SealedFooter(
             id: "old",
             archive: "a",
@@ -202,7 +179,30 @@ struct RepairTests {
         }
         _ = try builder.finish()
         try output.finish()
-        return file
+    }
+
+    // Goal: records that an older version could not decode become rows.
+    // Method: such a file is made: the records of a feed stand in it as unreadable ones, beside
+    // one that nobody can decode.
+    @Test("what can be decoded now becomes rows, and its rows of the ledger go")
+    func decoded() throws {
+        let disk = SimulatedDisk()
+        let directory = ArchiveDirectory("/archive", disk: disk)
+        let file = ArchiveFile.segment(created: start).sealed
+        try disk.createFolder("/archive/\(file.day)")
+        try writeUnreadable(to: BufferedFile(try disk.open(directory.full(file), .create)), file)
+
+        let report = try repair(directory)[0]
+        #expect(report.outcome == .repaired(kept: file.path + ".damaged"))
+        #expect(report.decodedRows == 3)
+        #expect(report.lost.isEmpty)
+        let sealed = try SealedFile.open(directory.full(file), disk: disk)
+        #expect(sealed.footer.unreadable.map(\.position) == [5])
+        #expect(sealed.footer.ledger.map(\.first) == [5])
+        let rows = try sealed.columns(sealed.footer.timelines[0], fields: [0], range: .allOfTime)
+        #expect(rows.columns == [Column(.ints([1, 2, 3]))])
+        #expect(sealed.footer.declarations.map(\.revision) == [1])
+        #expect(try repair(directory)[0].outcome == .whole)
     }
 }
 

@@ -126,7 +126,7 @@ struct Judgement {
             case .spoolFull:
                 // Less exact where the record that says so was dropped as well, and comes once
                 // more later.
-                cause == "spool full" || cause == "no longer in the log"
+                cause == "spool full" || cause.hasPrefix("no longer in the log")
                     || cause == "damage in the spool"
             case .powerLoss: cause.hasPrefix("power loss")
             case .memory: cause.hasPrefix("kept in memory")
