@@ -61,7 +61,7 @@ struct SlowSubscriberTests {
             let published = await bus.published("a/flood/")
             #expect(published >= 30_000)
             #expect(bus.dropped > 0)
-            try await eventually("the subscriber hears again") {
+            try await eventually("the subscriber hears again", within: .seconds(120)) {
                 deaf.listen()
                 _ = try await site.client.result("a", Action.start, ["operation": "end"])
                 return deaf.heard["a/end/"]

@@ -3,7 +3,12 @@ import Foundation
 import Telemetry
 import Testing
 
-@Suite("Real processes whose disk refuses", .serialized, .timeLimit(.minutes(30)))
+@Suite(
+    "Real processes whose disk refuses",
+    .serialized,
+    .timeLimit(.minutes(30)),
+    .enabled(if: Privileges.traces, "nobody may trace processes here")
+)
 struct DiskErrorTests {
     /// What the disk answers to a kind of calls, whose disk it is, and what that must raise.
     struct Refusal: CustomTestStringConvertible, Sendable {

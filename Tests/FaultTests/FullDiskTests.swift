@@ -3,7 +3,12 @@ import Foundation
 import Telemetry
 import Testing
 
-@Suite("Real processes on a full disk", .serialized, .timeLimit(.minutes(30)))
+@Suite(
+    "Real processes on a full disk",
+    .serialized,
+    .timeLimit(.minutes(30)),
+    .enabled(if: Privileges.makesNamespaces, "nobody may make namespaces here")
+)
 struct FullDiskTests {
     // Goal: the archive's disk fills up, then the spool's, and somebody makes room.
     // Method: small disks in memory, in a mount namespace that ends with its processes; a file of

@@ -53,7 +53,10 @@ struct NetworkTests {
     // Goal: somebody pulls the cable between two hosts, for 1 s and for longer than any timeout.
     // Method: the sources live in a network namespace at the other end of a cable. Sockets without
     // keys stay on loopback, so at both ends of the cable a proxy stands before each port.
-    @Test("a host whose cable is pulled measures on, and all of it comes later")
+    @Test(
+        "a host whose cable is pulled measures on, and all of it comes later",
+        .enabled(if: Privileges.makesNamespaces, "nobody may make namespaces here")
+    )
     func partition() async throws {
         let form = FaultForm.current
         try await form.run("partition") { _ in

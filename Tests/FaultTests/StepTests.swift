@@ -13,11 +13,11 @@ enum Injection {
     ///
     /// A file is created between the steps before it and its first `writev`.
     static let writing: [Step] = [
-        ("writev", 8), ("fdatasync", 5), ("fsync", 5), ("rename", 2), ("unlink", 3), ("mkdir", 2),
+        ("writev", 4), ("fdatasync", 2), ("fsync", 2), ("rename", 1), ("unlink", 2),
     ]
 
     /// The steps of a process that keeps an index.
-    static let indexing: [Step] = [("pwrite64", 40), ("fdatasync", 3), ("fsync", 3), ("unlink", 3)]
+    static let indexing: [Step] = [("pwrite64", 20), ("fdatasync", 2), ("fsync", 2), ("unlink", 2)]
 
     /// Runs a program that is killed before some call of a step, drawn by chance.
     static func killing(_ steps: [Step], _ chance: inout SeededGenerator) -> [String] {
@@ -37,7 +37,12 @@ enum Injection {
     }
 }
 
-@Suite("Real processes that die between two steps", .serialized, .timeLimit(.minutes(30)))
+@Suite(
+    "Real processes that die between two steps",
+    .serialized,
+    .timeLimit(.minutes(30)),
+    .enabled(if: Privileges.traces, "nobody may trace processes here")
+)
 struct StepTests {
     // Goal: a power cut between any two steps of writing, sealing, freeing and indexing.
     // Method: the kernel kills the process when one of its threads begins the n-th call of a kind;
@@ -62,13 +67,14 @@ struct StepTests {
                         let words = Injection.killing(steps, &chance)
                         try driver.begin(instance, under: words)
                     }
-                    hits += await driver.deaths(of: victims, within: .seconds(form.isLong ? 6 : 4))
+                    hits += await driver.deaths(of: victims, within: .seconds(6))
                 }
                 for instance in victims {
                     try await driver.kill(instance)
                     try driver.begin(instance)
                 }
                 let samples = try await driver.finish()
+                #expect(hits > 0, "nobody died at a call")
                 print("steps: \(hits) deaths at a call, \(driver.kills) in all, \(samples) samples")
             }
             let (code, said) = try await RunningProgram.run(

@@ -1,0 +1,23 @@
+internal import Foundation
+
+/// What the kernel lets this process do, which no package can install.
+///
+/// A container may forbid to root what tests under faults need.
+public enum Privileges {
+    /// Whether mount and network namespaces can be made.
+    public static let makesNamespaces = succeeds("unshare --mount --net true")
+
+    /// Whether processes can be traced; where `strace` is missing, those who need it shall fail.
+    public static let traces = succeeds("! command -v strace || strace -qq -o /dev/null true")
+
+    private static func succeeds(_ command: String) -> Bool {
+        let process = Process()
+        process.executableURL = URL(filePath: "/bin/sh")
+        process.arguments = ["-c", command]
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        do { try process.run() } catch { return false }
+        process.waitUntilExit()
+        return process.terminationStatus == 0
+    }
+}
