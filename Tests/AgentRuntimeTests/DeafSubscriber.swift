@@ -48,11 +48,15 @@ final class DeafSubscriber {
 
     deinit { close(descriptor) }
 
+    /// Whether the agent has let go of it, as of everybody who does not answer for long.
+    private(set) var isClosed = false
+
     /// Reads all that has arrived by now.
     func listen() {
         var piece = [UInt8](repeating: 0, count: 1 << 20)
         while true {
             let count = recv(descriptor, &piece, piece.count, Int32(MSG_DONTWAIT))
+            if count == 0 || count < 0 && errno != EAGAIN && errno != EINTR { isClosed = true }
             guard count > 0 else { break }
             bytes += piece[..<count]
             takeFrames()
