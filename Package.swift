@@ -60,7 +60,7 @@ let package = Package(
         library(
             "Archive",
             [
-                "ArchiveFormat", "Log", "MessagePack", "Telemetry",
+                "ArchiveFormat", "G3Format", "Log", "MessagePack", "Telemetry",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ]
         ),
