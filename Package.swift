@@ -115,6 +115,13 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
+        library(
+            "FuzzTargets",
+            [
+                "Archive", "ArchiveFormat", "G3Format", "Log", "MessageBus", "MessagePack",
+                "Telemetry",
+            ]
+        ),
         .executableTarget(name: "cerro", dependencies: ["CerroCommand"], swiftSettings: settings),
 
         tests("TelemetryTests", ["Telemetry"]),
@@ -196,6 +203,7 @@ let package = Package(
             "FaultTests",
             ["AgentClient", "CerroTesting", "MessageBus", "Telemetry", "ZeroMQ", "cerro"]
         ),
+        tests("FuzzTargetsTests", ["FuzzTargets"]),
         tests("TidyTests", []),
     ],
     swiftLanguageModes: [.v6]
