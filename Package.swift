@@ -132,8 +132,11 @@ let package = Package(
             ["CerroTesting", "MessageBus", "MessagePack", "Telemetry", "ZeroMQ", logging]
         ),
         tests("SiteConfigTests", ["SiteConfig", "Telemetry"]),
-        tests("ArchiveFormatTests", ["ArchiveFormat", "MessagePack", "Telemetry"]),
-        tests("ArrowFormatTests", ["ArrowFormat", "Telemetry"]),
+        tests(
+            "ArchiveFormatTests",
+            ["ArchiveFormat", "CerroTesting", "MessagePack", "Telemetry"]
+        ),
+        tests("ArrowFormatTests", ["ArrowFormat", "CerroTesting", "Telemetry"]),
         tests("LogTests", ["ArchiveFormat", "CerroTesting", "Log", "MessagePack", "Telemetry"]),
         tests(
             "ArchiveTests",
