@@ -59,7 +59,7 @@ let package = Package(
         library(
             "Archive",
             [
-                "ArchiveFormat", "Log", "MessagePack", "Telemetry",
+                "ArchiveFormat", "Log", "MessagePack", "SiteConfig", "Telemetry",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ]
         ),
@@ -127,7 +127,10 @@ let package = Package(
         tests("LogTests", ["ArchiveFormat", "CerroTesting", "Log", "MessagePack", "Telemetry"]),
         tests(
             "ArchiveTests",
-            ["Archive", "ArchiveFormat", "CerroTesting", "Log", "MessagePack", "Telemetry"]
+            [
+                "Archive", "ArchiveFormat", "CerroTesting", "Log", "MessagePack", "SiteConfig",
+                "Telemetry",
+            ]
         ),
         tests("G3FormatTests", ["G3Format"]),
         tests(
