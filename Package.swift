@@ -60,7 +60,7 @@ let package = Package(
         library(
             "Archive",
             [
-                "ArchiveFormat", "G3Format", "Log", "MessagePack", "Telemetry",
+                "ArchiveFormat", "G3Format", "Log", "MessagePack", "SiteConfig", "Telemetry",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ]
         ),
@@ -130,7 +130,10 @@ let package = Package(
         tests("LogTests", ["ArchiveFormat", "CerroTesting", "Log", "MessagePack", "Telemetry"]),
         tests(
             "ArchiveTests",
-            ["Archive", "ArchiveFormat", "CerroTesting", "Log", "MessagePack", "Telemetry"]
+            [
+                "Archive", "ArchiveFormat", "CerroTesting", "Log", "MessagePack", "SiteConfig",
+                "Telemetry",
+            ]
         ),
         tests("G3FormatTests", ["G3Format"]),
         tests(
