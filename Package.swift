@@ -92,6 +92,8 @@ let package = Package(
                 .product(name: "HummingbirdCore", package: "hummingbird"),
             ]
         ),
+        .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
+        library("PromQL", ["CRE2", "Telemetry"]),
         library(
             "InstrumentAgents",
             ["AgentRuntime", "SiteConfig", "Telemetry", nioCore, nioPosix]
@@ -116,6 +118,7 @@ let package = Package(
         .executableTarget(name: "cerro", dependencies: ["CerroCommand"], swiftSettings: settings),
 
         tests("TelemetryTests", ["Telemetry"]),
+        tests("PromQLTests", ["PromQL", "Telemetry"]),
         tests("MessagePackTests", ["MessagePack", "Telemetry"]),
         tests("ZeroMQTests", ["ZeroMQ"]),
         tests(
