@@ -84,16 +84,16 @@ let package = Package(
                 "SiteConfig", "Telemetry", "ZeroMQ", logging,
             ]
         ),
+        .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
+        library("PromQL", ["CRE2", "Telemetry"]),
         library(
             "Reader",
             [
-                "AgentRuntime", "Archive", "MessageBus", "SiteConfig", "Telemetry", logging,
+                "AgentRuntime", "Archive", "MessageBus", "PromQL", "SiteConfig", "Telemetry", logging,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
             ]
         ),
-        .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
-        library("PromQL", ["CRE2", "Telemetry"]),
         library(
             "InstrumentAgents",
             ["AgentRuntime", "SiteConfig", "Telemetry", nioCore, nioPosix]

@@ -8,7 +8,8 @@ public import Telemetry
 /// `ignoring`. Windows hold their end and not their start, as in Prometheus 3; but those of
 /// `avg|min|max|sum|count_over_time` hold their start and not their end, since roll-ups do.
 ///
-/// Source: Prometheus 2.42, "Querying Prometheus", <https://prometheus.io/docs/prometheus/2.42/querying/basics/>.
+/// Source: Prometheus 2.42, "Querying Prometheus",
+/// <https://prometheus.io/docs/prometheus/2.42/querying/basics/>.
 public struct PromQLQuery: Sendable {
     private let expression: Expression
     private let samples: (Selector, window: Duration)?
@@ -34,6 +35,17 @@ public struct PromQLQuery: Sendable {
             samples = nil
             expression = try Parser.expression(text)
         }
+    }
+
+    /// A duration such as `30s` or `1h30m`.
+    ///
+    /// - Throws: ``PromQLError`` if `text` is anything else.
+    public static func duration(_ text: String) throws(PromQLError) -> Duration {
+        let tokens = try Lexer.tokens(of: text)
+        guard tokens.count == 2, case .duration(let duration) = tokens[0].kind else {
+            throw .type("`\(text.prefix(100))` is no duration, such as 30s")
+        }
+        return duration
     }
 
     /// What a text such as `metric{label="value"}` selects.

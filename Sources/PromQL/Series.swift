@@ -93,6 +93,16 @@ public struct BucketedSeries: Hashable, Sendable {
         /// A bucket without samples.
         public init() {}
 
+        /// Takes in a sample.
+        public mutating func add(_ value: Double) {
+            count += 1
+            guard !value.isNaN else { return }
+            numbers += 1
+            smallest = min(smallest, value)
+            largest = max(largest, value)
+            sum += value
+        }
+
         /// Takes in the samples of another one.
         mutating func add(_ other: Bucket) {
             count += other.count

@@ -7,7 +7,7 @@ extension QueryError {
     /// bad time (503).
     var status: HTTPResponse.Status {
         switch self {
-        case .time, .parameter, .unknownParameter: .badRequest
+        case .time, .parameter, .unknownParameter, .expression: .badRequest
         case .range: .unprocessableContent
         case .limit: .contentTooLarge
         case .busy, .timeout, .archive: .serviceUnavailable

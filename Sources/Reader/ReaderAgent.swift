@@ -16,6 +16,7 @@ public struct ReaderAgent: Agent {
     private let settings: ReaderSettings
     private let archive: String
     private let directory: any SiteDirectory
+    private let labels: SeriesLabels
     private let wake: ReaderWake
 
     /// A reader of the archive in `archive`, a folder that may come into being later.
@@ -25,6 +26,7 @@ public struct ReaderAgent: Agent {
     ///   - holder: who reads it, for another reader that is refused: instance, host, process.
     ///   - settings: where HTTP listens; port 0 takes any free one.
     ///   - directory: who answers `/api/v1/agents`.
+    ///   - labels: how fields are called in PromQL.
     ///   - wake: lets it look at once; changes of the files do that by themselves.
     ///   - time: the clock that relative times refer to.
     public init(
@@ -32,6 +34,7 @@ public struct ReaderAgent: Agent {
         holder: String,
         settings: ReaderSettings,
         directory: any SiteDirectory,
+        labels: SeriesLabels,
         wake: ReaderWake = ReaderWake(),
         time: any TimeSource = SystemTimeSource()
     ) {
@@ -44,6 +47,7 @@ public struct ReaderAgent: Agent {
         self.settings = settings
         self.archive = archive
         self.directory = directory
+        self.labels = labels
         self.wake = wake
     }
 
@@ -99,6 +103,7 @@ public struct ReaderAgent: Agent {
             routes: ReaderRoutes(
                 service: service,
                 directory: directory,
+                labels: labels,
                 isBehindProxy: settings.isBehindProxy
             ),
             listen: settings.listen
@@ -163,6 +168,7 @@ extension ReaderAgent {
                 holder: "\(context.entry.id) on \(context.host.name), pid \(getpid())",
                 settings: reader,
                 directory: directory(context.site),
+                labels: SeriesLabels(site: context.site),
                 wake: wake,
                 time: context.time
             )

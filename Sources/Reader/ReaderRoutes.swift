@@ -5,6 +5,7 @@ internal import Telemetry
 struct ReaderRoutes: Sendable {
     let service: QueryService
     let directory: any SiteDirectory
+    let labels: SeriesLabels
     var isBehindProxy = false
 
     private typealias Answer = @Sendable (ReaderRoutes, Request) async throws -> Response
@@ -22,10 +23,10 @@ struct ReaderRoutes: Sendable {
     /// The router of all paths.
     func router() -> Router<BasicRequestContext> {
         let router = Router()
-        router.add(
-            middleware:
-                RequestGuard(paths: Self.answers.map(\.path), isBehindProxy: isBehindProxy)
-        )
+        let prometheus = PrometheusRoutes(service: service, labels: labels)
+        let paths = Self.answers.map(\.path) + prometheus.paths
+        router.add(middleware: RequestGuard(paths: paths, isBehindProxy: isBehindProxy))
+        prometheus.add(to: router)
         for (path, answer) in Self.answers {
             router.get(RouterPath(path)) { request, _ in try await answer(self, request) }
         }

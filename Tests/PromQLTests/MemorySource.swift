@@ -52,12 +52,7 @@ struct MemorySource: SeriesSource {
             for (time, value) in zip(series.times, series.values) where time >= row.start {
                 let number = Int((time - row.start).nanoseconds / row.width.nanoseconds)
                 guard number < row.count else { continue }
-                buckets[number].count += 1
-                guard !value.isNaN else { continue }
-                buckets[number].numbers += 1
-                buckets[number].smallest = min(buckets[number].smallest, value)
-                buckets[number].largest = max(buckets[number].largest, value)
-                buckets[number].sum += value
+                buckets[number].add(value)
             }
             return BucketedSeries(labels: series.labels, buckets: buckets)
         }

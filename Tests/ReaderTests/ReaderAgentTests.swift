@@ -154,7 +154,8 @@ struct ReaderAgentTests {
                         pool: WorkPool(time: ManualTimeSource(at(0))),
                         time: ManualTimeSource(at(0))
                     ),
-                    directory: FixedDirectory()
+                    directory: FixedDirectory(),
+                    labels: SeriesLabels(site: "hill", homes: [:])
                 ),
                 listen: Endpoint(host: "127.0.0.1", port: reader.port)
             )
@@ -174,7 +175,8 @@ struct ReaderAgentTests {
                     pool: WorkPool(time: ManualTimeSource(at(0))),
                     time: ManualTimeSource(at(0))
                 ),
-                directory: FixedDirectory()
+                directory: FixedDirectory(),
+                labels: SeriesLabels(site: "hill", homes: [:])
             ),
             listen: Endpoint(host: "0.0.0.0", port: 0)
         )

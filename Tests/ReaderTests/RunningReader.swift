@@ -78,19 +78,26 @@ struct RunningReader: Sendable {
     let port: Int
     let client: TestClient
 
-    /// GET of an address, with the headers that matter here.
+    /// GET (or another method) of an address, with the headers that matter here.
     func get(
         _ address: String,
         host: String? = "127.0.0.1",
         accept: String? = nil,
         origin: String? = nil,
-        method: HTTPRequest.Method = .get
+        method: HTTPRequest.Method = .get,
+        body: String? = nil
     ) async throws -> (status: Int, text: String, headers: HTTPFields) {
         var headers = HTTPFields()
         if let accept { headers[.accept] = accept }
         if let origin { headers[.origin] = origin }
         let response = try await client.execute(
-            TestClient.Request(address, method: method, authority: host, headers: headers)
+            TestClient.Request(
+                address,
+                method: method,
+                authority: host,
+                headers: headers,
+                body: body.map { ByteBuffer(string: $0) }
+            )
         )
         let text = response.body.map { String(buffer: $0) } ?? ""
         return (response.status.code, text, response.headers)
@@ -115,6 +122,7 @@ func withReader(
             isBehindProxy: behindProxy
         ),
         directory: FixedDirectory(table: agents),
+        labels: SeriesLabels(site: "hill", homes: ["cryo": ("dome", "Lakeshore372")]),
         wake: wake,
         time: ManualTimeSource(now)
     )
