@@ -89,7 +89,8 @@ let package = Package(
         library(
             "Reader",
             [
-                "AgentRuntime", "Archive", "MessageBus", "PromQL", "SiteConfig", "Telemetry", logging,
+                "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "MessageBus", "PromQL",
+                "SiteConfig", "Telemetry", logging,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
             ]
@@ -144,8 +145,8 @@ let package = Package(
         tests(
             "ReaderTests",
             [
-                "AgentRuntime", "Archive", "ArchiveFormat", "CerroTesting", "Log", "MessageBus",
-                "MessagePack", "Reader", "SiteConfig", "Telemetry",
+                "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "CerroTesting", "Log",
+                "MessageBus", "MessagePack", "Reader", "SiteConfig", "Telemetry",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
             ]
