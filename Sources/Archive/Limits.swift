@@ -52,4 +52,15 @@ enum Limits {
     static let g3Depth = 4
     /// The age from which on a `.g3` file is looked at only where its folder has changed.
     static let g3Growing = Duration.seconds(86_400)
+    /// Bytes that the rows of one group take while a day is compacted.
+    static let compaction = 32 << 20
+    /// Files that are compacted at once: more are compacted in several steps.
+    static let compactedFiles = 128
+    /// Pieces of columns in the footers of the files that are compacted at once; each takes up to
+    /// 500 bytes of memory.
+    static let compactedColumns = 100_000
+    /// Days that have to be recorded before their clock counts for what is old.
+    static let believedDays = 3
+    /// Pinned intervals of one archive.
+    static let pins = 1_000
 }

@@ -9,6 +9,8 @@ public struct LedgerEntry: Hashable, Sendable {
         case missing
         /// They are there, but the clock that dated them was off.
         case clock
+        /// They were there, and retention has removed them, as the site file says.
+        case retention
     }
 
     /// The positions that a record of an epoch can have, and how many there can be: a million a
