@@ -24,6 +24,7 @@ public struct ReaderAgent: Agent {
     ///   - archive: the folder of the archive.
     ///   - holder: who reads it, for another reader that is refused: instance, host, process.
     ///   - settings: where HTTP listens; port 0 takes any free one.
+    ///   - g3: trees of `.g3` files that answer where the archive has nothing.
     ///   - directory: who answers `/api/v1/agents`.
     ///   - wake: lets it look at once; changes of the files do that by themselves.
     ///   - time: the clock that relative times refer to.
@@ -31,6 +32,7 @@ public struct ReaderAgent: Agent {
         archive: String,
         holder: String,
         settings: ReaderSettings,
+        g3: [String] = [],
         directory: any SiteDirectory,
         wake: ReaderWake = ReaderWake(),
         time: any TimeSource = SystemTimeSource()
@@ -39,6 +41,7 @@ public struct ReaderAgent: Agent {
             directory: archive,
             holder: holder,
             cache: settings.cache,
+            g3: g3,
             time: time
         )
         self.settings = settings
@@ -162,6 +165,7 @@ extension ReaderAgent {
                 archive: archive.directory,
                 holder: "\(context.entry.id) on \(context.host.name), pid \(getpid())",
                 settings: reader,
+                g3: archive.g3,
                 directory: directory(context.site),
                 wake: wake,
                 time: context.time

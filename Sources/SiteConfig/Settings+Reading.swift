@@ -49,7 +49,8 @@ extension ArchiveSettings {
                     "reserve",
                     default: fallback.reserve,
                     in: 0...(1 << 40)
-                )
+                ),
+                g3: section.paths("g3", default: fallback.g3)
             )
         } ?? fallback
     }

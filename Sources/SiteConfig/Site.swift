@@ -60,13 +60,23 @@ public struct ArchiveSettings: Hashable, Sendable {
     /// The bytes of its disk that are left free, beside those that sealing needs: below them
     /// fetching stops.
     public var reserve: Int
+    /// Trees of `.g3` files that are read where they stand, absolute paths; where several archives
+    /// hold one timeline at one time, the archive itself answers, then the first of them.
+    public var g3: [String]
 
     /// Settings of an archive; sizes in bytes.
-    public init(directory: String, rotate: Duration, maxSize: Int, reserve: Int = 1 << 30) {
+    public init(
+        directory: String,
+        rotate: Duration,
+        maxSize: Int,
+        reserve: Int = 1 << 30,
+        g3: [String] = []
+    ) {
         self.directory = directory
         self.rotate = rotate
         self.maxSize = maxSize
         self.reserve = reserve
+        self.g3 = g3
     }
 }
 
