@@ -51,6 +51,7 @@ let package = Package(
         .target(name: "CChecksum"),
         .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
         library("ArchiveFormat", ["CChecksum", "CZstd", "MessagePack", "Telemetry"]),
+        library("ArrowFormat", ["Telemetry"]),
         library("G3Format", ["ArchiveFormat"]),
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
         library("ZeroMQ", ["CZeroMQ"]),
@@ -87,7 +88,8 @@ let package = Package(
         library(
             "Reader",
             [
-                "AgentRuntime", "Archive", "MessageBus", "SiteConfig", "Telemetry", logging,
+                "AgentRuntime", "Archive", "ArrowFormat", "MessageBus", "SiteConfig", "Telemetry",
+                logging,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
             ]
@@ -124,6 +126,7 @@ let package = Package(
         ),
         tests("SiteConfigTests", ["SiteConfig", "Telemetry"]),
         tests("ArchiveFormatTests", ["ArchiveFormat", "MessagePack", "Telemetry"]),
+        tests("ArrowFormatTests", ["ArrowFormat", "Telemetry"]),
         tests("LogTests", ["ArchiveFormat", "CerroTesting", "Log", "MessagePack", "Telemetry"]),
         tests(
             "ArchiveTests",

@@ -67,6 +67,13 @@ public enum ReaderLimits {
     /// The least time between two looks: each lists folders, and many writes are one look.
     static let refreshPause: Duration = .milliseconds(50)
 
+    /// Values, times among them, that an export holds at once (8 MB as doubles), but for rows of
+    /// one nanosecond.
+    static let exportValues: Int64 = 1_000_000
+
+    /// Columns of an export; more are refused.
+    static let exportFields = 16_384
+
     /// Names that an error suggests.
     static let suggestions = 3
 
