@@ -11,7 +11,9 @@ struct BenchCommand: AsyncParsableCommand {
             folder. A floor is what the machine does without Cerro, in the same run: figures mean \
             something as ratios to it.
             """,
-        subcommands: [Ingest.self, Commands.self, Faults.self, Recovery.self]
+        subcommands: [
+            Ingest.self, Commands.self, Faults.self, Recovery.self, Archive.self,
+        ]
     )
 
     /// `cerro bench ingest`.
