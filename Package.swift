@@ -96,7 +96,9 @@ let package = Package(
         ),
         library(
             "InstrumentAgents",
-            ["AgentRuntime", "SiteConfig", "Telemetry", nioCore, nioPosix]
+            [
+                "AgentRuntime", "Archive", "Reader", "SiteConfig", "Telemetry", nioCore, nioPosix,
+            ]
         ),
         library("InstrumentEmulators", ["Telemetry", nioCore, nioPosix]),
         library(
