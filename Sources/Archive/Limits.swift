@@ -52,4 +52,6 @@ enum Limits {
     static let g3Depth = 4
     /// The age from which on a `.g3` file is looked at only where its folder has changed.
     static let g3Growing = Duration.seconds(86_400)
+    /// The time and the rows that one frame of a `.g3` file has at most when we write it.
+    static let g3FrameTime = Duration.seconds(300), g3FrameRows = 16_384
 }

@@ -64,6 +64,10 @@ public enum ReaderLimits {
     /// The same where the kernel does not watch the folder.
     static let unwatchedPeriod: Duration = .milliseconds(100)
 
+    /// The time between two looks at all days of the archive; the newest ones are looked at more
+    /// often.
+    static let wholeLook: Duration = .seconds(60)
+
     /// The least time between two looks: each lists folders, and many writes are one look.
     static let refreshPause: Duration = .milliseconds(50)
 

@@ -30,7 +30,7 @@ struct SampleLines {
         }
     }
 
-    /// The samples of a column, as a script would write them; integers as doubles if `type` says so.
+    /// The samples of a column, as a script would write them.
     static func samples(_ timestamps: [Timestamp], _ column: Column) -> Samples {
         var samples = Samples()
         for (row, timestamp) in timestamps.enumerated() where column.isPresent(row) {
