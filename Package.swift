@@ -60,7 +60,7 @@ let package = Package(
         library(
             "Archive",
             [
-                "ArchiveFormat", "G3Format", "Log", "MessagePack", "Telemetry",
+                "ArchiveFormat", "G3Format", "Log", "MessagePack", "SiteConfig", "Telemetry",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ]
         ),
@@ -85,11 +85,13 @@ let package = Package(
                 "SiteConfig", "Telemetry", "ZeroMQ", logging,
             ]
         ),
+        .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
+        library("PromQL", ["CRE2", "Telemetry"]),
         library(
             "Reader",
             [
-                "AgentRuntime", "Archive", "ArrowFormat", "MessageBus", "SiteConfig", "Telemetry",
-                logging,
+                "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "ArrowFormat", "MessageBus",
+                "PromQL", "SiteConfig", "Telemetry", logging,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
             ]
@@ -120,6 +122,7 @@ let package = Package(
         .executableTarget(name: "cerro", dependencies: ["CerroCommand"], swiftSettings: settings),
 
         tests("TelemetryTests", ["Telemetry"]),
+        tests("PromQLTests", ["PromQL", "Telemetry"]),
         tests("MessagePackTests", ["MessagePack", "Telemetry"]),
         tests("ZeroMQTests", ["ZeroMQ"]),
         tests(
@@ -132,7 +135,10 @@ let package = Package(
         tests("LogTests", ["ArchiveFormat", "CerroTesting", "Log", "MessagePack", "Telemetry"]),
         tests(
             "ArchiveTests",
-            ["Archive", "ArchiveFormat", "CerroTesting", "Log", "MessagePack", "Telemetry"]
+            [
+                "Archive", "ArchiveFormat", "CerroTesting", "Log", "MessagePack", "SiteConfig",
+                "Telemetry",
+            ]
         ),
         tests("G3FormatTests", ["G3Format"]),
         tests(
@@ -146,8 +152,8 @@ let package = Package(
         tests(
             "ReaderTests",
             [
-                "AgentRuntime", "Archive", "ArchiveFormat", "CerroTesting", "Log", "MessageBus",
-                "MessagePack", "Reader", "SiteConfig", "Telemetry",
+                "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "CerroTesting", "Log",
+                "MessageBus", "MessagePack", "Reader", "SiteConfig", "Telemetry",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
             ]

@@ -54,4 +54,15 @@ enum Limits {
     static let g3Growing = Duration.seconds(86_400)
     /// The time and the rows that one frame of a `.g3` file has at most when we write it.
     static let g3FrameTime = Duration.seconds(300), g3FrameRows = 16_384
+    /// Bytes that the rows of one group take while a day is compacted.
+    static let compaction = 32 << 20
+    /// Files that are compacted at once: more are compacted in several steps.
+    static let compactedFiles = 128
+    /// Pieces of columns in the footers of the files that are compacted at once; each takes up to
+    /// 500 bytes of memory.
+    static let compactedColumns = 100_000
+    /// Days that have to be recorded before their clock counts for what is old.
+    static let believedDays = 3
+    /// Pinned intervals of one archive.
+    static let pins = 1_000
 }

@@ -63,6 +63,10 @@ public struct ArchiveSettings: Hashable, Sendable {
     /// Trees of `.g3` files that are read where they stand, absolute paths; where several archives
     /// hold one timeline at one time, the archive itself answers, then the first of them.
     public var g3: [String]
+    /// Whether the files of a day become one when it is over.
+    public var compactsDays: Bool
+    /// What is removed from days that are compacted.
+    public var retention: RetentionSettings
 
     /// Settings of an archive; sizes in bytes.
     public init(
@@ -70,13 +74,17 @@ public struct ArchiveSettings: Hashable, Sendable {
         rotate: Duration,
         maxSize: Int,
         reserve: Int = 1 << 30,
-        g3: [String] = []
+        g3: [String] = [],
+        compactsDays: Bool = false,
+        retention: RetentionSettings = RetentionSettings()
     ) {
         self.directory = directory
         self.rotate = rotate
         self.maxSize = maxSize
         self.reserve = reserve
         self.g3 = g3
+        self.compactsDays = compactsDays
+        self.retention = retention
     }
 }
 
