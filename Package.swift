@@ -98,7 +98,9 @@ let package = Package(
         ),
         library(
             "InstrumentAgents",
-            ["AgentRuntime", "SiteConfig", "Telemetry", nioCore, nioPosix]
+            [
+                "AgentRuntime", "Archive", "Reader", "SiteConfig", "Telemetry", nioCore, nioPosix,
+            ]
         ),
         library("InstrumentEmulators", ["Telemetry", nioCore, nioPosix]),
         library(
@@ -112,8 +114,8 @@ let package = Package(
             "CerroCommand",
             [
                 "AgentClient", "AgentRuntime", "Aggregator", "Archive", "ArchiveFormat",
-                "InstrumentAgents", "InstrumentEmulators", "Log", "MessageBus", "Reader",
-                "Registry", "SiteConfig", "Telemetry", "ZeroMQ", logging,
+                "InstrumentAgents", "InstrumentEmulators", "Log", "MessageBus", "MessagePack",
+                "Reader", "Registry", "SiteConfig", "Telemetry", "ZeroMQ", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -176,8 +178,8 @@ let package = Package(
         tests(
             "CerroCommandTests",
             [
-                "AgentRuntime", "ArchiveFormat", "CerroCommand", "MessageBus", "MessagePack",
-                "Reader", "SiteConfig", "Telemetry",
+                "AgentRuntime", "Archive", "ArchiveFormat", "CerroCommand", "MessageBus",
+                "MessagePack", "Reader", "SiteConfig", "Telemetry",
             ]
         ),
         tests(

@@ -75,7 +75,8 @@ extension G3Store {
         let bounds = range.lowerBound.nanoseconds..<range.upperBound.nanoseconds
         var pieces: [SlicePiece] = []
         var file: (any SegmentFile)?
-        for place in part.places where place.first < bounds.upperBound
+        for place in part.places
+        where place.first < bounds.upperBound
             && place.last >= bounds.lowerBound
         {
             guard let block = try block(place, part, &file) else { continue }
