@@ -72,7 +72,7 @@ extension DataAnswer {
                         SampleTable.Column(
                             timeline: index,
                             name: "\(field.name):\(statistic.name)",
-                            unit: statistic.name == "count" ? nil : field.unit,
+                            unit: ["count", "nans"].contains(statistic.name) ? nil : field.unit,
                             column: statistic.column
                         )
                     }
