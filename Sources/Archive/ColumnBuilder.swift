@@ -1,3 +1,4 @@
+internal import ArchiveFormat
 internal import Telemetry
 
 /// A column that grows; missing values cost a map only once there is one.
@@ -9,6 +10,7 @@ struct ColumnBuilder {
     private var bools: [Bool] = []
     private var strings: [String] = []
     private var presence: [Bool]?
+    private var lastText: String?
 
     init(_ type: FieldType) {
         self.type = type
@@ -44,6 +46,31 @@ struct ColumnBuilder {
         count += rows.count
     }
 
+    /// Appends all rows of a column of the same type where they stand.
+    mutating func append(_ view: ColumnView) {
+        switch type {
+        case .double: doubles.append(view.bytes, rows: view.rows)
+        case .int: ints.append(view.bytes, rows: view.rows)
+        case .bool: for byte in view.bytes { bools.append(byte != 0) }
+        case .string: view.forEachText { appendText($0) }
+        }
+        if view.presence != nil || presence != nil { appendPresence(of: view) }
+        count += view.rows
+    }
+
+    /// Appends a text; the one before once more, where it is the same, as states mostly are.
+    private mutating func appendText(_ utf8: UnsafeRawBufferPointer) {
+        let isSame = lastText?.utf8.elementsEqual(utf8) ?? false
+        let text = isSame ? lastText ?? "" : String(decoding: utf8, as: UTF8.self)
+        if !isSame { lastText = text }
+        strings.append(text)
+    }
+
+    private mutating func appendPresence(of view: ColumnView) {
+        if presence == nil { presence = Array(repeating: true, count: count) }
+        for row in 0..<view.rows { presence?.append(view.isPresent(row)) }
+    }
+
     /// Appends rows without a value.
     mutating func appendMissing(_ rows: Int) {
         guard rows > 0 else { return }
@@ -56,6 +83,25 @@ struct ColumnBuilder {
         case .string: strings.append(contentsOf: repeatElement("", count: rows))
         }
         count += rows
+    }
+}
+
+extension Array where Element: BitwiseCopyable {
+    /// Appends values of eight bytes each as they stand in `bytes`, without alignment.
+    ///
+    /// Little-endian, as every machine is that Swift and libzmq are built for here.
+    fileprivate mutating func append(_ bytes: UnsafeRawBufferPointer, rows: Int) {
+        if rows == 1 {
+            append(bytes.loadUnaligned(as: Element.self))
+        } else {
+            append(addingCapacity: rows) { span in
+                span.withUnsafeMutableBufferPointer { buffer, count in
+                    UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: buffer[count...]))
+                        .copyMemory(from: bytes)
+                    count += rows
+                }
+            }
+        }
     }
 }
 

@@ -26,11 +26,16 @@ struct RowCollector {
         marks.append(
             Mark(epoch: record.epoch, position: record.position, firstRow: times.count)
         )
-        for block in record.blocks {
-            times += block.timestamps.lazy.map(\.nanoseconds)
-            received += repeatElement(record.received.nanoseconds, count: block.timestamps.count)
-            for (index, column) in block.columns.enumerated() {
-                builders[index].append(column, rows: 0..<column.count)
+        let types = record.source.types
+        var reader = record.rows.reader
+        while let block = reader.block(columns: types.count) {
+            for offset in stride(from: 0, to: block.count, by: 8) {
+                times.append(block.loadUnaligned(fromByteOffset: offset, as: Int64.self))
+                received.append(record.received.nanoseconds)
+            }
+            for place in types.indices {
+                guard let column = reader.column(types[place], isChecked: true) else { return }
+                builders[place].append(column)
             }
         }
     }
@@ -43,9 +48,7 @@ struct RowCollector {
 
     /// Bytes that the rows of a record will take here, about.
     static func byteCount(_ record: JournalBlocks) -> Int {
-        record.blocks.reduce(0) { sum, block in
-            sum + 16 * block.timestamps.count + block.columns.reduce(0) { $0 + $1.byteCount }
-        }
+        (16 + 8 * record.source.types.count) * record.rows.count
     }
 
     /// Leaves out the records that `isKept` refuses.
