@@ -2,16 +2,18 @@ internal import Telemetry
 
 /// Makes chunks out of columns, one after the other, in buffers that are used again.
 ///
-/// After ``encode(_:rows:)`` it knows the column's integers, and so what they amount to:
-/// ``summaries(of:)``.
+/// After ``encode(_:rows:)`` it knows the column's ``integers``, and so what they amount to.
 final class ChunkEncoder {
     /// zstd is tried on packed columns that take no more bits a value: it seldom gains on others.
     static let bitsWorthTrying = 3
     /// Doubles that are tried with zstd where they have no exact integers.
     static let triedRows = 512
 
-    /// The integers of the last column that was packed, one for each row; nil where a row has none.
-    private(set) var integers: (scaling: ExactScaling?, values: UnsafeBufferPointer<Int64>)?
+    /// The integers of the last column, and how its numbers came from them; nil where a row has
+    /// none.
+    private(set) var integers: ScaledIntegers?
+    /// How the doubles of the last column became integers; nil where it was another type.
+    private(set) var scaling: ExactScaling?
     private let packed = ByteBuffer(), squeezed = ByteBuffer(), plain = ByteBuffer()
     private var result: ByteBuffer
     private let scratch = ByteBuffer()
@@ -44,35 +46,17 @@ final class ChunkEncoder {
         return (.plain, plain.count)
     }
 
-    /// Makes a chunk of three runs of integers that stand for doubles as those of the last column
-    /// do: the statistics of a roll-up.
-    func encode(_ summaries: [IntegerSummary], _ scaling: ExactScaling) -> Int {
+    /// Makes a chunk of doubles of which the integers are known.
+    func encode(
+        _ values: UnsafeBufferPointer<Int64>,
+        _ scaling: ExactScaling
+    ) -> (encoding: ChunkEncoding, plainByteCount: Int) {
         packed.removeAll()
         begin(scaling)
         packed.append(UInt32(0))
-        let count = summaries.count
-        let values = integerScratch(count)
-        for (row, summary) in summaries.enumerated() { values[row] = summary.least }
-        PackedIntegers.append(UnsafeBufferPointer(values), to: packed)
-        for (row, summary) in summaries.enumerated() { values[row] = summary.most }
-        PackedIntegers.append(UnsafeBufferPointer(values), to: packed)
-        for (row, summary) in summaries.enumerated() { values[row] = summary.sum }
-        PackedIntegers.append(UnsafeBufferPointer(values), to: packed)
+        PackedIntegers.append(values, to: packed)
         result = packed
-        return packed.count
-    }
-
-    /// Makes a chunk of the numbers of a roll-up: the least, the most and the sums.
-    func encode(_ statistics: [Statistics]) -> Int {
-        packed.removeAll()
-        let count = statistics.count
-        let numbers =
-            statistics.map(\.min) + statistics.map(\.max) + statistics.map(\.sum)
-        numbers.withUnsafeBufferPointer { pack($0, map: nil, parts: 3) }
-        integers = nil
-        result = packed
-        precondition(numbers.count == 3 * count)
-        return packed.count
+        return (.packed, packed.count)
     }
 
     /// Compresses into ``result`` if that makes less of it.
@@ -145,15 +129,21 @@ extension ChunkEncoder {
     /// Makes the packed form; false where the plain one is better from the start.
     private func pack(_ column: Column, _ rows: Range<Int>) -> Bool {
         integers = nil
+        scaling = nil
         let presence = column.presence.flatMap { $0[rows].allSatisfy(\.self) ? nil : $0 }
         switch column.values {
         case .doubles(let values):
             let map = presence.map { (presence: $0, rows: rows) }
-            Self.with(values, rows, presence) { pack($0, map: map, parts: 1) }
+            Self.with(values, rows, presence) { pack($0, map) }
         case .ints(let values):
             packed.append(PackedColumn.Form.integers.rawValue)
             Self.putMap(presence, rows, to: packed)
             Self.with(values, rows, presence) { PackedIntegers.append($0, to: packed) }
+            if presence == nil {
+                let integers = integerScratch(rows.count)
+                _ = integers.update(fromContentsOf: values[rows])
+                self.integers = ScaledIntegers(.integers, UnsafeBufferPointer(integers))
+            }
         case .bools(let values):
             packed.append(PackedColumn.Form.integers.rawValue)
             Self.putMap(presence, rows, to: packed)
@@ -165,7 +155,7 @@ extension ChunkEncoder {
             }
             let there = UnsafeBufferPointer(rebasing: integers[..<count])
             PackedIntegers.append(there, to: packed)
-            if presence == nil { self.integers = (nil, there) }
+            if presence == nil { self.integers = ScaledIntegers(.integers, there) }
         case .strings(let values): return packTexts(values[rows], presence, rows)
         }
         return true
@@ -185,11 +175,9 @@ extension ChunkEncoder {
         }
     }
 
-    /// Packs doubles, all of them by one scaling, their integers in `parts` runs of equal length.
     private func pack(
         _ values: UnsafeBufferPointer<Double>,
-        map: (presence: [Bool], rows: Range<Int>)?,
-        parts: Int
+        _ map: (presence: [Bool], rows: Range<Int>)?
     ) {
         let integers = integerScratch(values.count)
         var scaling = ExactScaling.find(values)
@@ -202,14 +190,11 @@ extension ChunkEncoder {
         packed.append(UInt32(exceptions?.count ?? 0))
         for row in exceptions ?? [] { packed.append(UInt32(row)) }
         for row in exceptions ?? [] { packed.append(values[row].bitPattern) }
-        let run = values.count / parts
-        for part in 0..<parts {
-            let own = UnsafeBufferPointer(rebasing: integers[(part * run)..<((part + 1) * run)])
-            PackedIntegers.append(own, to: packed)
-        }
+        PackedIntegers.append(UnsafeBufferPointer(integers), to: packed)
         if map == nil, exceptions?.isEmpty ?? false, scaling != .bits {
-            self.integers = (scaling, UnsafeBufferPointer(integers))
+            self.integers = ScaledIntegers(scaling, UnsafeBufferPointer(integers))
         }
+        self.scaling = scaling
     }
 
     /// The form of doubles, the map, and the exponent.

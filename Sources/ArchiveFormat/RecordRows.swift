@@ -51,6 +51,9 @@ public struct RecordRows {
         self.latest = latest
     }
 
+    /// The length of the rows in the record.
+    public var byteCount: Int { body.count }
+
     /// Reads block after block.
     public var reader: RowReader { RowReader(body) }
 
