@@ -10,7 +10,7 @@ struct ColumnBuilder {
     private var bools: [Bool] = []
     private var strings: [String] = []
     private var presence: [Bool]?
-    private var lastText: String?
+    private var lastText = ""
 
     init(_ type: FieldType) {
         self.type = type
@@ -64,10 +64,11 @@ struct ColumnBuilder {
 
     /// Appends a text; the one before once more, where it is the same, as states mostly are.
     private mutating func appendText(_ utf8: UnsafeRawBufferPointer) {
-        let isSame = lastText?.utf8.elementsEqual(utf8) ?? false
-        let text = isSame ? lastText ?? "" : String(decoding: utf8, as: UTF8.self)
-        if !isSame { lastText = text }
-        strings.append(text)
+        let isSame = lastText.withUTF8 { last in
+            last.count == utf8.count && zip(last, utf8).allSatisfy(==)
+        }
+        if !isSame { lastText = String(decoding: utf8, as: UTF8.self) }
+        strings.append(lastText)
     }
 
     private mutating func appendPresence(of view: ColumnView) {

@@ -21,7 +21,9 @@ public struct RecordRows {
     ) throws(RecordError) {
         self.body = body
         self.types = types
-        var reader = RowReader(body)
+        guard var reader = RowReader(body) else {
+            throw .mismatch(feed: feed.name, "the body is no array of blocks")
+        }
         var count = 0
         var earliest = Int64.max
         var latest = Int64.min
@@ -55,7 +57,10 @@ public struct RecordRows {
     public var byteCount: Int { body.count }
 
     /// Reads block after block.
-    public var reader: RowReader { RowReader(body) }
+    public var reader: RowReader {
+        guard let reader = RowReader(body) else { preconditionFailure("it was checked") }
+        return reader
+    }
 
     /// The rows as blocks.
     public var blocks: [Block] {
@@ -75,25 +80,23 @@ public struct RecordRows {
 
 /// Reads the blocks of a record where they stand: of each its times, then its columns in order.
 public struct RowReader {
-    private var reader: MessagePackReader?
-    private var blocks = 0, rows = 0
+    private var reader: MessagePackReader
+    private var blocks: Int, rows = 0
 
-    init(_ body: UnsafeRawBufferPointer) {
-        reader = MessagePackReader(body)
-        guard let blocks = reader?.array() else {
-            reader = nil
-            return
-        }
+    /// Nil where `body` is no array.
+    init?(_ body: UnsafeRawBufferPointer) {
+        guard var reader = MessagePackReader(body), let blocks = reader.array() else { return nil }
+        self.reader = reader
         self.blocks = blocks
     }
 
     /// Whether all blocks are read, and nothing stands behind them.
-    var isDone: Bool { blocks == 0 && reader?.isAtEnd == true }
+    var isDone: Bool { blocks == 0 && reader.isAtEnd }
 
     /// The times of the next block, Int64 without alignment; nil where none with so many columns
     /// follows.
     public mutating func block(columns: Int) -> UnsafeRawBufferPointer? {
-        guard blocks > 0, reader?.array() == 1 + columns, let times = reader?.bytes(),
+        guard blocks > 0, reader.array() == 1 + columns, let times = reader.bytes(),
             times.count % 8 == 0
         else { return nil }
         blocks -= 1
@@ -105,32 +108,34 @@ public struct RowReader {
     ///
     /// Of texts that are not `isChecked` also nil where one is no UTF-8.
     public mutating func column(_ type: FieldType, isChecked: Bool) -> ColumnView? {
-        guard var reader else { return nil }
-        defer { self.reader = reader }
+        if type == .string { return texts(isChecked: isChecked) }
         var presence: UnsafeRawBufferPointer?
-        if let parts = reader.array() {
-            if parts == 2 {
-                guard let bits = reader.bytes(), bits.count == (rows + 7) / 8 else { return nil }
-                presence = bits
-                guard type != .string || reader.array() == 1 else { return nil }
-            } else if parts != 1 || type != .string {
-                return nil
-            }
-        } else if type == .string {
-            return nil
+        var bytes = reader.bytes()
+        if bytes == nil {
+            guard reader.array() == 2, let bits = reader.bytes(), bits.count == (rows + 7) / 8
+            else { return nil }
+            presence = bits
+            bytes = reader.bytes()
         }
-        guard type == .string else {
-            let width = type == .bool ? 1 : 8
-            guard let bytes = reader.bytes(), bytes.count == rows * width else { return nil }
-            return ColumnView(type: type, rows: rows, presence: presence, bytes: bytes)
+        guard let bytes, bytes.count == rows * (type == .bool ? 1 : 8) else { return nil }
+        return ColumnView(type: type, rows: rows, presence: presence, bytes: bytes)
+    }
+
+    private mutating func texts(isChecked: Bool) -> ColumnView? {
+        var presence: UnsafeRawBufferPointer?
+        var parts = reader.array()
+        if parts == 2 {
+            guard let bits = reader.bytes(), bits.count == (rows + 7) / 8 else { return nil }
+            presence = bits
+            parts = reader.array()
         }
-        guard reader.array() == rows else { return nil }
+        guard parts == 1, reader.array() == rows else { return nil }
         let start = reader.rest
         for _ in 0..<rows {
             guard let text = reader.utf8(), isChecked || Self.isText(text) else { return nil }
         }
         let bytes = UnsafeRawBufferPointer(rebasing: start[..<(start.count - reader.rest.count)])
-        return ColumnView(type: type, rows: rows, presence: presence, bytes: bytes)
+        return ColumnView(type: .string, rows: rows, presence: presence, bytes: bytes)
     }
 
     private static func isText(_ bytes: UnsafeRawBufferPointer) -> Bool {

@@ -4,10 +4,11 @@
 /// where it stood. Nothing is read beyond the bytes, whatever a length says; they have to outlive
 /// the reader and what it gives.
 public struct MessagePackReader {
-    private var place: UnsafeRawPointer
-    private let end: UnsafeRawPointer
+    @usableFromInline var place: UnsafeRawPointer
+    @usableFromInline let end: UnsafeRawPointer
 
     /// A reader at the beginning of `bytes`; nil where there are none.
+    @inlinable
     public init?(_ bytes: UnsafeRawBufferPointer) {
         guard let place = bytes.baseAddress, !bytes.isEmpty else { return nil }
         self.place = place
@@ -15,14 +16,17 @@ public struct MessagePackReader {
     }
 
     /// What is not read yet.
+    @inlinable
     public var rest: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: place, count: end - place)
     }
 
     /// Whether all is read.
+    @inlinable
     public var isAtEnd: Bool { place == end }
 
     /// The number of elements of an array, which follow.
+    @inlinable
     public mutating func array() -> Int? {
         guard place < end else { return nil }
         let type = place.load(as: UInt8.self)
@@ -34,6 +38,7 @@ public struct MessagePackReader {
     }
 
     /// An integer in any of its forms.
+    @inlinable
     public mutating func int() -> Int64? {
         guard place < end else { return nil }
         let type = place.load(as: UInt8.self)
@@ -53,6 +58,7 @@ public struct MessagePackReader {
     }
 
     /// The bytes of a `bin`.
+    @inlinable
     public mutating func bytes() -> UnsafeRawBufferPointer? {
         guard place < end else { return nil }
         return switch place.load(as: UInt8.self) {
@@ -64,6 +70,7 @@ public struct MessagePackReader {
     }
 
     /// The bytes of a text, of which nobody has seen yet whether they are UTF-8.
+    @inlinable
     public mutating func utf8() -> UnsafeRawBufferPointer? {
         guard place < end else { return nil }
         let type = place.load(as: UInt8.self)
@@ -102,7 +109,8 @@ public struct MessagePackReader {
     }
 
     /// The bytes behind a length of `width` bytes.
-    private mutating func body(_ width: Int) -> UnsafeRawBufferPointer? {
+    @inlinable
+    mutating func body(_ width: Int) -> UnsafeRawBufferPointer? {
         guard end - place > width else { return nil }
         let count = Int(bigEndian(width))
         guard end - place - 1 - width >= count else { return nil }
@@ -111,7 +119,8 @@ public struct MessagePackReader {
     }
 
     /// The length in `width` bytes, behind which its elements follow.
-    private mutating func length(_ width: Int) -> Int? {
+    @inlinable
+    mutating func length(_ width: Int) -> Int? {
         guard end - place > width else { return nil }
         let count = Int(bigEndian(width))
         // Each element takes a byte at least.
@@ -121,8 +130,8 @@ public struct MessagePackReader {
     }
 
     /// The number in the `width` bytes behind the type.
-    @inline(__always)
-    private func bigEndian(_ width: Int) -> UInt64 {
+    @inlinable
+    func bigEndian(_ width: Int) -> UInt64 {
         switch width {
         case 1: UInt64((place + 1).load(as: UInt8.self))
         case 2: UInt64((place + 1).loadUnaligned(as: UInt16.self).bigEndian)
