@@ -15,6 +15,8 @@ public enum ArchiveError: Error, Hashable, Sendable, CustomStringConvertible {
     case index(path: String, String)
     /// The journal cannot be begun even in a new segment.
     case journal(String)
+    /// Nobody waits for the answer any more.
+    case stopped
 
     /// What happened, where, and what to do.
     public var description: String {
@@ -30,6 +32,7 @@ public enum ArchiveError: Error, Hashable, Sendable, CustomStringConvertible {
             "\(path): \(what); delete it, or run `cerro archive reindex`: "
                 + "it is rebuilt from the sealed files"
         case .journal(let what): what
+        case .stopped: "the question was given up before it was answered"
         }
     }
 }

@@ -31,6 +31,8 @@ enum Limits {
     static let runGap: Int64 = 3_600_000_000_000
     /// Bytes of text in a lock file.
     static let holderText = 512
+    /// Declarations of feeds that an index keeps decoded; at more it begins anew.
+    static let declarations = 4096
     /// Sealed files that a store keeps open, with their footers in memory.
     static let openFiles = 128
     /// Files that are opened to find out whose they are, where `archive.id` is damaged.

@@ -10,7 +10,7 @@ extension QueryError {
         case .time, .parameter, .unknownParameter: .badRequest
         case .range: .unprocessableContent
         case .limit: .contentTooLarge
-        case .busy, .timeout, .archive: .serviceUnavailable
+        case .busy, .timeout, .stopped, .archive: .serviceUnavailable
         }
     }
 }
