@@ -52,6 +52,9 @@ extension ArchiveIndex {
         for (place, timeline) in footer.timelines.enumerated() {
             try add(timeline, place: place, file: (id, footer.receivedFrom), to: db)
         }
+        for (place, timeline) in footer.reduced.enumerated() {
+            try add(timeline, place: place, file: id, to: db)
+        }
         for entry in footer.ledger { try add(entry, file: id, to: db) }
         for cursor in footer.cursors { try add(cursor, to: db) }
     }
@@ -121,7 +124,7 @@ extension ArchiveIndex {
         for file in files {
             let id: Int64 = file["id"]
             try removeRuns(of: id, from: file["t0"], to: file["t1"], db)
-            for table in ["sources", "ledger"] {
+            for table in ["sources", "reduced", "ledger"] {
                 try db.execute(sql: "DELETE FROM \(table) WHERE file = ?", arguments: [id])
             }
             try db.execute(sql: "DELETE FROM files WHERE id = ?", arguments: [id])

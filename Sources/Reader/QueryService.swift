@@ -97,6 +97,16 @@ public final class QueryService: Sendable {
         }
     }
 
+    /// Answers a question of another form, on the same threads; nobody shares it.
+    func run<Answer: Sendable>(
+        _ body: @escaping @Sendable (QueryEngine, Deadline) throws(QueryError) -> Answer
+    ) async throws(QueryError) -> Answer {
+        let engine = engine
+        return try await SharedWork<Int, Answer>().answer(0, on: pool) {
+            deadline throws(QueryError) in try body(engine, deadline)
+        }
+    }
+
     /// Makes the part of a text answer that begins with the piece `first`.
     func part(of answer: TextAnswer, from first: Int) async -> TextAnswer.Part {
         await pool.step { answer.part(from: first) }
