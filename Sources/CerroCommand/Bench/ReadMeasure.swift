@@ -7,26 +7,28 @@ internal import Telemetry
 /// How long raw samples take from the files to arrays: in process, and in a client of a reader's
 /// process; of sealed files, and of a journal that nobody has sealed.
 ///
-/// Every answer has to hold as many samples as were written.
+/// The files are open and in the page cache. Each round asks for samples that nobody has asked for
+/// before, and then for the same ones again, which the reader's cache has. Every answer has to hold
+/// all rows that were written.
 enum ReadMeasure: ArchiveMeasure {
     static let name = "read"
 
-    /// What is asked for, and how often.
+    /// Questions that are alike: each round asks another one.
     private struct Question {
         let name: String
-        let names: [String]
-        let range: Range<Timestamp>
-
-        var query: DataQuery {
-            DataQuery(fields: names.map { FieldPattern($0) }, range: range)
-        }
+        /// The fields and the range of a round.
+        let rounds: [(names: [String], range: Range<Timestamp>)]
     }
 
-    /// One archive, and how much of it the questions ask for.
     private struct Source {
         let name: String
         let directory: ArchiveDirectory
-        let ending: String
+    }
+
+    /// One answer: how long it took, what it held, and what it should have held.
+    private struct Sample {
+        let milliseconds: Double
+        let values: Int, expected: Int
     }
 
     static func run(_ bench: ArchiveBench) async throws -> [BenchReport] {
@@ -37,77 +39,97 @@ enum ReadMeasure: ArchiveMeasure {
             rowsOfMessage: 1,
             in: journal
         )
-        let sources = [
-            Source(name: "sealed", directory: try await bench.sealed(), ending: ".cerro"),
-            Source(name: "open", directory: ArchiveDirectory(journal), ending: ".journal"),
-        ]
         var reports: [BenchReport] = []
-        for source in sources {
+        for source in [
+            Source(name: "sealed", directory: try await bench.sealed()),
+            Source(name: "open", directory: ArchiveDirectory(journal)),
+        ] {
+            let rows = rows(of: bench)
             for question in questions(bench) {
-                reports += try await inProcess(question, source, bench)
+                reports += try await inProcess(question, source, bench, rows)
             }
-            reports += try await overZeroMQ(questions(bench), source, bench)
+            reports += try await overZeroMQ(source, bench, rows)
         }
         return reports
     }
 
     private static func questions(_ bench: ArchiveBench) -> [Question] {
         let set = bench.set
-        let names = (0..<set.feeds).flatMap { number in
+        let feeds = (0..<set.feeds).map { number in
             let feed = set.feed(number)
             return feed.feed.fields.map { "\(feed.instance).\(feed.feed.name).\($0.name)" }
         }
-        let last = set.start + .seconds(3600 * bench.hours)
+        let hours = (0..<bench.hours).map { set.start + .seconds(3600 * $0) }
+        let end = set.start + .seconds(3600 * bench.hours)
         return [
             Question(
                 name: "one field × \(bench.hours) h",
-                names: Array(names.prefix(1)),
-                range: set.start..<last
+                rounds: feeds.map { (Array($0.prefix(1)), set.start..<end) }
             ),
             Question(
-                name: "\(names.count) fields × 1 h",
-                names: names,
-                range: (last - .seconds(3600))..<last
+                name: "\(feeds.joined().count) fields × 1 h",
+                rounds: hours.map { (Array(feeds.joined()), $0..<($0 + .seconds(3600))) }
             ),
         ]
     }
 
-    /// Asked of the reader's own engine: with its cache, and with every chunk decoded anew.
+    /// The times of the rows of each feed, by its name.
+    private static func rows(of bench: ArchiveBench) -> [String: [Int64]] {
+        var rows: [String: [Int64]] = [:]
+        for number in 0..<bench.set.feeds {
+            var feed = bench.set.feed(number)
+            var times: [Int64] = []
+            for _ in 0..<bench.hours { times += feed.next(seconds: 3600).times }
+            rows["\(feed.instance).\(feed.feed.name)"] = times
+        }
+        return rows
+    }
+
     private static func inProcess(
         _ question: Question,
         _ source: Source,
-        _ bench: ArchiveBench
+        _ bench: ArchiveBench,
+        _ rows: [String: [Int64]]
     ) async throws -> [BenchReport] {
-        var reports: [BenchReport] = []
-        for (cache, kind) in [(0, "decoded"), (512 << 20, "cached")] {
+        var passes: [[Sample]] = [[], []]
+        for _ in 0..<bench.runs {
             let service = QueryService(
                 directory: source.directory.path,
                 holder: "cerro bench",
-                cache: cache,
+                cache: 512 << 20,
                 time: SystemTimeSource()
             )
             try await service.refresh()
-            var samples: [Double] = []
-            var values = 0
-            for _ in 0..<(bench.runs * rounds) {
-                let clock = ContinuousClock()
-                let start = clock.now
-                let answer = try await service.data(question.query)
-                samples.append((clock.now - start).inSeconds * 1e3)
-                values = answer.timelines.reduce(0) { $0 + $1.timestamps.count * $1.fields.count }
+            // One instant of each hour opens all files.
+            for hour in 0..<bench.hours {
+                let instant = bench.set.start + .seconds(3600 * hour + 1800)
+                _ = try await service.data(
+                    query((question.rounds[0].names, instant..<(instant + .seconds(2))))
+                )
             }
-            reports.append(
-                report(question, source, "in process, \(kind)", samples, values)
-            )
+            for pass in passes.indices {
+                passes[pass] += try await measure(question, rows) { round in
+                    let answer = try await service.data(query(round))
+                    return answer.timelines.map {
+                        ($0.name, $0.timestamps.count, $0.fields.count)
+                    }
+                }
+            }
         }
-        return reports
+        return zip(passes, ["first asked", "asked again"]).map { samples, kind in
+            report(question, source, "in process, \(kind)", samples)
+        }
+    }
+
+    private static func query(_ round: (names: [String], range: Range<Timestamp>)) -> DataQuery {
+        DataQuery(fields: round.names.map { FieldPattern($0) }, range: round.range)
     }
 
     /// Asked of a reader in a process of its own, as clients do it.
     private static func overZeroMQ(
-        _ questions: [Question],
         _ source: Source,
-        _ bench: ArchiveBench
+        _ bench: ArchiveBench,
+        _ rows: [String: [Int64]]
     ) async throws -> [BenchReport] {
         let entry = """
             {class: Reader, id: reader, start: [serve], arguments: {archive: \
@@ -116,40 +138,72 @@ enum ReadMeasure: ArchiveMeasure {
         let agents = [(id: "reader", entry: entry)]
         return try await BenchSite.with(.init(agents: agents, parent: bench.folder)) { site in
             try await site.waitUntilServing()
+            let reader = ReaderQuery(site.client, reader: "reader")
             var reports: [BenchReport] = []
-            for question in questions {
-                var samples: [Double] = []
-                var values = 0
-                for _ in 0..<(bench.runs * rounds) {
-                    let clock = ContinuousClock()
-                    let start = clock.now
-                    let answer = try await ReaderQuery(site.client, reader: "reader")
-                        .data(question.names, question.range, [:])
-                    samples.append((clock.now - start).inSeconds * 1e3)
-                    values = answer.timelines.reduce(0) { $0 + $1.times.count * $1.columns.count }
+            for question in questions(bench) {
+                var passes: [[Sample]] = [[], []]
+                for pass in [0] + Array(repeating: 1, count: bench.runs) {
+                    passes[pass] += try await measure(question, rows) { round in
+                        let answer = try await reader.data(round.names, round.range, [:])
+                        return answer.timelines.map { ($0.name, $0.times.count, $0.columns.count) }
+                    }
                 }
-                reports.append(report(question, source, "over ZeroMQ", samples, values))
+                reports += zip(passes, ["first asked", "asked again"]).map { samples, kind in
+                    report(question, source, "over ZeroMQ, \(kind)", samples)
+                }
             }
             return reports
         }
     }
 
-    /// How often a question is asked in each run.
-    private static let rounds = 20
+    /// Asks all rounds of a question, each once; `ask` tells the name, rows and fields of the
+    /// timelines of its answer.
+    private static func measure(
+        _ question: Question,
+        _ rows: [String: [Int64]],
+        _ ask: ((names: [String], range: Range<Timestamp>)) async throws -> [(String, Int, Int)]
+    ) async throws -> [Sample] {
+        let clock = ContinuousClock()
+        var samples: [Sample] = []
+        for round in question.rounds {
+            let start = clock.now
+            let timelines = try await ask(round)
+            let seconds = (clock.now - start).inSeconds
+            let bounds = round.range.lowerBound.nanoseconds..<round.range.upperBound.nanoseconds
+            let expected = Dictionary(grouping: round.names) {
+                $0.split(separator: ".").prefix(2).joined(separator: ".")
+            }.reduce(0) { sum, group in
+                sum + group.value.count * (rows[group.key] ?? []).count(where: bounds.contains)
+            }
+            samples.append(
+                Sample(
+                    milliseconds: seconds * 1e3,
+                    values: timelines.reduce(0) { $0 + $1.1 * $1.2 },
+                    expected: expected
+                )
+            )
+        }
+        return samples
+    }
 
     private static func report(
         _ question: Question,
         _ source: Source,
         _ way: String,
-        _ samples: [Double],
-        _ values: Int
+        _ samples: [Sample]
     ) -> BenchReport {
-        let bytes = Double(values * 8) * (1 + 1 / Double(question.names.count))
+        let values = samples.map(\.values).max() ?? 0
+        let fields = question.rounds.first?.names.count ?? 1
+        // Eight fields share their times, or one has them alone.
+        let bytes = Double(8 * values) * (1 + 1 / Double(min(fields, 8)))
+        let times = samples.map(\.milliseconds)
         return BenchReport(
             name: "read \(question.name), \(source.name), \(way)",
-            samples: samples,
+            samples: times,
             unit: "ms",
             isRate: false,
+            lost: samples.reduce(0) { $0 + max(0, $1.expected - $1.values) },
+            doubled: samples.reduce(0) { $0 + max(0, $1.values - $1.expected) },
             floors: [
                 BenchReport.Floor(
                     name: "copying the answer in memory",
@@ -157,8 +211,8 @@ enum ReadMeasure: ArchiveMeasure {
                 )
             ],
             details: [
-                "values": Double(values), "fastest": samples.min() ?? .nan,
-                "p99": BenchReport.quantile(0.99, of: samples),
+                "values": Double(values), "fastest": times.min() ?? .nan,
+                "p99": BenchReport.quantile(0.99, of: times),
             ]
         )
     }
