@@ -112,8 +112,8 @@ let package = Package(
             "CerroCommand",
             [
                 "AgentClient", "AgentRuntime", "Aggregator", "Archive", "ArchiveFormat",
-                "InstrumentAgents", "InstrumentEmulators", "Log", "MessageBus", "Reader",
-                "Registry", "SiteConfig", "Telemetry", "ZeroMQ", logging,
+                "InstrumentAgents", "InstrumentEmulators", "Log", "MessageBus", "MessagePack",
+                "Reader", "Registry", "SiteConfig", "Telemetry", "ZeroMQ", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -166,8 +166,8 @@ let package = Package(
         tests(
             "CerroCommandTests",
             [
-                "AgentRuntime", "ArchiveFormat", "CerroCommand", "MessageBus", "MessagePack",
-                "Reader", "SiteConfig", "Telemetry",
+                "AgentRuntime", "Archive", "ArchiveFormat", "CerroCommand", "MessageBus",
+                "MessagePack", "Reader", "SiteConfig", "Telemetry",
             ]
         ),
         tests(

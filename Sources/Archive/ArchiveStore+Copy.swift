@@ -26,7 +26,8 @@ extension ArchiveStore {
             directory,
             index: try ArchiveIndex(directory, path: path),
             lock: nil,
-            cache: cache,
+            chunkBytes: cache - cache / Limits.openShare,
+            openBytes: max(cache / Limits.openShare, Limits.leastOpenBytes),
             progress: progress
         )
     }

@@ -142,10 +142,7 @@ public final class Sealer {
     /// Writes the sealed file; returns false, and leaves none, if there is nothing to keep.
     private func write(_ file: ArchiveFile, _ next: Successor?) throws -> Bool {
         let limit = next?.cursors
-        let disk = directory.disk
-        let beside = "\(directory.path)/\(file.day)/.\(file.sealed.stem).new"
-        try disk.removeIfThere(beside)
-        let segment = try disk.open(directory.full(file), .read)
+        let segment = try directory.disk.open(directory.full(file), .read)
         let start = try end(before: file)
         var plan = SealingPlan(budget: budget, start: start)
         var unreadable = 0
@@ -155,16 +152,13 @@ public final class Sealer {
         }
         if let limit { plan.compare(with: limit, segment: file.path, end: next?.created) }
         guard !plan.isEmpty || unreadable > 0 else { return false }
-        let output = BufferedFile(try disk.open(beside, .create))
-        var builder = try SealedFileBuilder(footer(plan, file)) { try output.write($0) }
-        let passes = plan.passes.isEmpty ? [[]] : plan.passes
-        for (number, parts) in passes.enumerated() {
-            try pass(segment, limit, start, parts, keepsUnreadable: number == 0, &builder)
+        try directory.writeSealed(file, footer(plan, file)) { builder in
+            let passes = plan.passes.isEmpty ? [[]] : plan.passes
+            for (number, parts) in passes.enumerated() {
+                try pass(segment, limit, start, parts, keepsUnreadable: number == 0, &builder)
+            }
+            return true
         }
-        _ = try builder.finish()
-        try output.finish()
-        try disk.rename(beside, to: directory.full(file.sealed))
-        try disk.syncFolder("\(directory.path)/\(file.day)")
         return true
     }
 

@@ -53,10 +53,11 @@ struct SampleLines {
         case .ints(let values): return String(values[row])
         case .bools(let values): return String(values[row])
         case .strings(let values):
-            return "'" + values[row].utf8.map { byte in
-                let digits = String(byte, radix: 16)
-                return byte < 16 ? "0\(digits)" : digits
-            }.joined()
+            return "'"
+                + values[row].utf8.map { byte in
+                    let digits = String(byte, radix: 16)
+                    return byte < 16 ? "0\(digits)" : digits
+                }.joined()
         }
     }
 }
