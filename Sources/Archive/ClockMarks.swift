@@ -20,11 +20,10 @@ struct ClockMarks {
 
     /// Looks at the times of the rows of one record.
     mutating func note(_ record: JournalBlocks) {
-        let published = record.published.nanoseconds
-        let tolerance = Limits.clockTolerance.nanoseconds
+        let tolerance = Limits.clockTolerance
         // A feed that declares to be late is not marked for it.
-        let earliest = published - max(tolerance, record.feed.lateness.nanoseconds)
-        let latest = published + tolerance
+        let earliest = (record.published - max(tolerance, record.feed.lateness)).nanoseconds
+        let latest = (record.published + tolerance).nanoseconds
         for block in record.blocks {
             for timestamp in block.timestamps {
                 let time = timestamp.nanoseconds
@@ -38,7 +37,8 @@ struct ClockMarks {
                 mark.from = min(mark.from, time)
                 mark.to = max(mark.to, time)
                 mark.count += 1
-                mark.worst = max(mark.worst, abs(time - published))
+                let distance = (timestamp - record.published).nanoseconds.magnitude
+                mark.worst = max(mark.worst, Int64(clamping: distance))
                 marks[key] = mark
             }
         }

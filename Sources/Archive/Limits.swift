@@ -65,6 +65,8 @@ enum Limits {
     static let g3Depth = 4
     /// The age from which on a `.g3` file is looked at only where its folder has changed.
     static let g3Growing = Duration.seconds(86_400)
+    /// The time and the rows that one frame of a `.g3` file has at most when we write it.
+    static let g3FrameTime = Duration.seconds(300), g3FrameRows = 16_384
     /// Bytes that the rows of one group take while a day is compacted.
     static let compaction = 32 << 20
     /// Files that are compacted at once: more are compacted in several steps.

@@ -116,7 +116,8 @@ public enum JournalRecord {
         case (2, 7):
             guard let instance = view[1].string, let epoch = view[2].int,
                 let first = view[3].int, let count = view[4].int, let received = view[5].int,
-                let frames = view[6].bytes
+                LedgerEntry.possiblePositions.contains(first),
+                LedgerEntry.possiblePositions.contains(count), let frames = view[6].bytes
             else { throw .malformed("a batch is none") }
             return .batch(
                 instance: instance,
@@ -151,8 +152,8 @@ extension Cursor {
     /// Reads what ``write(to:)`` wrote; nil for anything else.
     public init?(_ view: MessagePackView) {
         guard view.arrayCount == 5, let instance = view[0].string, let epoch = view[1].int,
-            let position = view[2].int, let crc = view[3].int.flatMap(UInt32.init(exactly:)),
-            let isFinished = view[4].bool
+            let position = view[2].int, LedgerEntry.possiblePositions.contains(position),
+            let crc = view[3].int.flatMap(UInt32.init(exactly:)), let isFinished = view[4].bool
         else { return nil }
         self.init(
             instance: instance,

@@ -114,7 +114,7 @@ public struct Record {
         try withMessagePack(payload, limits: .records) { view in
             guard view.arrayCount == 6, let kind = view[0].int, let epoch = view[1].int,
                 let position = view[2].int, let revision = view[3].int,
-                let published = view[4].int
+                let published = view[4].int, LedgerEntry.possiblePositions.contains(position)
             else { throw RecordError.malformed("six parts with an integer header expected") }
             let header = RecordHeader(
                 kind: RecordKind(rawValue: kind),
@@ -139,7 +139,8 @@ public struct Record {
     public func loss() throws(RecordError) -> RecordLoss {
         guard body.arrayCount == 6, let epoch = body[0].int, let first = body[1].int,
             let count = body[2].int, let from = body[3].int, let to = body[4].int,
-            let cause = body[5].string
+            let cause = body[5].string, LedgerEntry.possiblePositions.contains(first),
+            LedgerEntry.possiblePositions.contains(count)
         else { throw .malformed("the loss is none") }
         return RecordLoss(
             epoch: epoch,
