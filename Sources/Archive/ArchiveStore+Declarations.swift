@@ -15,8 +15,7 @@ extension ArchiveStore {
         range: Range<Timestamp>
     ) throws(ArchiveError) -> [Field?] {
         let feeds = try withState { state throws(ArchiveError) in
-            let name = "\(instance).\(feed)"
-            let open = state.segments.flatMap { $0.timelines(named: name) }
+            let open = state.segments.flatMap { $0.timelines(named: "\(instance).\(feed)") }
                 .filter { $0.span.overlaps(range) }
             return try index.declarations(instance: instance, feed: feed, range: range)
                 + open.map(\.feed)
@@ -46,7 +45,7 @@ extension ArchiveIndex {
                 arguments: [
                     instance, feed, range.upperBound.nanoseconds, range.lowerBound.nanoseconds,
                 ]
-            ).compactMap { try declaration($0, db) }
+            ).compactMap { try Self.declaration($0, db) }
         }
     }
 }

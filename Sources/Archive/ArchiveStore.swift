@@ -80,10 +80,10 @@ public final class ArchiveStore: Sendable {
         openBytes: Int,
         progress: (Int, Int) -> Void
     ) throws(ArchiveError) {
+        openByteLimit = openBytes
         self.directory = directory
         self.lock = lock
         self.index = index
-        openByteLimit = openBytes
         self.cache = ChunkCache(byteLimit: chunkBytes, fileLimit: Limits.openFiles)
         let known = try index.sourcesAndCursors()
         state.withLock { state in

@@ -81,18 +81,23 @@ extension G3Store {
         {
             guard let block = try block(place, part, &file) else { continue }
             let columns = G3Columns(block)
-            let order = stableOrder(block.nanoseconds)
-            let times = order.map { $0.map { block.nanoseconds[$0] } } ?? block.nanoseconds
-            guard var piece = SlicePiece(part.feed, times: times, range: range) else { continue }
-            piece.columns = fields.map { name in
-                columns.fields.firstIndex { $0.name == name }.map { index in
-                    let column = columns.column(index)
-                    return SlicePiece.Values(
-                        field: columns.fields[index],
-                        column: order.map { column.rows($0) } ?? column
-                    )
+            let times = block.nanoseconds
+            let order = stableOrder(times)
+            let piece = SlicePiece(
+                part.feed,
+                times: order.map { $0.map { times[$0] } } ?? times,
+                range: range,
+                columns: fields.map { name in
+                    columns.fields.firstIndex { $0.name == name }.map { index in
+                        let column = columns.column(index)
+                        return SlicePiece.Values(
+                            field: columns.fields[index],
+                            column: order.map { column.rows($0) } ?? column
+                        )
+                    }
                 }
-            }
+            )
+            guard let piece else { continue }
             pieces.append(piece)
         }
         return pieces
