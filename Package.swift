@@ -98,7 +98,9 @@ let package = Package(
         ),
         library(
             "InstrumentAgents",
-            ["AgentRuntime", "SiteConfig", "Telemetry", nioCore, nioPosix]
+            [
+                "AgentRuntime", "Archive", "Reader", "SiteConfig", "Telemetry", nioCore, nioPosix,
+            ]
         ),
         library("InstrumentEmulators", ["Telemetry", nioCore, nioPosix]),
         library(
@@ -117,6 +119,13 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
+        library(
+            "FuzzTargets",
+            [
+                "Archive", "ArchiveFormat", "G3Format", "Log", "MessageBus", "MessagePack",
+                "Telemetry",
+            ]
+        ),
         .executableTarget(name: "cerro", dependencies: ["CerroCommand"], swiftSettings: settings),
 
         tests("TelemetryTests", ["Telemetry"]),
@@ -128,8 +137,11 @@ let package = Package(
             ["CerroTesting", "MessageBus", "MessagePack", "Telemetry", "ZeroMQ", logging]
         ),
         tests("SiteConfigTests", ["SiteConfig", "Telemetry"]),
-        tests("ArchiveFormatTests", ["ArchiveFormat", "MessagePack", "Telemetry"]),
-        tests("ArrowFormatTests", ["ArrowFormat", "Telemetry"]),
+        tests(
+            "ArchiveFormatTests",
+            ["ArchiveFormat", "CerroTesting", "MessagePack", "Telemetry"]
+        ),
+        tests("ArrowFormatTests", ["ArrowFormat", "CerroTesting", "Telemetry"]),
         tests("LogTests", ["ArchiveFormat", "CerroTesting", "Log", "MessagePack", "Telemetry"]),
         tests(
             "ArchiveTests",
@@ -202,6 +214,7 @@ let package = Package(
             "FaultTests",
             ["AgentClient", "CerroTesting", "MessageBus", "Telemetry", "ZeroMQ", "cerro"]
         ),
+        tests("FuzzTargetsTests", ["FuzzTargets"]),
         tests("TidyTests", []),
     ],
     swiftLanguageModes: [.v6]

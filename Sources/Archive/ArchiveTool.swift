@@ -145,10 +145,9 @@ public enum ArchiveTool {
         let follower = JournalFollower(try directory.disk.open(path, .read))
         var segment = OpenSegment(file: file, follower: follower)
         try follower.read(isClosed: false) { segment.note($0) }
-        for (_, rows) in segment.collectors.sorted(by: { $0.key < $1.key }) {
-            try body(rows.instance, rows.feed, rows.times) {
-                rows.feed.fields.indices.map { rows.column($0) }
-            }
+        for (_, timeline) in segment.timelines.sorted(by: { $0.key < $1.key }) {
+            let rows = try timeline.rows()
+            try body(timeline.instance, timeline.feed, rows.times) { rows.columns }
         }
     }
 }

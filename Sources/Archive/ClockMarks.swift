@@ -27,14 +27,9 @@ struct ClockMarks {
         let earliest = published - max(tolerance, record.source.lateness)
         let latest = published + tolerance
         guard record.rows.earliest < earliest || record.rows.latest > latest else { return }
-        var reader = record.rows.reader
-        while let times = reader.block(columns: record.source.types.count) {
-            for offset in stride(from: 0, to: times.count, by: 8) {
-                let time = times.loadUnaligned(fromByteOffset: offset, as: Int64.self)
-                guard time < earliest || time > latest else { continue }
-                enter(time, published, record.source, isBefore: time < earliest)
-            }
-            for type in record.source.types { _ = reader.column(type, isChecked: true) }
+        record.rows.forEachTime { time in
+            guard time < earliest || time > latest else { return }
+            enter(time, published, record.source, isBefore: time < earliest)
         }
     }
 

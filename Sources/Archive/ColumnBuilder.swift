@@ -16,6 +16,16 @@ struct ColumnBuilder {
         self.type = type
     }
 
+    /// Makes room for so many rows.
+    mutating func reserveCapacity(_ rows: Int) {
+        switch type {
+        case .double: doubles.reserveCapacity(rows)
+        case .int: ints.reserveCapacity(rows)
+        case .bool: bools.reserveCapacity(rows)
+        case .string: strings.reserveCapacity(rows)
+        }
+    }
+
     /// What was appended.
     var column: Column {
         switch type {

@@ -103,24 +103,27 @@ public final class Sealer {
 
     private func successor(of file: ArchiveFile) throws -> Successor? {
         let files = try directory.files()
-        guard let next = files.first(where: { $0.stem != file.stem && $0 > file }) else {
-            return nil
-        }
-        if next.kind == .sealed || files.contains(next.sealed),
-            let sealed = try? SealedFile.open(directory.full(next.sealed), disk: directory.disk)
-        {
+        for next in files where next.stem != file.stem && next > file {
+            guard next.kind == .sealed || files.contains(next.sealed),
+                let sealed = try? SealedFile.open(directory.full(next.sealed), disk: directory.disk)
+            else { return Successor(created: next.created, cursors: try openingCursors(of: next)) }
+            guard sealed.footer.isOfJournal else { continue }
             return Successor(created: next.created, cursors: sealed.footer.cursorsBefore)
         }
-        return Successor(created: next.created, cursors: try openingCursors(of: next))
+        return nil
     }
 
     /// How far the archive had come before `file`, by the sealed file before it; nil where that is
     /// not there.
     private func end(before file: ArchiveFile) throws -> [Cursor]? {
-        let before = try directory.files().last { $0.stem != file.stem && $0 < file }
-        guard let before, before.kind == .sealed else { return nil }
-        let sealed = try? SealedFile.open(directory.full(before), disk: directory.disk)
-        return sealed?.footer.cursors
+        for before in try directory.files().reversed()
+        where before.stem != file.stem && before < file {
+            guard before.kind == .sealed,
+                let sealed = try? SealedFile.open(directory.full(before), disk: directory.disk)
+            else { return nil }
+            if sealed.footer.isOfJournal { return sealed.footer.cursors }
+        }
+        return nil
     }
 
     private func openingCursors(of file: ArchiveFile) throws -> [Cursor]? {
@@ -224,6 +227,12 @@ extension SealedFileBuilder {
             received: received
         )
     }
+}
+
+extension SealedFooter {
+    /// Whether segments of the journal were its sources, and not files of another kind that were
+    /// imported: only then it tells how far the archive had come.
+    var isOfJournal: Bool { !cursors.isEmpty }
 }
 
 /// Writes a new file in large pieces.

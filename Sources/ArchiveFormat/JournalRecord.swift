@@ -99,7 +99,9 @@ public enum JournalRecord {
         case (2, 7):
             guard let instance = reader.text(), let epoch = reader.int(),
                 let first = reader.int(), let count = reader.int(), let received = reader.int(),
-                let frames = reader.bytes(), reader.isAtEnd
+                LedgerEntry.possiblePositions.contains(first),
+                LedgerEntry.possiblePositions.contains(count), let frames = reader.bytes(),
+                reader.isAtEnd
             else { throw .malformed("a batch is none") }
             self = .batch(
                 instance: instance,
@@ -151,8 +153,8 @@ extension Cursor {
     /// Reads what ``write(to:)`` wrote; nil for anything else.
     init?(_ reader: inout MessagePackReader) {
         guard reader.array() == 5, let instance = reader.text(), let epoch = reader.int(),
-            let position = reader.int(), let crc = reader.int().flatMap(UInt32.init(exactly:)),
-            let isFinished = reader.bool()
+            let position = reader.int(), LedgerEntry.possiblePositions.contains(position),
+            let crc = reader.int().flatMap(UInt32.init(exactly:)), let isFinished = reader.bool()
         else { return nil }
         self.init(
             instance: instance,

@@ -110,7 +110,8 @@ public struct Record {
     public init(_ payload: UnsafeRawBufferPointer) throws(RecordError) {
         guard var reader = MessagePackReader(payload), reader.array() == 6,
             let kind = reader.int(), let epoch = reader.int(), let position = reader.int(),
-            let revision = reader.int(), let published = reader.int()
+            let revision = reader.int(), let published = reader.int(),
+            LedgerEntry.possiblePositions.contains(position)
         else { throw .malformed("six parts with an integer header expected") }
         header = RecordHeader(
             kind: RecordKind(rawValue: kind),
@@ -150,7 +151,8 @@ public struct Record {
         guard let parts = (try? Value(messagePack: body, limits: .records))?.array,
             parts.count == 6, let epoch = parts[0].int, let first = parts[1].int,
             let count = parts[2].int, let from = parts[3].int, let to = parts[4].int,
-            let cause = parts[5].string
+            let cause = parts[5].string, LedgerEntry.possiblePositions.contains(first),
+            LedgerEntry.possiblePositions.contains(count)
         else { throw .malformed("the loss is none") }
         return RecordLoss(
             epoch: epoch,

@@ -62,6 +62,17 @@ public struct RecordRows {
         return reader
     }
 
+    /// Calls `body` with the time of each row, in order; the columns stay as they are.
+    public func forEachTime(_ body: (Int64) -> Void) {
+        var reader = reader
+        while let times = reader.block(columns: types.count) {
+            for offset in stride(from: 0, to: times.count, by: 8) {
+                body(times.loadUnaligned(fromByteOffset: offset, as: Int64.self))
+            }
+            for type in types { _ = reader.column(type, isChecked: true) }
+        }
+    }
+
     /// The rows as blocks.
     public var blocks: [Block] {
         var blocks: [Block] = []

@@ -41,7 +41,9 @@ public struct SealedFileBuilder {
             let delays = Self.delays(rows, times, received)
             // One column at a time: a group of a wide feed would not fit twice.
             try add(rows, times, delays: delays) { place in
-                order.map { (columns[place].rows($0[rows]), 0) } ?? (columns[place], rows.lowerBound)
+                order.map { (columns[place].rows($0[rows]), 0) } ?? (
+                    columns[place], rows.lowerBound
+                )
             }
         }
     }

@@ -11,7 +11,12 @@ enum Zstandard {
     }
 
     /// The `count` bytes that were compressed; nil if the bytes are damaged or another number.
+    ///
+    /// Nothing is allocated for a count that the blocks which are there cannot give.
     static func decompress(_ bytes: UnsafeRawBufferPointer, count: Int) -> [UInt8]? {
+        let most = ZSTD_decompressBound(bytes.baseAddress, bytes.count)
+        // The two largest numbers are errors.
+        guard most < UInt64.max - 1, UInt64(count) <= most else { return nil }
         var length = 0
         let result = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
             length = ZSTD_decompress(buffer.baseAddress, count, bytes.baseAddress, bytes.count)

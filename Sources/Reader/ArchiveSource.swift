@@ -16,6 +16,7 @@ final class ArchiveSource: SampleSource {
     private let store = Mutex<ArchiveStore?>(nil)
     /// Held while the store is opened, which may take long, so that queries are not.
     private let opening = Mutex(())
+    private let lookedAtAll = Mutex(ContinuousClock.now)
     private let latenesses = Mutex<[String: Lateness]>([:])
 
     /// The archive in the folder `directory`, which may come into being later.
@@ -32,7 +33,16 @@ final class ArchiveSource: SampleSource {
 
     func refresh() throws(QueryError) {
         if let store = store.withLock({ $0 }) {
-            return try translated { () throws(ArchiveError) in try store.refresh() }
+            let now = ContinuousClock.now
+            let isDue = lookedAtAll.withLock { last in
+                guard now - last > ReaderLimits.wholeLook else { return false }
+                last = now
+                return true
+            }
+            return try translated { () throws(ArchiveError) in
+                // What was imported, or compacted, may lie in any day.
+                if isDue { try store.refreshAll() } else { try store.refresh() }
+            }
         }
         let result = opening.withLock { _ -> Result<Void, QueryError> in
             guard store.withLock({ $0 }) == nil else { return .success(()) }
@@ -70,6 +80,30 @@ final class ArchiveSource: SampleSource {
                 range: range,
                 limit: limit
             )
+        }
+    }
+
+    func buckets(
+        of fields: [FieldName],
+        in range: Range<Timestamp>,
+        count: Int,
+        limit: Int,
+        _ deadline: Deadline
+    ) throws(QueryError) -> TimelineBuckets? {
+        let store = try open()
+        do throws(ArchiveError) {
+            return try store.buckets(
+                instance: fields[0].instance,
+                feed: fields[0].feed,
+                fields: fields.map(\.field),
+                range: range,
+                count: count,
+                limit: limit,
+                isStopped: { deadline.isOver }
+            )
+        } catch {
+            if case .stopped = error { try deadline.check() }
+            throw .archive("\(error)")
         }
     }
 

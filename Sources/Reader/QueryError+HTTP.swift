@@ -11,7 +11,7 @@ extension QueryError {
         case .time, .parameter, .unknownParameter, .expression: .badRequest
         case .range: .unprocessableContent
         case .limit: .contentTooLarge
-        case .busy, .timeout, .archive: .serviceUnavailable
+        case .busy, .timeout, .stopped, .archive: .serviceUnavailable
         }
     }
 }

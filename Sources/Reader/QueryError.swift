@@ -18,6 +18,8 @@ public enum QueryError: Error, Hashable, Sendable, CustomStringConvertible {
     case busy(waiting: Int)
     /// The query took longer than it may.
     case timeout(Duration)
+    /// Nobody waits for the answer any more.
+    case stopped
     /// An expression of PromQL that has no answer.
     case expression(PromQLError)
     /// The archive cannot be read.
@@ -29,7 +31,7 @@ public enum QueryError: Error, Hashable, Sendable, CustomStringConvertible {
         case .time, .range, .parameter, .unknownParameter, .expression: .parameterInvalid
         case .limit: .queryLimit
         case .busy: .requestTooMany
-        case .timeout, .archive: .queryFailed
+        case .timeout, .stopped, .archive: .queryFailed
         }
     }
 
@@ -54,6 +56,8 @@ public enum QueryError: Error, Hashable, Sendable, CustomStringConvertible {
             "\(waiting) queries wait already: ask again in a second"
         case .timeout(let limit):
             "no answer within \(limit.inSeconds) s: ask for less time or fewer fields"
+        case .stopped:
+            "the query was given up before it was answered"
         case .expression(let error): "\(error)"
         case .archive(let reason):
             "the archive cannot be read: \(reason)"

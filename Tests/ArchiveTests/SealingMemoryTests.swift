@@ -13,9 +13,12 @@ struct SealingMemoryTests {
     // Goal: 256 MiB are enough, for one feed larger than them and for thousands of small ones.
     // Method: a segment of both kinds, and budgets from a hundredth of it to far more; the bytes
     // are counted, so that it is the same on every machine.
-    @Test("each pass holds its budget, and every row is sealed once", arguments: [
-        16 << 10, 64 << 10, 400 << 10, 128 << 20,
-    ])
+    @Test(
+        "each pass holds its budget, and every row is sealed once",
+        arguments: [
+            16 << 10, 64 << 10, 400 << 10, 128 << 20,
+        ]
+    )
     func budget(bytes: Int) throws {
         let rig = try Rig()
         let expected = try write(to: rig)

@@ -32,7 +32,7 @@ struct G3StoreTests {
             if field.name.field == "mixed" { there.bits = there.bits.map(SampleLines.asDouble) }
             #expect(found == there, "\(field.name)")
         }
-        let types = Dictionary(uniqueKeysWithValues: fields.map { ($0.name.field, $0.field.type) })
+        let types = Dictionary(fields.map { ($0.name.field, $0.field.type) }) { $1 }
         #expect(types["ok"] == .bool && types["state"] == .string && types["largest"] == .int)
     }
 
@@ -54,9 +54,10 @@ struct G3StoreTests {
         }
         let second = try slice(start + .seconds(1)..<start + .seconds(11))
         #expect(
-            second.timestamps.map(\.nanoseconds) == [1, 2, 3, 10].map {
-                start.nanoseconds + $0 * 1_000_000_000 + ($0 < 10 ? $0 * 70 : 0)
-            }
+            second.timestamps.map(\.nanoseconds)
+                == [1, 2, 3, 10].map {
+                    start.nanoseconds + $0 * 1_000_000_000 + ($0 < 10 ? $0 * 70 : 0)
+                }
         )
         #expect(second.fields[0]?.type == .double && second.fields[1] == nil)
         let few = try slice(start..<start + .seconds(60), limit: 5)
