@@ -157,8 +157,8 @@ let package = Package(
         tests(
             "CerroCommandTests",
             [
-                "AgentRuntime", "ArchiveFormat", "CerroCommand", "MessageBus", "MessagePack",
-                "Reader", "SiteConfig", "Telemetry",
+                "AgentRuntime", "Archive", "ArchiveFormat", "CerroCommand", "MessageBus",
+                "MessagePack", "Reader", "SiteConfig", "Telemetry",
             ]
         ),
         tests(
