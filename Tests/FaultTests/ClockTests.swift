@@ -6,9 +6,9 @@ import Testing
 @Suite("Real processes with wrong clocks", .serialized, .timeLimit(.minutes(30)))
 struct ClockTests {
     // Goal: a host that comes up with an empty battery, or in the wrong year.
-    // Method: each start of a source has a clock of its own, by libfaketime, and the right one in
-    // the end; in which order is drawn from a seed. Samples are told apart by their times, which
-    // are as wrong as the clocks.
+    // Method: each start of a source has a clock of its own, and the right one in the end; in which
+    // order is drawn from a seed. Samples are told apart by their times, which are as wrong as the
+    // clocks.
     @Test("samples of 1970, of 2100 and of an hour before and after are kept, marked and said")
     func wrongClocks() async throws {
         let form = FaultForm.current
@@ -24,14 +24,15 @@ struct ClockTests {
             let plan = ProcessSite.Plan([
                 FaultDriver.source("fake-1"), FaultDriver.source("fake-2"),
             ])
-            let under = ["fake-1": Self.clock(that: first)]
+            let clock = try await OtherClock()
+            let under = ["fake-1": clock.leading(by: first)]
             try await ProcessSite.runApart(plan, under: under) { site in
                 var driver = FaultDriver(site)
                 var before = first
                 for lead in others + [.zero] {
                     try await driver.untilKept(from: "fake-1", clock: before)
                     try await driver.kill("fake-1")
-                    let words = lead == .zero ? [] : Self.clock(that: lead)
+                    let words = lead == .zero ? [] : clock.leading(by: lead)
                     try driver.begin("fake-1", under: words, clock: lead)
                     before = lead
                 }
@@ -40,13 +41,6 @@ struct ClockTests {
                 print("clocks: 5, \(samples) samples, lost 0, doubled 0")
             }
         }
-    }
-
-    /// Words that run a program whose wall clock is ahead by so much.
-    private static func clock(that leads: Duration) -> [String] {
-        let seconds = leads.components.seconds
-        let lead = (seconds < 0 ? "" : "+") + "\(seconds)s"
-        return ["faketime", "-m", "--exclude-monotonic", "-f", lead]
     }
 }
 
