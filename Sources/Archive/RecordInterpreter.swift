@@ -13,6 +13,8 @@ struct RecordInterpreter {
     var cursors = CursorTable()
     /// Whether it is known how far the archive had come before what is read.
     var hasStart = false
+    /// Whether rows are decoded; without it records of rows are told without any.
+    var decodesBlocks = true
     /// When the segment was created, by its opening.
     var opened: Timestamp?
     private var timelines: [Timeline: Int] = [:]
@@ -201,7 +203,7 @@ struct RecordInterpreter {
                     position: position,
                     published: record.header.published,
                     received: batch.received,
-                    blocks: try record.blocks(of: feed)
+                    blocks: decodesBlocks ? try record.blocks(of: feed) : []
                 )
             )
         case .loss:

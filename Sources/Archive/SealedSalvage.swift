@@ -361,7 +361,7 @@ extension Column {
             (0..<count).allSatisfy({ isPresent($0) == other.isPresent($0) })
         else { return false }
         guard case .doubles(let mine) = values, case .doubles(let others) = other.values else {
-            return (0..<count).allSatisfy { value($0) == other.value($0) }
+            return (0..<count).allSatisfy { value(at: $0) == other.value(at: $0) }
         }
         return (0..<count).allSatisfy {
             !isPresent($0) || mine[$0].bitPattern == others[$0].bitPattern
