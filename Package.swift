@@ -168,7 +168,7 @@ let package = Package(
             "AggregatorTests",
             [
                 "Aggregator", "Archive", "ArchiveFormat", "CerroTesting", "Log", "MessagePack",
-                "Telemetry",
+                "SiteConfig", "Telemetry",
             ]
         ),
         tests(

@@ -12,6 +12,7 @@ struct ArchiveCommand: ParsableCommand {
         subcommands: [
             ArchiveListCommand.self, ArchiveCatCommand.self, ArchiveVerifyCommand.self,
             ArchiveRepairCommand.self, ArchiveReindexCommand.self, ArchiveForgetCommand.self,
+            ArchiveCompactCommand.self, ArchivePinCommand.self,
         ]
     )
 }
