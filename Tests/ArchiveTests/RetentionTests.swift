@@ -235,4 +235,65 @@ struct RetentionTests {
             #expect(try FileAnswers(directory) == after, "step \(step)")
         }
     }
+
+    // Goal: who asks for a plot of a time whose samples are gone gets their roll-ups, exact.
+    // Method: buckets computed from the samples before; the minute grid where it is worth it.
+    @Test("what is left is found by a reader, equal to the samples that it stands for")
+    func answers() throws {
+        let temporary = TemporaryArchive()
+        let archive = try DayArchive(temporary.directory, days: 5, every: 24)
+        let store = try ArchiveStore(temporary.directory, holder: "reader", cache: 1 << 20)
+        let end = DayArchive.midnight + .seconds(86_400 - 7_200)
+        let range = DayArchive.midnight..<end
+        func slice() throws -> TimelineSlice {
+            try store.timeline(
+                instance: "alpha",
+                feed: "mixed",
+                fields: ["n", "sparse"],
+                range: range
+            )
+        }
+        func reduced(_ finest: RollupTier) throws -> [[ReducedBucket]] {
+            try store.reducedBuckets(
+                instance: "alpha",
+                feed: "mixed",
+                fields: ["n", "sparse", "nothing"],
+                range: range,
+                finest: finest
+            )
+        }
+        let before = try slice()
+        let named = Set(try store.fields(in: range).map(\.name))
+        #expect(try reduced(.hour) == [[], [], []])
+        let rules = RetentionSettings(rule: Self.raw)
+        let report = archive.compactor(rules).compact(Self.day)
+        guard case .compacted = report.outcome else {
+            Issue.record("\(report)")
+            return
+        }
+        for _ in 0..<8 { try store.refresh() }
+        #expect(try slice().timestamps.isEmpty)
+        #expect(Set(try store.fields(in: range).map(\.name)) == named)
+        let gaps = try store.gaps(in: range).filter { $0.kind == .retention }
+        #expect(Set(gaps.compactMap(\.feed)) == ["mixed", "texts", "positions"])
+
+        let times = before.timestamps.map(\.nanoseconds)
+        for tier in RollupTier.allCases {
+            let found = try reduced(tier)
+            #expect(found[2].isEmpty)
+            for (field, buckets) in found.prefix(2).enumerated() {
+                #expect(buckets.allSatisfy { $0.tier == tier })
+                var sums: [Int64: Statistics] = [:]
+                for bucket in buckets {
+                    sums[bucket.start.nanoseconds, default: Statistics()].add(bucket.statistics)
+                }
+                let expected = Rollup.buckets(times[...], tier: tier)
+                #expect(Set(sums.keys) == Set(expected.map(\.start)))
+                for (start, rows) in expected {
+                    let statistics = Statistics(before.columns[field], rows: rows)
+                    #expect(sums[start].map { $0.amounts(to: statistics) } == true)
+                }
+            }
+        }
+    }
 }
