@@ -256,15 +256,15 @@ extension ArchiveTool {
             for (number, group) in timeline.groups.enumerated() {
                 for (place, field) in timeline.feed.fields.enumerated() {
                     let name = "\(timeline.instance).\(timeline.feed.name).\(field.name)"
-                    let where_ = "\(path): reduced group \(number) of \(name)"
+                    let subject = "\(path): reduced group \(number) of \(name)"
                     for rollup in group.rollups where rollup.columns[place] != nil {
                         let tier = "its roll-up by \(rollup.tier.rawValue)"
                         do throws(ArchiveError) {
                             let sum = try sealed.sum(of: place, in: rollup, subject: name)
-                            guard !sum.isSame(as: group.statistics[place]) else { continue }
-                            found.append("\(where_): \(tier) does not amount to its statistics")
+                            guard !sum.amounts(to: group.statistics[place]) else { continue }
+                            found.append("\(subject): \(tier) does not amount to its statistics")
                         } catch {
-                            found.append("\(where_): \(tier): \(chunkText(error))")
+                            found.append("\(subject): \(tier): \(chunkText(error))")
                         }
                     }
                 }
@@ -285,5 +285,16 @@ extension SealedFile {
             try column(chunk, type, rows: rows, of: subject)
         }
         return (stored?.statistics ?? []).reduce(into: Statistics()) { $0.add($1) }
+    }
+}
+
+extension Statistics {
+    /// Whether pieces that were added up are what the whole is: of 0 and -0 either may be the
+    /// least, and sums are rounded.
+    func amounts(to whole: Statistics) -> Bool {
+        var other = whole
+        if min == whole.min { other.min = min }
+        if max == whole.max { other.max = max }
+        return isSame(as: other)
     }
 }

@@ -307,7 +307,7 @@ private struct KeptRecords {
 
 extension SealedRollup {
     /// All of its chunks.
-    fileprivate var chunks: [Chunk] {
+    var chunks: [Chunk] {
         [starts] + [rows].compactMap(\.self)
             + columns.compactMap(\.self).flatMap { [$0.counts].compactMap(\.self) + $0.numbers }
     }

@@ -40,22 +40,27 @@ struct GapsCommand: AsyncParsableCommand {
 
 /// Rows of the ledger as people read them.
 struct LedgerReport {
-    /// What is missing, and where a clock was off.
-    let gaps: [LedgerEntry], marks: [LedgerEntry]
+    /// What is missing, what retention has removed, and where a clock was off.
+    let gaps: [LedgerEntry], removed: [LedgerEntry], marks: [LedgerEntry]
     /// What a person should know about the rows.
     let notes: [String]
 
     /// Reads the reader's answer to `gaps`.
     init(_ answer: Value) {
-        gaps = answer["gaps"]?.array?.compactMap(LedgerEntry.init) ?? []
+        let rows = answer["gaps"]?.array?.compactMap(LedgerEntry.init) ?? []
+        gaps = rows.filter { $0.kind != .retention }
+        removed = rows.filter { $0.kind == .retention }
         marks = answer["marks"]?.array?.compactMap(LedgerEntry.init) ?? []
         notes = answer["notes"]?.array?.compactMap(\.string) ?? []
     }
 
-    /// A table of what is missing, its total, and a table of marks where there are any.
+    /// A table of what is missing, its total, and tables of what else there is.
     var lines: [String] {
         var lines = gaps.isEmpty ? [] : Self.table(gaps) + [""]
         lines.append(total)
+        if !removed.isEmpty {
+            lines += ["", "not lost, but removed by retention:"] + Self.table(removed)
+        }
         if !marks.isEmpty {
             lines += ["", "there, but dated by a clock that was off:"] + Self.table(marks)
         }
