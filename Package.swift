@@ -186,7 +186,7 @@ let package = Package(
             "AggregatorTests",
             [
                 "Aggregator", "Archive", "ArchiveFormat", "CerroTesting", "Log", "MessagePack",
-                "Telemetry",
+                "SiteConfig", "Telemetry",
             ]
         ),
         tests(

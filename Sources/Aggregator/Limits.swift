@@ -32,4 +32,10 @@ enum AggregatorLimits {
     static let firstRetry = Duration.milliseconds(200), longestRetry = Duration.seconds(5)
     /// A commit that takes longer raises `disk.slow`.
     static let slowCommit = Duration.seconds(2)
+    /// Time between two days that are compacted: readers follow, and queries end.
+    static let compactionPeriod = Duration.seconds(60)
+    /// Time after which a day that could not be compacted is tried again.
+    static let compactionRetry = Duration.seconds(3600)
+    /// How far the thread that compacts stands behind the others.
+    static let niceness: Int32 = 10
 }

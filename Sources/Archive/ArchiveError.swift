@@ -34,7 +34,7 @@ public enum ArchiveError: Error, Hashable, Sendable, CustomStringConvertible {
             "\(path): \(what); delete it, or run `cerro archive reindex`: "
                 + "it is rebuilt from the sealed files"
         case .pins(let what):
-            "\(what)\nnothing is removed from the archive until the pins can be read"
+            "\(what)\nnothing is removed until the pins can be read"
         case .journal(let what): what
         case .stopped: "the question was given up before it was answered"
         }

@@ -28,16 +28,19 @@ extension ArchiveStore {
     func open(
         _ place: SealedPlace
     ) throws(ArchiveError) -> (file: SealedFile, timeline: SealedTimeline)? {
+        guard let file = try openFile(place), file.footer.timelines.indices.contains(place.place)
+        else { return nil }
+        return (file, file.footer.timelines[place.place])
+    }
+
+    /// The file of ``open(_:)``, whatever it holds.
+    func openFile(_ place: SealedPlace) throws(ArchiveError) -> SealedFile? {
         let path = directory.full(place.path)
         do throws(ArchiveError) {
             let file = try cache.file(path) { () throws(ArchiveError) -> SealedFile in
                 try SealedFile.open(path, disk: directory.disk)
             }
-            if file.footer.id == place.file {
-                let timelines = file.footer.timelines
-                guard timelines.indices.contains(place.place) else { return nil }
-                return (file, timelines[place.place])
-            }
+            if file.footer.id == place.file { return file }
         } catch {
             if case .disk(.missing) = error { throw error }
             try enter(error, with: place.path)

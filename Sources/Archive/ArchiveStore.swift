@@ -20,6 +20,8 @@ public final class ArchiveStore: Sendable {
         /// What is wrong with sealed files, and with segments by their ids.
         var problems: [String] = [], segmentProblems: [String: [String]] = [:]
         var damage = DamageTable()
+        /// How often the newest days were looked at.
+        var lookedAt = 0
     }
 
     /// The archive's folder.
@@ -95,11 +97,18 @@ public final class ArchiveStore: Sendable {
 
     /// Takes in what the aggregator wrote since: entries of the journal and sealed files.
     ///
-    /// Looks at the folders of the newest days only; ``refreshAll(progress:)`` at all of them.
+    /// Looks at the folders of the newest days, and at one of the others by turns;
+    /// ``refreshAll(progress:)`` looks at all of them.
     public func refresh() throws(ArchiveError) {
-        let open = state.withLock { state in state.segments.map(\.file.day) }
-        let days = try directory.days().suffix(Limits.refreshedDays)
-        try refresh(days: Set(open + days), progress: { _, _ in })
+        let days = try directory.days()
+        let looked = state.withLock { state in
+            // And one of the others each time: it may have been compacted, or brought back.
+            state.lookedAt += 1
+            let other = days.isEmpty ? [] : [days[state.lookedAt % days.count]]
+            return state.segments.map(\.file.day) + other
+        }
+        let newest = days.suffix(Limits.refreshedDays)
+        try refresh(days: Set(looked + newest), progress: { _, _ in })
     }
 
     /// Takes in what is new in any folder, and notes which files are missing.
@@ -121,11 +130,10 @@ public final class ArchiveStore: Sendable {
             var summaries = Dictionary(
                 uniqueKeysWithValues: try index.fields(in: range).map { ($0.name, $0) }
             )
-            for segment in state.segments {
-                for summary in segment.summaries(in: range) {
-                    summaries[summary.name] =
-                        summaries[summary.name].map { $0.merged(with: summary) } ?? summary
-                }
+            let reduced = try index.reduced(in: range).flatMap(\.summaries)
+            for summary in reduced + state.segments.flatMap({ $0.summaries(in: range) }) {
+                summaries[summary.name] =
+                    summaries[summary.name].map { $0.merged(with: summary) } ?? summary
             }
             return summaries.values.sorted { $0.name < $1.name }
         }

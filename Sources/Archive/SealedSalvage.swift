@@ -305,7 +305,7 @@ private struct KeptRecords {
 
 extension SealedRollup {
     /// All of its chunks.
-    fileprivate var chunks: [Chunk] {
+    var chunks: [Chunk] {
         [starts] + [rows].compactMap(\.self)
             + columns.compactMap(\.self).flatMap { [$0.counts].compactMap(\.self) + $0.numbers }
     }
@@ -359,7 +359,7 @@ extension Column {
             (0..<count).allSatisfy({ isPresent($0) == other.isPresent($0) })
         else { return false }
         guard case .doubles(let mine) = values, case .doubles(let others) = other.values else {
-            return (0..<count).allSatisfy { value($0) == other.value($0) }
+            return (0..<count).allSatisfy { value(at: $0) == other.value(at: $0) }
         }
         return (0..<count).allSatisfy {
             !isPresent($0) || mine[$0].bitPattern == others[$0].bitPattern

@@ -14,8 +14,8 @@ public struct LedgerAnswer: Hashable, Sendable {
         leftOut = rows.count - self.rows.count
     }
 
-    /// What is missing.
-    public var gaps: [LedgerEntry] { rows.filter { $0.kind == .missing } }
+    /// What is not there: lost, or removed by retention.
+    public var gaps: [LedgerEntry] { rows.filter { $0.kind != .clock } }
 
     /// Where samples are there, and the clock that dated them was off.
     public var marks: [LedgerEntry] { rows.filter { $0.kind == .clock } }

@@ -12,7 +12,7 @@ struct ArchiveCommand: ParsableCommand {
         subcommands: [
             ArchiveListCommand.self, ArchiveCatCommand.self, ArchiveVerifyCommand.self,
             ArchiveRepairCommand.self, ArchiveReindexCommand.self, ArchiveExportCommand.self,
-            ArchiveImportCommand.self,
+            ArchiveImportCommand.self, ArchiveCompactCommand.self, ArchivePinCommand.self,
             ArchiveForgetCommand.self,
         ]
     )
