@@ -45,7 +45,7 @@ extension ArchiveIndex {
                 arguments: [
                     instance, feed, range.upperBound.nanoseconds, range.lowerBound.nanoseconds,
                 ]
-            ).compactMap { try Self.declaration($0, db) }
+            ).compactMap { try declaration($0, db) }
         }
     }
 }
