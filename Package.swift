@@ -90,7 +90,8 @@ let package = Package(
         library(
             "Reader",
             [
-                "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "ArrowFormat", "MessageBus",
+                "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "ArrowFormat",
+                "MessageBus",
                 "PromQL", "SiteConfig", "Telemetry", logging,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
