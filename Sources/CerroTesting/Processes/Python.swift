@@ -1,4 +1,4 @@
-public import Foundation
+internal import Foundation
 
 /// The environment of Python beside the build, with so3g, numpy and pyarrow.
 public enum Python {
