@@ -90,7 +90,8 @@ let package = Package(
         library(
             "Reader",
             [
-                "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "ArrowFormat", "MessageBus",
+                "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "ArrowFormat",
+                "MessageBus",
                 "PromQL", "SiteConfig", "Telemetry", logging,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -161,7 +162,8 @@ let package = Package(
         tests(
             "InstrumentTests",
             [
-                "AgentRuntime", "CerroTesting", "InstrumentAgents", "InstrumentEmulators",
+                "AgentRuntime", "Archive", "CerroTesting", "InstrumentAgents",
+                "InstrumentEmulators",
                 "SiteConfig", "Telemetry",
             ]
         ),
