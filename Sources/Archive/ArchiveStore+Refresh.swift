@@ -127,17 +127,14 @@ extension ArchiveStore {
     private func note(_ record: JournalBlocks, _ state: inout State) throws(ArchiveError) {
         let name = "\(record.instance).\(record.feed.name)"
         var newest = try newest(instance: record.instance, feed: record.feed.name, &state)
-        for block in record.blocks {
-            for timestamp in block.timestamps {
-                if let known = newest {
-                    if timestamp < known - record.feed.lateness {
-                        state.revisions[name, default: 0] += 1
-                    }
-                    newest = max(known, timestamp)
-                } else {
-                    newest = timestamp
-                }
+        record.rows.forEachTime { time in
+            let timestamp = Timestamp(nanoseconds: time)
+            guard let known = newest else {
+                newest = timestamp
+                return
             }
+            if timestamp < known - record.feed.lateness { state.revisions[name, default: 0] += 1 }
+            newest = max(known, timestamp)
         }
         if let newest { state.newest[name] = newest }
     }

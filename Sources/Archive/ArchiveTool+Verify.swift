@@ -106,7 +106,7 @@ extension ArchiveTool {
                 )
             case .opening, .ledger, .progress: entries += 1
             case .blocks(let record):
-                rows += record.blocks.reduce(0) { $0 + $1.timestamps.count }
+                rows += record.rows.count
             case .declaration: break
             }
         }

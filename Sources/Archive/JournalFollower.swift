@@ -19,16 +19,9 @@ public final class JournalFollower {
     ///
     /// `limit` is what the next segment opens with: records beyond it were written here, never
     /// committed, and written again there. `start` is how far the archive had come before, which
-    /// the segment tells itself unless its opening is damaged. Without `decodesBlocks` events have
-    /// no rows, for whoever only asks how far a long segment has come.
-    public init(
-        _ file: any SegmentFile,
-        limit: [Cursor]? = nil,
-        start: [Cursor]? = nil,
-        decodesBlocks: Bool = true
-    ) {
+    /// the segment tells itself unless its opening is damaged.
+    public init(_ file: any SegmentFile, limit: [Cursor]? = nil, start: [Cursor]? = nil) {
         self.file = file
-        interpreter.decodesBlocks = decodesBlocks
         interpreter.begin(behind: start)
         path = file.path
         interpreter.limit = limit.map { CursorTable($0) }

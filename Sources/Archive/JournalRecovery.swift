@@ -58,7 +58,7 @@ struct JournalRecovery {
         do {
             let segment = try directory.disk.open(directory.full(file), .append)
             try segment.sync()
-            let follower = JournalFollower(segment, decodesBlocks: false)
+            let follower = JournalFollower(segment)
             try follower.read(isClosed: true) { event in
                 switch event {
                 case .opening(_, _, _, let cursors):

@@ -144,25 +144,38 @@ public final class Sealer {
 
     /// Writes the sealed file; returns false, and leaves none, if there is nothing to keep.
     private func write(_ file: ArchiveFile, _ next: Successor?) throws -> Bool {
-        let limit = next?.cursors
         let segment = try directory.disk.open(directory.full(file), .read)
         let start = try end(before: file)
-        var plan = SealingPlan(budget: budget, start: start)
-        var unreadable = 0
-        try JournalFollower(segment, limit: limit, start: start).read(isClosed: true) { event in
-            plan.note(event)
-            if case .unreadable = event { unreadable += 1 }
+        func read(_ body: (JournalEvent) throws -> Void) throws {
+            try JournalFollower(segment, limit: next?.cursors, start: start)
+                .read(isClosed: true, body)
         }
-        if let limit { plan.compare(with: limit, segment: file.path, end: next?.created) }
-        guard !plan.isEmpty || unreadable > 0 else { return false }
-        try directory.writeSealed(file, footer(plan, file)) { builder in
-            let passes = plan.passes.isEmpty ? [[]] : plan.passes
-            for (number, parts) in passes.enumerated() {
-                try pass(segment, limit, start, parts, keepsUnreadable: number == 0, &builder)
+        var plan = SealingPlan(start: start)
+        return try directory.writeSealed(file, footer(plan, file)) { builder in
+            var pass = SealingPass(budget: budget)
+            var unreadable: [LedgerEntry] = []
+            try read { event in
+                plan.note(event)
+                if case .blocks(let record) = event { pass.take(record) }
+                if let row = try builder.add(unreadable: event) { unreadable.append(row) }
             }
+            if let cursors = next?.cursors {
+                plan.compare(with: cursors, segment: file.path, end: next?.created)
+            }
+            guard !pass.isEmpty || !plan.isEmpty || !unreadable.isEmpty else { return false }
+            try pass.add(to: &builder)
+            while let end = pass.end {
+                pass = SealingPass(from: end, budget: budget)
+                try read { if case .blocks(let record) = $0 { pass.take(record) } }
+                try pass.add(to: &builder)
+            }
+            var footer = footer(plan, file)
+            footer.ledger += unreadable
+            footer.timelines = builder.footer.timelines
+            footer.unreadable = builder.footer.unreadable
+            builder.footer = footer
             return true
         }
-        return true
     }
 
     private func footer(_ plan: SealingPlan, _ file: ArchiveFile) -> SealedFooter {
@@ -182,28 +195,13 @@ public final class Sealer {
         footer.damage = plan.damage
         return footer
     }
+}
 
-    /// Reads the segment once and adds the rows of `parts` to the sealed file.
-    private func pass(
-        _ segment: any SegmentFile,
-        _ limit: [Cursor]?,
-        _ start: [Cursor]?,
-        _ parts: Set<SealingPlan.Part>,
-        keepsUnreadable: Bool,
-        _ builder: inout SealedFileBuilder
-    ) throws {
-        var counted = SealingPlan(budget: budget)
-        var collectors: [SealingPlan.Part: RowCollector] = [:]
-        try JournalFollower(segment, limit: limit, start: start).read(isClosed: true) { event in
-            switch event {
-            case .blocks(let record):
-                let number = counted.add(RowCollector.byteCount(record), to: record.timeline)
-                let part = SealingPlan.Part(timeline: record.timeline, number: number)
-                guard parts.contains(part) else { return }
-                collectors[
-                    part,
-                    default: RowCollector(instance: record.instance, feed: record.feed)
-                ].append(record)
+extension SealedFileBuilder {
+    /// Keeps the payload of a record that cannot be decoded; returns its row of the ledger, nil for
+    /// any other event.
+    fileprivate mutating func add(unreadable event: JournalEvent) throws -> LedgerEntry? {
+        guard
             case .unreadable(
                 let instance,
                 let epoch,
@@ -211,35 +209,23 @@ public final class Sealer {
                 let received,
                 let reason,
                 let payload
-            ):
-                guard keepsUnreadable else { return }
-                try builder.add(
-                    unreadable: payload,
-                    instance: instance,
-                    epoch: epoch,
-                    position: position,
-                    received: received,
-                    reason: reason
-                )
-                builder.footer.ledger.append(
-                    LedgerEntry(
-                        unreadable: reason,
-                        instance: instance,
-                        epoch: epoch,
-                        position: position,
-                        received: received
-                    )
-                )
-            default: break
-            }
-        }
-        let order = collectors.keys.sorted {
-            ($0.timeline, $0.number) < ($1.timeline, $1.number)
-        }
-        for part in order {
-            guard let collector = collectors.removeValue(forKey: part) else { continue }
-            try collector.add(to: &builder)
-        }
+            ) = event
+        else { return nil }
+        try add(
+            unreadable: payload,
+            instance: instance,
+            epoch: epoch,
+            position: position,
+            received: received,
+            reason: reason
+        )
+        return LedgerEntry(
+            unreadable: reason,
+            instance: instance,
+            epoch: epoch,
+            position: position,
+            received: received
+        )
     }
 }
 
