@@ -1,3 +1,4 @@
+internal import ArchiveFormat
 public import Telemetry
 
 extension TimelineSlice {

@@ -95,21 +95,21 @@ extension ChunkEncoder {
         switch column.values {
         case .doubles(let values): values[rows].withUnsafeBytes { plain.append($0) }
         case .ints(let values): values[rows].withUnsafeBytes { plain.append($0) }
-        case .bools(let values): for value in values[rows] { plain.append(value ? 1 : 0) }
+        case .bools(let values): for value in values[rows] { plain.append(byte: value ? 1 : 0) }
         case .strings(let values): Self.putTexts(values[rows], to: plain)
         }
     }
 
     /// 0, or 1 and a bit for each row.
     private static func putMap(_ presence: [Bool]?, _ rows: Range<Int>, to out: ByteBuffer) {
-        out.append(presence == nil ? 0 : 1)
+        out.append(byte: presence == nil ? 0 : 1)
         guard let presence else { return }
         for first in stride(from: rows.lowerBound, to: rows.upperBound, by: 8) {
             var bits: UInt8 = 0
             for row in first..<min(first + 8, rows.upperBound) where presence[row] {
                 bits |= 1 << UInt8(row - first)
             }
-            out.append(bits)
+            out.append(byte: bits)
         }
     }
 
@@ -136,7 +136,7 @@ extension ChunkEncoder {
             let map = presence.map { (presence: $0, rows: rows) }
             Self.with(values, rows, presence) { pack($0, map) }
         case .ints(let values):
-            packed.append(PackedColumn.Form.integers.rawValue)
+            packed.append(byte: PackedColumn.Form.integers.rawValue)
             Self.putMap(presence, rows, to: packed)
             Self.with(values, rows, presence) { PackedIntegers.append($0, to: packed) }
             if presence == nil {
@@ -145,7 +145,7 @@ extension ChunkEncoder {
                 self.integers = ScaledIntegers(.integers, UnsafeBufferPointer(integers))
             }
         case .bools(let values):
-            packed.append(PackedColumn.Form.integers.rawValue)
+            packed.append(byte: PackedColumn.Form.integers.rawValue)
             Self.putMap(presence, rows, to: packed)
             let integers = integerScratch(rows.count)
             var count = 0
@@ -208,9 +208,9 @@ extension ChunkEncoder {
             case .binary(let exponent): (.binary, exponent)
             case .bits: (.bits, nil)
             }
-        packed.append(form.rawValue)
+        packed.append(byte: form.rawValue)
         Self.putMap(map?.presence, map?.rows ?? 0..<0, to: packed)
-        if let exponent { packed.append(UInt8(exponent)) }
+        if let exponent { packed.append(byte: UInt8(exponent)) }
     }
 
     /// False where there are more different texts than a dictionary is for.
@@ -239,7 +239,7 @@ extension ChunkEncoder {
             }
             count += 1
         }
-        packed.append(PackedColumn.Form.texts.rawValue)
+        packed.append(byte: PackedColumn.Form.texts.rawValue)
         Self.putMap(presence, rows, to: packed)
         packed.append(UInt32(texts.count))
         Self.putTexts(texts[...], to: packed)

@@ -46,7 +46,7 @@ final class ByteBuffer {
     }
 
     /// Writes one byte.
-    func append(_ byte: UInt8) {
+    func append(byte: UInt8) {
         place(for: 1).storeBytes(of: byte, as: UInt8.self)
         count += 1
     }
