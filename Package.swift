@@ -172,7 +172,8 @@ let package = Package(
         tests(
             "InstrumentTests",
             [
-                "AgentRuntime", "CerroTesting", "InstrumentAgents", "InstrumentEmulators",
+                "AgentRuntime", "Archive", "CerroTesting", "InstrumentAgents",
+                "InstrumentEmulators",
                 "SiteConfig", "Telemetry",
             ]
         ),

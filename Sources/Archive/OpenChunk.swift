@@ -24,11 +24,16 @@ struct OpenSpan: Hashable, Sendable {
     /// No rows.
     init() {}
 
+    /// Rows of these times, without the records that they came in.
+    init(times: [Int64]) {
+        rows = times.count
+        first = Timestamp(nanoseconds: times.min() ?? .max)
+        last = Timestamp(nanoseconds: times.max() ?? .min)
+    }
+
     /// Some rows.
     init(_ rows: OpenRows) {
-        self.rows = rows.times.count
-        first = Timestamp(nanoseconds: rows.times.min() ?? .max)
-        last = Timestamp(nanoseconds: rows.times.max() ?? .min)
+        self.init(times: rows.times)
         for (epoch, position) in zip(rows.epochs, rows.positions) {
             positions[epoch] = max(positions[epoch] ?? 0, position)
         }

@@ -167,8 +167,8 @@ public enum SealedFileError: Error, Hashable, Sendable, CustomStringConvertible 
             "no magic at byte \(offset): this is no sealed file, or one that was cut off; "
                 + "take it from a copy of the archive"
         case .version(let version, let offset):
-            "at byte \(offset): version \(version) of the format; this program reads 1 to \(SealedLayout.version): "
-                + "use a newer one"
+            "at byte \(offset): version \(version) of the format; "
+                + "this program reads 1 to \(SealedLayout.version): use a newer one"
         case .footerChecksum(let found, let expected, let offset):
             "at byte \(offset): the footer is damaged: checksum \(hexadecimal(found)), "
                 + "expected \(hexadecimal(expected)); take the file from a copy of the archive"

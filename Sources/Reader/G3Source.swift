@@ -80,6 +80,16 @@ final class G3Source: SampleSource {
         }
     }
 
+    func buckets(
+        of fields: [FieldName],
+        in range: Range<Timestamp>,
+        count: Int,
+        limit: Int,
+        _ deadline: Deadline
+    ) throws(QueryError) -> TimelineBuckets? {
+        try reduced(fields, in: range, count: count, limit: limit, deadline)
+    }
+
     /// The newest sample: frames come in the order of time.
     func finalizedUntil(instance: String, feed: String) throws(QueryError) -> Timestamp? {
         try answer(nil) { store throws(ArchiveError) in

@@ -261,7 +261,7 @@ struct BucketPropertyTests {
                 guard isRight else {
                     Issue.record(
                         """
-                        \(hint): bucket \(index) \(range) of \(buckets.tier): \(expected), and not \
+                        \(hint): bucket \(index) \(range) of \(buckets.tier): \(expected), not \
                         \(columns.count[index]) \(columns.nans[index]) \
                         \(columns.min.optional(index) as Any) \(columns.max.optional(index) as Any) \
                         \(columns.mean.optional(index) as Any)

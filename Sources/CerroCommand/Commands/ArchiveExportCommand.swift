@@ -135,7 +135,7 @@ struct ArchiveExportCommand: AsyncParsableCommand {
             console.endProgress()
             file.discard()
             if case ExportError.stopped = error {
-                throw CommandFailure(.failed, "stopped; nothing stands under \(output)")
+                throw CommandFailure(.failed, "stopped before the end; \(output) is as it was")
             }
             throw error as? CommandFailure ?? CommandFailure(.failed, "\(error)")
         }
