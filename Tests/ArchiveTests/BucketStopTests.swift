@@ -52,7 +52,7 @@ struct BucketStopTests {
         let rig = try Self.day(spike: 5000)
         let store = try rig.store()
         let found = try #require(try Self.plot(store, 13))
-        #expect(found.tier == .index && found.ranges.count == 13)
+        #expect(found.tier == .index && found.ranges.count == 9)
         #expect(store.cache.openPaths.isEmpty, "no file was opened")
         let columns = try #require(found.columns[0])
         guard case .doubles(let largest) = columns.max.values else { return }
