@@ -202,7 +202,6 @@ struct BucketPropertyTests {
     }
 
     /// Compares the buckets with the samples; returns the tier of those that have samples.
-
     private func check(
         _ archive: BucketArchive,
         _ range: Range<Timestamp>,
@@ -242,37 +241,49 @@ struct BucketPropertyTests {
             }
             let present = times.indices.count { column.isPresent($0) }
             #expect(columns.count.reduce(0, +) == Int64(present), hint)
-            for (index, range) in buckets.ranges.enumerated() {
-                let expected = NaiveBucket(column, rowsOf(range, in: times))
-                let isRight =
-                    columns.count[index] == Int64(expected.count)
-                    && columns.nans[index] == Int64(expected.nans)
-                    && isSame(columns.min.optional(index), expected.least)
-                    && isSame(columns.max.optional(index), expected.most)
-                    && isNear(columns.mean.optional(index)?.number, expected)
-                    && isSame(
-                        columns.first?.optional(index),
-                        columns.first == nil ? nil : expected.first
-                    )
-                    && isSame(
-                        columns.last?.optional(index),
-                        columns.last == nil ? nil : expected.last
-                    )
-                guard isRight else {
-                    Issue.record(
-                        """
-                        \(hint): bucket \(index) \(range) of \(buckets.tier): \(expected), not \
-                        \(columns.count[index]) \(columns.nans[index]) \
-                        \(columns.min.optional(index) as Any) \(columns.max.optional(index) as Any) \
-                        \(columns.mean.optional(index) as Any)
-                        """
-                    )
-                    return nil
-                }
+            for index in buckets.ranges.indices {
+                guard isRight(index, of: columns, buckets, column, times, hint) else { return nil }
             }
             #expect((columns.first == nil) == (buckets.tier != .raw), hint)
         }
         return buckets.ranges.isEmpty ? nil : buckets.tier
+    }
+
+    /// Whether a bucket of a field says what its samples do.
+    private func isRight(
+        _ index: Int,
+        of columns: BucketColumns,
+        _ buckets: TimelineBuckets,
+        _ column: Column,
+        _ times: [Int64],
+        _ hint: Comment
+    ) -> Bool {
+        let range = buckets.ranges[index]
+        let expected = NaiveBucket(column, rowsOf(range, in: times))
+        let isRight =
+            columns.count[index] == Int64(expected.count)
+            && columns.nans[index] == Int64(expected.nans)
+            && isSame(columns.min.optional(index), expected.least)
+            && isSame(columns.max.optional(index), expected.most)
+            && isNear(columns.mean.optional(index)?.number, expected)
+            && isSame(
+                columns.first?.optional(index),
+                columns.first == nil ? nil : expected.first
+            )
+            && isSame(
+                columns.last?.optional(index),
+                columns.last == nil ? nil : expected.last
+            )
+        if !isRight {
+            let found = [columns.min, columns.max, columns.mean].map { $0.optional(index) as Any }
+            Issue.record(
+                """
+                \(hint): bucket \(index) \(range) of \(buckets.tier): \(expected), not \
+                \(columns.count[index]) \(columns.nans[index]) \(found)
+                """
+            )
+        }
+        return isRight
     }
 
     private func isNear(_ mean: Double?, _ bucket: NaiveBucket) -> Bool {
