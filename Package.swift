@@ -130,7 +130,7 @@ let package = Package(
         .executableTarget(name: "cerro", dependencies: ["CerroCommand"], swiftSettings: settings),
 
         tests("TelemetryTests", ["Telemetry"]),
-        tests("PromQLTests", ["PromQL", "Telemetry"]),
+        tests("PromQLTests", ["CerroTesting", "PromQL", "Telemetry"]),
         tests("MessagePackTests", ["MessagePack", "Telemetry"]),
         tests("ZeroMQTests", ["ZeroMQ"]),
         tests(

@@ -48,6 +48,8 @@ struct CompactionQueryTests {
     private struct Answer: Equatable {
         var slices: [TimelineSlice] = []
         var gaps: Set<LedgerEntry> = []
+        /// The slices; as texts, since NaN is not itself.
+        private let text: String
 
         init(_ store: ArchiveStore) throws {
             for (instance, feed) in [("alpha", DayArchive.mixed), ("alpha", DayArchive.texts)] {
@@ -69,11 +71,11 @@ struct CompactionQueryTests {
                 )
             )
             gaps = Set(try store.gaps(in: .allOfTime))
+            text = "\(slices)"
         }
 
         static func == (left: Answer, right: Answer) -> Bool {
-            // NaN is not itself.
-            "\(left.slices)" == "\(right.slices)" && left.gaps == right.gaps
+            left.text == right.text && left.gaps == right.gaps
         }
     }
 
@@ -85,9 +87,9 @@ struct CompactionQueryTests {
         let temporary = TemporaryArchive()
         let disk = WatchedDisk()
         let watched = ArchiveDirectory(temporary.directory.path, disk: disk)
-        let archive = try DayArchive(watched, days: 3)
+        let archive = try DayArchive(watched, days: 2)
         let before = try Self.once(temporary.directory)
-        #expect(before.slices[0].timestamps.count == 3 * 4 * 144)
+        #expect(before.slices[0].timestamps.count == 2 * 4 * 144)
         #expect(before.gaps.count > 3)
         let store = try ArchiveStore(temporary.directory, holder: "reader", cache: 1 << 20)
         let count = Mutex(0)
@@ -104,14 +106,14 @@ struct CompactionQueryTests {
                 Issue.record("\(error)")
             }
         }
-        for day in Self.days {
+        for day in Self.days.prefix(2) {
             guard case .compacted = archive.compactor().compact(day).outcome else {
                 Issue.record("\(day) was not compacted")
                 return
             }
         }
         disk.onChange {}
-        #expect(count.withLock { $0 } > 3 * 24)
+        #expect(count.withLock { $0 } > 2 * 24)
         #expect(try Answer(store) == before)
         try store.refresh()
         #expect(try Answer(store) == before)
