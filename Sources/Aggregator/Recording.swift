@@ -23,7 +23,7 @@ final class Recording: Sendable {
         var retry: [String: (at: Duration, wait: Duration)] = [:]
         var longestCommit: Duration = .zero
         /// Instances whose host's clock is off.
-        var clocksOff: Set<String> = []
+        var clocksOff: [String: Duration] = [:]
     }
 
     /// Takes the archive: fails in one sentence where another writer has it.
@@ -135,12 +135,14 @@ final class Recording: Sendable {
 
     private func note(clockLead: Duration, of instance: String) {
         let isOff = clockLead.isClockTrouble
-        let changed = state.withLock { state in
-            isOff
-                ? state.clocksOff.insert(instance).inserted
-                : state.clocksOff.remove(instance) != nil
+        let isNews = state.withLock { state in
+            guard isOff else { return state.clocksOff.removeValue(forKey: instance) != nil }
+            let told = state.clocksOff[instance]
+            guard told.map({ (clockLead - $0).isClockTrouble }) ?? true else { return false }
+            state.clocksOff[instance] = clockLead
+            return true
         }
-        guard changed else { return }
+        guard isNews else { return }
         if isOff {
             session.raise(
                 "clock",

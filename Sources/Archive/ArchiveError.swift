@@ -17,6 +17,8 @@ public enum ArchiveError: Error, Hashable, Sendable, CustomStringConvertible {
     case pins(String)
     /// The journal cannot be begun even in a new segment.
     case journal(String)
+    /// Nobody waits for the answer any more.
+    case stopped
 
     /// What happened, where, and what to do.
     public var description: String {
@@ -34,6 +36,7 @@ public enum ArchiveError: Error, Hashable, Sendable, CustomStringConvertible {
         case .pins(let what):
             "\(what)\nnothing is removed until the pins can be read"
         case .journal(let what): what
+        case .stopped: "the question was given up before it was answered"
         }
     }
 }

@@ -50,7 +50,7 @@ extension ArchiveIndex {
             )
         }
         for (place, timeline) in footer.timelines.enumerated() {
-            try add(timeline, place: place, file: id, to: db)
+            try add(timeline, place: place, file: (id, footer.receivedFrom), to: db)
         }
         for (place, timeline) in footer.reduced.enumerated() {
             try add(timeline, place: place, file: id, to: db)
@@ -116,79 +116,118 @@ extension ArchiveIndex {
         _ arguments: StatementArguments,
         from db: Database
     ) throws {
-        let ids = try Int64.fetchAll(
+        let files = try Row.fetchAll(
             db,
-            sql: "SELECT id FROM files WHERE \(condition)",
+            sql: "SELECT id, t0, t1 FROM files WHERE \(condition)",
             arguments: arguments
         )
-        for id in ids {
-            for table in ["sources", "spans", "runs", "reduced", "ledger"] {
+        for file in files {
+            let id: Int64 = file["id"]
+            try removeRuns(of: id, from: file["t0"], to: file["t1"], db)
+            for table in ["sources", "reduced", "ledger"] {
                 try db.execute(sql: "DELETE FROM \(table) WHERE file = ?", arguments: [id])
             }
             try db.execute(sql: "DELETE FROM files WHERE id = ?", arguments: [id])
         }
     }
 
-    private static func add(
-        _ timeline: SealedTimeline,
-        place: Int,
-        file: Int64,
-        to db: Database
+    /// Takes out the runs of a file by its times, since a search by file would read all of them.
+    private static func removeRuns(
+        of file: Int64,
+        from start: Int64?,
+        to end: Int64?,
+        _ db: Database
     ) throws {
-        let runs = Self.runs(timeline.groups)
-        guard let first = timeline.groups.first?.first, let last = timeline.groups.last?.last
-        else { return }
-        let (span, overflow) = last.nanoseconds.subtractingReportingOverflow(first.nanoseconds)
-        try db.execute(
-            sql: """
-                INSERT INTO feeds (instance, feed, longest) VALUES (?, ?, ?)
-                ON CONFLICT DO UPDATE SET longest = max(longest, excluded.longest)
-                """,
-            arguments: [
-                timeline.instance, timeline.feed.name, overflow ? Int64.max : span,
-            ]
-        )
-        let feed = try Int64.fetchOne(
-            db,
-            sql: "SELECT id FROM feeds WHERE instance = ? AND feed = ?",
-            arguments: [timeline.instance, timeline.feed.name]
-        )
-        let bytes = Data(timeline.feed.value.messagePack)
-        try db.execute(
-            sql: "INSERT OR IGNORE INTO declarations (feed, bytes) VALUES (?, ?)",
-            arguments: [feed, bytes]
-        )
-        let declaration = try Int64.fetchOne(
-            db,
-            sql: "SELECT id FROM declarations WHERE feed = ? AND bytes = ?",
-            arguments: [feed, bytes]
-        )
-        try db.execute(
-            sql: "INSERT INTO spans VALUES (?, ?, ?, ?, ?, ?, ?)",
-            arguments: [
-                feed, first.nanoseconds, last.nanoseconds, file, place, declaration,
-                timeline.rows,
-            ]
-        )
-        let insert = try db.cachedStatement(
-            sql: "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        )
-        for (number, groups) in runs.enumerated() {
-            for field in timeline.feed.fields.indices {
-                var sum = Statistics()
-                for group in groups { sum.add(group.columns[field].statistics) }
-                let values: [(any DatabaseValueConvertible)?] = [
-                    feed, groups[0].first.nanoseconds, groups[groups.count - 1].last.nanoseconds,
-                    file, place, number, field, declaration, sum.count, sum.notNumbers, sum.min,
-                    sum.max, sum.sum,
-                ]
-                try insert.execute(arguments: StatementArguments(values))
+        guard let start, let end else { return }
+        for feed in try Row.fetchAll(db, sql: "SELECT id, parts FROM feeds") {
+            let id: Int64 = feed["id"]
+            try db.cachedStatement(
+                sql: "DELETE FROM runs WHERE feed = ? AND t0 BETWEEN ? AND ? AND file = ?"
+            ).execute(arguments: [id, start, end, file])
+            for part in 0..<(feed["parts"] as Int) {
+                try db.cachedStatement(
+                    sql: """
+                        DELETE FROM statistics
+                        WHERE feed = ? AND part = ? AND t0 BETWEEN ? AND ? AND file = ?
+                        """
+                ).execute(arguments: [id, part, start, end, file])
             }
         }
     }
 
+    private static func add(
+        _ timeline: SealedTimeline,
+        place: Int,
+        file: (id: Int64, receivedFrom: Timestamp),
+        to db: Database
+    ) throws {
+        let runs = Self.runs(timeline.groups)
+        guard !runs.isEmpty else { return }
+        let feed = try feed(of: timeline, runs, db)
+        let declaration = try declaration(of: timeline, feed, db)
+        let insert = try db.cachedStatement(sql: "INSERT INTO runs VALUES (?,?,?,?,?,?,?,?,?)")
+        let insertPart = try db.cachedStatement(
+            sql: "INSERT INTO statistics VALUES (?,?,?,?,?,?,?)"
+        )
+        for (number, groups) in runs.enumerated() {
+            let first = groups[0].first.nanoseconds
+            try insert.execute(arguments: [
+                feed, first, groups[groups.count - 1].last.nanoseconds, file.id, place, number,
+                declaration, file.receivedFrom.nanoseconds, groups.reduce(0) { $0 + $1.rows },
+            ])
+            for part in 0..<StatisticsPart.count(fields: timeline.feed.fields.count) {
+                let bytes = StatisticsPart.bytes(of: groups, part: part)
+                try insertPart.execute(arguments: [
+                    feed, part, first, file.id, place, number, Data(bytes),
+                ])
+            }
+        }
+    }
+
+    /// The number of the feed; notes how long its runs may be and how many parts they have.
+    private static func feed(
+        of timeline: SealedTimeline,
+        _ runs: [[SealedGroup]],
+        _ db: Database
+    ) throws -> Int64 {
+        let longest = runs.map { groups -> Int64 in
+            let (span, overflow) = groups[groups.count - 1].last.nanoseconds
+                .subtractingReportingOverflow(groups[0].first.nanoseconds)
+            return overflow ? Int64.max : span
+        }
+        return try Int64.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    INSERT INTO feeds (instance, feed, longest, parts) VALUES (?, ?, ?, ?)
+                    ON CONFLICT DO UPDATE SET longest = max(longest, excluded.longest),
+                    parts = max(parts, excluded.parts) RETURNING id
+                    """
+            ),
+            arguments: [
+                timeline.instance, timeline.feed.name, longest.max(),
+                StatisticsPart.count(fields: timeline.feed.fields.count),
+            ]
+        ) ?? 0
+    }
+
+    /// The number of the declaration.
+    private static func declaration(
+        of timeline: SealedTimeline,
+        _ feed: Int64,
+        _ db: Database
+    ) throws -> Int64? {
+        let bytes = Data(timeline.feed.value.messagePack)
+        try db.cachedStatement(
+            sql: "INSERT OR IGNORE INTO declarations (feed, bytes) VALUES (?, ?)"
+        ).execute(arguments: [feed, bytes])
+        return try Int64.fetchOne(
+            db.cachedStatement(sql: "SELECT id FROM declarations WHERE feed = ? AND bytes = ?"),
+            arguments: [feed, bytes]
+        )
+    }
+
     /// The groups of each run: one ends at a jump of more than an hour.
-    private static func runs(_ groups: [SealedGroup]) -> [[SealedGroup]] {
+    static func runs(_ groups: [SealedGroup]) -> [[SealedGroup]] {
         var runs: [[SealedGroup]] = []
         for group in groups {
             if let last = runs.last?.last {

@@ -23,14 +23,16 @@ extension ArchiveIndex {
             let lost = try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT 'missing' AS kind, instance, feeds.feed, spans.t0, \(Self.behind) AS t1,
-                        spans.rows AS count, \(Self.cause) AS cause,
+                    SELECT 'missing' AS kind, instance, feeds.feed, min(runs.t0) AS t0,
+                        \(Self.behind) AS t1, sum(runs.rows) AS count, \(Self.cause) AS cause,
                         NULL AS epoch, NULL AS first
-                    FROM files JOIN spans ON spans.file = files.id
-                        JOIN feeds ON feeds.id = spans.feed
-                    WHERE (is_missing OR problem IS NOT NULL) AND spans.t0 < ? AND spans.t1 >= ?
+                    FROM files CROSS JOIN feeds CROSS JOIN runs ON runs.feed = feeds.id
+                        AND runs.file = files.id AND runs.t0 BETWEEN files.t0 AND files.t1
+                    WHERE (is_missing OR problem IS NOT NULL) AND files.t0 < ? AND files.t1 >= ?
+                    GROUP BY files.id, place, feeds.id
+                    HAVING min(runs.t0) < ? AND max(runs.t1) >= ?
                     """,
-                arguments: bounds
+                arguments: bounds + bounds
             )
             return (rows + lost).map(Self.entry)
         }
@@ -56,8 +58,8 @@ extension ArchiveIndex {
         }
     }
 
-    /// The instant behind the last one of a span.
-    private static let behind = "iif(spans.t1 < \(Int64.max), spans.t1 + 1, spans.t1)"
+    /// The instant behind the last one of some runs.
+    private static let behind = "iif(max(runs.t1) < \(Int64.max), max(runs.t1) + 1, max(runs.t1))"
 
     private static let cause =
         "iif(is_missing, 'file missing: ' || path, 'damage: ' || problem)"

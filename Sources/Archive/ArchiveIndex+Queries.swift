@@ -27,27 +27,22 @@ extension ArchiveIndex {
         range: Range<Timestamp>
     ) throws(ArchiveError) -> [SealedPlace] {
         try read { db in
-            guard
-                let row = try Row.fetchOne(
-                    db,
-                    sql: "SELECT id, longest FROM feeds WHERE instance = ? AND feed = ?",
-                    arguments: [instance, feed]
-                )
-            else { return [] }
-            let id: Int64 = row["id"]
-            let longest: Int64 = row["longest"]
+            guard let feed = try Self.feed(instance, feed, db) else { return [] }
             return try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT files.path, files.file, place, spans.t0, spans.t1
-                    FROM spans JOIN files ON files.id = spans.file
-                    WHERE feed = ? AND spans.t0 >= ? AND spans.t0 < ? AND spans.t1 >= ?
-                        AND is_missing = 0 AND problem IS NULL
-                    ORDER BY files.received_from, files.path, place
-                    """,
+                db.cachedStatement(
+                    sql: """
+                        SELECT files.path, files.file, place, min(runs.t0) AS t0,
+                            max(runs.t1) AS t1
+                        FROM runs JOIN files ON files.id = runs.file
+                        WHERE feed = ? AND runs.t0 >= ? AND runs.t0 < ? AND runs.t1 >= ?
+                            AND is_missing = 0 AND problem IS NULL
+                        GROUP BY runs.file, place
+                        ORDER BY files.received_from, files.path, place
+                        """
+                ),
                 arguments: [
-                    id, Self.before(range.lowerBound, longest), range.upperBound.nanoseconds,
-                    range.lowerBound.nanoseconds,
+                    feed.id, Self.before(range.lowerBound, feed.longest),
+                    range.upperBound.nanoseconds, range.lowerBound.nanoseconds,
                 ]
             ).map {
                 SealedPlace(
@@ -64,28 +59,25 @@ extension ArchiveIndex {
     /// Where rows of any timeline in `range` are and how many, in order of arrival.
     func spans(in range: Range<Timestamp>) throws(ArchiveError) -> [CountedSpan] {
         try read { db in
-            var declarations: [Int64: Feed] = [:]
-            return try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT instance, declaration, files.path, files.file, place, spans.t0, spans.t1,
-                        spans.rows
-                    FROM feeds CROSS JOIN spans ON spans.feed = feeds.id
-                        JOIN files ON files.id = spans.file
-                    WHERE spans.t0 < ? AND spans.t1 >= ? AND spans.t0 >= ? - feeds.longest
-                        AND is_missing = 0 AND problem IS NULL
-                    ORDER BY files.received_from, files.path, place
-                    """,
+            try Row.fetchAll(
+                db.cachedStatement(
+                    sql: """
+                        SELECT instance, max(declaration) AS declaration, files.path, files.file,
+                            place, min(runs.t0) AS t0, max(runs.t1) AS t1, sum(runs.rows) AS rows
+                        FROM feeds CROSS JOIN runs ON runs.feed = feeds.id
+                            JOIN files ON files.id = runs.file
+                        WHERE runs.t0 < ? AND runs.t1 >= ? AND runs.t0 >= ? - feeds.longest
+                            AND is_missing = 0 AND problem IS NULL
+                        GROUP BY runs.file, place, feeds.id
+                        ORDER BY files.received_from, files.path, place
+                        """
+                ),
                 arguments: [
                     range.upperBound.nanoseconds, range.lowerBound.nanoseconds,
                     range.lowerBound.nanoseconds,
                 ]
             ).compactMap { row in
-                let id: Int64 = row["declaration"]
-                guard let feed = try declarations[id] ?? Self.declaration(id, db) else {
-                    return nil
-                }
-                declarations[id] = feed
+                guard let feed = try declaration(row["declaration"], db) else { return nil }
                 let place = SealedPlace(
                     path: row["path"],
                     file: row["file"],
@@ -106,41 +98,41 @@ extension ArchiveIndex {
     /// What the index knows of each field with a run in `range`; the newest declaration counts.
     func fields(in range: Range<Timestamp>) throws(ArchiveError) -> [FieldSummary] {
         try read { db in
-            var declarations: [Int64: Feed] = [:]
             var summaries: [FieldName: FieldSummary] = [:]
-            let rows = try Row.fetchCursor(
-                db,
-                sql: """
-                    SELECT instance, field, declaration, min(runs.t0) AS t0, max(runs.t1) AS t1,
-                        sum(count + nans) AS count
-                    FROM feeds CROSS JOIN runs ON runs.feed = feeds.id
-                    WHERE runs.t0 < ? AND runs.t1 >= ? AND runs.t0 >= ? - feeds.longest
-                    GROUP BY runs.feed, declaration, field ORDER BY max(runs.t1)
-                    """,
+            let rows = try Row.fetchAll(
+                db.cachedStatement(
+                    sql: """
+                        SELECT instance, declaration, min(runs.t0) AS t0, max(runs.t1) AS t1,
+                            sum(rows) AS count
+                        FROM feeds CROSS JOIN runs ON runs.feed = feeds.id
+                        WHERE runs.t0 < ? AND runs.t1 >= ? AND runs.t0 >= ? - feeds.longest
+                        GROUP BY runs.feed, declaration ORDER BY max(runs.t1)
+                        """
+                ),
                 arguments: [
                     range.upperBound.nanoseconds, range.lowerBound.nanoseconds,
                     range.lowerBound.nanoseconds,
                 ]
             )
-            while let row = try rows.next() {
-                let id: Int64 = row["declaration"]
-                let feed = try declarations[id] ?? Self.declaration(id, db)
-                guard let feed else { continue }
-                declarations[id] = feed
-                let place: Int = row["field"]
-                guard feed.fields.indices.contains(place) else { continue }
-                let field = feed.fields[place]
-                let name = FieldName(instance: row["instance"], feed: feed.name, field: field.name)
-                let summary = FieldSummary(
-                    name: name,
-                    field: field,
-                    period: feed.period,
-                    lateness: feed.lateness,
-                    first: Timestamp(nanoseconds: row["t0"]),
-                    last: Timestamp(nanoseconds: row["t1"]),
-                    count: row["count"]
-                )
-                summaries[name] = summaries[name].map { $0.merged(with: summary) } ?? summary
+            for row in rows {
+                guard let feed = try declaration(row["declaration"], db) else { continue }
+                for field in feed.fields {
+                    let summary = FieldSummary(
+                        name: FieldName(
+                            instance: row["instance"],
+                            feed: feed.name,
+                            field: field.name
+                        ),
+                        field: field,
+                        period: feed.period,
+                        lateness: feed.lateness,
+                        first: Timestamp(nanoseconds: row["t0"]),
+                        last: Timestamp(nanoseconds: row["t1"]),
+                        count: row["count"]
+                    )
+                    summaries[summary.name] =
+                        summaries[summary.name].map { $0.merged(with: summary) } ?? summary
+                }
             }
             return Array(summaries.values)
         }
@@ -149,13 +141,16 @@ extension ArchiveIndex {
     /// The newest time of a timeline in any sealed file.
     func newest(instance: String, feed: String) throws(ArchiveError) -> Timestamp? {
         try read { db in
-            try Int64.fetchOne(
-                db,
-                sql: """
-                    SELECT max(t1) FROM spans
-                    WHERE feed = (SELECT id FROM feeds WHERE instance = ? AND feed = ?)
-                    """,
-                arguments: [instance, feed]
+            guard let feed = try Self.feed(instance, feed, db) else { return nil }
+            // The run that reaches furthest begins at most a longest run before the last one.
+            return try Int64.fetchOne(
+                db.cachedStatement(
+                    sql: """
+                        SELECT max(t1) FROM runs WHERE feed = ?1
+                            AND t0 >= (SELECT max(t0) FROM runs WHERE feed = ?1) - ?2
+                        """
+                ),
+                arguments: [feed.id, feed.longest]
             ).map(Timestamp.init(nanoseconds:))
         }
     }
@@ -179,18 +174,22 @@ extension ArchiveIndex {
         }
     }
 
-    private static func declaration(_ id: Int64, _ db: Database) throws -> Feed? {
-        let bytes = try Data.fetchOne(
-            db,
-            sql: "SELECT bytes FROM declarations WHERE id = ?",
-            arguments: [id]
-        )
-        guard let bytes else { return nil }
-        return Feed(try Value(messagePack: Array(bytes)))
+    /// A feed that the index knows, and how long its runs are at most, in nanoseconds.
+    static func feed(
+        _ instance: String,
+        _ feed: String,
+        _ db: Database
+    ) throws -> (id: Int64, longest: Int64)? {
+        try Row.fetchOne(
+            db.cachedStatement(
+                sql: "SELECT id, longest FROM feeds WHERE instance = ? AND feed = ?"
+            ),
+            arguments: [instance, feed]
+        ).map { ($0["id"], $0["longest"]) }
     }
 
     /// `instant` less `nanoseconds`, clamped.
-    private static func before(_ instant: Timestamp, _ nanoseconds: Int64) -> Int64 {
+    static func before(_ instant: Timestamp, _ nanoseconds: Int64) -> Int64 {
         let (result, overflow) = instant.nanoseconds.subtractingReportingOverflow(nanoseconds)
         return overflow ? .min : result
     }

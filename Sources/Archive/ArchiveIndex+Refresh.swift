@@ -28,16 +28,7 @@ extension ArchiveIndex {
         progress: (Int, Int) -> Void = { _, _ in }
     ) throws(ArchiveError) -> IndexChange {
         let sealed = files.filter { $0.kind == .sealed }
-        let known = try read { db in
-            try Row.fetchAll(db, sql: "SELECT path, is_missing, stamp, problem FROM files")
-                .reduce(into: [String: Known]()) { known, row in
-                    known[row["path"]] = Known(
-                        isMissing: row["is_missing"],
-                        stamp: SealedStamp(text: row["stamp"]),
-                        hasProblem: row["problem"] as String? != nil
-                    )
-                }
-        }
+        let known = try known(days, suspects)
         var change = IndexChange()
         change.changed = try note(missing: known, there: Set(sealed.map(\.path)), days: days)
         let newest = days ?? Set(Set(sealed.map(\.day)).sorted().suffix(Limits.refreshedDays))
@@ -64,6 +55,46 @@ extension ArchiveIndex {
         }
         change.problems += try problems()
         return change
+    }
+
+    /// What the index says of the files of `days`, of `suspects`, and of those with a problem; of
+    /// all files where `days` is nil.
+    private func known(
+        _ days: Set<String>?,
+        _ suspects: Set<String>
+    ) throws(ArchiveError) -> [String: Known] {
+        try read { db in
+            let columns = "SELECT path, is_missing, stamp, problem FROM files"
+            var rows: [Row] = []
+            if let days {
+                for day in days {
+                    rows += try Row.fetchAll(
+                        db.cachedStatement(sql: columns + " WHERE path > ? AND path < ?"),
+                        arguments: ["\(day)/", "\(day)0"]
+                    )
+                }
+                for path in suspects {
+                    rows += try Row.fetchAll(
+                        db.cachedStatement(sql: columns + " WHERE path = ?"),
+                        arguments: [path]
+                    )
+                }
+                rows += try Row.fetchAll(
+                    db.cachedStatement(
+                        sql: columns + " WHERE (is_missing OR problem IS NOT NULL)"
+                    )
+                )
+            } else {
+                rows = try Row.fetchAll(db, sql: columns)
+            }
+            return rows.reduce(into: [:]) { known, row in
+                known[row["path"]] = Known(
+                    isMissing: row["is_missing"],
+                    stamp: SealedStamp(text: row["stamp"]),
+                    hasProblem: row["problem"] as String? != nil
+                )
+            }
+        }
     }
 
     /// Enters what the file is now: its rows, or that it cannot be read.
@@ -115,7 +146,7 @@ extension ArchiveIndex {
                 db,
                 sql: """
                     SELECT problem FROM files
-                    WHERE problem IS NOT NULL AND NOT is_missing ORDER BY path
+                    WHERE (is_missing OR problem IS NOT NULL) AND NOT is_missing ORDER BY path
                     """
             )
         }

@@ -1,7 +1,9 @@
 internal import ArchiveFormat
+internal import FoundationEssentials
 internal import GRDB
 internal import Glibc
 internal import Log
+internal import MessagePack
 internal import Synchronization
 internal import Telemetry
 
@@ -17,6 +19,8 @@ final class ArchiveIndex: Sendable {
         var identity: FileIdentity?
         /// Whether its checksum beside it is that of an earlier state.
         var isDirty = false
+        /// Those that queries met, by number.
+        var declarations: [Int64: Feed] = [:]
     }
 
     let path: String
@@ -24,12 +28,17 @@ final class ArchiveIndex: Sendable {
     private let state = Mutex(State())
 
     /// Opens the index `name`; one that is not what was left there is deleted first.
-    init(
+    convenience init(
         _ directory: ArchiveDirectory,
         name: String = "index.sqlite"
     ) throws(ArchiveError) {
+        try self.init(directory, path: "\(directory.path)/\(name)")
+    }
+
+    /// Opens the index at `path`, which need not be in the archive.
+    init(_ directory: ArchiveDirectory, path: String) throws(ArchiveError) {
         self.directory = directory
-        path = "\(directory.path)/\(name)"
+        self.path = path
         if (try? isAsLeft()) != true || (try? open()) == nil { try reset() }
     }
 
@@ -140,6 +149,21 @@ final class ArchiveIndex: Sendable {
         } catch {
             throw .index(path: path, "cannot be written: \(error)")
         }
+    }
+
+    /// The declaration of that number, which is decoded once.
+    func declaration(_ id: Int64, _ db: Database) throws -> Feed? {
+        if let known = state.withLock({ $0.declarations[id] }) { return known }
+        let bytes = try Data.fetchOne(
+            db.cachedStatement(sql: "SELECT bytes FROM declarations WHERE id = ?"),
+            arguments: [id]
+        )
+        guard let bytes, let feed = Feed(try Value(messagePack: Array(bytes))) else { return nil }
+        state.withLock { state in
+            if state.declarations.count >= Limits.declarations { state.declarations = [:] }
+            state.declarations[id] = feed
+        }
+        return feed
     }
 
     /// The database, if its file is the one that this process has left.

@@ -129,9 +129,7 @@ extension OpenSegment {
             guard let first = collector.times.min(), let last = collector.times.max(),
                 first < range.upperBound.nanoseconds, last >= range.lowerBound.nanoseconds
             else { return [] }
-            return collector.feed.fields.enumerated().map { place, field in
-                let column = collector.column(place)
-                let count = column.presence?.count { $0 } ?? column.count
+            return collector.feed.fields.map { field in
                 return FieldSummary(
                     name: FieldName(
                         instance: collector.instance,
@@ -143,7 +141,7 @@ extension OpenSegment {
                     lateness: collector.feed.lateness,
                     first: Timestamp(nanoseconds: first),
                     last: Timestamp(nanoseconds: last),
-                    count: Int64(count)
+                    count: Int64(collector.times.count)
                 )
             }
         }

@@ -1,4 +1,4 @@
-public import ArchiveFormat
+internal import ArchiveFormat
 internal import Log
 public import Telemetry
 
@@ -18,90 +18,6 @@ extension ArchiveStore {
     ) throws(ArchiveError) -> TimelineSlice {
         try restarting { () throws(ArchiveError) in
             try slice(instance, feed, fields, range, limit)
-        }
-    }
-
-    /// The roll-ups of some fields of a timeline in `range`, merged over all sealed files.
-    ///
-    /// For each field its buckets in order of time, those at both ends whole. Nil where roll-ups
-    /// of that tier do not cover the range: where a file has none, and where the journal has
-    /// samples.
-    public func rollups(
-        instance: String,
-        feed: String,
-        fields: [String],
-        range: Range<Timestamp>,
-        tier: RollupTier
-    ) throws(ArchiveError) -> [[FieldBucket]]? {
-        try restarting { () throws(ArchiveError) in
-            try merged(instance, feed, fields, range, tier)
-        }
-    }
-
-    private func merged(
-        _ instance: String,
-        _ feed: String,
-        _ fields: [String],
-        _ range: Range<Timestamp>,
-        _ tier: RollupTier
-    ) throws(ArchiveError) -> [[FieldBucket]]? {
-        let (places, hasJournal) = try withState { state throws(ArchiveError) in
-            let rows = state.segments.flatMap { $0.collectors(of: instance, feed: feed) }
-            let bounds = range.lowerBound.nanoseconds..<range.upperBound.nanoseconds
-            return (
-                try index.places(instance: instance, feed: feed, range: range),
-                rows.contains { $0.times.contains(where: bounds.contains) }
-            )
-        }
-        guard !hasJournal else { return nil }
-        var merged: [[Timestamp: Statistics]] = fields.map { _ in [:] }
-        for place in places {
-            guard let (file, timeline) = try open(place) else { continue }
-            for group in timeline.groups
-            where group.first < range.upperBound && group.last >= range.lowerBound {
-                guard let rollup = group.rollups.first(where: { $0.tier == tier }) else {
-                    return nil
-                }
-                for (index, name) in fields.enumerated() {
-                    guard let field = timeline.feed.fields.firstIndex(where: { $0.name == name })
-                    else { continue }
-                    guard let buckets = try buckets(rollup, field, timeline, file) else {
-                        return nil
-                    }
-                    for bucket in buckets
-                    where bucket.start < range.upperBound
-                        && bucket.start + .nanoseconds(tier.nanoseconds) > range.lowerBound
-                    {
-                        merged[index][bucket.start, default: Statistics()].add(bucket.statistics)
-                    }
-                }
-            }
-        }
-        return merged.map { buckets in
-            buckets.map { FieldBucket(start: $0.key, statistics: $0.value) }
-                .sorted { $0.start < $1.start }
-        }
-    }
-
-    /// The buckets of one field; nil if they are damaged: the samples tell the same.
-    private func buckets(
-        _ rollup: SealedRollup,
-        _ field: Int,
-        _ timeline: SealedTimeline,
-        _ file: SealedFile
-    ) throws(ArchiveError) -> [FieldBucket]? {
-        let subject = "roll-up of \(timeline.instance).\(timeline.feed.name)"
-        do throws(ArchiveError) {
-            let found = try file.statistics(of: field, in: rollup) {
-                (chunk, type, rows) throws(ArchiveError) in
-                try column(chunk, type, rows, file, subject)
-            }
-            guard let (starts, statistics) = found else { return [] }
-            return zip(starts, statistics).map {
-                FieldBucket(start: Timestamp(nanoseconds: $0), statistics: $1)
-            }
-        } catch {
-            return nil
         }
     }
 
@@ -239,7 +155,7 @@ struct SlicePiece: Sendable {
     }
 
     /// The newest declaration, as a double if any was and none is anything but a number.
-    private static func type(of fields: [Field]) -> Field? {
+    static func type(of fields: [Field]) -> Field? {
         guard let newest = fields.last else { return nil }
         guard newest.type == .int,
             fields.contains(where: { $0.type == .double && $0.unit == newest.unit })

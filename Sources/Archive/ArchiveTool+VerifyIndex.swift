@@ -78,7 +78,7 @@ private struct ListedInIndex {
                         EXISTS (SELECT 1 FROM sources WHERE segment = files.file) AS replaced,
                         coalesce(held.rows, 0) AS rows, coalesce(told.rows, 0) AS ledger
                     FROM files
-                        LEFT JOIN (SELECT file, sum(rows) AS rows FROM spans GROUP BY file)
+                        LEFT JOIN (SELECT file, sum(rows) AS rows FROM runs GROUP BY file)
                             AS held ON held.file = files.id
                         LEFT JOIN (SELECT file, count(*) AS rows FROM ledger GROUP BY file)
                             AS told ON told.file = files.id

@@ -3,7 +3,7 @@ internal import GRDB
 /// The tables of the index, which are rebuilt rather than changed: see ``version``.
 enum IndexSchema {
     /// Another number in a file means that it is deleted and filled again.
-    static let version = 5
+    static let version = 6
 
     static func create(_ db: Database) throws {
         try db.execute(
@@ -13,24 +13,27 @@ enum IndexSchema {
                     bytes INTEGER NOT NULL, received_from INTEGER NOT NULL,
                     received_to INTEGER NOT NULL, t0 INTEGER, t1 INTEGER, rows INTEGER NOT NULL,
                     is_missing INTEGER NOT NULL DEFAULT 0, stamp TEXT NOT NULL, problem TEXT);
+                CREATE INDEX files_by_id ON files (file);
+                CREATE INDEX lost_files ON files (id) WHERE is_missing OR problem IS NOT NULL;
                 CREATE TABLE sources (segment TEXT PRIMARY KEY, file INTEGER NOT NULL)
                     WITHOUT ROWID;
                 CREATE TABLE feeds (
                     id INTEGER PRIMARY KEY, instance TEXT NOT NULL, feed TEXT NOT NULL,
-                    longest INTEGER NOT NULL, UNIQUE (instance, feed));
+                    longest INTEGER NOT NULL, parts INTEGER NOT NULL, UNIQUE (instance, feed));
                 CREATE TABLE declarations (
                     id INTEGER PRIMARY KEY, feed INTEGER NOT NULL, bytes BLOB NOT NULL,
                     UNIQUE (feed, bytes));
-                CREATE TABLE spans (
-                    feed INTEGER NOT NULL, t0 INTEGER NOT NULL, t1 INTEGER NOT NULL,
-                    file INTEGER NOT NULL, place INTEGER NOT NULL, declaration INTEGER NOT NULL,
-                    rows INTEGER NOT NULL, PRIMARY KEY (feed, t0, file, place)) WITHOUT ROWID;
                 CREATE TABLE runs (
                     feed INTEGER NOT NULL, t0 INTEGER NOT NULL, t1 INTEGER NOT NULL,
                     file INTEGER NOT NULL, place INTEGER NOT NULL, number INTEGER NOT NULL,
-                    field INTEGER NOT NULL, declaration INTEGER NOT NULL,
-                    count INTEGER NOT NULL, nans INTEGER NOT NULL, min REAL, max REAL, sum REAL,
-                    PRIMARY KEY (feed, t0, file, place, number, field)) WITHOUT ROWID;
+                    declaration INTEGER NOT NULL, received INTEGER NOT NULL,
+                    rows INTEGER NOT NULL, PRIMARY KEY (feed, t0, file, place, number))
+                    WITHOUT ROWID;
+                CREATE TABLE statistics (
+                    feed INTEGER NOT NULL, part INTEGER NOT NULL, t0 INTEGER NOT NULL,
+                    file INTEGER NOT NULL, place INTEGER NOT NULL, number INTEGER NOT NULL,
+                    bytes BLOB NOT NULL, PRIMARY KEY (feed, part, t0, file, place, number))
+                    WITHOUT ROWID;
                 CREATE TABLE ledger (
                     file INTEGER NOT NULL, kind TEXT NOT NULL, instance TEXT NOT NULL, feed TEXT,
                     t0 INTEGER NOT NULL, t1 INTEGER NOT NULL, count INTEGER, cause TEXT NOT NULL,

@@ -31,6 +31,8 @@ enum Limits {
     static let runGap: Int64 = 3_600_000_000_000
     /// Bytes of text in a lock file.
     static let holderText = 512
+    /// Declarations of feeds that an index keeps decoded; at more it begins anew.
+    static let declarations = 4096
     /// Sealed files that a store keeps open, with their footers in memory.
     static let openFiles = 128
     /// Files that are opened to find out whose they are, where `archive.id` is damaged.
@@ -41,6 +43,17 @@ enum Limits {
     static let recheckedChunks = 16
     /// How often a query begins again when a file vanishes under it.
     static let restarts = 3
+    /// Damages of one `.g3` file that are told one by one.
+    static let g3Damages = 64
+    /// Files of a tree of `.g3` files that are scanned between two transactions of its index.
+    static let g3FilesPerStep = 32
+    /// How long after its last change a `.g3` file that ends inside of a frame may still be
+    /// written to.
+    static let g3Patience = Duration.seconds(900)
+    /// Folders below each other in a tree of `.g3` files.
+    static let g3Depth = 4
+    /// The age from which on a `.g3` file is looked at only where its folder has changed.
+    static let g3Growing = Duration.seconds(86_400)
     /// Bytes that the rows of one group take while a day is compacted.
     static let compaction = 32 << 20
     /// Files that are compacted at once: more are compacted in several steps.

@@ -1,4 +1,3 @@
-public import ArchiveFormat
 public import Telemetry
 
 /// What an archive holds of one field in a range of time.
@@ -13,7 +12,7 @@ public struct FieldSummary: Hashable, Sendable {
     public var lateness: Duration
     /// The first and last sample of the runs that overlap the range.
     public var first: Timestamp, last: Timestamp
-    /// How many values those runs have, NaN included, missing ones not.
+    /// How many rows those runs have, also where the field has no value.
     public var count: Int64
 
     /// A summary.
@@ -90,19 +89,5 @@ public struct KeptApart: Hashable, Sendable {
         self.first = first
         self.last = last
         self.count = count
-    }
-}
-
-/// One bucket of a roll-up: the statistics of one field in a minute or an hour.
-public struct FieldBucket: Hashable, Sendable {
-    /// Where the bucket begins.
-    public var start: Timestamp
-    /// What its samples amount to.
-    public var statistics: Statistics
-
-    /// A bucket.
-    public init(start: Timestamp, statistics: Statistics) {
-        self.start = start
-        self.statistics = statistics
     }
 }

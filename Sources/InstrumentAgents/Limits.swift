@@ -16,6 +16,8 @@ enum Limits {
     static let step = Duration.milliseconds(5)
     /// How far a source may fall behind before it leaves out what it missed.
     static let longestDelay = Duration.seconds(1)
+    /// The feeds that one source of load may have: as many as a large instrument.
+    static let mostLoadFeeds = 1000
     /// The largest file below /proc or /sys that is read, in bytes; the rest is left out.
     static let largestStatusFile = 1 << 20
     /// Items of one kind (disks, interfaces, sensors) that a host may have; the rest is left out.

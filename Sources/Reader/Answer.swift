@@ -1,3 +1,4 @@
+public import Archive
 public import Telemetry
 
 /// Which fields have samples in a range, and what they are: the answer to a ``FieldsQuery``.
@@ -32,12 +33,6 @@ public struct FieldsAnswer: Sendable {
     public var timelines: [Timeline]
 }
 
-/// Where the numbers of an answer were read from.
-public enum Tier: String, Sendable {
-    /// From the samples themselves.
-    case raw
-}
-
 /// Samples or buckets of fields: the answer to a ``DataQuery``.
 public struct DataAnswer: Sendable {
     /// Every field that was asked for, in that order, whether it has data or not.
@@ -48,7 +43,7 @@ public struct DataAnswer: Sendable {
     public var gaps: [LedgerEntry]
     /// Where samples are there, and the clock that dated them was off.
     public var marks: [LedgerEntry] = []
-    /// Where the numbers were read from.
+    /// Where the numbers were read from: the coarsest tier of all timelines.
     public var tier: Tier
     /// What a person should know about the answer.
     public var notes: [String]
@@ -86,25 +81,16 @@ public struct FieldAnswer: Sendable {
     public var unit: Unit?
 }
 
-/// What N buckets say about the samples of one field.
-///
-/// NaN marks an invalid sample: next to a valid one it is never smallest or largest and the mean
-/// leaves it out. Texts have neither minimum, maximum nor mean; of truth values, false is smaller.
-public struct BucketColumns: Sendable {
-    /// The samples of each bucket, invalid ones too.
-    public var count: [Int64]
-    /// The smallest and the largest sample.
-    public var min: Column, max: Column
-    /// The mean as doubles; of truth values the part that is true.
-    public var mean: Column
-    /// The first and the last sample in time.
-    public var first: Column, last: Column
-
+extension BucketColumns {
     /// The statistics by name, in the order in which answers list them.
     var columns: [(name: String, column: Column)] {
-        [
-            ("count", .ints(count)), ("min", min), ("max", max), ("mean", mean), ("first", first),
-            ("last", last),
-        ]
+        let ends: [(name: String, column: Column?)] = [("first", first), ("last", last)]
+        return [
+            ("count", .ints(count)), ("nans", .ints(nans)), ("min", min), ("max", max),
+            ("mean", mean),
+        ] + ends.compactMap { end in end.column.map { (end.name, $0) } }
     }
+
+    /// How many there are beside the times, for the allowance.
+    static let most = 7
 }

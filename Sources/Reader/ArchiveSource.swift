@@ -73,6 +73,30 @@ final class ArchiveSource: SampleSource {
         }
     }
 
+    func buckets(
+        of fields: [FieldName],
+        in range: Range<Timestamp>,
+        count: Int,
+        limit: Int,
+        _ deadline: Deadline
+    ) throws(QueryError) -> TimelineBuckets? {
+        let store = try open()
+        do throws(ArchiveError) {
+            return try store.buckets(
+                instance: fields[0].instance,
+                feed: fields[0].feed,
+                fields: fields.map(\.field),
+                range: range,
+                count: count,
+                limit: limit,
+                isStopped: { deadline.isOver }
+            )
+        } catch {
+            if case .stopped = error { try deadline.check() }
+            throw .archive("\(error)")
+        }
+    }
+
     /// The newest committed time less the declared lateness.
     ///
     /// What an older epoch still has is not older than that epoch, whose number is the time at

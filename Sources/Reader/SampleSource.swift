@@ -15,6 +15,15 @@ protocol SampleSource: Sendable {
         in range: Range<Timestamp>,
         limit: Int
     ) throws(QueryError) -> TimelineSlice
+    /// Fields of one timeline in the range as at most `count` buckets; nil if they were more than
+    /// `limit` buckets of fields. Stops at the deadline.
+    func buckets(
+        of fields: [FieldName],
+        in range: Range<Timestamp>,
+        count: Int,
+        limit: Int,
+        _ deadline: Deadline
+    ) throws(QueryError) -> TimelineBuckets?
     /// Before which instant the samples of a timeline will not change; nil if nobody knows it.
     func finalizedUntil(instance: String, feed: String) throws(QueryError) -> Timestamp?
     /// How many rows of each timeline that is wanted (`instance.feed`) lie between the edges.

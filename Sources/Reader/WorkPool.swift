@@ -2,29 +2,11 @@ internal import Dispatch
 internal import Synchronization
 internal import Telemetry
 
-/// When a query has to be done.
-struct Deadline: Sendable {
-    private let time: any TimeSource
-    private let end: Duration
-    private let limit: Duration
-
-    init(_ time: any TimeSource, after limit: Duration) {
-        self.time = time
-        self.limit = limit
-        end = time.monotonic + limit
-    }
-
-    /// Throws ``QueryError/timeout(_:)`` once the time is over; long work asks now and then.
-    func check() throws(QueryError) {
-        guard time.monotonic < end else { throw .timeout(limit) }
-    }
-}
-
 /// Threads for work that waits for the disk or computes for long: a few at once, the rest in line.
 final class WorkPool: Sendable {
     private struct State {
         var running = 0
-        var waiting: [@Sendable () -> Void] = []
+        var waiting: [(isOver: @Sendable () -> Bool, run: @Sendable () -> Void)] = []
     }
 
     private let queue = DispatchQueue(label: "cerro.reader.queries", attributes: .concurrent)
@@ -48,13 +30,15 @@ final class WorkPool: Sendable {
 
     /// Runs `body` on a thread and hands its result to `done` there; refuses it if too many wait.
     ///
-    /// The time limit runs from now on, waiting included.
+    /// The time limit runs from now on, waiting included. Work that `stop` ends while it waits
+    /// gives its place to another.
     func submit<Result: Sendable>(
+        stop: StopSign = StopSign(),
         _ body: @escaping @Sendable (Deadline) throws(QueryError) -> Result,
         done: @escaping @Sendable (Swift.Result<Result, QueryError>) -> Void
     ) {
-        let deadline = Deadline(time, after: timeLimit)
-        let isAccepted = admit(always: false) {
+        let deadline = Deadline(time, after: timeLimit, stop: stop)
+        let isAccepted = admit(isOver: { stop.isSet }) {
             do throws(QueryError) {
                 try deadline.check()
                 done(.success(try body(deadline)))
@@ -71,19 +55,26 @@ final class WorkPool: Sendable {
     /// a connection has one step at a time, and connections are limited.
     func step<Result: Sendable>(_ body: @escaping @Sendable () -> Result) async -> Result {
         await withCheckedContinuation { continuation in
-            _ = admit(always: true) { continuation.resume(returning: body()) }
+            _ = admit(isOver: nil) { continuation.resume(returning: body()) }
         }
     }
 
-    private func admit(always: Bool, _ work: @escaping @Sendable () -> Void) -> Bool {
+    /// Takes work that always may wait if `isOver` is nil.
+    private func admit(
+        isOver: (@Sendable () -> Bool)?,
+        _ work: @escaping @Sendable () -> Void
+    ) -> Bool {
         enum Decision { case run, wait, refuse }
         let decision = state.withLock { state -> Decision in
             if state.running < threads {
                 state.running += 1
                 return .run
             }
-            guard always || state.waiting.count < mostWaiting else { return .refuse }
-            state.waiting.append(work)
+            if isOver != nil, state.waiting.count >= mostWaiting {
+                state.waiting.removeAll { $0.isOver() }
+                guard state.waiting.count < mostWaiting else { return .refuse }
+            }
+            state.waiting.append((isOver ?? { false }, work))
             return .wait
         }
         if decision == .run { queue.async { self.run(work) } }
@@ -102,7 +93,7 @@ final class WorkPool: Sendable {
                 state.running -= 1
                 return nil
             }
-            return state.waiting.removeFirst()
+            return state.waiting.removeFirst().run
         }
     }
 }

@@ -71,13 +71,17 @@ struct BenchTests {
         #expect(Shape(argument: text) == nil)
     }
 
-    @Test("processor time and memory are read behind a name with blanks and parentheses")
+    @Test("memory is read from the words of the kernel, processor time from its clock")
     func usage() throws {
-        let stat = "42 (a) b) S 1 42 42 0 -1 4194560 1 0 0 0 150 50 0 0 20 0 3 0 99 1 1"
-        let usage = ProcessUsage(stat: stat, status: "Name:\ta\nVmHWM:\t  2048 kB\n", ticks: 100)
-        #expect(usage?.seconds == 2)
-        #expect(usage?.peakBytes == 2 << 20)
-        #expect(ProcessUsage(stat: "nothing", status: "", ticks: 100) == nil)
+        let status = "Name:\ta\nVmHWM:\t  2048 kB\nVmRSS:\t 1024 kB\nRssAnon:\t 512 kB\n"
+        let usage = ProcessUsage(seconds: 2, status: status)
+        #expect(usage.peakBytes == 2 << 20)
+        #expect(usage.residentBytes == 1 << 20)
+        #expect(usage.anonymousBytes == 512 << 10)
+
+        let before = try #require(ProcessUsage(of: getpid()))
+        #expect(before.seconds > 0 && before.residentBytes >= before.anonymousBytes)
+        #expect(ProcessUsage(of: -1) == nil)
     }
 
     // Goal: a record that stands in two batches, and one that stands in none.

@@ -69,9 +69,14 @@ struct FaultDriver {
         kills += 1
     }
 
-    /// Starts an instance that is gone, under another program if that is given.
-    mutating func begin(_ instance: String, under: [String] = []) throws {
-        runs.begin(instance, at: time.now)
+    /// Starts an instance that is gone, under another program if that is given, and with a clock
+    /// that leads by so much.
+    mutating func begin(
+        _ instance: String,
+        under: [String] = [],
+        clock lead: Duration = .zero
+    ) throws {
+        runs.begin(instance, at: time.now + lead)
         try site.begin(instance, under: under)
     }
 
@@ -113,12 +118,27 @@ struct FaultDriver {
         }
     }
 
-    /// Waits until an instance holds a fault of one of these names, or none of them.
-    func untilFault(_ names: [String], of instance: String, isOpen: Bool = true) async throws {
+    /// Waits until `cerro faults` shows a fault of one of these names, or none of them, for an
+    /// instance and whoever it is about; prints what it shows.
+    func untilFault(
+        _ names: [String],
+        of instance: String,
+        subject: String? = nil,
+        isOpen: Bool = true
+    ) async throws {
         let what = isOpen ? "\(instance) raises" : "\(instance) clears"
         try await eventually("\(what) \(names.joined(separator: " or "))") { () -> Bool? in
-            let faults = try await site.client.instance(instance).faults.map(\.id)
-            return names.contains(where: faults.contains) == isOpen ? true : nil
+            let words = ["faults", "--json", "--site", site.file]
+            let shown = try await RunningProgram.run(words).output
+            let line = shown.split(separator: "\n").first { $0.hasPrefix("[") }
+            let open = try Value(json: String(line ?? "")).array?.first { fault in
+                fault["instance"]?.string == instance
+                    && names.contains(fault["id"]?.string ?? "")
+                    && (subject == nil || fault["subject"]?.string == subject)
+            }
+            guard (open != nil) == isOpen else { return nil }
+            if let open { print("fault: \(open.json)") }
+            return true
         }
     }
 
@@ -133,10 +153,11 @@ struct FaultDriver {
         }
     }
 
-    /// Stops the sources, waits until everything is read back as accepted, and looks at the ledger.
+    /// Stops the sources, waits until everything is read back as accepted, and looks at the ledger:
+    /// nothing may be missing, and the clocks of the `marked`, and of no other, were off.
     ///
     /// - Returns: how many samples there were.
-    mutating func finish(ledger isEmpty: Bool = true) async throws -> Int {
+    mutating func finish(marked: Set<String> = []) async throws -> Int {
         for source in sources { runs.note(source, accepted: try await end(source), isExact: true) }
         var total = 0
         for source in sources {
@@ -149,9 +170,10 @@ struct FaultDriver {
                 }
             } catch { throw NeverHappened(description: "\(problem ?? "")\n\(error)") }
         }
-        let ledger = try await site.get("api/v1/gaps?start=1&end=4000000000")
-        guard !isEmpty || ledger["gaps"] == [] && ledger["marks"] == [] else {
-            throw NeverHappened(description: "the ledger has rows: \(ledger.json)")
+        let ledger = try await site.get("api/v1/gaps?start=1&end=\(ProcessSite.end)")
+        let marks = ledger["marks"]?.array?.compactMap { $0["instance"]?.string }
+        guard ledger["gaps"] == [], let marks, Set(marks) == marked else {
+            throw NeverHappened(description: "the ledger is another: \(ledger.json)")
         }
         return total
     }

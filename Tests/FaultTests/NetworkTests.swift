@@ -50,6 +50,37 @@ struct NetworkTests {
         }
     }
 
+    // Goal: whoever carries messages loses some, brings others twice or in another order.
+    // Method: a proxy before each socket of the sources takes whole messages apart; which of them
+    // suffer is drawn from a seed.
+    @Test("messages that are lost, doubled or overtaken lose and double nothing")
+    func careless() async throws {
+        let form = FaultForm.current
+        try await form.run("careless") { chance in
+            let (plan, ports) = try plan()
+            let proxies = try ports.map { port in
+                try TCPProxy(
+                    from: .init("127.0.0.2", port),
+                    to: .init("127.0.0.1", port),
+                    chance: SeededGenerator(seed: chance.next())
+                )
+            }
+            defer { for proxy in proxies { proxy.close() } }
+            try await ProcessSite.runApart(plan) { site in
+                var driver = FaultDriver(site)
+                for source in driver.sources { try await driver.untilAccepted(1, by: source) }
+                for proxy in proxies { proxy.set(.careless(lost: 3, doubled: 5, overtaken: 5)) }
+                let rounds = form.isLong ? form.kills : 12
+                for _ in 0..<rounds { try await driver.untilLogsGrow(by: 20_000) }
+                let harmed = proxies.reduce(0) { $0 + $1.harmed }
+                for proxy in proxies { proxy.set(.fine) }
+                #expect(harmed > 0, "no message suffered")
+                let samples = try await driver.finish()
+                print("careless: \(harmed) messages, \(samples) samples, lost 0, doubled 0")
+            }
+        }
+    }
+
     // Goal: somebody pulls the cable between two hosts, for 1 s and for longer than any timeout.
     // Method: the sources live in a network namespace at the other end of a cable. Sockets without
     // keys stay on loopback, so at both ends of the cable a proxy stands before each port.

@@ -39,7 +39,7 @@ struct NumberedRuns {
     /// What is wrong with the samples of a source; nil if they are what was accepted.
     func problem(_ source: String, _ samples: [ProcessSite.Numbered]) -> String? {
         var rest = samples[...]
-        let runs = runs[source] ?? []
+        let runs = (runs[source] ?? []).sorted { $0.start < $1.start }
         for (index, run) in runs.enumerated() {
             let end = index + 1 < runs.count ? runs[index + 1].start.nanoseconds : .max
             let own = rest.prefix { $0.instant < end }

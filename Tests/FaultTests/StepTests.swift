@@ -1,41 +1,8 @@
+import AgentClient
 import CerroTesting
 import Foundation
 import Telemetry
 import Testing
-
-/// Words that run a program under strace, which does something to it at certain calls.
-enum Injection {
-    /// Calls that one step of writing, sealing or indexing consists of, and how many of them one
-    /// thread makes in a moment or two.
-    typealias Step = (calls: String, most: Int)
-
-    /// The steps of a process that writes journals, logs or sealed files.
-    ///
-    /// A file is created between the steps before it and its first `writev`.
-    static let writing: [Step] = [
-        ("writev", 4), ("fdatasync", 2), ("fsync", 2), ("rename", 1), ("unlink", 2),
-    ]
-
-    /// The steps of a process that keeps an index.
-    static let indexing: [Step] = [("pwrite64", 20), ("fdatasync", 2), ("fsync", 2), ("unlink", 2)]
-
-    /// Runs a program that is killed before some call of a step, drawn by chance.
-    static func killing(_ steps: [Step], _ chance: inout SeededGenerator) -> [String] {
-        let step = steps[Int.random(in: 0..<steps.count, using: &chance)]
-        let when = Int.random(in: 1...step.most, using: &chance)
-        return strace(step.calls, "signal=SIGKILL:when=\(when)") + ["--seccomp-bpf"]
-    }
-
-    /// Makes calls of a process that runs fail, until it is told to stop.
-    static func failing(_ calls: String, _ how: String, _ pid: pid_t) -> [String] {
-        strace(calls, how) + ["-p", "\(pid)"]
-    }
-
-    private static func strace(_ calls: String, _ how: String) -> [String] {
-        ["strace", "-f", "-q", "-o", "/dev/null", "-e", "trace=\(calls)", "-e"]
-            + ["inject=\(calls):\(how)"]
-    }
-}
 
 @Suite(
     "Real processes that die between two steps",
@@ -46,7 +13,8 @@ enum Injection {
 struct StepTests {
     // Goal: a power cut between any two steps of writing, sealing, freeing and indexing.
     // Method: the kernel kills the process when one of its threads begins the n-th call of a kind;
-    // kind and n are drawn from a seed. Who makes no such call soon is killed all the same.
+    // kind and n are drawn from a seed. One of four is traced from its start on, the others are
+    // when they run. Who makes no such call soon is killed all the same.
     @Test("whatever call an aggregator, an agent or a reader dies at, nothing is lost or doubled")
     func steps() async throws {
         let form = FaultForm.current
@@ -54,28 +22,22 @@ struct StepTests {
             let plan = ProcessSite.Plan([
                 FaultDriver.source("fake-1"), FaultDriver.source("fake-2"),
             ])
-            let victims = ["aggregator", "fake-1", "reader"]
             var folder: TemporaryFolder?
             try await ProcessSite.runApart(plan) { site in
                 folder = site.folder
                 var driver = FaultDriver(site)
-                var hits = 0
-                for _ in 0..<(form.isLong ? form.kills / 4 : 4) {
-                    for instance in victims {
-                        let steps = instance == "reader" ? Injection.indexing : Injection.writing
-                        try await driver.kill(instance)
-                        let words = Injection.killing(steps, &chance)
-                        try driver.begin(instance, under: words)
-                    }
-                    hits += await driver.deaths(of: victims, within: .seconds(6))
-                }
-                for instance in victims {
-                    try await driver.kill(instance)
-                    try driver.begin(instance)
+                var steps: [String: Int] = [:]
+                let rounds = form.isLong ? form.kills / 4 : 4
+                for _ in 0..<rounds {
+                    for step in try await driver.dieOnce(&chance) { steps[step, default: 0] += 1 }
                 }
                 let samples = try await driver.finish()
-                #expect(hits > 0, "nobody died at a call")
-                print("steps: \(hits) deaths at a call, \(driver.kills) in all, \(samples) samples")
+                let hits = steps.values.reduce(0, +)
+                #expect(hits >= rounds, "few died at a step: \(steps)")
+                print("steps: \(driver.kills) deaths, \(hits) at a named step, \(samples) samples")
+                for (step, count) in steps.sorted(by: { $0.key < $1.key }) {
+                    print("steps: \(count) × \(step)")
+                }
             }
             let (code, said) = try await RunningProgram.run(
                 ["archive", "verify", "--directory", "\(folder?.path ?? "")/archive"]
@@ -83,17 +45,85 @@ struct StepTests {
             #expect(code == 0, "\(said)")
         }
     }
+
+    // Goal: what the test above tells to have hit is what strace has seen.
+    @Test(
+        "the step of a death is the call that never returned, and the kind of its file",
+        arguments: [
+            ("7 writev(3</a/101411-18ea.journal>, [...], 1) = ?\n", "writev of a .journal"),
+            (
+                "7 fsync(5</a/21> <unfinished ...>\n8 writev(3</a/b.log>, [...], 1) = 9\n"
+                    + "7 <... fsync resumed>)  = ?\n8 +++ killed by SIGKILL +++\n",
+                "fsync of a folder"
+            ),
+            ("7 rename(\"/a/.101414-18.new\", \"/a/101414-18.cerro\") = ?\n", "rename of a .cerro"),
+            ("7 unlink(\"/a/.commits.new\") = ?\n", "unlink of .commits.new"),
+            (
+                "7 pwrite64(3</a/index.sqlite-wal>, \"\"..., 24, 96) = ?",
+                "pwrite64 of index.sqlite-wal"
+            ),
+            ("7 writev(3</a/101411-18ea.journal>, [...], 1) = 52\n", nil), ("", nil),
+        ] as [(String, String?)]
+    )
+    func traces(text: String, step: String?) {
+        #expect(Injection.step(inTrace: text) == step)
+    }
 }
 
 extension FaultDriver {
-    /// Waits until the instances have died of what they run under, or so long; how many have.
-    fileprivate func deaths(of instances: [String], within patience: Duration) async -> Int {
-        func count() -> Int {
-            instances.count { (try? site.program($0).end) ?? nil != nil }
+    /// Kills an aggregator, an agent and a reader, each at some step, and starts them again.
+    ///
+    /// - Returns: the steps at which they died, as far as they did.
+    fileprivate mutating func dieOnce(_ chance: inout SeededGenerator) async throws -> [String] {
+        let victims = [
+            ("aggregator", Injection.archiving), ("fake-1", Injection.logging),
+            ("reader", Injection.indexing),
+        ]
+        func trace(of name: String) -> String { site.folder.path + "/\(name).trace" }
+        var tracers: [RunningProgram] = []
+        for (name, steps) in victims {
+            try? FileManager.default.removeItem(atPath: trace(of: name))
+            if Int.random(in: 0..<4, using: &chance) == 0 {
+                try await kill(name)
+                let words = Injection.killing(
+                    nil,
+                    Injection.starting,
+                    trace: trace(of: name),
+                    &chance
+                )
+                try begin(name, under: words)
+            } else {
+                try await untilAlive(name)
+                await note(name)
+                let pid = try site.program(name).pid
+                let words = Injection.killing(pid, steps, trace: trace(of: name), &chance)
+                tracers.append(try RunningProgram(words: words))
+            }
         }
-        _ = try? await eventually("deaths", within: patience) {
-            count() == instances.count ? true : nil
+        func isDead(_ name: String) -> Bool { (try? site.program(name).end) ?? nil != nil }
+        _ = try? await eventually("deaths", within: .seconds(10)) {
+            victims.allSatisfy { isDead($0.0) } ? true : nil
         }
-        return count()
+        var hits: [String] = []
+        for (name, _) in victims {
+            if isDead(name) {
+                try await awaitEnd(of: name)
+                let text = try? String(contentsOfFile: trace(of: name), encoding: .utf8)
+                if let step = text.flatMap(Injection.step) { hits.append("\(name): \(step)") }
+            } else {
+                try await kill(name)
+            }
+        }
+        for tracer in tracers { try await tracer.untilEnd() }
+        for (name, _) in victims { try begin(name) }
+        return hits
+    }
+
+    /// Waits until the registry knows the process of an instance that was started.
+    private func untilAlive(_ name: String) async throws {
+        let pid = try Int64(site.program(name).pid)
+        try await eventually("process \(pid) of \(name) is alive") {
+            try await site.client.instance(name).pid == pid ? true : nil
+        }
     }
 }

@@ -109,10 +109,30 @@ struct FakeDataTests {
         let seen = recorder.seen
         #expect(seen.blocks["load"]?.count == count)
         #expect(seen.data["published"] == .int(Int64(count)))
-        let numbers = seen.values(source.feed, "n").map { $0?.int ?? 0 }
+        let numbers = seen.values(source.feeds[0], "n").map { $0?.int ?? 0 }
         #expect(numbers == Array(1...Int64(count * rows)))
         let times = seen.timestamps("load")
         #expect(zip(times, times.dropFirst()).allSatisfy { $0 < $1 })
+    }
+
+    @Test("several feeds of `load` take turns and share the numbers")
+    func loadFeeds() async throws {
+        let source = LoadSource(.init(feeds: 3, fields: 1, rate: 2))
+        let recorder = RecordingSession()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                try await source.run(recorder.session, LoadSetting(count: 7, rate: 0))
+            }
+            group.addTask {
+                for _ in 0..<6 { await recorder.manual.advance(by: .milliseconds(500)) }
+            }
+            try await group.waitForAll()
+        }
+        #expect(source.feeds.map(\.name) == ["load_1", "load_2", "load_3"])
+        let numbers = source.feeds.map { feed in
+            recorder.seen.values(feed, "n").map { $0?.int ?? 0 }
+        }
+        #expect(numbers == [[1, 4, 7], [2, 5], [3, 6]])
     }
 
     @Test("a stopped `load` says how many it has published")

@@ -1,8 +1,8 @@
-import Archive
 import CerroTesting
 import Synchronization
 import Telemetry
 
+@testable import Archive
 @testable import Reader
 
 /// Samples in memory, answered as the archive answers them.
@@ -91,6 +91,30 @@ final class MemorySource: SampleSource {
             leftOut: rows.count - kept.count,
             revision: line?.revision ?? 0
         )
+    }
+
+    func buckets(
+        of fields: [FieldName],
+        in range: Range<Timestamp>,
+        count: Int,
+        limit: Int,
+        _ deadline: Deadline
+    ) throws(QueryError) -> TimelineBuckets? {
+        let slice = try slice(of: fields, in: range, limit: .max)
+        try deadline.check()
+        let names = fields.map(\.field)
+        var reduction = BucketReduction(BucketGrid(range, count: count), fields: names)
+        let times = slice.timestamps.map(\.nanoseconds)
+        guard let first = times.first, let last = times.last,
+            let feed = lines[fields[0].timeline]?.feed
+        else { return reduction.gathered(revision: slice.revision) }
+        let declared = reduction.declare(feed)
+        reduction.note(declared, .raw, arrival: 0, from: first, to: last)
+        let stretches = reduction.stretches(times, times.indices)
+        for (index, column) in slice.columns.enumerated() {
+            reduction.add(column, index, declared, times, stretches, arrival: 0)
+        }
+        return reduction.count <= limit ? reduction.gathered(revision: slice.revision) : nil
     }
 
     func finalizedUntil(instance: String, feed: String) throws(QueryError) -> Timestamp? {

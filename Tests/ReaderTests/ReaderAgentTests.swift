@@ -1,4 +1,5 @@
 import AgentRuntime
+import Archive
 import CerroTesting
 import SiteConfig
 import MessageBus
@@ -91,7 +92,7 @@ struct ReaderAgentTests {
         let value = try answer.message()
         let field = value["data"]?["cryo.temps.stage"]
         #expect(
-            field?.map?.keys.sorted() == ["count", "first", "last", "max", "mean", "min"]
+            field?.map?.keys.sorted() == ["count", "first", "last", "max", "mean", "min", "nans"]
         )
         #expect(field?["count"] == ["type": "int", "values": .bytes([4, 0, 0, 0, 0, 0, 0, 0])])
         let line = value["timeline"]?["cryo.temps"]
@@ -154,7 +155,12 @@ struct ReaderAgentTests {
                         pool: WorkPool(time: ManualTimeSource(at(0))),
                         time: ManualTimeSource(at(0))
                     ),
-                    directory: FixedDirectory()
+                    live: LiveRoutes(
+                        site: FixedSite(),
+                        table: LiveTable(),
+                        time: ManualTimeSource(at(0))
+                    ),
+                    labels: SeriesLabels(site: "hill", homes: [:])
                 ),
                 listen: Endpoint(host: "127.0.0.1", port: reader.port)
             )
@@ -174,7 +180,12 @@ struct ReaderAgentTests {
                     pool: WorkPool(time: ManualTimeSource(at(0))),
                     time: ManualTimeSource(at(0))
                 ),
-                directory: FixedDirectory()
+                live: LiveRoutes(
+                    site: FixedSite(),
+                    table: LiveTable(),
+                    time: ManualTimeSource(at(0))
+                ),
+                labels: SeriesLabels(site: "hill", homes: [:])
             ),
             listen: Endpoint(host: "0.0.0.0", port: 0)
         )

@@ -8,191 +8,66 @@ struct BenchCommand: AsyncParsableCommand {
         abstract: "Measures this machine with processes of its own, beside the floors.",
         discussion: """
             Nothing of a running site is touched: each run has a site of its own in a temporary \
-            folder. A floor is what the machine does without Cerro, in the same run: figures mean \
-            something as ratios to it.
+            folder, of which nothing is left, after Ctrl-C neither. A floor is what the machine \
+            does without Cerro, in the same run: figures mean something as ratios to it. Whoever \
+            loses a row or has it twice fails.
             """,
-        subcommands: [Ingest.self, Commands.self, Faults.self, Recovery.self]
+        subcommands: [
+            Ingest.self, Idle.self, CatchUp.self, Recover.self, Memory.self, Commands.self,
+            Faults.self,
+        ]
     )
+}
 
-    /// `cerro bench ingest`.
-    struct Ingest: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "ingest",
-            abstract: "Messages from agents to the synced journal, each counted there.",
-            discussion: """
-                Fails if a row is missing or there twice. A message counts as committed when the \
-                journal with it is synced; the time begins with the first command to publish.
-                """
-        )
+/// What all benchmarks take.
+struct BenchOptions: ParsableArguments {
+    @Option(
+        help: "The folder whose disk is measured; else the temporary one.",
+        completion: .directory
+    )
+    var folder: String?
 
-        @Option(help: "Fields × rows of a message: 10x1 or 16x60, or others.")
-        var shape = Shape(fields: 10, rows: 1)
+    @OptionGroup var format: FormatOption
 
-        @Option(help: "Agents that publish.")
-        var agents = 1
-
-        @Option(help: "Seconds of publishing.")
-        var duration = 5.0
-
-        @Option(help: "Messages a second of all agents; else as fast as the path takes them.")
-        var rate: Double?
-
-        @Option(help: "How often it is measured.")
-        var runs = 3
-
-        @Option(help: "The folder whose disk is measured; else the temporary one.")
-        var folder: String?
-
-        @OptionGroup var format: FormatOption
-
-        func validate() throws {
-            guard (1...64).contains(agents), (0.1...600).contains(duration),
-                (1...100).contains(runs), rate.map({ (1...1e7).contains($0) }) ?? true
-            else {
-                throw ValidationError(
-                    "agents are 1 to 64, the duration 0.1 to 600 s, runs 1 to 100, the rate 1 or "
-                        + "more a second"
-                )
-            }
-        }
-
-        func run() async throws {
-            let bench = IngestBench(
-                shape: shape,
-                agents: agents,
-                seconds: duration,
-                rate: rate,
-                folder: folder
-            )
-            var runs: [IngestBench.Run] = []
-            for number in 1...self.runs {
-                Console.current.progress("run \(number) of \(self.runs)")
-                runs.append(try await bench.run())
-            }
+    /// Runs a benchmark until it is over, or told to end, and prints what it found.
+    func answer(_ body: @escaping @Sendable () async throws -> [BenchReport]) async throws {
+        do {
+            let (reports, _) = try await Signals.cancelling(body)
             Console.current.endProgress()
-            try BenchReport.answer([IngestBench.report(shape, runs)], asJSON: format.isJSON)
-        }
-    }
-
-    /// `cerro bench command`.
-    struct Commands: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "command",
-            abstract: "Round trips of commands to an agent in another process."
-        )
-
-        @Option(help: "Round trips of each kind.")
-        var rounds = 2000
-
-        @OptionGroup var format: FormatOption
-
-        func validate() throws {
-            guard (10...100_000).contains(rounds) else {
-                throw ValidationError("rounds are 10 to 100000")
-            }
-        }
-
-        func run() async throws {
-            let reports = try await CommandBench(rounds: rounds).run()
             try BenchReport.answer(reports, asJSON: format.isJSON)
+        } catch is CancellationError {
+            Console.current.endProgress()
+            throw CommandFailure(.failed, "ended before anything was found; nothing is left of it")
         }
     }
 }
 
-extension BenchCommand {
-    /// `cerro bench faults`.
-    struct Faults: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "faults",
-            abstract: "What is lost while parts of a site fail, and when all is caught up.",
-            discussion: """
-                Fails if a row is missing or there twice. `disk` fills the disk of --small-disk: \
-                give it one of its own, such as a tmpfs.
-                """
-        )
+/// How many agents publish how much, where a benchmark lets that be chosen.
+struct LoadOptions: ParsableArguments {
+    @Option(help: "Agents that publish; else as said above.")
+    var agents: Int?
 
-        @Option(help: "What fails: killed, stalled, registry, disk; all that are possible.")
-        var fault: [FaultBench.Fault] = []
+    @Option(help: "Messages a second of all agents; else as said above.")
+    var rate: Double?
 
-        @Option(help: "Seconds that it lasts; else 5, 40, 20 and 20.")
-        var seconds: Double?
-
-        @Option(help: "Messages a second of all agents.")
-        var rate = 50_000.0
-
-        @Option(help: "Agents that publish.")
-        var agents = 4
-
-        @Option(help: "The folder whose disk is measured; else the temporary one.")
-        var folder: String?
-
-        @Option(help: "A folder on a disk that may be filled.")
-        var smallDisk: String?
-
-        @OptionGroup var format: FormatOption
-
-        func validate() throws {
-            guard (1...64).contains(agents), (1...1e6).contains(rate),
-                seconds.map({ (0.1...3600).contains($0) }) ?? true
-            else {
-                throw ValidationError(
-                    "agents are 1 to 64, seconds 0.1 to 3600, the rate 1 to 1000000 a second"
-                )
-            }
-        }
-
-        func run() async throws {
-            let possible = FaultBench.Fault.allCases.filter { $0 != .disk || smallDisk != nil }
-            var reports: [BenchReport] = []
-            for fault in fault.isEmpty ? possible : fault {
-                Console.current.progress(fault.name)
-                let bench = FaultBench(
-                    fault: fault,
-                    seconds: seconds ?? fault.seconds,
-                    rate: rate,
-                    agents: agents,
-                    folder: folder,
-                    smallDisk: smallDisk
-                )
-                reports.append(try await bench.run())
-            }
-            Console.current.endProgress()
-            try BenchReport.answer(reports, asJSON: format.isJSON)
-        }
-    }
-
-    /// `cerro bench recovery`.
-    struct Recovery: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "recovery",
-            abstract: "How soon a killed aggregator records again, and has caught up an hour."
-        )
-
-        @Option(help: "MiB of journal that the killed aggregator leaves.")
-        var journal = 4096
-
-        @Option(help: "The folder whose disk is measured; else the temporary one.")
-        var folder: String?
-
-        @OptionGroup var format: FormatOption
-
-        func validate() throws {
-            guard (1...65_536).contains(journal) else {
-                throw ValidationError("the journal is 1 to 65536 MiB")
-            }
-        }
-
-        func run() async throws {
-            let bench = RecoveryBench(folder: folder)
-            let reports = [
-                try await bench.ready(journalBytes: journal << 20), try await bench.catchUp(),
-            ]
-            try BenchReport.answer(reports, asJSON: format.isJSON)
-        }
+    func validate() throws {
+        guard agents.map({ (1...200).contains($0) }) ?? true,
+            rate.map({ (0.1...1e7).contains($0) }) ?? true
+        else { throw ValidationError("agents are 1 to 200, the rate 0.1 to 10000000 a second") }
     }
 }
 
-extension FaultBench.Fault: ExpressibleByArgument {}
+/// How long something goes on, where a benchmark lets that be chosen.
+struct TimeOption: ParsableArguments {
+    @Option(help: "Seconds that it goes on; else as said above.")
+    var duration: Double?
+
+    func validate() throws {
+        guard duration.map({ (0.1...3600).contains($0) }) ?? true else {
+            throw ValidationError("the duration is 0.1 to 3600 s")
+        }
+    }
+}
 
 /// Fields and rows of one message.
 struct Shape: Hashable, Sendable, ExpressibleByArgument, CustomStringConvertible {

@@ -12,6 +12,8 @@ final class BenchSite: Sendable {
         var agents: [(id: String, entry: String)]
         /// The folder above the temporary one, nil for the system's place.
         var parent: String?
+        /// The archive's folder; it is below that of the run unless it is named.
+        var archive = "archive"
         /// When segments of the journal end.
         var rotate = "24 h"
         /// The most bytes of each log.
@@ -37,6 +39,11 @@ final class BenchSite: Sendable {
 
     /// The process of each instance.
     var processes: [String: pid_t] { children.withLock { $0.mapValues(\.pid) } }
+
+    /// What each process has used so far.
+    var usages: [String: ProcessUsage] {
+        processes.compactMapValues { ProcessUsage(of: $0) }
+    }
 
     /// Starts the agents of `settings`, runs `body` and stops all of them.
     static func with<Result: Sendable>(
@@ -138,7 +145,7 @@ final class BenchSite: Sendable {
         """
         site: bench
         registry: {address: 127.0.0.1, port: \(try FreePort.find())}
-        archive: {directory: archive, rotate: \(settings.rotate), max-size: 64 GiB}
+        archive: {directory: "\(settings.archive)", rotate: \(settings.rotate), max-size: 64 GiB}
         spool: {directory: spool, size: \(settings.spool)}
         hosts:
           here:

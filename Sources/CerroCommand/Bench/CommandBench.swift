@@ -5,11 +5,12 @@ internal import Telemetry
 /// Round trips of commands to an agent in a process of its own.
 struct CommandBench: Sendable {
     let rounds: Int
+    let folder: String?
 
     /// The reports `command status` and `command start+wait`, in microseconds.
     func run() async throws -> [BenchReport] {
         let agent = (id: "fake-1", entry: "{class: FakeData, id: fake-1}")
-        return try await BenchSite.with(.init(agents: [agent])) { site in
+        return try await BenchSite.with(.init(agents: [agent], parent: folder)) { site in
             let client = site.client
             let status = try await trips {
                 _ = try await client.result("fake-1", Action.status, ["operation": "count"])

@@ -37,56 +37,46 @@ struct FaultBench: Sendable {
     }
 
     let fault: Fault
+    let load: BenchLoad
     let seconds: Double
     let rate: Double
-    let agents: Int
     let folder: String?
     /// A folder on a disk that may be filled, for ``Fault/disk``.
     let smallDisk: String?
 
-    private var sources: [String] { (1...agents).map { "load-\($0)" } }
-
     /// Loads a site of its own, lets the fault happen and counts what the archive's readers find.
     func run() async throws -> BenchReport {
-        let shape = Shape(fields: 10, rows: 1)
-        var archive: String?
-        var aggregator = BenchSite.aggregator
-        if fault == .disk {
-            guard let smallDisk else {
-                throw CommandFailure(.usage, "the fault `disk` needs --small-disk")
-            }
-            let directory = smallDisk + "/cerro-bench-\(UUID().uuidString)"
-            archive = directory
-            aggregator.entry =
-                "{class: Aggregator, id: aggregator, start: [record], "
-                + "arguments: {archive: {directory: \"\(directory)\"}}}"
+        var settings = load.settings(parent: folder)
+        settings.rotate = "10 s"
+        settings.spool = "1 GiB"
+        guard fault == .disk else {
+            return try await BenchSite.with(settings) { try await measure($0, nil) }
         }
-        defer { if let archive { try? FileManager.default.removeItem(atPath: archive) } }
-        let settings = BenchSite.Settings(
-            agents: [aggregator] + sources.map { BenchSite.load($0, shape) },
-            parent: folder,
-            rotate: "10 s",
-            spool: "1 GiB"
-        )
-        return try await BenchSite.with(settings) { site in
-            try await measure(site, archive ?? site.folder + "/archive")
+        guard let smallDisk else {
+            throw CommandFailure(.usage, "the fault `disk` needs --small-disk")
         }
+        let archive = smallDisk + "/cerro-bench-\(UUID().uuidString)"
+        settings.archive = archive
+        defer { try? FileManager.default.removeItem(atPath: archive) }
+        return try await BenchSite.with(settings) { try await measure($0, archive) }
     }
 
-    private func measure(_ site: BenchSite, _ archive: String) async throws -> BenchReport {
+    private func measure(_ site: BenchSite, _ elsewhere: String?) async throws -> BenchReport {
+        let archive = elsewhere ?? site.folder + "/archive"
         let time = SystemTimeSource()
         var watch = CommitWatch(folder: archive, time: time)
-        try await site.startLoads(sources, rate: rate)
+        try await load.start(on: site, rate: rate)
         try await time.sleep(for: Limits.benchWarmUp)
         try await happen(site, archive, time)
         let healed = time.monotonic
-        let published = try await site.stopLoads(sources, &watch)
+        let published = try await load.stop(on: site, &watch)
         try await watch.waitUntilQuiet()
         let caughtUp = max((watch.lastGrowth ?? healed) - healed, .zero)
         let store = try ArchiveStore(ArchiveDirectory(archive), holder: "cerro bench")
         var tallies: [String: RowTally] = [:]
-        for source in sources { tallies[source] = try tally(source, store) }
+        for source in load.sources { tallies[source] = try tally(source, store) }
         let rows = try store.gaps(in: Timestamp(nanoseconds: 0)..<Timestamp(nanoseconds: .max))
+        let account = load.account(tallies, published)
         let bytes = watch.byteCount
         return BenchReport(
             name:
@@ -94,10 +84,8 @@ struct FaultBench: Sendable {
             samples: [caughtUp.inSeconds],
             unit: "s until all is committed",
             isRate: false,
-            lost: sources.reduce(0) { lost, source in
-                lost + (tallies[source] ?? RowTally()).lost(upTo: published[source] ?? 0)
-            },
-            doubled: tallies.values.reduce(0) { $0 + $1.doubled },
+            lost: account.lost,
+            doubled: account.doubled,
             floors: [
                 BenchReport.Floor(
                     name: "append and fdatasync of as many bytes as the fault held up",
@@ -126,12 +114,12 @@ struct FaultBench: Sendable {
             try site.start(name)
         case .stalled:
             site.signal("aggregator", SIGSTOP)
+            defer { site.signal("aggregator", SIGCONT) }
             try await time.sleep(for: pause)
-            site.signal("aggregator", SIGCONT)
         case .disk:
             let ballast = try Ballast(in: archive)
+            defer { ballast.remove() }
             try await time.sleep(for: pause)
-            ballast.remove()
         }
     }
 

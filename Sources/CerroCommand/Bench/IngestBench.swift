@@ -9,8 +9,8 @@ struct IngestBench: Sendable {
         /// From the first command to publish until the journal with the last message is synced.
         var seconds = 0.0
         var lost = 0, doubled = 0
-        /// Microseconds of a message, in all agents and in the aggregator.
-        var agentCPU = 0.0, aggregatorCPU = 0.0
+        /// Microseconds of a message, in all agents, in the aggregator and in the registry.
+        var agentCPU = 0.0, aggregatorCPU = 0.0, registryCPU = 0.0
         var aggregatorPeak = 0
         var messageBytes = 0.0
         var floors: [BenchReport.Floor] = []
@@ -18,22 +18,15 @@ struct IngestBench: Sendable {
         var rate: Double { Double(messages) / seconds }
     }
 
-    let shape: Shape
-    let agents: Int
+    let load: BenchLoad
     let seconds: Double
     let rate: Double?
     let folder: String?
 
-    private var sources: [String] { (1...agents).map { "load-\($0)" } }
-
     /// Loads a site of its own, counts what is in its journal, and measures the floors.
     func run() async throws -> Run {
-        let settings = BenchSite.Settings(
-            agents: [BenchSite.aggregator] + sources.map { BenchSite.load($0, shape) },
-            parent: folder
-        )
-        return try await BenchSite.with(settings) { site in
-            var run = try await load(site)
+        try await BenchSite.with(load.settings(parent: folder)) { site in
+            var run = try await measure(site)
             run.floors = [
                 BenchReport.Floor(
                     name: "libzmq, one way over loopback",
@@ -51,27 +44,48 @@ struct IngestBench: Sendable {
         }
     }
 
-    private func load(_ site: BenchSite) async throws -> Run {
+    /// The processor time that all processes spend on one message, in microseconds.
+    func processorTime() async throws -> BenchReport {
+        let run = try await BenchSite.with(load.settings(parent: folder)) { site in
+            try await measure(site)
+        }
+        return BenchReport(
+            name: "a message at \(HumanText.count(Int64(rate ?? run.rate))) /s",
+            samples: [run.agentCPU + run.aggregatorCPU + run.registryCPU],
+            unit: "µs of all processes",
+            isRate: false,
+            lost: run.lost,
+            doubled: run.doubled,
+            floors: [
+                BenchReport.Floor(
+                    name: "libzmq, a single message over one hop",
+                    median: try await EchoFloor.processorTime(hops: 20_000)
+                )
+            ],
+            details: [
+                "agent_cpu_us": run.agentCPU, "aggregator_cpu_us": run.aggregatorCPU,
+                "messages_per_second": run.rate,
+            ]
+        )
+    }
+
+    private func measure(_ site: BenchSite) async throws -> Run {
         let time = SystemTimeSource()
-        let before = usage(site)
+        let before = site.usages
         let start = time.monotonic
-        try await site.startLoads(sources, rate: rate)
+        try await load.start(on: site, rate: rate)
         try await time.sleep(untilMonotonic: start + .nanoseconds(Int64(seconds * 1e9)))
         var watch = CommitWatch(folder: site.folder + "/archive", time: time)
-        let published = try await site.stopLoads(sources, &watch)
+        let published = try await load.stop(on: site, &watch)
         try await watch.waitUntilQuiet()
-        let after = usage(site)
+        let after = site.usages
         let count = try JournalCount(of: watch.journals())
-        guard count.messages > 0, published.count == sources.count else {
-            throw CommandFailure(.failed, "no message of some agent reached the journal")
+        guard count.messages > 0 else {
+            throw CommandFailure(.failed, "no message reached the journal")
         }
         var run = Run()
         run.messages = count.messages
-        for source in sources {
-            let tally = count.rows[source] ?? RowTally()
-            run.lost += tally.lost(upTo: (published[source] ?? 0) * shape.rows)
-            run.doubled += tally.doubled
-        }
+        (run.lost, run.doubled) = load.account(count.rows, published)
         let end = count.end.flatMap { watch.synced(beyond: $0.offset, of: $0.path) }
         run.seconds = ((end ?? time.monotonic) - start).inSeconds
         run.messageBytes = Double(count.byteCount) / Double(count.messages)
@@ -81,14 +95,11 @@ struct IngestBench: Sendable {
             }
             return seconds * 1e6 / Double(count.messages)
         }
-        run.agentCPU = microseconds(sources)
+        run.agentCPU = microseconds(load.sources)
         run.aggregatorCPU = microseconds(["aggregator"])
+        run.registryCPU = microseconds([UpPlan.registryID])
         run.aggregatorPeak = after["aggregator"]?.peakBytes ?? 0
         return run
-    }
-
-    private func usage(_ site: BenchSite) -> [String: ProcessUsage] {
-        site.processes.compactMapValues { ProcessUsage(of: $0) }
     }
 
     /// The report of several runs.

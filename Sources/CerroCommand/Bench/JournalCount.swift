@@ -2,7 +2,7 @@ internal import ArchiveFormat
 internal import Foundation
 internal import Telemetry
 
-/// Which numbered rows of the feed `load` an archive's journals hold.
+/// Which numbered rows of the feeds of FakeData's `load` an archive's journals hold.
 ///
 /// It reads the files as they stand, without the archive's own reader: what that leaves out as
 /// doubled would not be seen.
@@ -58,7 +58,7 @@ struct JournalCount {
                 switch header.kind {
                 case .declaration: feeds[key] = try record.declaration()
                 case .data:
-                    guard let feed = feeds[key], feed.name == "load" else { return }
+                    guard let feed = feeds[key], feed.name.hasPrefix("load") else { return }
                     messages += 1
                     byteCount += Frame.headerLength + payload.count
                     for block in try record.blocks(of: feed) {

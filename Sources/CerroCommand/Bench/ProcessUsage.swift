@@ -2,32 +2,34 @@ internal import Foundation
 
 /// What a process has used so far, as the kernel counts it.
 struct ProcessUsage: Hashable, Sendable {
-    /// Processor time, in seconds, to a hundredth.
+    /// Processor time, in seconds.
     let seconds: Double
-    /// The most memory that was resident at one time, in bytes.
-    let peakBytes: Int
+    /// The memory that is resident, that part of it that no other process and no file shares, and
+    /// the most that was resident at one time; in bytes.
+    let residentBytes: Int, anonymousBytes: Int, peakBytes: Int
 
-    /// Reads `/proc`; nil where there is no such process any more.
+    /// Asks the kernel; nil where there is no such process any more.
     init?(of process: pid_t) {
-        guard
-            let stat = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8),
+        var clock = clockid_t()
+        var used = timespec()
+        guard clock_getcpuclockid(process, &clock) == 0, clock_gettime(clock, &used) == 0,
             let status = try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)
         else { return nil }
-        self.init(stat: stat, status: status, ticks: Double(sysconf(Int32(_SC_CLK_TCK))))
+        self.init(seconds: Double(used.tv_sec) + Double(used.tv_nsec) / 1e9, status: status)
     }
 
-    /// Reads the texts of `/proc/PID/stat` and `/proc/PID/status`; nil where they are none.
+    /// Reads the text of `/proc/PID/status`; what it does not tell is 0.
     ///
-    /// Source: proc(5): `utime` and `stime` are fields 14 and 15, counted from 1; the name in
-    /// field 2 may hold blanks and parentheses.
-    init?(stat: String, status: String, ticks: Double) {
-        guard let end = stat.lastIndex(of: ")") else { return nil }
-        let fields = stat[stat.index(after: end)...].split(separator: " ")
-        guard fields.count > 13, let user = Double(fields[11]), let system = Double(fields[12])
-        else { return nil }
-        seconds = (user + system) / ticks
-        let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
-        let kibibytes = line?.split(whereSeparator: \.isWhitespace).dropFirst().first
-        peakBytes = (kibibytes.flatMap { Int($0) } ?? 0) << 10
+    /// Source: proc(5): the sizes stand in KiB.
+    init(seconds: Double, status: String) {
+        func bytes(_ name: String) -> Int {
+            let line = status.split(separator: "\n").first { $0.hasPrefix(name + ":") }
+            let kibibytes = line?.split(whereSeparator: \.isWhitespace).dropFirst().first
+            return (kibibytes.flatMap { Int($0) } ?? 0) << 10
+        }
+        self.seconds = seconds
+        residentBytes = bytes("VmRSS")
+        anonymousBytes = bytes("RssAnon")
+        peakBytes = bytes("VmHWM")
     }
 }

@@ -115,6 +115,15 @@ enum WireFloor {
 
 /// One request at a time through the library's sockets and back.
 enum EchoFloor {
+    /// The processor time of one message over one hop with its wake-ups, in microseconds, while
+    /// nothing else runs in this process.
+    static func processorTime(hops: Int) async throws -> Double {
+        guard let before = ProcessUsage(of: getpid()) else { return .nan }
+        _ = try await roundTrips(hops / 2)
+        guard let after = ProcessUsage(of: getpid()) else { return .nan }
+        return (after.seconds - before.seconds) * 1e6 / Double(hops)
+    }
+
     /// The round trips of so many messages of 256 bytes, in microseconds.
     static func roundTrips(_ count: Int) async throws -> [Double] {
         let echo = try Echo()

@@ -67,7 +67,7 @@ struct SampleAnswer: Sendable {
 
 extension SampleAnswer.Timeline {
     /// The statistics of buckets, in the order in which they are shown.
-    private static let statistics = ["count", "min", "max", "mean", "first", "last"]
+    private static let statistics = ["count", "nans", "min", "max", "mean", "first", "last"]
 
     fileprivate init?(name: String, _ line: Value, _ data: [String: Value]) {
         guard let times = line["t"]?.bytes.map(integers), let fields = line["fields"]?.array else {

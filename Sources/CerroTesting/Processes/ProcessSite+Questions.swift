@@ -97,8 +97,11 @@ extension ProcessSite {
 
     /// The path that asks for all samples of a field.
     public static func query(_ field: String) -> String {
-        "api/v1/data?field=\(field)&start=1&end=4000000000&time=ns"
+        "api/v1/data?field=\(field)&start=1&end=\(end)&time=ns"
     }
+
+    /// The end of all time that samples may have, in seconds since 1970: near that of 2199.
+    public static let end = 7_200_000_000
 
     /// Waits until the archive holds so many samples of a field.
     @discardableResult

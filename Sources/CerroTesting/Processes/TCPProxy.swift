@@ -13,6 +13,9 @@ public final class TCPProxy: Sendable {
         case delayed(Duration)
         /// They stay where they are.
         case stalled
+        /// Whole messages are lost, doubled, or overtaken by the next one, each so many of a
+        /// hundred; the proxy has to read messages for that.
+        case careless(lost: Int, doubled: Int, overtaken: Int)
     }
 
     /// One end of the way: an address, and the network namespace that it is in.
@@ -34,20 +37,25 @@ public final class TCPProxy: Sendable {
         var weather = Weather.fine
         var cuts = 0
         var isOver = false
+        var harmed = 0
     }
 
     private let orders = Mutex(Orders())
 
     /// Begins to carry connections from one end to the other.
     ///
+    /// With `chance` it reads the messages that pass, of sockets of ZeroMQ without keys: what
+    /// happens to which is drawn from it.
+    ///
     /// - Throws: ``NeverHappened`` where nobody can listen.
-    public init(from listening: End, to target: End) throws {
+    public init(from listening: End, to target: End, chance: SeededGenerator? = nil) throws {
         let listener = try ProxyLoop.listen(on: listening)
         Thread.detachNewThread { [weak self] in
-            let loop = ProxyLoop(listener, to: target)
+            let loop = ProxyLoop(listener, to: target, chance)
             while let orders = self?.takeOrders(), !orders.isOver {
                 for _ in 0..<orders.cuts { loop.cutAll() }
                 loop.step(orders.weather)
+                self?.orders.withLock { $0.harmed = loop.harmed }
             }
             loop.close()
         }
@@ -55,6 +63,9 @@ public final class TCPProxy: Sendable {
 
     /// From now on it is like this.
     public func set(_ weather: Weather) { orders.withLock { $0.weather = weather } }
+
+    /// The messages that were lost, doubled or overtaken so far.
+    public var harmed: Int { orders.withLock { $0.harmed } }
 
     /// Resets all connections that stand; new ones are carried again.
     public func cut() { orders.withLock { $0.cuts += 1 } }
@@ -80,6 +91,9 @@ private final class ProxyLoop {
     /// One direction of a connection.
     private struct Flow {
         let source: Int32, sink: Int32
+        var messages = MessageStream()
+        /// A message that the next one overtakes.
+        var overtaken: [UInt8] = []
         var held: [(due: Duration, bytes: [UInt8])] = []
         var heldCount = 0
         var isOver = false
@@ -88,12 +102,16 @@ private final class ProxyLoop {
     private let listener: Int32
     private let target: TCPProxy.End
     private var flows: [Flow] = []
+    private var chance: SeededGenerator?
+    /// Messages that were lost, doubled or overtaken.
+    private(set) var harmed = 0
     private let clock = ContinuousClock()
     private let start = ContinuousClock().now
 
-    init(_ listener: Int32, to target: TCPProxy.End) {
+    init(_ listener: Int32, to target: TCPProxy.End, _ chance: SeededGenerator?) {
         self.listener = listener
         self.target = target
+        self.chance = chance
     }
 
     /// A socket that listens there.
@@ -174,7 +192,7 @@ private final class ProxyLoop {
         var delay = Duration.zero
         if case .delayed(let asked) = weather { delay = asked }
         for index in flows.indices {
-            if polled[1 + 2 * index].revents != 0 { read(index, due: now + delay) }
+            if polled[1 + 2 * index].revents != 0 { read(index, due: now + delay, weather) }
             if polled[2 + 2 * index].revents != 0 { write(index, now) }
         }
         removeEnded()
@@ -196,15 +214,52 @@ private final class ProxyLoop {
         flows.append(Flow(source: far, sink: near))
     }
 
-    private func read(_ index: Int, due: Duration) {
+    private func read(_ index: Int, due: Duration, _ weather: TCPProxy.Weather) {
         var piece = [UInt8](repeating: 0, count: 64 << 10)
         let count = recv(flows[index].source, &piece, piece.count, 0)
         if count > 0 {
-            flows[index].held.append((due, Array(piece.prefix(count))))
-            flows[index].heldCount += count
+            let bytes = Array(piece.prefix(count))
+            let pieces = chance == nil ? [bytes] : fate(of: bytes, on: index, weather)
+            for bytes in pieces {
+                flows[index].held.append((due, bytes))
+                flows[index].heldCount += bytes.count
+            }
         } else if count == 0 || errno != EAGAIN && errno != EINTR {
             flows[index].isOver = true
         }
+    }
+
+    /// What becomes of bytes that were read as messages, in the order in which they go on.
+    private func fate(
+        of bytes: [UInt8],
+        on index: Int,
+        _ weather: TCPProxy.Weather
+    ) -> [[UInt8]] {
+        var going: [[UInt8]] = []
+        for unit in flows[index].messages.take(bytes) {
+            var copies = 1
+            var waits = false
+            if unit.isMessage, case .careless(let lost, let doubled, let overtaken) = weather {
+                copies = draws(lost) ? 0 : draws(doubled) ? 2 : 1
+                waits = flows[index].overtaken.isEmpty && draws(overtaken)
+            }
+            if waits {
+                flows[index].overtaken = unit.bytes
+            } else {
+                going += [[UInt8]](repeating: unit.bytes, count: copies)
+                going += [flows[index].overtaken]
+                flows[index].overtaken = []
+            }
+        }
+        return going.filter { !$0.isEmpty }
+    }
+
+    private func draws(_ share: Int) -> Bool {
+        guard var chance, share > 0 else { return false }
+        defer { self.chance = chance }
+        let isHarmed = Int.random(in: 0..<100, using: &chance) < share
+        if isHarmed { harmed += 1 }
+        return isHarmed
     }
 
     private func write(_ index: Int, _ now: Duration) {

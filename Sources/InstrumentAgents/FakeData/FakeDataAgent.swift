@@ -7,6 +7,7 @@ public import Telemetry
 /// - Process `count`: 1, 2, 3, … once a second, as the feed `counter`.
 /// - Process `load` (if configured): rows numbered by their field `n` as the feed `load`, up to
 ///   500,000 messages a second, for ever or as many as asked for; a lost row leaves a hole in `n`.
+///   Several feeds take turns, as `load_1` and so on.
 /// - Task `delay_task`: takes its time, can be aborted, and fails if told so.
 public struct FakeDataAgent: Agent {
     /// How an instance is set up.
@@ -40,6 +41,8 @@ public struct FakeDataAgent: Agent {
 
     /// The messages of the process `load`.
     public struct Load: Sendable {
+        /// Feeds that take turns.
+        public var feeds: Int
         /// Fields of a row, `n` among them.
         public var fields: Int
         /// Rows of a message, each a block of its own record.
@@ -48,7 +51,8 @@ public struct FakeDataAgent: Agent {
         public var rate: Double
 
         /// A load; the defaults are those of the site file.
-        public init(fields: Int = 10, rows: Int = 1, rate: Double = 1000) {
+        public init(feeds: Int = 1, fields: Int = 10, rows: Int = 1, rate: Double = 1000) {
+            self.feeds = feeds
             self.fields = fields
             self.rows = rows
             self.rate = rate
@@ -80,8 +84,8 @@ public struct FakeDataAgent: Agent {
         load = configuration.load.map(LoadSource.init)
     }
 
-    /// `false_temperatures`, `counter`, and `load` if it is configured.
-    public var feeds: [Feed] { [temperatures, Self.counter] + (load.map { [$0.feed] } ?? []) }
+    /// `false_temperatures`, `counter`, and those of `load` if it is configured.
+    public var feeds: [Feed] { [temperatures, Self.counter] + (load?.feeds ?? []) }
 
     /// The processes `acquire`, `count` and `load`, and the task `delay_task`.
     public var operations: [AgentOperation] {

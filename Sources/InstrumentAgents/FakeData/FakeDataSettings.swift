@@ -22,6 +22,7 @@ extension FakeDataAgent.Configuration {
             seed: UInt64(settings.int("seed", default: 1, in: 0...Int.max)),
             load: settings.section("load") { section in
                 FakeDataAgent.Load(
+                    feeds: section.int("feeds", default: 1, in: 1...Limits.mostLoadFeeds),
                     fields: section.int("fields", default: 10, in: 1...Feed.mostFields),
                     rows: section.int("rows", default: 1, in: 1...Block.mostRows),
                     rate: section.double("rate", default: 1000, in: 0.001...500_000)

@@ -6,8 +6,8 @@ internal import Telemetry
 /// The columns of values are made once and shared by all messages; only the timestamps and the
 /// field `n` of a message are new.
 struct LoadSource: Sendable {
-    /// The feed `load`: the field `n`, then `value_001` and so on.
-    let feed: Feed
+    /// The feed `load`, or `load_1` and so on: the field `n`, then `value_001` and so on.
+    let feeds: [Feed]
     private let rows: Int
     private let rate: Double
     /// Columns for messages in turn, so that not all of them are the same; `n` is put first.
@@ -23,11 +23,13 @@ struct LoadSource: Sendable {
         let rows = load.rows
         let number = Field("n", .int, description: "the number of the row, from 1")
         var wave = Wave(seed: 1)
-        feed = Feed(
-            "load",
-            fields: [number] + values,
-            description: "numbered rows; a lost one leaves a hole in n"
-        )
+        feeds = (1...max(load.feeds, 1)).map { index in
+            Feed(
+                load.feeds > 1 ? "load_\(index)" : "load",
+                fields: [number] + values,
+                description: "numbered rows; a lost one leaves a hole in n"
+            )
+        }
         templates = (0..<16).map { template in
             [.ints([Int64](repeating: 0, count: rows))]
                 + values.indices.map { channel in
@@ -49,13 +51,16 @@ struct LoadSource: Sendable {
         var pacer = Pacer(rate: setting.rate > 0 ? setting.rate : rate, from: start)
         let total = setting.count > 0 ? setting.count : Int.max
         var published = 0
+        var trips = 0
         var shownAt = start
         while !Task.isCancelled, published < total {
             let now = time.monotonic
             let due = pacer.take(at: now, most: min(Limits.mostBlocksAtOnce, total - published))
             if due > 0 {
+                let feed = feeds[trips % feeds.count]
                 try await session.publish(feed, blocks(due, after: published, at: time.now))
                 published += due
+                trips += 1
             }
             if now - shownAt > .milliseconds(250) {
                 session.set("published", .int(Int64(published)))
