@@ -90,7 +90,8 @@ let package = Package(
         library(
             "Reader",
             [
-                "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "ArrowFormat", "MessageBus",
+                "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "ArrowFormat",
+                "MessageBus",
                 "PromQL", "SiteConfig", "Telemetry", logging,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -98,7 +99,9 @@ let package = Package(
         ),
         library(
             "InstrumentAgents",
-            ["AgentRuntime", "SiteConfig", "Telemetry", nioCore, nioPosix]
+            [
+                "AgentRuntime", "Archive", "Reader", "SiteConfig", "Telemetry", nioCore, nioPosix,
+            ]
         ),
         library("InstrumentEmulators", ["Telemetry", nioCore, nioPosix]),
         library(
@@ -112,9 +115,16 @@ let package = Package(
             "CerroCommand",
             [
                 "AgentClient", "AgentRuntime", "Aggregator", "Archive", "ArchiveFormat",
-                "InstrumentAgents", "InstrumentEmulators", "Log", "MessageBus", "Reader",
-                "Registry", "SiteConfig", "Telemetry", "ZeroMQ", logging,
+                "InstrumentAgents", "InstrumentEmulators", "Log", "MessageBus", "MessagePack",
+                "Reader", "Registry", "SiteConfig", "Telemetry", "ZeroMQ", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]
+        ),
+        library(
+            "FuzzTargets",
+            [
+                "Archive", "ArchiveFormat", "G3Format", "Log", "MessageBus", "MessagePack",
+                "Telemetry",
             ]
         ),
         .executableTarget(name: "cerro", dependencies: ["CerroCommand"], swiftSettings: settings),
@@ -128,8 +138,11 @@ let package = Package(
             ["CerroTesting", "MessageBus", "MessagePack", "Telemetry", "ZeroMQ", logging]
         ),
         tests("SiteConfigTests", ["SiteConfig", "Telemetry"]),
-        tests("ArchiveFormatTests", ["ArchiveFormat", "MessagePack", "Telemetry"]),
-        tests("ArrowFormatTests", ["ArrowFormat", "Telemetry"]),
+        tests(
+            "ArchiveFormatTests",
+            ["ArchiveFormat", "CerroTesting", "MessagePack", "Telemetry"]
+        ),
+        tests("ArrowFormatTests", ["ArrowFormat", "CerroTesting", "Telemetry"]),
         tests("LogTests", ["ArchiveFormat", "CerroTesting", "Log", "MessagePack", "Telemetry"]),
         tests(
             "ArchiveTests",
@@ -159,15 +172,16 @@ let package = Package(
         tests(
             "InstrumentTests",
             [
-                "AgentRuntime", "CerroTesting", "InstrumentAgents", "InstrumentEmulators",
+                "AgentRuntime", "Archive", "CerroTesting", "InstrumentAgents",
+                "InstrumentEmulators",
                 "SiteConfig", "Telemetry",
             ]
         ),
         tests(
             "CerroCommandTests",
             [
-                "AgentRuntime", "ArchiveFormat", "CerroCommand", "MessageBus", "MessagePack",
-                "Reader", "SiteConfig", "Telemetry",
+                "AgentRuntime", "Archive", "ArchiveFormat", "CerroCommand", "MessageBus",
+                "MessagePack", "Reader", "SiteConfig", "Telemetry",
             ]
         ),
         tests(
@@ -202,6 +216,7 @@ let package = Package(
             "FaultTests",
             ["AgentClient", "CerroTesting", "MessageBus", "Telemetry", "ZeroMQ", "cerro"]
         ),
+        tests("FuzzTargetsTests", ["FuzzTargets"]),
         tests("TidyTests", []),
     ],
     swiftLanguageModes: [.v6]

@@ -27,11 +27,8 @@ extension ArchiveStore {
         try restarting { () throws(ArchiveError) in
             let empty = BucketReduction(BucketGrid(range, count: count), fields: fields)
             let (plan, reduced, revision) = try withState { state throws(ArchiveError) in
-                let collectors = state.segments.flatMap {
-                    $0.collectors(of: instance, feed: feed)
-                }
-                return (
-                    try BucketPlan(empty, instance, feed, range, index, collectors),
+                (
+                    try BucketPlan(empty, instance, feed, range, index, state.segments),
                     try index.reduced((instance, feed), in: range),
                     state.revisions["\(instance).\(feed)"] ?? 0
                 )
@@ -44,35 +41,45 @@ extension ArchiveStore {
                 try add(unread, range, to: &reduction, isStopped)
             }
             for open in plan.open {
-                guard !isStopped() else { throw .stopped }
-                guard reduction.count <= limit else { return nil }
-                add(open, to: &reduction)
+                try add(open, fields, range, limit, to: &reduction, isStopped)
             }
             return reduction.count <= limit ? reduction.gathered(revision: revision) : nil
         }
     }
 
-    private func add(_ open: BucketPlan.Open, to reduction: inout BucketReduction) {
-        let times = open.rows.times
-        let stretches = reduction.stretches(times, times.indices)
-        guard let span = stretches.span(of: times) else { return }
-        reduction.note(
-            open.declared,
-            .raw,
-            arrival: open.arrival,
-            from: span.lowerBound,
-            to: span.upperBound
-        )
-        for (index, column) in open.declared.columns.enumerated() {
-            guard let place = column?.place else { continue }
-            reduction.add(
-                open.rows.column(place),
-                index,
-                open.declared,
-                times,
-                stretches,
-                arrival: open.arrival
-            )
+    private func add(
+        _ open: BucketPlan.Open,
+        _ fields: [String],
+        _ range: Range<Timestamp>,
+        _ limit: Int,
+        to reduction: inout BucketReduction,
+        _ isStopped: () -> Bool
+    ) throws(ArchiveError) {
+        for source in open.sources {
+            guard !isStopped() else { throw .stopped }
+            guard reduction.count <= limit else { return }
+            for piece in try pieces([source], fields, range) {
+                let stretches = reduction.stretches(piece.times, piece.rows)
+                guard let span = stretches.span(of: piece.times) else { continue }
+                reduction.note(
+                    open.declared,
+                    .raw,
+                    arrival: open.arrival,
+                    from: span.lowerBound,
+                    to: span.upperBound
+                )
+                for (index, values) in piece.columns.enumerated() {
+                    guard let column = values?.column else { continue }
+                    reduction.add(
+                        column,
+                        index,
+                        open.declared,
+                        piece.times,
+                        stretches,
+                        arrival: open.arrival
+                    )
+                }
+            }
         }
     }
 

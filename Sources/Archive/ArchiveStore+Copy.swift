@@ -22,11 +22,13 @@ extension ArchiveStore {
     ) throws(ArchiveError) {
         let path = "\(folder)/index.sqlite"
         for _ in 0..<Limits.restarts where Self.copyIndex(of: directory, to: path) { break }
+        let open = cache / Limits.openShare
         try self.init(
             directory,
             index: try ArchiveIndex(directory, path: path),
             lock: nil,
-            cache: cache,
+            chunkBytes: cache - open,
+            openBytes: max(open, Limits.leastOpenBytes),
             progress: progress
         )
     }

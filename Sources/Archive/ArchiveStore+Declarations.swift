@@ -15,14 +15,13 @@ extension ArchiveStore {
         range: Range<Timestamp>
     ) throws(ArchiveError) -> [Field?] {
         let feeds = try withState { state throws(ArchiveError) in
-            let bounds = range.lowerBound.nanoseconds..<range.upperBound.nanoseconds
-            let open = state.segments.flatMap { $0.collectors(of: instance, feed: feed) }
-                .filter { $0.times.contains(where: bounds.contains) }
+            let open = state.segments.flatMap { $0.timelines(named: "\(instance).\(feed)") }
+                .filter { $0.span.overlaps(range) }
             return try index.declarations(instance: instance, feed: feed, range: range)
                 + open.map(\.feed)
         }
         return fields.map { name in
-            SlicePiece.type(of: feeds.compactMap { $0.fields.first { $0.name == name } })
+            Field(inForceOf: feeds.compactMap { $0.fields.first { $0.name == name } })
         }
     }
 }

@@ -94,7 +94,8 @@ extension ArchiveStore {
         _ file: SealedFile,
         _ subject: String
     ) throws(ArchiveError) -> Column {
-        try cache.column(chunk, of: file) { () throws(ArchiveError) -> Column in
+        let key = ChunkCache.Key(file: file.footer.id, offset: chunk.offset)
+        return try cache.column(key) { () throws(ArchiveError) -> Column in
             try file.column(chunk, type, rows: rows, of: subject)
         }
     }

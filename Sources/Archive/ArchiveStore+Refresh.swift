@@ -88,6 +88,7 @@ extension ArchiveStore {
                     )
                 }
                 segment.note(event)
+                makeRoom(for: &segment, &state)
             }
         } catch let error as ArchiveError {
             throw error
@@ -98,25 +99,42 @@ extension ArchiveStore {
             throw .journal("\(segment.file.path): \(error)")
         }
         if !wasOpened, place > 0, let opening = segment.openedWith {
-            state.segments[place - 1].cut(at: opening)
+            do throws(ChunkError) {
+                try state.segments[place - 1].cut(at: opening)
+            } catch {
+                throw .journal("\(state.segments[place - 1].file.path): \(error)")
+            }
         }
+    }
+
+    /// Leaves rows to the journal if all open segments hold too much, those of the oldest first.
+    private func makeRoom(for segment: inout OpenSegment, _ state: inout State) {
+        let others = state.segments.reduce(0) { $0 + $1.byteCount }
+        guard segment.byteCount + others > openByteLimit else { return }
+        // A quarter at once, since to encode few rows gains little.
+        let most = openByteLimit / 4 * 3
+        for place in state.segments.indices {
+            let rest = segment.byteCount + state.segments.reduce(0) { $0 + $1.byteCount }
+            guard rest > most else { return }
+            let own = state.segments[place].byteCount
+            state.segments[place].shrink(to: max(0, own - (rest - most)))
+        }
+        let rest = state.segments.reduce(0) { $0 + $1.byteCount }
+        if segment.byteCount + rest > most { segment.shrink(to: max(0, most - rest)) }
     }
 
     /// Moves the newest time of the timeline on, and counts samples that came too late.
     private func note(_ record: JournalBlocks, _ state: inout State) throws(ArchiveError) {
         let name = "\(record.instance).\(record.feed.name)"
         var newest = try newest(instance: record.instance, feed: record.feed.name, &state)
-        for block in record.blocks {
-            for timestamp in block.timestamps {
-                if let known = newest {
-                    if timestamp < known - record.feed.lateness {
-                        state.revisions[name, default: 0] += 1
-                    }
-                    newest = max(known, timestamp)
-                } else {
-                    newest = timestamp
-                }
+        record.rows.forEachTime { time in
+            let timestamp = Timestamp(nanoseconds: time)
+            guard let known = newest else {
+                newest = timestamp
+                return
             }
+            if timestamp < known - record.feed.lateness { state.revisions[name, default: 0] += 1 }
+            newest = max(known, timestamp)
         }
         if let newest { state.newest[name] = newest }
     }
@@ -125,23 +143,22 @@ extension ArchiveStore {
 extension OpenSegment {
     /// What the segment holds of each field in `range`.
     func summaries(in range: Range<Timestamp>) -> [FieldSummary] {
-        collectors.values.flatMap { collector -> [FieldSummary] in
-            guard let first = collector.times.min(), let last = collector.times.max(),
-                first < range.upperBound.nanoseconds, last >= range.lowerBound.nanoseconds
-            else { return [] }
-            return collector.feed.fields.map { field in
-                return FieldSummary(
+        timelines.values.flatMap { timeline -> [FieldSummary] in
+            let span = timeline.span
+            guard span.overlaps(range) else { return [] }
+            return timeline.feed.fields.map { field in
+                FieldSummary(
                     name: FieldName(
-                        instance: collector.instance,
-                        feed: collector.feed.name,
+                        instance: timeline.instance,
+                        feed: timeline.feed.name,
                         field: field.name
                     ),
                     field: field,
-                    period: collector.feed.period,
-                    lateness: collector.feed.lateness,
-                    first: Timestamp(nanoseconds: first),
-                    last: Timestamp(nanoseconds: last),
-                    count: Int64(collector.times.count)
+                    period: timeline.feed.period,
+                    lateness: timeline.feed.lateness,
+                    first: span.first,
+                    last: span.last,
+                    count: Int64(span.rows)
                 )
             }
         }

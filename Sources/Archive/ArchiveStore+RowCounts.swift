@@ -42,10 +42,14 @@ extension ArchiveStore {
         _ isWanted: (String) -> Bool
     ) throws(ArchiveError) -> [RowCounts] {
         guard let first = edges.first, let last = edges.last, first < last else { return [] }
-        let (spans, collectors) = try withState { state throws(ArchiveError) in
+        let (spans, open) = try withState { state throws(ArchiveError) in
             (
                 try index.spans(in: first..<last),
-                state.segments.flatMap { $0.collectors.sorted { $0.key < $1.key }.map(\.value) }
+                state.segments.flatMap { segment in
+                    segment.timelines.sorted { $0.key < $1.key }.map(\.value)
+                        .filter { isWanted($0.name) }
+                        .map { ($0, RowSource.sources($0, segment, in: first..<last)) }
+                }
             )
         }
         let grid = CountingGrid(edges)
@@ -60,9 +64,10 @@ extension ArchiveStore {
         for span in spans where isWanted("\(span.instance).\(span.feed.name)") {
             add(try rows(of: span, grid), span.instance, span.feed)
         }
-        for collector in collectors
-        where isWanted("\(collector.instance).\(collector.feed.name)") {
-            add(grid.counts(of: collector.times), collector.instance, collector.feed)
+        for (timeline, sources) in open {
+            for source in sources {
+                add(try rows(of: source, grid), timeline.instance, timeline.feed)
+            }
         }
         return counts.values.sorted { $0.timeline < $1.timeline }
     }
@@ -85,6 +90,24 @@ extension ArchiveStore {
             }
             guard let values = times(of: group, timeline, file, span.place.path) else { continue }
             rows = zip(rows, grid.counts(of: values)).map(+)
+        }
+        return rows
+    }
+
+    private func rows(
+        of source: RowSource,
+        _ grid: CountingGrid
+    ) throws(ArchiveError) -> [Int64] {
+        if case .chunk(let chunk, _) = source,
+            let place = grid.place(of: chunk.span.first, chunk.span.last)
+        {
+            var rows = grid.none
+            rows[place] = Int64(chunk.span.rows)
+            return rows
+        }
+        var rows = grid.none
+        for piece in try pieces([source], [], grid.start..<grid.end) {
+            rows = zip(rows, grid.counts(of: Array(piece.times[piece.rows]))).map(+)
         }
         return rows
     }

@@ -28,172 +28,31 @@ extension ArchiveStore {
         _ range: Range<Timestamp>,
         _ limit: Int
     ) throws(ArchiveError) -> TimelineSlice {
-        let (places, journal, revision) = try withState { state throws(ArchiveError) in
-            var pieces: [SlicePiece] = []
-            for segment in state.segments {
-                for collector in segment.collectors(of: instance, feed: feed) {
-                    let piece = SlicePiece(collector, fields: fields, range: range)
-                    // A declaration without rows here has no say in what the columns are.
-                    if !piece.times.isEmpty { pieces.append(piece) }
-                }
-            }
+        let (places, open, revision) = try withState { state throws(ArchiveError) in
+            let name = "\(instance).\(feed)"
             return (
-                try index.places(instance: instance, feed: feed, range: range), pieces,
-                state.revisions["\(instance).\(feed)"] ?? 0
+                try index.places(instance: instance, feed: feed, range: range),
+                state.segments.flatMap { segment in
+                    segment.timelines(named: name).flatMap {
+                        RowSource.sources($0, segment, in: range)
+                    }
+                },
+                state.revisions[name] ?? 0
             )
         }
-        var pieces: [SlicePiece] = []
+        var sources: [RowSource] = []
         for place in places {
-            pieces += try sealedPieces(place, fields, range)
-        }
-        pieces += journal
-        return SlicePiece.merge(pieces, fields: fields, limit: limit, revision: revision)
-    }
-
-    private func sealedPieces(
-        _ place: SealedPlace,
-        _ fields: [String],
-        _ range: Range<Timestamp>
-    ) throws(ArchiveError) -> [SlicePiece] {
-        guard let (file, timeline) = try open(place) else { return [] }
-        var pieces: [SlicePiece] = []
-        for group in timeline.groups
-        where group.first < range.upperBound && group.last >= range.lowerBound {
-            guard let times = times(of: group, timeline, file, place.path) else { continue }
-            let rows = rowsOf(range, in: times)
-            guard !rows.isEmpty else { continue }
-            var piece = SlicePiece(timeline.feed, times: Array(times[rows]))
-            for name in fields {
-                guard let field = timeline.feed.fields.firstIndex(where: { $0.name == name })
-                else {
-                    piece.columns.append(nil)
-                    continue
-                }
-                let column = values(of: field, in: group, timeline, file, place.path)
-                piece.columns.append((timeline.feed.fields[field], column, rows))
+            guard let (file, timeline) = try self.open(place) else { continue }
+            for group in timeline.groups
+            where group.first < range.upperBound && group.last >= range.lowerBound {
+                sources.append(.group(group, timeline, file, path: place.path))
             }
-            pieces.append(piece)
         }
-        return pieces
-    }
-}
-
-/// Some rows of an answer, from one place.
-struct SlicePiece: Sendable {
-    let feed: Feed
-    /// In order of arrival, which need not be that of time.
-    let times: [Int64]
-    /// For each field of the question its declaration and the rows of a column; nil if it has none.
-    var columns: [(field: Field, column: Column, rows: Range<Int>)?] = []
-
-    init(_ feed: Feed, times: [Int64]) {
-        self.feed = feed
-        self.times = times
-    }
-
-    /// The rows of `collector` in `range`.
-    init(_ collector: RowCollector, fields: [String], range: Range<Timestamp>) {
-        let bounds = range.lowerBound.nanoseconds..<range.upperBound.nanoseconds
-        let rows = collector.times.indices.filter { bounds.contains(collector.times[$0]) }
-        self.init(collector.feed, times: rows.map { collector.times[$0] })
-        for name in fields {
-            guard let field = collector.feed.fields.firstIndex(where: { $0.name == name }) else {
-                columns.append(nil)
-                continue
-            }
-            let column = collector.column(field).rows(rows)
-            columns.append((collector.feed.fields[field], column, 0..<rows.count))
-        }
-    }
-
-    /// All pieces as one timeline.
-    static func merge(
-        _ pieces: [SlicePiece],
-        fields: [String],
-        limit: Int,
-        revision: Int64
-    ) -> TimelineSlice {
-        var times: [Int64] = []
-        times.reserveCapacity(pieces.reduce(0) { $0 + $1.times.count })
-        for piece in pieces { times += piece.times }
-        let order = stableOrder(times)
-        let count = min(times.count, max(0, limit))
-        var slice = TimelineSlice(
-            timestamps: [],
-            columns: [],
-            fields: [],
-            leftOut: times.count - count,
+        return TimelineSlice(
+            try pieces(sources + open, fields, range),
+            fields: fields.count,
+            limit: limit,
             revision: revision
         )
-        let kept = order.map { Array($0.prefix(count)) }
-        slice.timestamps =
-            kept.map { $0.map { Timestamp(nanoseconds: times[$0]) } }
-            ?? times.prefix(count).map(Timestamp.init(nanoseconds:))
-        for index in fields.indices {
-            let field = type(of: pieces.compactMap { $0.columns[index]?.field })
-            var builder = ColumnBuilder(field?.type ?? .double)
-            for piece in pieces {
-                if let (declared, column, rows) = piece.columns[index] {
-                    if let field, declared.stands(with: field) {
-                        builder.append(column, rows: rows)
-                    } else {
-                        builder.appendMissing(rows.count)
-                        slice.keepApart(declared, column, rows, piece.times)
-                    }
-                } else {
-                    builder.appendMissing(piece.times.count)
-                }
-            }
-            let column = builder.column
-            slice.fields.append(field)
-            slice.columns.append(
-                kept.map { column.rows($0) }
-                    ?? (count == column.count ? column : column.rows(Array(0..<count)))
-            )
-        }
-        return slice
-    }
-
-    /// The newest declaration, as a double if any was and none is anything but a number.
-    static func type(of fields: [Field]) -> Field? {
-        guard let newest = fields.last else { return nil }
-        guard newest.type == .int,
-            fields.contains(where: { $0.type == .double && $0.unit == newest.unit })
-        else { return newest }
-        return Field(
-            newest.name,
-            .double,
-            unit: newest.unit,
-            description: newest.description,
-            limits: newest.limits
-        )
-    }
-}
-
-extension Field {
-    /// Whether values declared so stand in one column with those of `other`.
-    fileprivate func stands(with other: Field) -> Bool {
-        unit == other.unit && (type == other.type || type == .int && other.type == .double)
-    }
-}
-
-extension TimelineSlice {
-    /// Counts the values of `column` among those that the columns do not have.
-    fileprivate mutating func keepApart(
-        _ field: Field,
-        _ column: Column,
-        _ rows: Range<Int>,
-        _ times: [Int64]
-    ) {
-        let present = zip(rows, times).filter { column.isPresent($0.0) }.map(\.1)
-        guard let first = present.min(), let last = present.max() else { return }
-        let (start, end) = (Timestamp(nanoseconds: first), Timestamp(nanoseconds: last))
-        guard let index = apart.firstIndex(where: { $0.field == field }) else {
-            apart.append(KeptApart(field: field, first: start, last: end, count: present.count))
-            return
-        }
-        apart[index].first = min(apart[index].first, start)
-        apart[index].last = max(apart[index].last, end)
-        apart[index].count += present.count
     }
 }

@@ -28,6 +28,8 @@ public final class ArchiveStore: Sendable {
     public let directory: ArchiveDirectory
     let index: ArchiveIndex
     let cache: ChunkCache
+    /// Bytes that the rows of all open segments may take.
+    let openByteLimit: Int
     let state = Mutex(State())
     /// Held by whoever writes to the archive's own index.
     private let lock: (any FolderLock)?
@@ -35,7 +37,7 @@ public final class ArchiveStore: Sendable {
     /// Opens an archive that may still be empty, and takes in what is there.
     ///
     /// `holder` says who it is, for those who are refused: host, process, instance. `cache` is how
-    /// many bytes of decoded columns to keep; `progress` is called with the number of files that
+    /// many bytes of columns to keep; `progress` is called with the number of files that
     /// are indexed and of those to index.
     public convenience init(
         _ directory: ArchiveDirectory,
@@ -43,12 +45,31 @@ public final class ArchiveStore: Sendable {
         cache: Int = 512 << 20,
         progress: (Int, Int) -> Void = { _, _ in }
     ) throws(ArchiveError) {
+        let open = cache / Limits.openShare
+        try self.init(
+            directory,
+            holder: holder,
+            chunkBytes: cache - open,
+            openBytes: max(open, Limits.leastOpenBytes),
+            progress: progress
+        )
+    }
+
+    /// The same with limits of its own for decoded chunks and for rows of open segments.
+    convenience init(
+        _ directory: ArchiveDirectory,
+        holder: String,
+        chunkBytes: Int,
+        openBytes: Int,
+        progress: (Int, Int) -> Void = { _, _ in }
+    ) throws(ArchiveError) {
         let lock = try directory.lock("index.lock", holder: holder)
         try self.init(
             directory,
             index: try ArchiveIndex(directory),
             lock: lock,
-            cache: cache,
+            chunkBytes: chunkBytes,
+            openBytes: openBytes,
             progress: progress
         )
     }
@@ -57,13 +78,15 @@ public final class ArchiveStore: Sendable {
         _ directory: ArchiveDirectory,
         index: ArchiveIndex,
         lock: (any FolderLock)?,
-        cache: Int,
+        chunkBytes: Int,
+        openBytes: Int,
         progress: (Int, Int) -> Void
     ) throws(ArchiveError) {
+        openByteLimit = openBytes
         self.directory = directory
         self.lock = lock
         self.index = index
-        self.cache = ChunkCache(byteLimit: cache, fileLimit: Limits.openFiles)
+        self.cache = ChunkCache(byteLimit: chunkBytes, fileLimit: Limits.openFiles)
         let known = try index.sourcesAndCursors()
         state.withLock { state in
             state.sources = known.sources
@@ -166,6 +189,9 @@ public final class ArchiveStore: Sendable {
 
     /// How far the archive has come, by its files.
     public var cursors: [Cursor] { state.withLock { cursorTable($0).cursors } }
+
+    /// The bytes that rows of open segments take now, about.
+    var openByteCount: Int { state.withLock { $0.segments.reduce(0) { $0 + $1.byteCount } } }
 
     private func cursorTable(_ state: borrowing State) -> CursorTable {
         var table = state.sealedCursors

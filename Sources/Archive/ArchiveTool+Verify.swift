@@ -4,8 +4,10 @@ internal import Telemetry
 
 /// What a check of an archive looked at.
 public struct VerifySummary: Hashable, Sendable {
-    /// How many files, rows and bytes were read.
-    public var files = 0, rows = 0, bytes = 0
+    /// How many files and bytes were read.
+    public var files = 0, bytes = 0
+    /// How many rows there are, sealed or not.
+    public var rows = 0
     /// How many problems were found.
     public var problems = 0
 }
@@ -27,6 +29,7 @@ extension ArchiveTool {
         var summary = VerifySummary()
         let files = try directory.files()
         var owners: [String: [ArchiveFile]] = [:]
+        var unsealed: [String: Int] = [:]
         var accounts = VerifiedAccounts(archive: try directory.writtenID())
         for (number, file) in files.enumerated() {
             var found: [String] = []
@@ -42,13 +45,15 @@ extension ArchiveTool {
                     }
                 case .journal:
                     let isClosed = file != files.last { $0.kind == .journal }
-                    summary.bytes += try check(
+                    let read = try check(
                         file,
                         directory,
                         isClosed: isClosed,
                         &accounts,
                         &found
                     )
+                    summary.bytes += read.bytes
+                    unsealed[file.id] = read.rows
                 }
             } catch ArchiveError.disk(.missing), DiskError.missing {
                 // Sealed or compacted meanwhile.
@@ -60,6 +65,8 @@ extension ArchiveTool {
             for line in found { problem(line) }
             progress(number + 1, files.count)
         }
+        // A segment that a sealed file was made from is about to go: its rows are there once more.
+        for (id, rows) in unsealed where owners[id] == nil { summary.rows += rows }
         for line in accounts.doubled(owners) + accounts.problems(replaced: Set(owners.keys))
             + indexProblems(directory, accounts)
         {
@@ -69,17 +76,18 @@ extension ArchiveTool {
         return summary
     }
 
-    /// Returns how many bytes the segment has.
+    /// Returns how many rows and bytes the segment has.
     private static func check(
         _ file: ArchiveFile,
         _ directory: ArchiveDirectory,
         isClosed: Bool,
         _ accounts: inout VerifiedAccounts,
         _ found: inout [String]
-    ) throws -> Int {
+    ) throws -> (rows: Int, bytes: Int) {
         let segment = try directory.disk.open(directory.full(file), .read)
         let follower = JournalFollower(segment)
         var entries = 0
+        var rows = 0
         var lines: [String] = []
         accounts.begin(file)
         try follower.read(isClosed: isClosed) { event in
@@ -97,11 +105,13 @@ extension ArchiveTool {
                         + "decoded: \(reason); it is kept as it came"
                 )
             case .opening, .ledger, .progress: entries += 1
-            case .blocks, .declaration: break
+            case .blocks(let record):
+                rows += record.rows.count
+            case .declaration: break
             }
         }
         found += lines
-        return try segment.size()
+        return (rows, try segment.size())
     }
 
     /// Returns how many rows the file has.

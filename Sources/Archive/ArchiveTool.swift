@@ -82,7 +82,7 @@ public enum ArchiveTool {
                         instance: instance,
                         feed: feed,
                         timestamp: Timestamp(nanoseconds: times[row]),
-                        values: columns.map { $0.value(row) }
+                        values: columns.map { $0.value(at: row) }
                     )
                 )
             }
@@ -145,10 +145,9 @@ public enum ArchiveTool {
         let follower = JournalFollower(try directory.disk.open(path, .read))
         var segment = OpenSegment(file: file, follower: follower)
         try follower.read(isClosed: false) { segment.note($0) }
-        for (_, rows) in segment.collectors.sorted(by: { $0.key < $1.key }) {
-            try body(rows.instance, rows.feed, rows.times) {
-                rows.feed.fields.indices.map { rows.column($0) }
-            }
+        for (_, timeline) in segment.timelines.sorted(by: { $0.key < $1.key }) {
+            let rows = try timeline.rows()
+            try body(timeline.instance, timeline.feed, rows.times) { rows.columns }
         }
     }
 }
@@ -156,17 +155,4 @@ public enum ArchiveTool {
 extension Range<Timestamp> {
     /// Every instant but the last one that an Int64 holds, which nobody publishes.
     static let allOfTime = Timestamp(nanoseconds: .min)..<Timestamp(nanoseconds: .max)
-}
-
-extension Column {
-    /// The value in a row, null where it is missing.
-    func value(_ row: Int) -> Value {
-        guard isPresent(row) else { return .null }
-        return switch values {
-        case .doubles(let values): .double(values[row])
-        case .ints(let values): .int(values[row])
-        case .bools(let values): .bool(values[row])
-        case .strings(let values): .string(values[row])
-        }
-    }
 }

@@ -12,7 +12,7 @@ struct BucketPlan {
 
     /// What the journal has of one declaration.
     struct Open {
-        let rows: RowCollector, arrival: Int
+        let sources: [RowSource], arrival: Int
         let declared: BucketReduction.Declared
     }
 
@@ -27,14 +27,15 @@ struct BucketPlan {
     /// The bucket of each run that lies in one, after edges were moved.
     private var buckets: [Int?]
 
-    /// Plans for the runs of `feed` of `instance` that overlap `range`, and what the journal has.
+    /// Plans for the runs of `feed` of `instance` that overlap `range`, and for what `segments` of
+    /// the journal have.
     init(
         _ empty: BucketReduction,
         _ instance: String,
         _ feed: String,
         _ range: Range<Timestamp>,
         _ index: ArchiveIndex,
-        _ collectors: [RowCollector]
+        _ segments: [OpenSegment]
     ) throws(ArchiveError) {
         reduction = empty
         let runs = try index.runs(instance: instance, feed: feed, range: range)
@@ -44,20 +45,26 @@ struct BucketPlan {
         for (arrival, run) in order.enumerated() { arrivals[run] = arrival }
         self.arrivals = arrivals
         buckets = Array(repeating: nil, count: runs.count)
-        for collector in collectors {
-            open.append(
-                Open(
-                    rows: collector,
-                    arrival: runs.count + open.count,
-                    declared: reduction.declare(collector.feed)
+        var journal: [ClosedRange<Int64>] = []
+        for segment in segments {
+            for timeline in segment.timelines(named: "\(instance).\(feed)") {
+                let sources = RowSource.sources(timeline, segment, in: range)
+                guard !sources.isEmpty, let bounds = timeline.bounds else { continue }
+                journal.append(bounds)
+                open.append(
+                    Open(
+                        sources: sources,
+                        arrival: runs.count + open.count,
+                        declared: reduction.declare(timeline.feed)
+                    )
                 )
-            )
+            }
         }
         for run in runs where declared[run.declaration] == nil {
             guard let feed = try index.declaration(run.declaration) else { continue }
             declared[run.declaration] = reduction.declare(feed)
         }
-        place(besides: collectors)
+        place(besides: journal)
         try addStatistics(instance, feed, index)
         for run in order where buckets[run] == nil {
             try read(run, fields: empty.names.indices, index)
@@ -67,8 +74,8 @@ struct BucketPlan {
 
     /// Finds the bucket of each run that lies in one; a run that overlaps no other moves the edge
     /// that it lies across.
-    private mutating func place(besides collectors: [RowCollector]) {
-        let isAlone = alone(besides: collectors)
+    private mutating func place(besides journal: [ClosedRange<Int64>]) {
+        let isAlone = alone(besides: journal)
         for (index, run) in runs.enumerated() {
             if let bucket = reduction.grid.bucket(from: run.first, to: run.last) {
                 buckets[index] = bucket
@@ -79,7 +86,7 @@ struct BucketPlan {
     }
 
     /// Whether each run shares no instant with another, nor with what the journal has.
-    private func alone(besides collectors: [RowCollector]) -> [Bool] {
+    private func alone(besides journal: [ClosedRange<Int64>]) -> [Bool] {
         var isAlone = Array(repeating: true, count: runs.count)
         var furthest: Int?
         for (index, run) in runs.enumerated() {
@@ -92,13 +99,8 @@ struct BucketPlan {
             }
             if run.last > runs[before].last { furthest = index }
         }
-        for collector in collectors {
-            guard let first = collector.times.min(), let last = collector.times.max() else {
-                continue
-            }
-            for (index, run) in runs.enumerated() where run.first <= last && run.last >= first {
-                isAlone[index] = false
-            }
+        for (index, run) in runs.enumerated() where isAlone[index] {
+            isAlone[index] = !journal.contains { $0.overlaps(run.first...run.last) }
         }
         return isAlone
     }
@@ -174,5 +176,15 @@ struct BucketPlan {
                 fields: fields.filter { declared.columns[$0] != nil }
             )
         )
+    }
+}
+
+extension OpenTimeline {
+    /// The first and the last time of all its rows; nil if it has none.
+    fileprivate var bounds: ClosedRange<Int64>? {
+        let spans = chunks.map(\.span) + (forgotten.rows > 0 ? [forgotten] : [])
+        let first = (spans.map(\.first.nanoseconds) + [tail.times.min() ?? .max]).min() ?? .max
+        let last = (spans.map(\.last.nanoseconds) + [tail.times.max() ?? .min]).max() ?? .min
+        return first <= last ? first...last : nil
     }
 }

@@ -3,13 +3,23 @@ internal import Synchronization
 internal import Telemetry
 
 /// Decoded chunks and open files, the ones used last, bounded in bytes and in number.
+///
+/// Nothing is decoded under its lock; what several want at once is decoded by the first of them.
 final class ChunkCache: Sendable {
-    private struct Key: Hashable {
+    /// What tells a chunk from others: its file, and where it begins there.
+    struct Key: Hashable {
         let file: String, offset: Int
     }
 
+    /// The place of a column, which is held by whoever decodes it.
+    private final class Cell: Sendable {
+        let column = Mutex<Result<Column, ArchiveError>?>(nil)
+    }
+
     private struct Entry {
-        let column: Column, byteCount: Int
+        let cell: Cell
+        /// 0 while it is decoded.
+        var byteCount = 0
         var used: UInt64
     }
 
@@ -42,11 +52,10 @@ final class ChunkCache: Sendable {
         if let known { return known }
         let file = try open()
         state.withLock { state in
+            state.byteCount += file.footerByteCount - (state.files[path]?.file.footerByteCount ?? 0)
             state.files[path] = (file, state.clock)
-            guard state.files.count > fileLimit else { return }
-            // Half at once: to look for the oldest each time would cost more than to open it.
-            let oldest = state.files.sorted { $0.value.used < $1.value.used }
-            for (path, _) in oldest.prefix(fileLimit / 2) { state.files[path] = nil }
+            if state.files.count > fileLimit { closeFiles(&state, most: fileLimit / 2) }
+            if state.byteCount > byteLimit { evict(&state) }
         }
         return file
     }
@@ -56,31 +65,52 @@ final class ChunkCache: Sendable {
 
     /// Forgets a file that was deleted, moved or replaced.
     func forget(_ path: String) {
-        state.withLock { $0.files[path] = nil }
+        state.withLock { state in
+            guard let (file, _) = state.files.removeValue(forKey: path) else { return }
+            state.byteCount -= file.footerByteCount
+        }
     }
 
-    /// The decoded column of `chunk` of a file, decoded by `decode` if it is not there.
+    /// The column at `key`, decoded by `decode` if it is not there.
     func column(
-        _ chunk: Chunk,
-        of file: SealedFile,
+        _ key: Key,
         decode: () throws(ArchiveError) -> Column
     ) throws(ArchiveError) -> Column {
-        let key = Key(file: file.footer.id, offset: chunk.offset)
-        let known = state.withLock { state -> Column? in
+        let cell = state.withLock { state -> Cell in
             state.clock += 1
-            state.entries[key]?.used = state.clock
-            return state.entries[key]?.column
+            state.entries[key, default: Entry(cell: Cell(), used: 0)].used = state.clock
+            return state.entries[key]?.cell ?? Cell()
         }
-        if let known { return known }
-        let column = try decode()
-        let byteCount = column.byteCount + 128
+        var isFirst = false
+        let result = cell.column.withLock { known -> Result<Column, ArchiveError> in
+            if let known { return known }
+            isFirst = true
+            let found: Result<Column, ArchiveError>
+            do throws(ArchiveError) {
+                found = .success(try decode())
+            } catch {
+                found = .failure(error)
+            }
+            known = found
+            return found
+        }
+        if isFirst { keep(result, cell, key) }
+        return try result.get()
+    }
+
+    /// Counts a column that was decoded; one that could not be is tried again by whoever is next.
+    private func keep(_ result: Result<Column, ArchiveError>, _ cell: Cell, _ key: Key) {
+        let byteCount = (try? result.get()).map { $0.byteCount + 128 }
         state.withLock { state in
-            guard state.entries[key] == nil else { return }
-            state.entries[key] = Entry(column: column, byteCount: byteCount, used: state.clock)
+            guard state.entries[key]?.cell === cell else { return }
+            guard let byteCount else {
+                state.entries[key] = nil
+                return
+            }
+            state.entries[key]?.byteCount = byteCount
             state.byteCount += byteCount
             if state.byteCount > byteLimit { evict(&state) }
         }
-        return column
     }
 
     /// How many bytes are held now.
@@ -91,8 +121,21 @@ final class ChunkCache: Sendable {
         let target = byteLimit / 4 * 3
         for (key, entry) in state.entries.sorted(by: { $0.value.used < $1.value.used }) {
             guard state.byteCount > target else { return }
+            guard entry.byteCount > 0 else { continue }
             state.entries[key] = nil
             state.byteCount -= entry.byteCount
+        }
+        // Footers alone are more than all that may be held; the newest of them is in use.
+        while state.byteCount > byteLimit, state.files.count > 1 {
+            closeFiles(&state, most: state.files.count / 2)
+        }
+    }
+
+    private func closeFiles(_ state: inout State, most: Int) {
+        let oldest = state.files.sorted { $0.value.used < $1.value.used }
+        for (path, open) in oldest.dropLast(most) {
+            state.files[path] = nil
+            state.byteCount -= open.file.footerByteCount
         }
     }
 }

@@ -20,28 +20,35 @@ struct ClockMarks {
 
     /// Looks at the times of the rows of one record.
     mutating func note(_ record: JournalBlocks) {
-        let published = record.published.nanoseconds
-        let tolerance = Limits.clockTolerance.nanoseconds
+        let bounds = Timestamp.publishable
+        let published = min(max(bounds.lowerBound, record.published), bounds.upperBound).nanoseconds
+        let tolerance = Self.tolerance
         // A feed that declares to be late is not marked for it.
-        let earliest = published - max(tolerance, record.feed.lateness.nanoseconds)
+        let earliest = published - max(tolerance, record.source.lateness)
         let latest = published + tolerance
-        for block in record.blocks {
-            for timestamp in block.timestamps {
-                let time = timestamp.nanoseconds
-                guard time < earliest || time > latest else { continue }
-                let key = Key(
-                    instance: record.instance,
-                    feed: record.feed.name,
-                    isBefore: time < earliest
-                )
-                var mark = marks[key] ?? Mark(from: time, to: time)
-                mark.from = min(mark.from, time)
-                mark.to = max(mark.to, time)
-                mark.count += 1
-                mark.worst = max(mark.worst, abs(time - published))
-                marks[key] = mark
-            }
+        guard record.rows.earliest < earliest || record.rows.latest > latest else { return }
+        record.rows.forEachTime { time in
+            guard time < earliest || time > latest else { return }
+            enter(time, published, record.source, isBefore: time < earliest)
         }
+    }
+
+    private static let tolerance = Limits.clockTolerance.nanoseconds
+
+    private mutating func enter(
+        _ time: Int64,
+        _ published: Int64,
+        _ source: JournalFeed,
+        isBefore: Bool
+    ) {
+        let key = Key(instance: source.instance, feed: source.feed.name, isBefore: isBefore)
+        var mark = marks[key] ?? Mark(from: time, to: time)
+        mark.from = min(mark.from, time)
+        mark.to = max(mark.to, time)
+        mark.count += 1
+        let distance = (Int128(time) - Int128(published)).magnitude
+        mark.worst = max(mark.worst, Int64(clamping: distance))
+        marks[key] = mark
     }
 
     /// Takes a row of the kind `clock`, and puts those together that join on to each other.

@@ -1,3 +1,4 @@
+internal import ArchiveFormat
 internal import Telemetry
 
 /// A column that grows; missing values cost a map only once there is one.
@@ -9,9 +10,20 @@ struct ColumnBuilder {
     private var bools: [Bool] = []
     private var strings: [String] = []
     private var presence: [Bool]?
+    private var lastText = ""
 
     init(_ type: FieldType) {
         self.type = type
+    }
+
+    /// Makes room for so many rows.
+    mutating func reserveCapacity(_ rows: Int) {
+        switch type {
+        case .double: doubles.reserveCapacity(rows)
+        case .int: ints.reserveCapacity(rows)
+        case .bool: bools.reserveCapacity(rows)
+        case .string: strings.reserveCapacity(rows)
+        }
     }
 
     /// What was appended.
@@ -44,6 +56,36 @@ struct ColumnBuilder {
         count += rows.count
     }
 
+    /// Appends all rows of a column of the same type where they stand.
+    mutating func append(_ view: ColumnView) {
+        switch type {
+        case .double: doubles.append(view.bytes, rows: view.rows)
+        case .int: ints.append(view.bytes, rows: view.rows)
+        case .bool:
+            bools.makeRoom(for: view.rows)
+            for byte in view.bytes { bools.append(byte != 0) }
+        case .string:
+            strings.makeRoom(for: view.rows)
+            view.forEachText { appendText($0) }
+        }
+        if view.presence != nil || presence != nil { appendPresence(of: view) }
+        count += view.rows
+    }
+
+    /// Appends a text; the one before once more, where it is the same, as states mostly are.
+    private mutating func appendText(_ utf8: UnsafeRawBufferPointer) {
+        let isSame = lastText.withUTF8 { last in
+            last.count == utf8.count && zip(last, utf8).allSatisfy(==)
+        }
+        if !isSame { lastText = String(decoding: utf8, as: UTF8.self) }
+        strings.append(lastText)
+    }
+
+    private mutating func appendPresence(of view: ColumnView) {
+        if presence == nil { presence = Array(repeating: true, count: count) }
+        for row in 0..<view.rows { presence?.append(view.isPresent(row)) }
+    }
+
     /// Appends rows without a value.
     mutating func appendMissing(_ rows: Int) {
         guard rows > 0 else { return }
@@ -59,18 +101,37 @@ struct ColumnBuilder {
     }
 }
 
-extension Column {
-    /// The rows `rows`, in that order.
-    func rows(_ rows: [Int]) -> Column {
-        let flags = presence.map { presence in rows.map { presence[$0] } }
-        switch values {
-        case .doubles(let values): return Column(.doubles(rows.map { values[$0] }), presence: flags)
-        case .ints(let values): return Column(.ints(rows.map { values[$0] }), presence: flags)
-        case .bools(let values): return Column(.bools(rows.map { values[$0] }), presence: flags)
-        case .strings(let values): return Column(.strings(rows.map { values[$0] }), presence: flags)
+extension Array {
+    /// Makes room for more elements, a quarter more than there are: twice as many, as arrays do by
+    /// themselves, would be half of a sealer's memory.
+    @inline(__always)
+    mutating func makeRoom(for more: Int) {
+        guard capacity - count < more else { return }
+        reserveCapacity(count + Swift.max(more, count / 4, 16))
+    }
+}
+
+extension Array where Element: BitwiseCopyable {
+    /// Appends values of eight bytes each as they stand in `bytes`, without alignment.
+    ///
+    /// Little-endian, as every machine is that Swift and libzmq are built for here.
+    fileprivate mutating func append(_ bytes: UnsafeRawBufferPointer, rows: Int) {
+        makeRoom(for: rows)
+        if rows == 1 {
+            append(bytes.loadUnaligned(as: Element.self))
+        } else {
+            append(addingCapacity: rows) { span in
+                span.withUnsafeMutableBufferPointer { buffer, count in
+                    let free = UnsafeMutableBufferPointer(rebasing: buffer[count...])
+                    UnsafeMutableRawBufferPointer(free).copyMemory(from: bytes)
+                    count += rows
+                }
+            }
         }
     }
+}
 
+extension Column {
     /// The bytes that it takes in memory, about.
     var byteCount: Int {
         let flags = presence?.count ?? 0

@@ -78,13 +78,7 @@ struct FieldReduction {
             $0.arrival >= 0 && $0.field.type == .double && $0.field.unit == newest.field.unit
         }
         if newest.field.type == .int, let double {
-            answer.field = Field(
-                newest.field.name,
-                .double,
-                unit: newest.field.unit,
-                description: newest.field.description,
-                limits: newest.field.limits
-            )
+            answer.field = Field(inForceOf: [double.field, newest.field]) ?? newest.field
             answer.summaries = double.summaries
         }
         answer.grow(to: count - 1)
@@ -104,7 +98,7 @@ struct FieldReduction {
         guard let field else { return [] }
         return kinds.compactMap { kind in
             let count = kind.summaries.reduce(0) { $0 + $1.count }
-            guard count > 0, !kind.field.isPart(of: field) else { return nil }
+            guard count > 0, !kind.field.stands(with: field) else { return nil }
             return KeptApart(
                 field: kind.field,
                 first: Timestamp(nanoseconds: kind.first),
@@ -167,12 +161,5 @@ extension FieldReduction.Kind {
         case .string:
             .strings(zip(slots, summaries).map { $1.count > 0 ? text(texts[$0]) : nil })
         }
-    }
-}
-
-extension Field {
-    /// Whether values declared so are among those of `other`: integers become doubles.
-    fileprivate func isPart(of other: Field) -> Bool {
-        unit == other.unit && (type == other.type || type == .int && other.type == .double)
     }
 }

@@ -30,7 +30,8 @@ struct JournalRecovery {
             isComplete = try recovery.read(file, directory)
         }
         for file in files.reversed() where file.kind == .sealed && !isComplete {
-            guard let sealed = try? SealedFile.open(directory.full(file), disk: directory.disk)
+            guard let sealed = try? SealedFile.open(directory.full(file), disk: directory.disk),
+                sealed.footer.isOfJournal
             else { continue }
             if !recovery.hasCursors {
                 for cursor in sealed.footer.cursors { recovery.cursors.merge(cursor) }

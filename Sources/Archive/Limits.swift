@@ -33,6 +33,17 @@ enum Limits {
     static let holderText = 512
     /// Declarations of feeds that an index keeps decoded; at more it begins anew.
     static let declarations = 4096
+    /// Threads that work on one query.
+    static let cores = 2
+    /// Chunks of one answer from which on more than one thread reads them: waking one takes as
+    /// long as a few of them.
+    static let chunksForCores = 8
+    /// Rows of an open timeline that are kept plain; then they are encoded.
+    static let openChunkRows = 4096
+    /// The part of a store's cache that rows of open segments may take; the journal has the rest.
+    ///
+    /// They may take a few bytes in any case: without them nothing could be answered quickly.
+    static let openShare = 4, leastOpenBytes = 4 << 20
     /// Sealed files that a store keeps open, with their footers in memory.
     static let openFiles = 128
     /// Files that are opened to find out whose they are, where `archive.id` is damaged.
@@ -54,6 +65,8 @@ enum Limits {
     static let g3Depth = 4
     /// The age from which on a `.g3` file is looked at only where its folder has changed.
     static let g3Growing = Duration.seconds(86_400)
+    /// The time and the rows that one frame of a `.g3` file has at most when we write it.
+    static let g3FrameTime = Duration.seconds(300), g3FrameRows = 16_384
     /// Bytes that the rows of one group take while a day is compacted.
     static let compaction = 32 << 20
     /// Files that are compacted at once: more are compacted in several steps.

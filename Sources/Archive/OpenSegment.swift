@@ -5,30 +5,33 @@ internal import Telemetry
 struct OpenSegment {
     let file: ArchiveFile
     let follower: JournalFollower
-    /// The rows by number of the declaration within the segment; order of arrival in each.
-    private(set) var collectors: [Int: RowCollector] = [:]
+    /// The rows by number of the declaration within the segment.
+    private(set) var timelines: [Int: OpenTimeline] = [:]
+    /// The declarations of each timeline, by its name, in their order.
+    private var numbers: [String: [Int]] = [:]
+    /// The bytes that the rows take in memory, about.
+    private(set) var byteCount = 0
     private var missing: [LedgerEntry] = []
     private var marks = ClockMarks()
     /// What it opens with; nil before that is read, or if it is damaged.
     private(set) var openedWith: [Cursor]?
     private(set) var cursors = CursorTable()
+    /// What the next segment opens with: what lies beyond was not committed.
+    private(set) var limit: CursorTable?
 
     init(file: ArchiveFile, follower: JournalFollower) {
         self.file = file
         self.follower = follower
     }
 
-    /// Takes in one event; returns the newest time of the rows in it.
+    /// Takes in one event.
     mutating func note(_ event: JournalEvent) {
         switch event {
         case .opening(_, _, _, let cursors):
             if openedWith == nil { openedWith = cursors }
             for cursor in cursors { self.cursors.merge(cursor) }
         case .blocks(let record):
-            collectors[
-                record.timeline,
-                default: RowCollector(instance: record.instance, feed: record.feed)
-            ].append(record)
+            append(record)
             marks.note(record)
         case .ledger(let entry) where entry.kind == .clock: marks.note(entry)
         case .ledger(let entry):
@@ -49,26 +52,51 @@ struct OpenSegment {
         }
     }
 
+    private mutating func append(_ record: JournalBlocks) {
+        let place = OpenRecord(epoch: record.epoch, position: record.position)
+        if let limit, !place.isCommitted(limit, record.instance) { return }
+        if timelines[record.timeline] == nil {
+            let timeline = OpenTimeline(instance: record.instance, feed: record.feed)
+            timelines[record.timeline] = timeline
+            numbers[timeline.name, default: []].append(record.timeline)
+        }
+        change(record.timeline) { $0.append(record) }
+    }
+
+    private mutating func change(_ number: Int, _ body: (inout OpenTimeline) -> Void) {
+        guard var timeline = timelines.removeValue(forKey: number) else { return }
+        byteCount -= timeline.byteCount
+        body(&timeline)
+        byteCount += timeline.byteCount
+        timelines[number] = timeline
+    }
+
     /// Leaves out what lies beyond the opening of the next segment, which has it again.
-    mutating func cut(at next: [Cursor]) {
+    mutating func cut(at next: [Cursor]) throws(ChunkError) {
         let limit = CursorTable(next)
+        self.limit = limit
         missing.removeAll { !limit.covers($0) }
         marks.cut(at: limit)
-        for key in collectors.keys {
-            guard let instance = collectors[key]?.instance else { continue }
-            collectors[key]?.filter {
-                $0.position <= limit[instance, $0.epoch]?.position ?? 0
-            }
-        }
+        for number in timelines.keys { try timelines[number]?.cut(at: limit) }
+        byteCount = timelines.values.reduce(0) { $0 + $1.byteCount }
+    }
+
+    /// Encodes all rows, and leaves the oldest to the journal until no more than so many bytes are
+    /// held, if that can be.
+    mutating func shrink(to most: Int) {
+        for number in Array(timelines.keys) { change(number) { $0.encodeTail() } }
+        guard byteCount > most else { return }
+        let oldest = timelines.flatMap { number, timeline in
+            timeline.chunks.map { (made: $0.number, number) }
+        }.sorted { $0.made < $1.made }
+        for (_, number) in oldest where byteCount > most { change(number) { $0.forgetOldest() } }
     }
 
     /// What is missing, and what was dated by a clock that was off.
     var ledger: [LedgerEntry] { missing + marks.entries }
 
-    /// The collectors of one timeline, in the order of their declarations.
-    func collectors(of instance: String, feed: String) -> [RowCollector] {
-        collectors.sorted { $0.key < $1.key }.map(\.value).filter {
-            $0.instance == instance && $0.feed.name == feed
-        }
+    /// The rows of one timeline, in the order of their declarations.
+    func timelines(named name: String) -> [OpenTimeline] {
+        (numbers[name] ?? []).compactMap { timelines[$0] }
     }
 }

@@ -15,8 +15,8 @@ struct RecordInterpreter {
     var hasStart = false
     /// When the segment was created, by its opening.
     var opened: Timestamp?
-    private var timelines: [Timeline: Int] = [:]
-    private var declared: [CursorTable.Key: [Int64: (timeline: Int, feed: Feed)]] = [:]
+    private var timelines: [Timeline: JournalFeed] = [:]
+    private var declared: [CursorTable.Key: [Int64: JournalFeed]] = [:]
     var damage: String?
     /// The epochs that have gone on since the damage: a later jump of theirs has another cause.
     var goneOn: Set<CursorTable.Key> = []
@@ -36,21 +36,8 @@ struct RecordInterpreter {
         _ payload: UnsafeRawBufferPointer,
         _ body: (JournalEvent) throws -> Void
     ) throws -> Bool {
-        // The entry is decoded by one call and acted on in another: an error of `body` must not
-        // look like one of the decoder.
-        var failure: (any Error)?
-        do {
-            try JournalRecord.withRecord(in: payload) { record in
-                do {
-                    try take(record, body)
-                } catch {
-                    failure = error
-                }
-            }
-        } catch {
-            return false
-        }
-        if let failure { throw failure }
+        guard let record = try? JournalRecord(payload) else { return false }
+        try take(record, body)
         return true
     }
 
@@ -112,13 +99,18 @@ struct RecordInterpreter {
             ?? Cursor(instance: batch.instance, epoch: batch.epoch, position: 0, crc: 0)
         if batch.count > 0 { cursor.position = max(cursor.position, min(batch.first - 1, last)) }
         var published = lastPublished[key]
+        var declared = declared[key] ?? [:]
         var scanner = FrameScanner(frames)
         var next = batch.first
         while let item = scanner.next() {
             guard case .frame(_, let payload, let crc) = item else { continue }
-            let (place, event) = try read(payload, batch, next) {
-                batch.place(of: $0, next, known: cursor.position, last: last)
-            }
+            let record = Result { () throws(RecordError) in try Record(payload) }
+            let place = batch.place(
+                of: try? record.get().header,
+                next,
+                known: cursor.position,
+                last: last
+            )
             next = place.position + 1
             if place.isNew {
                 if place.position > cursor.position + 1 {
@@ -131,7 +123,7 @@ struct RecordInterpreter {
                 cursor.crc = crc
                 cursor.isFinished = cursor.isFinished || place.endsEpoch
             }
-            if let event { try body(event) }
+            if let event = event(record, payload, batch, place, &declared) { try body(event) }
         }
         guard batch.count > 0 else { return }
         lastPublished[key] = published
@@ -146,84 +138,79 @@ struct RecordInterpreter {
         try body(.progress(cursor, received: batch.received))
     }
 
-    /// What one record says, and where it stands.
-    private mutating func read(
+    /// What one record says; nil where that is nothing, or nothing new.
+    private mutating func event(
+        _ record: Result<Record, RecordError>,
         _ payload: UnsafeRawBufferPointer,
         _ batch: JournalBatch,
-        _ next: Int64,
-        _ place: (RecordHeader?) -> JournalBatch.Place
-    ) throws -> (JournalBatch.Place, JournalEvent?) {
-        var found = place(nil)
-        do {
-            let event = try Record.withRecord(in: payload) { record in
-                found = place(record.header)
-                return try self.event(record, payload, batch, found.position, isNew: found.isNew)
+        _ place: JournalBatch.Place,
+        _ declared: inout [Int64: JournalFeed]
+    ) -> JournalEvent? {
+        do throws(RecordError) {
+            let record = try record.get()
+            switch record.header.kind {
+            case .declaration:
+                return .declaration(try declaration(record, payload, batch, &declared))
+            case .data:
+                guard place.isNew else { return nil }
+                return .blocks(try blocks(record, batch, place, declared))
+            case .loss:
+                // What is missing by it, the writer has entered, who knew what was there.
+                _ = try record.loss()
+                return nil
+            case .end: return nil
+            case nil:
+                throw .malformed("a record of a kind that this version does not know")
             }
-            return (found, event)
         } catch {
-            guard found.isNew else { return (found, nil) }
-            let event = JournalEvent.unreadable(
+            guard place.isNew else { return nil }
+            return .unreadable(
                 instance: batch.instance,
                 epoch: batch.epoch,
-                position: found.position,
+                position: place.position,
                 received: batch.received,
                 reason: "\(error)",
                 payload: payload
             )
-            return (found, event)
         }
     }
 
-    private mutating func event(
+    private func blocks(
         _ record: Record,
-        _ payload: UnsafeRawBufferPointer,
         _ batch: JournalBatch,
-        _ position: Int64,
-        isNew: Bool
-    ) throws -> JournalEvent? {
-        let key = CursorTable.Key(instance: batch.instance, epoch: batch.epoch)
-        switch record.header.kind {
-        case .declaration:
-            return .declaration(try declaration(record, payload, batch))
-        case .data:
-            guard isNew else { return nil }
-            guard let (timeline, feed) = declared[key]?[record.header.revision] else {
-                throw RecordError.malformed(
-                    "declaration \(record.header.revision) of epoch \(batch.epoch) is unknown"
-                )
-            }
-            return .blocks(
-                JournalBlocks(
-                    instance: batch.instance,
-                    feed: feed,
-                    timeline: timeline,
-                    epoch: batch.epoch,
-                    position: position,
-                    published: record.header.published,
-                    received: batch.received,
-                    blocks: try record.blocks(of: feed)
-                )
+        _ place: JournalBatch.Place,
+        _ declared: [Int64: JournalFeed]
+    ) throws(RecordError) -> JournalBlocks {
+        guard let source = declared[record.header.revision] else {
+            throw .malformed(
+                "declaration \(record.header.revision) of epoch \(batch.epoch) is unknown"
             )
-        case .loss:
-            // What is missing by it, the writer has entered, who knew what was there.
-            _ = try record.loss()
-            return nil
-        case .end: return nil
-        case nil: throw RecordError.malformed("a record of a kind that this version does not know")
         }
+        return JournalBlocks(
+            source: source,
+            epoch: batch.epoch,
+            position: place.position,
+            published: record.header.published,
+            received: batch.received,
+            rows: try record.rows(of: source.feed, types: source.types)
+        )
     }
 
     private mutating func declaration(
         _ record: Record,
         _ payload: UnsafeRawBufferPointer,
-        _ batch: JournalBatch
-    ) throws -> KeptDeclaration {
-        let key = CursorTable.Key(instance: batch.instance, epoch: batch.epoch)
+        _ batch: JournalBatch,
+        _ declared: inout [Int64: JournalFeed]
+    ) throws(RecordError) -> KeptDeclaration {
         let feed = try record.declaration()
         let timeline = Timeline(instance: batch.instance, feed: feed)
-        let number = timelines[timeline] ?? timelines.count
-        timelines[timeline] = number
-        declared[key, default: [:]][record.header.revision] = (number, feed)
+        let source =
+            timelines[timeline]
+            ?? JournalFeed(instance: batch.instance, feed: feed, number: timelines.count)
+        timelines[timeline] = source
+        declared[record.header.revision] = source
+        let key = CursorTable.Key(instance: batch.instance, epoch: batch.epoch)
+        self.declared[key] = declared
         var frame: [UInt8] = []
         Frame.append(payload, to: &frame)
         return KeptDeclaration(

@@ -23,14 +23,22 @@ struct RowCollector {
 
     /// Appends the rows of one record.
     mutating func append(_ record: JournalBlocks) {
+        marks.makeRoom(for: 1)
         marks.append(
             Mark(epoch: record.epoch, position: record.position, firstRow: times.count)
         )
-        for block in record.blocks {
-            times += block.timestamps.lazy.map(\.nanoseconds)
-            received += repeatElement(record.received.nanoseconds, count: block.timestamps.count)
-            for (index, column) in block.columns.enumerated() {
-                builders[index].append(column, rows: 0..<column.count)
+        let types = record.source.types
+        var reader = record.rows.reader
+        while let block = reader.block(columns: types.count) {
+            times.makeRoom(for: block.count / 8)
+            received.makeRoom(for: block.count / 8)
+            for offset in stride(from: 0, to: block.count, by: 8) {
+                times.append(block.loadUnaligned(fromByteOffset: offset, as: Int64.self))
+                received.append(record.received.nanoseconds)
+            }
+            for place in types.indices {
+                guard let column = reader.column(types[place], isChecked: true) else { return }
+                builders[place].append(column)
             }
         }
     }
@@ -41,11 +49,18 @@ struct RowCollector {
     /// The epochs that the rows come from.
     var epochs: [Int64] { Set(marks.map(\.epoch)).sorted() }
 
-    /// Bytes that the rows of a record will take here, about.
+    /// Bytes that the rows of a record take here at most: numbers with the room into which columns
+    /// grow, and texts as if none came twice.
     static func byteCount(_ record: JournalBlocks) -> Int {
-        record.blocks.reduce(0) { sum, block in
-            sum + 16 * block.timestamps.count + block.columns.reduce(0) { $0 + $1.byteCount }
-        }
+        let types = record.source.types
+        let numbers = (16 + 9 * types.count) * record.rows.count
+        let texts = types.contains(.string) ? record.rows.byteCount + 40 * record.rows.count : 0
+        return MemoryLayout<Mark>.stride + numbers + numbers / 4 + texts
+    }
+
+    /// Bytes that an empty collector of a feed takes.
+    static func byteCount(of feed: Feed) -> Int {
+        256 + feed.fields.count * (MemoryLayout<ColumnBuilder>.stride + 64)
     }
 
     /// Leaves out the records that `isKept` refuses.
@@ -81,14 +96,15 @@ extension RowCollector {
     /// Adds its rows to a sealed file.
     func add(to builder: inout SealedFileBuilder) throws {
         guard !times.isEmpty else { return }
-        let rows = sorted()
+        let order = stableOrder(times)
         try builder.add(
             instance,
             feed: feed,
             epochs: epochs,
-            times: rows.times,
-            received: rows.received,
-            columns: rows.columns
+            times: order.map { $0.map { times[$0] } } ?? times,
+            received: order.map { $0.map { received[$0] } } ?? received,
+            columns: feed.fields.indices.map { column($0) },
+            order: order
         )
     }
 }

@@ -10,6 +10,8 @@ public final class SealedFile: Sendable {
     public let footer: SealedFooter
     /// Its length in bytes.
     public let byteCount: Int
+    /// The bytes that the footer takes in memory, about.
+    let footerByteCount: Int
     /// What told it from others at the same path when it was opened.
     let stamp: SealedStamp
     private let file: any SegmentFile
@@ -27,6 +29,13 @@ public final class SealedFile: Sendable {
     ) {
         self.path = path
         self.footer = footer
+        footerByteCount = footer.timelines.reduce(4096) { sum, timeline in
+            timeline.groups.reduce(sum + 64 * timeline.feed.fields.count) { sum, group in
+                let rollups = group.rollups.count * group.columns.count * 5
+                let chunks = (1 + rollups) * MemoryLayout<Chunk>.stride
+                return sum + chunks + group.columns.count * MemoryLayout<SealedColumn>.stride
+            }
+        }
         self.byteCount = byteCount
         self.stamp = stamp
         self.file = file

@@ -271,8 +271,7 @@ private struct KeptRecords {
                 return true
             case .data:
                 guard let feed = feeds[key] else { return false }
-                let blocks = try record.blocks(of: feed)
-                append(blocks, of: feed, published: record.header.published, kept)
+                try append(record, of: feed, kept)
                 return true
             case .end: return true
             // What a loss means depends on what the archive had then: its writer knew.
@@ -282,24 +281,23 @@ private struct KeptRecords {
     }
 
     private mutating func append(
-        _ blocks: [Block],
+        _ record: Record,
         of feed: Feed,
-        published: Timestamp,
         _ kept: UnreadableRecord
-    ) {
+    ) throws(RecordError) {
         let known = collectors.firstIndex { $0.instance == kept.instance && $0.feed == feed }
+        let place = known ?? collectors.count
+        let source = JournalFeed(instance: kept.instance, feed: feed, number: place)
+        let rows = try record.rows(of: feed, types: source.types)
         if known == nil { collectors.append(RowCollector(instance: kept.instance, feed: feed)) }
-        let place = known ?? collectors.count - 1
         collectors[place].append(
             JournalBlocks(
-                instance: kept.instance,
-                feed: feed,
-                timeline: place,
+                source: source,
                 epoch: kept.epoch,
                 position: kept.position,
-                published: published,
+                published: record.header.published,
                 received: kept.received,
-                blocks: blocks
+                rows: rows
             )
         )
     }
@@ -361,7 +359,7 @@ extension Column {
             (0..<count).allSatisfy({ isPresent($0) == other.isPresent($0) })
         else { return false }
         guard case .doubles(let mine) = values, case .doubles(let others) = other.values else {
-            return (0..<count).allSatisfy { value($0) == other.value($0) }
+            return (0..<count).allSatisfy { value(at: $0) == other.value(at: $0) }
         }
         return (0..<count).allSatisfy {
             !isPresent($0) || mine[$0].bitPattern == others[$0].bitPattern

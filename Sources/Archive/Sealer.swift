@@ -103,24 +103,27 @@ public final class Sealer {
 
     private func successor(of file: ArchiveFile) throws -> Successor? {
         let files = try directory.files()
-        guard let next = files.first(where: { $0.stem != file.stem && $0 > file }) else {
-            return nil
-        }
-        if next.kind == .sealed || files.contains(next.sealed),
-            let sealed = try? SealedFile.open(directory.full(next.sealed), disk: directory.disk)
-        {
+        for next in files where next.stem != file.stem && next > file {
+            guard next.kind == .sealed || files.contains(next.sealed),
+                let sealed = try? SealedFile.open(directory.full(next.sealed), disk: directory.disk)
+            else { return Successor(created: next.created, cursors: try openingCursors(of: next)) }
+            guard sealed.footer.isOfJournal else { continue }
             return Successor(created: next.created, cursors: sealed.footer.cursorsBefore)
         }
-        return Successor(created: next.created, cursors: try openingCursors(of: next))
+        return nil
     }
 
     /// How far the archive had come before `file`, by the sealed file before it; nil where that is
     /// not there.
     private func end(before file: ArchiveFile) throws -> [Cursor]? {
-        let before = try directory.files().last { $0.stem != file.stem && $0 < file }
-        guard let before, before.kind == .sealed else { return nil }
-        let sealed = try? SealedFile.open(directory.full(before), disk: directory.disk)
-        return sealed?.footer.cursors
+        for before in try directory.files().reversed()
+        where before.stem != file.stem && before < file {
+            guard before.kind == .sealed,
+                let sealed = try? SealedFile.open(directory.full(before), disk: directory.disk)
+            else { return nil }
+            if sealed.footer.isOfJournal { return sealed.footer.cursors }
+        }
+        return nil
     }
 
     private func openingCursors(of file: ArchiveFile) throws -> [Cursor]? {
@@ -141,31 +144,38 @@ public final class Sealer {
 
     /// Writes the sealed file; returns false, and leaves none, if there is nothing to keep.
     private func write(_ file: ArchiveFile, _ next: Successor?) throws -> Bool {
-        let limit = next?.cursors
-        let disk = directory.disk
-        let beside = "\(directory.path)/\(file.day)/.\(file.sealed.stem).new"
-        try disk.removeIfThere(beside)
-        let segment = try disk.open(directory.full(file), .read)
+        let segment = try directory.disk.open(directory.full(file), .read)
         let start = try end(before: file)
-        var plan = SealingPlan(budget: budget, start: start)
-        var unreadable = 0
-        try JournalFollower(segment, limit: limit, start: start).read(isClosed: true) { event in
-            plan.note(event)
-            if case .unreadable = event { unreadable += 1 }
+        func read(_ body: (JournalEvent) throws -> Void) throws {
+            try JournalFollower(segment, limit: next?.cursors, start: start)
+                .read(isClosed: true, body)
         }
-        if let limit { plan.compare(with: limit, segment: file.path, end: next?.created) }
-        guard !plan.isEmpty || unreadable > 0 else { return false }
-        let output = BufferedFile(try disk.open(beside, .create))
-        var builder = try SealedFileBuilder(footer(plan, file)) { try output.write($0) }
-        let passes = plan.passes.isEmpty ? [[]] : plan.passes
-        for (number, parts) in passes.enumerated() {
-            try pass(segment, limit, start, parts, keepsUnreadable: number == 0, &builder)
+        var plan = SealingPlan(start: start)
+        return try directory.writeSealed(file, footer(plan, file)) { builder in
+            var pass = SealingPass(budget: budget)
+            var unreadable: [LedgerEntry] = []
+            try read { event in
+                plan.note(event)
+                if case .blocks(let record) = event { pass.take(record) }
+                if let row = try builder.add(unreadable: event) { unreadable.append(row) }
+            }
+            if let cursors = next?.cursors {
+                plan.compare(with: cursors, segment: file.path, end: next?.created)
+            }
+            guard !pass.isEmpty || !plan.isEmpty || !unreadable.isEmpty else { return false }
+            try pass.add(to: &builder)
+            while let end = pass.end {
+                pass = SealingPass(from: end, budget: budget)
+                try read { if case .blocks(let record) = $0 { pass.take(record) } }
+                try pass.add(to: &builder)
+            }
+            var footer = footer(plan, file)
+            footer.ledger += unreadable
+            footer.timelines = builder.footer.timelines
+            footer.unreadable = builder.footer.unreadable
+            builder.footer = footer
+            return true
         }
-        _ = try builder.finish()
-        try output.finish()
-        try disk.rename(beside, to: directory.full(file.sealed))
-        try disk.syncFolder("\(directory.path)/\(file.day)")
-        return true
     }
 
     private func footer(_ plan: SealingPlan, _ file: ArchiveFile) -> SealedFooter {
@@ -185,28 +195,13 @@ public final class Sealer {
         footer.damage = plan.damage
         return footer
     }
+}
 
-    /// Reads the segment once and adds the rows of `parts` to the sealed file.
-    private func pass(
-        _ segment: any SegmentFile,
-        _ limit: [Cursor]?,
-        _ start: [Cursor]?,
-        _ parts: Set<SealingPlan.Part>,
-        keepsUnreadable: Bool,
-        _ builder: inout SealedFileBuilder
-    ) throws {
-        var counted = SealingPlan(budget: budget)
-        var collectors: [SealingPlan.Part: RowCollector] = [:]
-        try JournalFollower(segment, limit: limit, start: start).read(isClosed: true) { event in
-            switch event {
-            case .blocks(let record):
-                let number = counted.add(RowCollector.byteCount(record), to: record.timeline)
-                let part = SealingPlan.Part(timeline: record.timeline, number: number)
-                guard parts.contains(part) else { return }
-                collectors[
-                    part,
-                    default: RowCollector(instance: record.instance, feed: record.feed)
-                ].append(record)
+extension SealedFileBuilder {
+    /// Keeps the payload of a record that cannot be decoded; returns its row of the ledger, nil for
+    /// any other event.
+    fileprivate mutating func add(unreadable event: JournalEvent) throws -> LedgerEntry? {
+        guard
             case .unreadable(
                 let instance,
                 let epoch,
@@ -214,36 +209,30 @@ public final class Sealer {
                 let received,
                 let reason,
                 let payload
-            ):
-                guard keepsUnreadable else { return }
-                try builder.add(
-                    unreadable: payload,
-                    instance: instance,
-                    epoch: epoch,
-                    position: position,
-                    received: received,
-                    reason: reason
-                )
-                builder.footer.ledger.append(
-                    LedgerEntry(
-                        unreadable: reason,
-                        instance: instance,
-                        epoch: epoch,
-                        position: position,
-                        received: received
-                    )
-                )
-            default: break
-            }
-        }
-        let order = collectors.keys.sorted {
-            ($0.timeline, $0.number) < ($1.timeline, $1.number)
-        }
-        for part in order {
-            guard let collector = collectors.removeValue(forKey: part) else { continue }
-            try collector.add(to: &builder)
-        }
+            ) = event
+        else { return nil }
+        try add(
+            unreadable: payload,
+            instance: instance,
+            epoch: epoch,
+            position: position,
+            received: received,
+            reason: reason
+        )
+        return LedgerEntry(
+            unreadable: reason,
+            instance: instance,
+            epoch: epoch,
+            position: position,
+            received: received
+        )
     }
+}
+
+extension SealedFooter {
+    /// Whether segments of the journal were its sources, and not files of another kind that were
+    /// imported: only then it tells how far the archive had come.
+    var isOfJournal: Bool { !cursors.isEmpty }
 }
 
 /// Writes a new file in large pieces.

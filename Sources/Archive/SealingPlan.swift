@@ -1,14 +1,8 @@
 internal import ArchiveFormat
 internal import Telemetry
 
-/// What a segment holds, and in how many passes its rows fit the memory of a sealer.
+/// What a segment holds beside rows.
 struct SealingPlan {
-    /// A piece of a timeline, whose rows are held and sorted together.
-    struct Part: Hashable {
-        let timeline: Int, number: Int
-    }
-
-    private var partBytes: [Int: [Int]] = [:]
     private(set) var archive = ""
     private(set) var opened: Timestamp?
     private(set) var received: Timestamp?
@@ -18,18 +12,17 @@ struct SealingPlan {
     private var marks = ClockMarks()
     private(set) var damage: [String] = []
     private var declarations: [CursorTable.Key: [Int64: KeptDeclaration]] = [:]
-    private let budget: Int
     private var hasStart: Bool
 
     /// A plan for a segment before which the archive had come to `start`, where that is known.
-    init(budget: Int = Limits.sealing, start: [Cursor]? = nil) {
-        self.budget = budget
+    init(start: [Cursor]? = nil) {
         before = CursorTable(start ?? [])
         cursors = before
         hasStart = start != nil
     }
 
-    /// Takes note of what the segment holds; unreadable records are not its business.
+    /// Takes note of what the segment holds; rows and unreadable records are not
+    /// its business.
     mutating func note(_ event: JournalEvent) {
         switch event {
         case .opening(let archive, _, let created, let cursors):
@@ -43,9 +36,7 @@ struct SealingPlan {
         case .declaration(let kept):
             let key = CursorTable.Key(instance: kept.instance, epoch: kept.epoch)
             declarations[key, default: [:]][kept.revision] = kept
-        case .blocks(let record):
-            add(RowCollector.byteCount(record), to: record.timeline)
-            marks.note(record)
+        case .blocks(let record): marks.note(record)
         case .ledger(let entry) where entry.kind == .clock: marks.note(entry)
         case .ledger(let entry):
             missing.append(entry)
@@ -117,36 +108,6 @@ struct SealingPlan {
             .sorted { ($0.instance, $0.epoch, $0.revision) < ($1.instance, $1.epoch, $1.revision) }
     }
 
-    /// Whether there is anything that only this segment tells.
-    var isEmpty: Bool { partBytes.isEmpty && ledger.isEmpty && damage.isEmpty }
-
-    /// The parts of each pass; those of one timeline in order.
-    var passes: [Set<Part>] {
-        var passes: [Set<Part>] = []
-        var bytes = Int.max
-        for (timeline, parts) in partBytes.sorted(by: { $0.key < $1.key }) {
-            for (number, count) in parts.enumerated() {
-                if passes.isEmpty || bytes + count > budget {
-                    passes.append([])
-                    bytes = 0
-                }
-                passes[passes.count - 1].insert(Part(timeline: timeline, number: number))
-                bytes += count
-            }
-        }
-        return passes
-    }
-
-    /// Counts bytes of a timeline and returns the number of the part that they belong to.
-    @discardableResult
-    mutating func add(_ byteCount: Int, to timeline: Int) -> Int {
-        var parts = partBytes[timeline] ?? [0]
-        // Half: sorting needs a second copy of a column, and its order.
-        if parts[parts.count - 1] > 0, parts[parts.count - 1] + byteCount > budget / 2 {
-            parts.append(0)
-        }
-        parts[parts.count - 1] += byteCount
-        partBytes[timeline] = parts
-        return parts.count - 1
-    }
+    /// Whether there is nothing, beside rows, that only this segment tells.
+    var isEmpty: Bool { ledger.isEmpty && damage.isEmpty }
 }

@@ -106,7 +106,9 @@ struct VerifiedAccounts {
 
     private func opening(behind file: ArchiveFile) -> [Cursor]? {
         let journal = segments.first { $0.file > file }
-        let sealed = sealed.first { $0.file.stem != file.stem && $0.file > file }
+        let sealed = sealed.first {
+            $0.file.stem != file.stem && $0.file > file && $0.footer.isOfJournal
+        }
         if let sealed, journal.map({ sealed.file < $0.file }) ?? true {
             return sealed.footer.cursorsBefore
         }

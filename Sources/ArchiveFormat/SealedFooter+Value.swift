@@ -73,6 +73,7 @@ extension Cursor {
     init?(_ value: Value) {
         guard let parts = value.array, parts.count >= 5, let instance = parts[0].string,
             let epoch = parts[1].int, let position = parts[2].int,
+            LedgerEntry.possiblePositions.contains(position),
             let crc = parts[3].int.flatMap(UInt32.init(exactly:)), let isFinished = parts[4].bool
         else { return nil }
         self.init(

@@ -34,7 +34,7 @@ public enum SealedLayout {
         let version = head.withUnsafeBytes {
             UInt32(littleEndian: $0.loadUnaligned(fromByteOffset: 8, as: UInt32.self))
         }
-        guard (1...Self.version).contains(version) else { throw .version(version) }
+        guard (1...Self.version).contains(version) else { throw .version(version, offset: 8) }
     }
 
     /// A footer and the trailer behind it, for a footer that begins at byte `offset`.
@@ -87,7 +87,9 @@ public enum SealedLayout {
         let version = trailer.withUnsafeBytes {
             UInt32(littleEndian: $0.loadUnaligned(fromByteOffset: 28, as: UInt32.self))
         }
-        guard (1...Self.version).contains(version) else { throw .version(version) }
+        guard (1...Self.version).contains(version) else {
+            throw .version(version, offset: fileLength - 12)
+        }
         let offset = integer(trailer, at: 0)
         let count = integer(trailer, at: 8)
         let end = fileLength - trailerLength
@@ -109,11 +111,14 @@ public enum SealedLayout {
         let expected = trailer.withUnsafeBytes {
             UInt32(littleEndian: $0.loadUnaligned(fromByteOffset: 24, as: UInt32.self))
         }
-        guard whole == expected else { throw .footerChecksum(found: whole, expected: expected) }
+        let offset = integer(trailer, at: 0)
+        guard whole == expected else {
+            throw .footerChecksum(found: whole, expected: expected, offset: offset)
+        }
         let plainCount = integer(trailer, at: 16)
         guard (0...SealedLimits.plainBytesPerFooter).contains(plainCount),
             let plain = bytes.withUnsafeBytes({ Zstandard.decompress($0, count: plainCount) })
-        else { throw .footer("zstd finds no \(plainCount) bytes in it") }
+        else { throw .footer("zstd finds no \(plainCount) bytes in it, at byte \(offset)") }
         let value: Value
         do {
             value = try Value(
@@ -121,9 +126,14 @@ public enum SealedLayout {
                 limits: .init(depth: 16, items: SealedLimits.footerItems)
             )
         } catch {
-            throw .footer("\(error)")
+            throw .footer("\(error), in the footer at byte \(offset)")
         }
-        return try SealedFooter(value)
+        do throws(SealedFileError) {
+            return try SealedFooter(value)
+        } catch {
+            guard case .footer(let what) = error else { throw error }
+            throw .footer("\(what), in the footer at byte \(offset)")
+        }
     }
 
     private static func integer(_ bytes: [UInt8], at offset: Int) -> Int {
@@ -142,8 +152,8 @@ public enum SealedLayout {
 public enum SealedFileError: Error, Hashable, Sendable, CustomStringConvertible {
     case tooShort(byteCount: Int)
     case noMagic(offset: Int)
-    case version(UInt32)
-    case footerChecksum(found: UInt32, expected: UInt32)
+    case version(UInt32, offset: Int)
+    case footerChecksum(found: UInt32, expected: UInt32, offset: Int)
     case footer(String)
     case timelineShape(String)
 
@@ -156,11 +166,11 @@ public enum SealedFileError: Error, Hashable, Sendable, CustomStringConvertible 
         case .noMagic(let offset):
             "no magic at byte \(offset): this is no sealed file, or one that was cut off; "
                 + "take it from a copy of the archive"
-        case .version(let version):
-            "version \(version) of the format; this program reads 1 to \(SealedLayout.version): "
-                + "use a newer one"
-        case .footerChecksum(let found, let expected):
-            "the footer is damaged: checksum \(hexadecimal(found)), "
+        case .version(let version, let offset):
+            "at byte \(offset): version \(version) of the format; "
+                + "this program reads 1 to \(SealedLayout.version): use a newer one"
+        case .footerChecksum(let found, let expected, let offset):
+            "at byte \(offset): the footer is damaged: checksum \(hexadecimal(found)), "
                 + "expected \(hexadecimal(expected)); take the file from a copy of the archive"
         case .footer(let what): "the footer is none: \(what)"
         case .timelineShape(let what): "a timeline cannot be written: \(what)"

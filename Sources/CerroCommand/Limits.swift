@@ -78,4 +78,7 @@ enum Limits {
 
     /// Bytes of decoded columns that an export keeps: windows share the groups that they cut.
     static let exportCache = 64 << 20
+
+    /// How often `cerro archive export --follow` looks for newly sealed files.
+    static let followPeriod: Duration = .seconds(10)
 }

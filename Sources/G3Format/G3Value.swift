@@ -45,6 +45,10 @@ struct G3ArchiveReader {
     private let depth: Int
 
     private static let first: UInt32 = 0x8000_0000
+    /// The newest version of each class whose layout is known, where it is not 1.
+    private static let newest: [String: UInt32] = [
+        "G3VectorInt": 2, "G3TimesampleMap": 0, "IrregBlockDouble": 0,
+    ]
 
     private init(_ bytes: ArraySlice<UInt8>, depth: Int) {
         cursor = G3Cursor(bytes)
@@ -112,7 +116,16 @@ struct G3ArchiveReader {
     /// The version of a class: in the file where it comes first.
     private mutating func version(of name: String) throws(G3Error) -> UInt32 {
         if let known = versions.first(where: { $0.name == name }) { return known.version }
+        let place = cursor.offset
         let version: UInt32 = try cursor.integer()
+        let newest = Self.newest[name] ?? 1
+        guard version <= newest else {
+            throw cursor.malformed(
+                at: place,
+                "version \(version) of \(name), known are those up to \(newest): a newer Cerro "
+                    + "may read it"
+            )
+        }
         versions.append((name, version))
         return version
     }

@@ -49,6 +49,6 @@ extension AgentLog {
 
 extension LogState {
     fileprivate func hasRecord(after position: Int64, epoch: Int64) -> Bool {
-        isClosing || epoch != self.epoch || readable > position
+        isClosing || epoch != self.epoch || fetchable > position
     }
 }

@@ -126,7 +126,8 @@ public final class AgentLog: Sendable {
                 epoch: opening.epoch,
                 epochs: opening.epochs,
                 segments: opening.segments,
-                progress: opening.progress
+                progress: opening.progress,
+                starts: EpochStarts(opening)
             )
         )
         thread = Mutex(nil)
@@ -178,6 +179,7 @@ public final class AgentLog: Sendable {
         let (isKnown, wakes) = state.withLock { state in
             let isKnown = state.progress.removeValue(forKey: archive) != nil
             state.places[archive] = nil
+            state.unsavedArchives.remove(archive)
             state.forgetReadFailures(archive)
             state.knownFrom[archive] = nil
             state.hasNewProgress = state.hasNewProgress || isKnown

@@ -89,7 +89,12 @@ struct LogState: ~Copyable {
     /// Whether the disk is tried again now, instead of an interval after the last failure.
     var isForced = false
 
+    /// Which epochs ever began here, as far as that is known.
+    var starts: EpochStarts
+
     var progress: [String: Progress]
+    /// Archives that the table of commits on the disk does not name yet.
+    var unsavedArchives: Set<String> = []
     /// Whether the table of earlier processes is taken in; before, nothing goes because it is
     /// committed.
     var knowsProgress: Bool
@@ -124,8 +129,10 @@ struct LogState: ~Copyable {
         epoch: Int64,
         epochs: [EpochEntry],
         segments: [Segment],
-        progress: [String: Progress]?
+        progress: [String: Progress]?,
+        starts: EpochStarts
     ) {
+        self.starts = starts
         announced = segments.flatMap { $0.index?.losses ?? [] }
         self.settings = settings
         self.epoch = epoch
@@ -232,6 +239,7 @@ struct LogState: ~Copyable {
         close()
         epoch = max(now.nanoseconds, epoch + 1)
         epochs.append(EpochEntry(epoch: epoch, bootID: bootID))
+        starts.begin(epoch)
         nextPosition = 1
         readable = 0
         beginsSegmentNext = true
@@ -288,7 +296,7 @@ struct LogState: ~Copyable {
     mutating func resumeRecordWaiters() {
         guard !recordWaiters.isEmpty else { return }
         for (id, waiter) in recordWaiters
-        where isClosing || waiter.epoch != epoch || readable > waiter.after {
+        where isClosing || waiter.epoch != epoch || fetchable > waiter.after {
             recordWaiters[id] = nil
             waiter.resume()
         }

@@ -16,6 +16,7 @@ final class ArchiveSource: SampleSource {
     private let store = Mutex<ArchiveStore?>(nil)
     /// Held while the store is opened, which may take long, so that queries are not.
     private let opening = Mutex(())
+    private let lookedAtAll = Mutex(ContinuousClock.now)
     private let latenesses = Mutex<[String: Lateness]>([:])
 
     /// The archive in the folder `directory`, which may come into being later.
@@ -32,7 +33,16 @@ final class ArchiveSource: SampleSource {
 
     func refresh() throws(QueryError) {
         if let store = store.withLock({ $0 }) {
-            return try translated { () throws(ArchiveError) in try store.refresh() }
+            let now = ContinuousClock.now
+            let isDue = lookedAtAll.withLock { last in
+                guard now - last > ReaderLimits.wholeLook else { return false }
+                last = now
+                return true
+            }
+            return try translated { () throws(ArchiveError) in
+                // What was imported, or compacted, may lie in any day.
+                if isDue { try store.refreshAll() } else { try store.refresh() }
+            }
         }
         let result = opening.withLock { _ -> Result<Void, QueryError> in
             guard store.withLock({ $0 }) == nil else { return .success(()) }

@@ -59,13 +59,13 @@ extension TimelineAnswer {
     /// Times as bytes of Int64.
     fileprivate var value: Value {
         var members: [String: Value] = [
-            "t": .bytes(littleEndian(timestamps.map(\.nanoseconds))),
+            "t": .bytes(packed(timestamps)),
             "fields": .array(fields.map { .string($0.name) }),
             "units": .array(fields.map { .optional($0.unit?.rawValue) }),
             "finalized_until": .timestamp(finalizedUntil),
             "revision": .int(revision),
         ]
-        if let ends { members["end"] = .bytes(littleEndian(ends.map(\.nanoseconds))) }
+        if let ends { members["end"] = .bytes(packed(ends)) }
         return .map(members)
     }
 }
@@ -96,8 +96,8 @@ extension Column {
     fileprivate var value: Value {
         let bytes: Value =
             switch values {
-            case .doubles(let values): .bytes(littleEndian(values.map(\.bitPattern)))
-            case .ints(let values): .bytes(littleEndian(values))
+            case .doubles(let values): .bytes(packed(values))
+            case .ints(let values): .bytes(packed(values))
             case .bools(let values): .bytes(values.map { $0 ? 1 : 0 })
             case .strings(let values): .array(values.map { .string($0) })
             }
@@ -107,10 +107,15 @@ extension Column {
     }
 }
 
-/// The integers, one after the other, lowest byte first.
-private func littleEndian<Number: FixedWidthInteger>(_ values: [Number]) -> [UInt8] {
-    guard Number(1).littleEndian == 1 else { return littleEndian(values.map(\.byteSwapped)) }
-    return values.withUnsafeBytes { Array($0) }
+/// The values as they stand in memory: one after the other, lowest byte first, as on every machine
+/// that Swift and libzmq are built for here.
+private func packed<Element: BitwiseCopyable>(_ values: [Element]) -> [UInt8] {
+    values.withUnsafeBytes { bytes in
+        [UInt8](unsafeUninitializedCapacity: bytes.count) { buffer, count in
+            UnsafeMutableRawBufferPointer(buffer).copyMemory(from: bytes)
+            count = bytes.count
+        }
+    }
 }
 
 /// One bit a flag, the first in the lowest bit of the first byte.

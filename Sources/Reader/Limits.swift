@@ -86,6 +86,10 @@ public enum ReaderLimits {
     /// The same where the kernel does not watch the folder.
     static let unwatchedPeriod: Duration = .milliseconds(100)
 
+    /// The time between two looks at all days of the archive; the newest ones are looked at more
+    /// often.
+    static let wholeLook: Duration = .seconds(60)
+
     /// The least time between two looks: each lists folders, and many writes are one look.
     static let refreshPause: Duration = .milliseconds(50)
 
@@ -98,4 +102,28 @@ public enum ReaderLimits {
 
     /// Names that an error suggests.
     static let suggestions = 3
+
+    /// The time between two looks at a tree of `.g3` files: its writers add frames every few
+    /// minutes.
+    static let treePeriod: Duration = .seconds(10)
+
+    /// How long one look scans files of a tree that were not scanned yet; then the archive's turn
+    /// comes, and the next look goes on.
+    static let treePatience: Duration = .milliseconds(500)
+
+    /// Problems of a tree that were told and are not told again; beyond it they are.
+    static let toldProblems = 10_000
+
+    /// How near a sample of an earlier archive has to be for one of a later archive not to count.
+    static let seam: Duration = .seconds(60)
+
+    /// Rows within ``seam`` of a range that are looked at, far more than a timeline has.
+    static let seamRows = 1_000_000
+
+    /// How long after its last sample an archive of a timeline that goes on in another one is
+    /// taken as ended.
+    static let endedArchive: Duration = .seconds(86_400)
+
+    /// How old what is known of the declarations in all archives may be.
+    static let declarationPeriod: Duration = .seconds(60)
 }

@@ -23,16 +23,23 @@ public final class QueryService: Sendable {
     ///   - directory: the folder of the archive.
     ///   - holder: who reads it, for another reader that is refused: instance, host, process.
     ///   - cache: bytes of decoded samples to keep.
+    ///   - g3: trees of `.g3` files that answer where the archive has nothing.
     ///   - time: the clock that relative times refer to.
     public convenience init(
         directory: String,
         holder: String,
         cache: Int,
+        g3: [String] = [],
         time: any TimeSource
     ) {
         let source = ArchiveSource(directory: directory, holder: holder, cache: cache)
+        let trees = g3.map { root in
+            G3Source(root: root, directory: directory, holder: holder, time: time)
+        }
         self.init(
-            engine: QueryEngine(archive: source),
+            engine: QueryEngine(
+                archive: trees.isEmpty ? source : JoinedSource([source] + trees, time: time)
+            ),
             pool: WorkPool(time: time),
             time: time
         )

@@ -28,6 +28,7 @@ public struct ReaderAgent: Agent {
     ///   - archive: the folder of the archive.
     ///   - holder: who reads it, for another reader that is refused: instance, host, process.
     ///   - settings: where HTTP listens; port 0 takes any free one.
+    ///   - g3: trees of `.g3` files that answer where the archive has nothing.
     ///   - site: the site as it is now; closed when the reader ends.
     ///   - labels: how fields are called in PromQL.
     ///   - wake: lets it look at once; changes of the files do that by themselves.
@@ -36,6 +37,7 @@ public struct ReaderAgent: Agent {
         archive: String,
         holder: String,
         settings: ReaderSettings,
+        g3: [String] = [],
         site: any LiveSite,
         labels: SeriesLabels,
         wake: ReaderWake = ReaderWake(),
@@ -45,6 +47,7 @@ public struct ReaderAgent: Agent {
             directory: archive,
             holder: holder,
             cache: settings.cache,
+            g3: g3,
             time: time
         )
         self.settings = settings
@@ -182,6 +185,7 @@ extension ReaderAgent {
                 archive: archive.directory,
                 holder: "\(context.entry.id) on \(context.host.name), pid \(getpid())",
                 settings: reader,
+                g3: archive.g3,
                 site: live(context.site),
                 labels: SeriesLabels(site: context.site),
                 wake: wake,

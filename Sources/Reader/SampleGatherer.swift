@@ -21,6 +21,11 @@ struct SampleGatherer {
     }
 
     private mutating func append(_ timestamps: [Timestamp], _ columns: [Column]) {
+        // All of it in one piece, as mostly: nothing needs to be copied.
+        if self.timestamps.isEmpty, zip(self.columns, columns).allSatisfy({ $0.type == $1.type }) {
+            (self.timestamps, self.columns) = (timestamps, columns)
+            return
+        }
         self.timestamps += timestamps
         for index in self.columns.indices { self.columns[index].append(columns[index]) }
     }

@@ -50,6 +50,7 @@ extension ArchiveSettings {
                     default: fallback.reserve,
                     in: 0...(1 << 40)
                 ),
+                g3: section.paths("g3", default: fallback.g3),
                 compactsDays: section.choice(
                     "compact",
                     of: ["off", "day"],

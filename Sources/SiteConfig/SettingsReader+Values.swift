@@ -130,15 +130,23 @@ extension SettingsReader {
             fallback.map { Self.absolute($0, from: folder) },
             harmless: folder,
             example: "PATH"
-        ) { setting in
-            guard let text = setting.text, !text.isEmpty, !text.utf8.contains(0) else {
-                return .wrong("expected a path")
-            }
-            guard !text.hasPrefix("~") else {
-                return .wrong("`~` is not expanded here. Write the path out, or `${HOME}/…`")
-            }
-            return .value(Self.absolute(text, from: folder))
+        ) { Self.path($0, from: folder) }
+    }
+
+    /// A list of paths, each made absolute from the folder of the site file.
+    public mutating func paths(_ key: String, default fallback: [String]? = nil) -> [String] {
+        let folder = folder
+        return list(key, fallback, example: "[PATH]") { Self.path($0, from: folder) }
+    }
+
+    private static func path(_ setting: Setting, from folder: String) -> Quantity.Parsed<String> {
+        guard let text = setting.text, !text.isEmpty, !text.utf8.contains(0) else {
+            return .wrong("expected a path")
         }
+        guard !text.hasPrefix("~") else {
+            return .wrong("`~` is not expanded here. Write the path out, or `${HOME}/…`")
+        }
+        return .value(absolute(text, from: folder))
     }
 
     /// A list of integers within `range`.

@@ -60,6 +60,9 @@ public struct ArchiveSettings: Hashable, Sendable {
     /// The bytes of its disk that are left free, beside those that sealing needs: below them
     /// fetching stops.
     public var reserve: Int
+    /// Trees of `.g3` files that are read where they stand, absolute paths; where several archives
+    /// hold one timeline at one time, the archive itself answers, then the first of them.
+    public var g3: [String]
     /// Whether the files of a day become one when it is over.
     public var compactsDays: Bool
     /// What is removed from days that are compacted.
@@ -71,6 +74,7 @@ public struct ArchiveSettings: Hashable, Sendable {
         rotate: Duration,
         maxSize: Int,
         reserve: Int = 1 << 30,
+        g3: [String] = [],
         compactsDays: Bool = false,
         retention: RetentionSettings = RetentionSettings()
     ) {
@@ -78,6 +82,7 @@ public struct ArchiveSettings: Hashable, Sendable {
         self.rotate = rotate
         self.maxSize = maxSize
         self.reserve = reserve
+        self.g3 = g3
         self.compactsDays = compactsDays
         self.retention = retention
     }

@@ -108,7 +108,9 @@ extension LedgerEntry {
         // The first files that were sealed knew no other kind and did not name it.
         let kind = value["kind"].flatMap { $0.string.flatMap(Kind.init) } ?? .missing
         guard let instance = value["instance"]?.string, let from = value["from"]?.timestamp,
-            let to = value["to"]?.timestamp, let cause = value["cause"]?.string
+            let to = value["to"]?.timestamp, let cause = value["cause"]?.string,
+            [value["count"]?.int, value["first"]?.int].compactMap(\.self)
+                .allSatisfy(Self.possiblePositions.contains)
         else { return nil }
         self.init(
             kind: kind,

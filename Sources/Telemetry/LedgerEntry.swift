@@ -13,6 +13,12 @@ public struct LedgerEntry: Hashable, Sendable {
         case retention
     }
 
+    /// The positions that a record of an epoch can have, and how many there can be: a million a
+    /// second for 285 years.
+    ///
+    /// What comes from a file or a network is checked against it, so that sums of two are exact.
+    public static let possiblePositions: ClosedRange<Int64> = 0...(1 << 53)
+
     /// What the row says.
     public var kind: Kind
     /// The instance whose samples they are.

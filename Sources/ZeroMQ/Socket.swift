@@ -58,6 +58,7 @@ public final class Socket {
     private var handle: UnsafeMutableRawPointer?
     private let parts: UnsafeMutablePointer<zmq_msg_t>
     private var monitorSocket: Socket?
+    let waiting = WaitingBytes()
 
     /// Makes a socket that is neither bound nor connected.
     ///
@@ -97,10 +98,12 @@ public final class Socket {
         }
     }
 
-    /// Closes the socket; what is queued is still sent for the time of its linger.
-    public func close() {
+    /// Closes the socket; what is queued is still sent for the time of its linger, or not at all
+    /// where `isDiscarding`.
+    public func close(isDiscarding: Bool = false) {
         let loop = reactor.isolatedLoop
         guard let handle else { return }
+        if isDiscarding { set(ZMQ_LINGER, 0 as Int32) }
         if let monitorSocket {
             zmq_socket_monitor(handle, nil, 0)
             monitorSocket.close()
@@ -156,16 +159,26 @@ public final class Socket {
         guard handle != nil else { return .full }
         for (index, part) in parts.enumerated() {
             let flags = ZMQ_DONTWAIT | (index + 1 < parts.count ? ZMQ_SNDMORE : 0)
-            while zmq_send(handle, part.baseAddress, part.count, flags) < 0 {
-                switch zmq_errno() {
-                case EINTR: continue
-                case EAGAIN: return .full
-                case EHOSTUNREACH: return .unroutable
-                default: return .failed(.last("zmq_send"))
-                }
+            let outcome = sendPart(part, flags)
+            guard outcome == .sent else { return outcome }
+        }
+        return .sent
+    }
+
+    func sendPart(_ part: UnsafeRawBufferPointer, _ flags: Int32) -> SendOutcome {
+        while zmq_send(handle, part.baseAddress, part.count, flags) < 0 {
+            switch zmq_errno() {
+            case EINTR: continue
+            case EAGAIN: return .full
+            case EHOSTUNREACH: return .unroutable
+            default: return .failed(.last("zmq_send"))
             }
         }
         return .sent
+    }
+
+    func sendMessage(_ message: inout zmq_msg_t) -> Int32 {
+        zmq_msg_send(&message, handle, ZMQ_DONTWAIT)
     }
 
     /// Sends one message of one part; never waits.

@@ -7,7 +7,7 @@ import Testing
 
 /// A random archive of one feed: several sealed files and an open segment, with gaps, late rows,
 /// invalid and missing values, and declarations that change.
-private struct RandomArchive {
+private struct BucketArchive {
     static let names = ["x", "n", "on", "note", "absent"]
     let rig: Rig
     let store: ArchiveStore
@@ -184,7 +184,7 @@ struct BucketPropertyTests {
     private func tiers(_ seed: UInt64) throws -> [Tier] {
         var tiers: [Tier] = []
         var random = SeededGenerator(seed: seed)
-        let archive = try RandomArchive(&random)
+        let archive = try BucketArchive(&random)
         let length = (archive.last - archive.first).nanoseconds + 2
         for question in 0..<12 {
             let from =
@@ -204,7 +204,7 @@ struct BucketPropertyTests {
     /// Compares the buckets with the samples; returns the tier of those that have samples.
 
     private func check(
-        _ archive: RandomArchive,
+        _ archive: BucketArchive,
         _ range: Range<Timestamp>,
         _ points: Int,
         _ hint: Comment
@@ -212,7 +212,7 @@ struct BucketPropertyTests {
         let found = try archive.store.buckets(
             instance: "alpha",
             feed: "f",
-            fields: RandomArchive.names,
+            fields: BucketArchive.names,
             range: range,
             count: points
         )
@@ -220,7 +220,7 @@ struct BucketPropertyTests {
         let samples = try archive.store.timeline(
             instance: "alpha",
             feed: "f",
-            fields: RandomArchive.names,
+            fields: BucketArchive.names,
             range: range
         )
         #expect(buckets.ranges.count <= points, hint)
@@ -261,7 +261,7 @@ struct BucketPropertyTests {
                 guard isRight else {
                     Issue.record(
                         """
-                        \(hint): bucket \(index) \(range) of \(buckets.tier): \(expected), and not \
+                        \(hint): bucket \(index) \(range) of \(buckets.tier): \(expected), not \
                         \(columns.count[index]) \(columns.nans[index]) \
                         \(columns.min.optional(index) as Any) \(columns.max.optional(index) as Any) \
                         \(columns.mean.optional(index) as Any)

@@ -30,8 +30,8 @@ struct DamagedSealedTests {
         for (place, column) in answers.mixed.columns.enumerated() {
             for row in 0..<column.count {
                 let isLost = place == 1 && rows.contains(row)
-                let expected = isLost ? .null : before.mixed.columns[place].value(row)
-                #expect(column.value(row) == expected)
+                let expected = isLost ? .null : before.mixed.columns[place].value(at: row)
+                #expect(column.value(at: row) == expected)
             }
         }
         #expect(

@@ -186,7 +186,7 @@ struct FileAnswers: Equatable {
                 let fields = Array(timeline.feed.fields.indices)
                 let (times, columns) = try file.columns(timeline, fields: fields, range: .allOfTime)
                 for (row, time) in times.enumerated() {
-                    let values = columns.map { Self.text($0.value(row)) }
+                    let values = columns.map { Self.text($0.value(at: row)) }
                     let line = "\(timeline.feed.fields.count) \(time.nanoseconds) \(values)"
                     found[name, default: []].append((time.nanoseconds, line))
                 }

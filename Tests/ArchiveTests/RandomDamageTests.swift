@@ -110,10 +110,10 @@ struct RandomDamageTests {
         for (row, instant) in expected.timestamps.enumerated() {
             let there = rows.removeValue(forKey: instant)
             for (place, column) in expected.columns.enumerated() {
-                let value = there.map { found.columns[place].value($0) } ?? .null
-                guard value != column.value(row) else { continue }
+                let value = there.map { found.columns[place].value(at: $0) } ?? .null
+                guard value != column.value(at: row) else { continue }
                 guard value == .null else { return "\(feed) at \(instant) is \(value)" }
-                let position = expected.columns[0].value(row).int ?? 0
+                let position = expected.columns[0].value(at: row).int ?? 0
                 guard gaps.contains(where: { $0.covers(feed, instant, position) }) else {
                     return "\(feed) at \(instant), position \(position), is missing untold"
                 }

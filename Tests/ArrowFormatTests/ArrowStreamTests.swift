@@ -1,63 +1,18 @@
 import ArrowFormat
+import CerroTesting
 import Foundation
 import Telemetry
 import Testing
 
 @Suite("pyarrow opens a stream and finds the same, bit by bit")
 struct ArrowStreamTests {
-    private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        .deletingLastPathComponent().deletingLastPathComponent()
-
-    /// A line for the schema's and each field's metadata, then one for each column of each batch.
-    private static let script = """
-        import struct, sys
-        import pyarrow as pa
-        reader = pa.ipc.open_stream(sys.stdin.buffer)
-        def texts(metadata):
-            pairs = sorted((metadata or {}).items())
-            return " ".join(k.decode() + "=" + v.decode() for k, v in pairs)
-        print("schema", texts(reader.schema.metadata))
-        for field in reader.schema:
-            print("field", field.name, field.type, field.nullable, texts(field.metadata))
-        while True:
-            try:
-                batch, metadata = reader.read_next_batch_with_custom_metadata()
-            except StopIteration:
-                break
-            batch.validate(full=True)
-            print("batch", batch.num_rows, texts(metadata))
-            for name, column in zip(batch.schema.names, batch.columns):
-                if pa.types.is_timestamp(column.type):
-                    column = column.cast(pa.int64())
-                def form(v):
-                    if v is None: return "-"
-                    if isinstance(v, float): return struct.pack(">d", v).hex()
-                    if isinstance(v, str): return "'" + v.encode().hex()
-                    return str(v).lower()
-                print(name, column.null_count, *map(form, column.to_pylist()))
-        """
-
     private func readByPyArrow(_ bytes: [UInt8]) throws -> [String] {
-        let python = Self.root.appendingPathComponent(".build/python/bin/python")
-        let isThere = FileManager.default.isExecutableFile(atPath: python.path)
-        try #require(isThere, "there is no \(python.path): run deploy/install-python")
-        let folder = FileManager.default.temporaryDirectory
+        let file = FileManager.default.temporaryDirectory
             .appendingPathComponent("cerro-arrow-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let file = folder.appendingPathComponent("stream")
         try Data(bytes).write(to: file)
-        let process = Process()
-        process.executableURL = python
-        process.arguments = ["-c", Self.script]
-        process.standardInput = try FileHandle(forReadingFrom: file)
-        let output = Pipe()
-        process.standardOutput = output
-        try process.run()
-        let data = try output.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0)
-        return String(decoding: data, as: UTF8.self).split(separator: "\n").map(String.init)
+        defer { try? FileManager.default.removeItem(at: file) }
+        return try Python.run("Tests/ArrowFormatTests/read_stream.py", [file.path])
+            .split(separator: "\n").map(String.init)
     }
 
     private static let columns: [Column] = [

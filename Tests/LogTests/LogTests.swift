@@ -159,8 +159,7 @@ struct LogTests {
     @Test("append to a durable feed returns when it is synced; others do not wait for that")
     func durable() async throws {
         let bench = Bench()
-        let log = try bench.open()
-        _ = try await log.declare(Bench.feed)
+        let log = try await bench.declared()
         _ = try await log.declare(Bench.durable)
         try await log.append(Bench.feed, [Bench.block(1)])
         let before = bench.disk.syncCount

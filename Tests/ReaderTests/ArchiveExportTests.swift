@@ -1,4 +1,5 @@
 import Archive
+import CerroTesting
 import Foundation
 import Synchronization
 import Telemetry
@@ -111,6 +112,44 @@ struct ArchiveExportTests {
         #expect(fields?["cryo.temps.a"]?["unit"] as? String == "K")
         #expect(fields?["cryo.temps.a"]?["description"] as? String == "Cold, \"plate\"")
         #expect((last?["gaps"] as? [[String: Any]])?.first?["cause"] as? String == "spool full")
+    }
+
+    // Goal: a notebook has exactly what the archive has.
+    @Test("Arrow: pyarrow finds types, units, missing values, bits and gaps")
+    func arrow() throws {
+        let archive = try archive(sealed: true)
+        defer { try? FileManager.default.removeItem(atPath: archive.path + "-index") }
+        let export = try ArchiveExport(
+            try store(archive),
+            fields: ["cryo", "gauge.pressure.p"],
+            range: Self.everything
+        )
+        var bytes: [UInt8] = []
+        _ = try export.write(.arrow) { bytes += $0 }
+        let file = archive.path + "-index/stream"
+        try Data(bytes).write(to: URL(fileURLWithPath: file))
+        let lines = try Python.run("Tests/ArrowFormatTests/read_stream.py", [file])
+            .split(separator: "\n").map(String.init)
+        let times = [1, 2, 2.5, 3, 4].map { "\(at($0).nanoseconds)" }.joined(separator: " ")
+        #expect(lines[0].hasPrefix("schema cerro={\"gaps\":[{"))
+        #expect(
+            Array(lines[1...6]) == [
+                "field time timestamp[ns, tz=UTC] False ",
+                "field cryo.temps.a double True description=Cold, \"plate\" unit=K",
+                "field cryo.temps.n int64 True ", "field cryo.temps.open bool True ",
+                "field cryo.temps.state string True ",
+                "field gauge.pressure.p double True unit=mbar",
+            ]
+        )
+        #expect(lines[7...8] == ["batch 5 ", "time 0 \(times)"])
+        #expect(
+            lines[9].hasPrefix("cryo.temps.a 2 4011000000000000 - - 7ff8")
+                && lines[9].hasSuffix(" fff0000000000000")
+        )
+        #expect(lines[10] == "cryo.temps.n 1 1 9223372036854775807 - -3 4")
+        #expect(lines[11] == "cryo.temps.open 2 true - - false true")
+        #expect(lines[12] == "cryo.temps.state 2 '612c226222 ' - - 'c3bc0a")
+        #expect(lines[14].hasPrefix("batch 0 cerro={\"rows\":5,\"gaps\":[{"))
     }
 
     @Test("a range is half-open, and a pattern without samples is an error with near names")

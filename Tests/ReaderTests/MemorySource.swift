@@ -100,21 +100,7 @@ final class MemorySource: SampleSource {
         limit: Int,
         _ deadline: Deadline
     ) throws(QueryError) -> TimelineBuckets? {
-        let slice = try slice(of: fields, in: range, limit: .max)
-        try deadline.check()
-        let names = fields.map(\.field)
-        var reduction = BucketReduction(BucketGrid(range, count: count), fields: names)
-        let times = slice.timestamps.map(\.nanoseconds)
-        guard let first = times.first, let last = times.last,
-            let feed = lines[fields[0].timeline]?.feed
-        else { return reduction.gathered(revision: slice.revision) }
-        let declared = reduction.declare(feed)
-        reduction.note(declared, .raw, arrival: 0, from: first, to: last)
-        let stretches = reduction.stretches(times, times.indices)
-        for (index, column) in slice.columns.enumerated() {
-            reduction.add(column, index, declared, times, stretches, arrival: 0)
-        }
-        return reduction.count <= limit ? reduction.gathered(revision: slice.revision) : nil
+        try reduced(fields, in: range, count: count, limit: limit, deadline)
     }
 
     func finalizedUntil(instance: String, feed: String) throws(QueryError) -> Timestamp? {

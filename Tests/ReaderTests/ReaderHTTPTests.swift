@@ -94,6 +94,11 @@ struct ReaderHTTPTests {
             let exact = try await reader.get(address + "&time=ns&max_points=1")
             #expect(exact.text.contains("\"t\":[\"1795240800000000000\"]"))
             #expect(exact.text.contains("\"mean\":[4.5]"))
+            let type = "application/vnd.apache.arrow.stream"
+            let arrow = try await reader.get(address, accept: type)
+            #expect(arrow.headers[.contentType] == type)
+            #expect(arrow.text.contains("cryo.temps.stage"))
+            #expect(arrow.text.contains("\"tier\":"))
             let none = try await reader.get(address, accept: "application/pdf")
             #expect(none.status == 406)
         }

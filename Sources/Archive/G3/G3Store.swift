@@ -34,6 +34,7 @@ public final class G3Store: Sendable {
     ///   - directory: the archive beside whose index that of the tree stands.
     ///   - holder: who reads it, for another reader that is refused.
     ///   - time: the clock that tells a file that still grows from one that was cut off.
+    /// - Throws: ``ArchiveError``, also where another reader has it open.
     public init(
         root: String,
         beside directory: ArchiveDirectory,
@@ -56,6 +57,7 @@ public final class G3Store: Sendable {
     ///   - patience: after that long it stops between two steps; the next call goes on.
     ///   - progress: called with the number of files scanned, and of those to scan.
     /// - Returns: how many files are still to be scanned.
+    /// - Throws: ``ArchiveError`` where the tree cannot be listed, or the index written.
     @discardableResult
     public func refresh(
         patience: Duration = .seconds(1_000_000),

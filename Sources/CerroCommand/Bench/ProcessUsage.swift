@@ -32,4 +32,21 @@ struct ProcessUsage: Hashable, Sendable {
         anonymousBytes = bytes("RssAnon")
         peakBytes = bytes("VmHWM")
     }
+
+    /// Forgets the most memory that this process had, so that what follows is measured alone.
+    ///
+    /// Source: proc(5), `/proc/pid/clear_refs`: 5 resets the peak to what is resident now.
+    static func forgetPeak() {
+        let descriptor = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        _ = write(descriptor, "5", 1)
+        close(descriptor)
+    }
+
+    /// Processor time of this process, in seconds, as exactly as the kernel knows it.
+    static var processorSeconds: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+    }
 }

@@ -24,20 +24,25 @@ struct ArchiveExportCommand: AsyncParsableCommand {
             nulls, units and descriptions as metadata of the fields, gaps as metadata (`cerro`) of \
             the schema and of a last batch without rows.
 
+            g3: a tree of files in the folder that -o names, one for each hour, as so3g, OCS and \
+            hkdb expect it: 17000/1700000000.g3. Times are cut off at 10 ns. With --follow it goes \
+            on until Ctrl-C as hours are sealed, and the next time where it was.
+
             What is known to be missing is printed on standard error, too.
             """
     )
 
     /// The forms of files.
     enum Format: String, CaseIterable, ExpressibleByArgument {
-        case csv, ndjson, arrow
+        case csv, ndjson, arrow, g3
 
-        /// What writes it.
-        var export: ExportFormat {
+        /// What writes it; nil for a tree of files.
+        var export: ExportFormat? {
             switch self {
             case .csv: .csv
             case .ndjson: .ndjson
             case .arrow: .arrow
+            case .g3: nil
             }
         }
     }
@@ -50,7 +55,7 @@ struct ArchiveExportCommand: AsyncParsableCommand {
     @Argument(help: "Full names, instances, feeds (`cryo-1.temperatures`), or patterns with `*`.")
     var fields: [String]
 
-    @Option(help: "csv, ndjson or arrow; else by the ending of the file.")
+    @Option(help: "csv, ndjson, arrow or g3; else by the ending of the file.")
     var format: Format?
 
     @OptionGroup var range: RangeOption
@@ -67,6 +72,9 @@ struct ArchiveExportCommand: AsyncParsableCommand {
 
     @Option(help: "How csv and ndjson write times: iso (to the nanosecond), s or ns.")
     var time = Time.iso
+
+    @Flag(help: "g3 only: goes on with what is sealed from now on, until Ctrl-C.")
+    var follow = false
 
     @OptionGroup var archive: ArchiveOption
 
@@ -87,6 +95,10 @@ struct ArchiveExportCommand: AsyncParsableCommand {
     func run() async throws {
         let console = Console.current
         let format = try chosenFormat()
+        guard let form = format.export else { return try await runTree() }
+        guard !follow else {
+            throw CommandFailure(.usage, "--follow goes with --format g3 only")
+        }
         guard format != .arrow || output != "-" || isatty(STDOUT_FILENO) == 0 else {
             throw CommandFailure(.usage, "an Arrow stream is nothing for a terminal: add -o FILE")
         }
@@ -104,7 +116,7 @@ struct ArchiveExportCommand: AsyncParsableCommand {
                         try Self.export(
                             fields,
                             range,
-                            format.export,
+                            form,
                             times,
                             directory,
                             console,
@@ -123,7 +135,7 @@ struct ArchiveExportCommand: AsyncParsableCommand {
             console.endProgress()
             file.discard()
             if case ExportError.stopped = error {
-                throw CommandFailure(.failed, "stopped; nothing stands under \(output)")
+                throw CommandFailure(.failed, "stopped before the end; \(output) is as it was")
             }
             throw error as? CommandFailure ?? CommandFailure(.failed, "\(error)")
         }
@@ -139,6 +151,30 @@ struct ArchiveExportCommand: AsyncParsableCommand {
         _ file: OutputFile,
         isStopped: () -> Bool
     ) throws -> ExportSummary {
+        try opened(fields, range, directory, console) { export, progress in
+            try export.write(
+                format,
+                times: times,
+                about: [
+                    "archive": .string(directory.path),
+                    "start": .string(range.lowerBound.description),
+                    "end": .string(range.upperBound.description),
+                ],
+                progress: progress,
+                isStopped: isStopped,
+                to: { try file.write($0) }
+            )
+        }
+    }
+
+    /// Calls `write` with the export of some fields, and with what shows how far it has come.
+    static func opened(
+        _ fields: [String],
+        _ range: Range<Timestamp>,
+        _ directory: ArchiveDirectory,
+        _ console: Console,
+        _ write: (ArchiveExport, (Int64, Int64) -> Void) throws -> ExportSummary
+    ) throws -> ExportSummary {
         let scratch = FileManager.default.temporaryDirectory
             .appendingPathComponent("cerro-export-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: scratch, withIntermediateDirectories: true)
@@ -148,29 +184,17 @@ struct ArchiveExportCommand: AsyncParsableCommand {
             withIndexIn: scratch.path,
             cache: Limits.exportCache
         ) { done, all in console.progress("indexed \(done) of \(all) files") }
-        let export = try ArchiveExport(store, fields: fields, range: range)
-        let summary = try export.write(
-            format,
-            times: times,
-            about: [
-                "archive": .string(directory.path),
-                "start": .string(range.lowerBound.description),
-                "end": .string(range.upperBound.description),
-            ],
-            progress: { done, all in
-                console.progress(
-                    "exported \(HumanText.count(done)) of \(HumanText.count(all)) rows"
-                )
-            },
-            isStopped: isStopped,
-            to: { try file.write($0) }
-        )
+        let summary = try write(try ArchiveExport(store, fields: fields, range: range)) {
+            done,
+            all in
+            console.progress("exported \(HumanText.count(done)) of \(HumanText.count(all)) rows")
+        }
         console.endProgress()
         return summary
     }
 
     /// What is known to be missing, and how much is there.
-    private static func report(_ summary: ExportSummary, _ console: Console) {
+    static func report(_ summary: ExportSummary, _ console: Console) {
         for sentence in summary.sentences { console.note(TextTable.onOneLine(sentence)) }
         console.note("\(HumanText.count(summary.rows)) rows")
     }

@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import Reader
-internal import SiteConfig
 internal import Telemetry
 
 /// `cerro gaps`: what is missing, and why.
@@ -18,20 +17,13 @@ struct GapsCommand: AsyncParsableCommand {
     @Argument(help: "Instances, feeds, fields, or patterns with `*`; everything if left out.")
     var patterns: [String] = []
 
-    @Option(help: ArgumentHelp("Which reader, where there are several.", valueName: "instance"))
-    var reader: String?
-
-    @OptionGroup var range: RangeOption
-    @OptionGroup var site: SiteOption
+    @OptionGroup var reader: ReaderOptions
     @OptionGroup var format: FormatOption
 
     func run() async throws {
-        let site = try site.load()
-        let now = SystemTimeSource().now
-        let range = try range.range(at: now, from: now - .seconds(86_400))
-        let (patterns, reader) = (patterns, reader)
-        let (ledger, unknown) = try await SiteConnection.with(site) { client in
-            let query = try ReaderQuery(client, site: site, instance: reader)
+        let patterns = patterns
+        let (ledger, unknown) = try await reader.ask(from: { $0 - .seconds(86_400) }) {
+            (query, range, now) in
             let ledger = try await query.ledger(patterns, range)
             // A name that nobody has, has no gaps either: that must not look like good news.
             let isEmpty = ledger["gaps"]?.array?.isEmpty ?? true

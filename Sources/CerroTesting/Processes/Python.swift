@@ -13,6 +13,7 @@ public enum Python {
     /// - Parameters:
     ///   - script: the path of the script within the repository.
     ///   - arguments: its arguments.
+    /// - Returns: what it wrote.
     /// - Throws: ``Failure`` without the environment, or where the script fails.
     public static func run(_ script: String, _ arguments: [String]) throws -> String {
         let root = URL(filePath: #filePath).deletingLastPathComponent()

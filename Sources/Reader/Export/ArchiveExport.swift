@@ -7,10 +7,10 @@ public import Telemetry
 /// answers are: fields of one feed share their rows, and where feeds tick at different times, the
 /// cells of the others are empty. What the archive gets meanwhile may be there or not.
 public struct ArchiveExport {
-    private let store: ArchiveStore
-    private let columns: [ExportColumn]
+    let store: ArchiveStore
+    let columns: [ExportColumn]
     /// The timelines, each with the places of its columns.
-    private let timelines: [(instance: String, feed: String, columns: [Int])]
+    let timelines: [(instance: String, feed: String, columns: [Int])]
     private let asked: Range<Timestamp>
     /// From the first sample to the last one, at most what was asked for.
     public let range: Range<Timestamp>
@@ -104,13 +104,13 @@ public struct ArchiveExport {
     }
 
     /// What is known to be missing or doubtful of the timelines.
-    private func ledger() throws -> LedgerAnswer {
+    func ledger() throws -> LedgerAnswer {
         let names = Set(timelines.map { "\($0.instance).\($0.feed)" })
         return LedgerAnswer(try store.gaps(in: asked).filter { $0.concerns(names) })
     }
 
     /// Rows of the timelines in a window, and values of the fields in them.
-    private func count(_ window: Range<Timestamp>) throws -> (rows: Int64, values: Int64) {
+    func count(_ window: Range<Timestamp>) throws -> (rows: Int64, values: Int64) {
         guard !window.isEmpty else { return (0, 0) }
         let widths = Dictionary(
             timelines.map { ("\($0.instance).\($0.feed)", Int64($0.columns.count)) }

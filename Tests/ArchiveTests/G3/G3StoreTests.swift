@@ -32,7 +32,7 @@ struct G3StoreTests {
             if field.name.field == "mixed" { there.bits = there.bits.map(SampleLines.asDouble) }
             #expect(found == there, "\(field.name)")
         }
-        let types = Dictionary(uniqueKeysWithValues: fields.map { ($0.name.field, $0.field.type) })
+        let types = Dictionary(fields.map { ($0.name.field, $0.field.type) }) { $1 }
         #expect(types["ok"] == .bool && types["state"] == .string && types["largest"] == .int)
     }
 

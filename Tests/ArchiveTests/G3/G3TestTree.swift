@@ -2,6 +2,7 @@ import Archive
 import CerroTesting
 import Foundation
 import Telemetry
+import Testing
 
 /// A tree of `.g3` files and the folder of an archive, for one test.
 final class G3TestTree {
@@ -36,6 +37,17 @@ final class G3TestTree {
 
     func put(_ bytes: [UInt8], _ path: String) throws {
         try Data(bytes).write(to: URL(filePath: "\(root)/\(path)"))
+    }
+
+    /// Changes bytes in place, as a bad disk does: neither length nor time tell it.
+    func overwrite(_ bytes: [UInt8], _ path: String) throws {
+        let place = "\(root)/\(path)"
+        let modified = try FileManager.default.attributesOfItem(atPath: place)[.modificationDate]
+        let file = try FileHandle(forUpdating: URL(filePath: place))
+        try file.write(contentsOf: Data(bytes))
+        try file.close()
+        let date = try #require(modified as? Date)
+        try FileManager.default.setAttributes([.modificationDate: date], ofItemAtPath: place)
     }
 
     func remove(_ path: String) throws {

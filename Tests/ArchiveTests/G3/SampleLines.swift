@@ -30,7 +30,7 @@ struct SampleLines {
         }
     }
 
-    /// The samples of a column, as a script would write them; integers as doubles if `type` says so.
+    /// The samples of a column, as a script would write them.
     static func samples(_ timestamps: [Timestamp], _ column: Column) -> Samples {
         var samples = Samples()
         for (row, timestamp) in timestamps.enumerated() where column.isPresent(row) {
@@ -42,7 +42,8 @@ struct SampleLines {
 
     /// The bits of integers in words like those of doubles.
     static func asDouble(_ bits: String) -> String {
-        Int64(bits).map { text(.doubles([Double($0)]), 0) } ?? bits
+        guard bits.utf8.count < 16, let value = Int64(bits) else { return bits }
+        return text(.doubles([Double(value)]), 0)
     }
 
     private static func text(_ column: Column, _ row: Int) -> String {

@@ -1,18 +1,18 @@
-import Glibc
-import MessageBus
+internal import Glibc
+public import MessageBus
 
-/// Somebody who subscribes to everything at a publisher and reads nothing until it is told to.
+/// Somebody who subscribes at a publisher and reads nothing until it is told to.
 ///
 /// It speaks the wire protocol itself, since a socket of the library reads by itself: greeting,
 /// READY and a subscription (ZMTP 3.1, rfc.zeromq.org/spec/37).
-final class DeafSubscriber {
+public final class DeafSubscriber {
     private let descriptor: Int32
     private var bytes: [UInt8] = []
     /// The topics of all messages that were read, with how many there were.
-    private(set) var heard: [String: Int] = [:]
+    public private(set) var heard: [String: Int] = [:]
 
-    /// Subscribes; the publisher learns of it as soon as it looks.
-    init(at endpoint: BusEndpoint) throws(DeafSubscriberError) {
+    /// Subscribes to topics that begin with `topic`; the publisher learns of it when it looks.
+    public init(at endpoint: BusEndpoint, to topic: String = "") throws(DeafSubscriberError) {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var size = Int32(16 << 10)
         setsockopt(
@@ -42,17 +42,17 @@ final class DeafSubscriber {
             [5] + Array("READY".utf8) + [11] + Array("Socket-Type".utf8) + [0, 0, 0, 3]
             + Array("SUB".utf8)
         try send([4, UInt8(ready.count)] + ready)
-        // A message of one byte: subscribe, to every topic.
-        try send([0, 1, 1])
+        // A message of one frame: subscribe.
+        try send([0, UInt8(1 + topic.utf8.count), 1] + Array(topic.utf8))
     }
 
     deinit { close(descriptor) }
 
     /// Whether the agent has let go of it, as of everybody who does not answer for long.
-    private(set) var isClosed = false
+    public private(set) var isClosed = false
 
     /// Reads all that has arrived by now.
-    func listen() {
+    public func listen() {
         var piece = [UInt8](repeating: 0, count: 1 << 20)
         while true {
             let count = recv(descriptor, &piece, piece.count, Int32(MSG_DONTWAIT))
@@ -99,6 +99,7 @@ final class DeafSubscriber {
     }
 }
 
-struct DeafSubscriberError: Error {
+/// The system refused a connection, with its errno.
+public struct DeafSubscriberError: Error {
     let code = errno
 }
