@@ -26,13 +26,15 @@ extension ArchiveStore {
     ) throws(ArchiveError) -> TimelineBuckets? {
         try restarting { () throws(ArchiveError) in
             let empty = BucketReduction(BucketGrid(range, count: count), fields: fields)
-            let (plan, revision) = try withState { state throws(ArchiveError) in
+            let (plan, reduced, revision) = try withState { state throws(ArchiveError) in
                 (
                     try BucketPlan(empty, instance, feed, range, index, state.segments),
+                    try index.reduced((instance, feed), in: range),
                     state.revisions["\(instance).\(feed)"] ?? 0
                 )
             }
             var reduction = plan.reduction
+            try addReduced(reduced, range, to: &reduction, isStopped)
             for unread in plan.unread {
                 guard !isStopped() else { throw .stopped }
                 guard reduction.count <= limit else { return nil }

@@ -253,18 +253,22 @@ struct RetentionTests {
                 range: range
             )
         }
-        func reduced(_ finest: RollupTier) throws -> [[ReducedBucket]] {
-            try store.reducedBuckets(
-                instance: "alpha",
-                feed: "mixed",
-                fields: ["n", "sparse", "nothing"],
-                range: range,
-                finest: finest
+        func buckets(_ count: Int) throws -> TimelineBuckets {
+            try #require(
+                try store.buckets(
+                    instance: "alpha",
+                    feed: "mixed",
+                    fields: ["n", "sparse", "nothing"],
+                    range: range,
+                    count: count
+                )
             )
         }
         let before = try slice()
         let named = Set(try store.fields(in: range).map(\.name))
-        #expect(try reduced(.hour) == [[], [], []])
+        // 22 hours: of an hour, of ten minutes, all of it, and finer than what is left.
+        let counts = [23, 140, 1, 100_000]
+        let exact = try counts.map(buckets)
         let rules = RetentionSettings(rule: Self.raw)
         let report = archive.compactor(rules).compact(Self.day)
         guard case .compacted = report.outcome else {
@@ -277,22 +281,18 @@ struct RetentionTests {
         let gaps = try store.gaps(in: range).filter { $0.kind == .retention }
         #expect(Set(gaps.compactMap(\.feed)) == ["mixed", "texts", "positions"])
 
-        let times = before.timestamps.map(\.nanoseconds)
-        for tier in RollupTier.allCases {
-            let found = try reduced(tier)
-            #expect(found[2].isEmpty)
-            for (field, buckets) in found.prefix(2).enumerated() {
-                #expect(buckets.allSatisfy { $0.tier == tier })
-                var sums: [Int64: Statistics] = [:]
-                for bucket in buckets {
-                    sums[bucket.start.nanoseconds, default: Statistics()].add(bucket.statistics)
-                }
-                let expected = Rollup.buckets(times[...], tier: tier)
-                #expect(Set(sums.keys) == Set(expected.map(\.start)))
-                for (start, rows) in expected {
-                    let statistics = Statistics(before.columns[field], rows: rows)
-                    #expect(sums[start].map { $0.amounts(to: statistics) } == true)
-                }
+        for (count, expected) in zip(counts, exact) {
+            let found = try buckets(count)
+            #expect(found.tier > .raw)
+            #expect(found.columns[2] == nil)
+            let total = found.columns[0]?.count.reduce(0, +)
+            #expect(total == Int64(before.timestamps.count))
+            guard count < 1000 else { continue }
+            #expect(found.ranges == expected.ranges)
+            for field in 0..<2 {
+                let (left, right) = (found.columns[field], expected.columns[field])
+                #expect(left?.count == right?.count && left?.nans == right?.nans)
+                #expect(left?.min == right?.min && left?.max == right?.max)
             }
         }
     }

@@ -1,91 +1,35 @@
-public import ArchiveFormat
+internal import ArchiveFormat
 internal import Log
 internal import Synchronization
-public import Telemetry
+internal import Telemetry
 
-/// What a minute or an hour of one field amounted to whose samples retention has removed.
-public struct ReducedBucket: Hashable, Sendable {
-    /// When it begins, and how long it is.
-    public var start: Timestamp, tier: RollupTier
-    /// What its samples amounted to; of two with one start each has a part.
-    public var statistics: Statistics
-
-    /// A bucket.
-    public init(start: Timestamp, tier: RollupTier, statistics: Statistics) {
-        self.start = start
-        self.tier = tier
-        self.statistics = statistics
-    }
-}
+// Plots of times whose samples retention has removed: only roll-ups are there.
 
 extension ArchiveStore {
-    /// What retention has left of some fields of a timeline in `range`, in order of time.
+    /// Adds what retention has left at `places` to the buckets.
     ///
-    /// For each field the buckets that overlap the range, those at both ends whole; none where
-    /// samples are there. They are hours, or minutes where `finest` is that and there are minutes.
-    ///
-    /// - Throws: ``ArchiveError``; what is damaged is left out and a row of the ledger.
-    public func reducedBuckets(
-        instance: String,
-        feed: String,
-        fields: [String],
-        range: Range<Timestamp>,
-        finest: RollupTier
-    ) throws(ArchiveError) -> [[ReducedBucket]] {
-        try restarting { () throws(ArchiveError) in
-            let places = try withState { _ throws(ArchiveError) in
-                try index.reduced((instance, feed), in: range)
-            }
-            var buckets: [[ReducedBucket]] = fields.map { _ in [] }
-            for place in places {
-                guard let (file, timeline) = try open(place) else { continue }
-                for group in timeline.groups
-                where group.first < range.upperBound && group.last >= range.lowerBound {
-                    try add(group, timeline, file, fields, finest, to: &buckets)
-                }
-            }
-            return buckets.map { buckets in
-                buckets.filter { bucket in
-                    bucket.start < range.upperBound
-                        && bucket.start + .nanoseconds(bucket.tier.nanoseconds) > range.lowerBound
-                }.sorted { $0.start < $1.start }
-            }
-        }
-    }
-
-    private func add(
-        _ group: ReducedGroup,
-        _ timeline: ReducedTimeline,
-        _ file: SealedFile,
-        _ fields: [String],
-        _ finest: RollupTier,
-        to buckets: inout [[ReducedBucket]]
+    /// Pieces that lie in one bucket count there, whole groups first, then hours, then minutes. A
+    /// minute or hour that lies across an edge counts where its first sample may be: nothing finer
+    /// is there, and so each sample counts once.
+    func addReduced(
+        _ places: [ReducedPlace],
+        _ range: Range<Timestamp>,
+        to reduction: inout BucketReduction,
+        _ isStopped: () -> Bool
     ) throws(ArchiveError) {
-        let minutes = group.rollups.first { $0.tier == .minute && finest == .minute }
-        guard let rollup = minutes ?? group.rollups.first(where: { $0.tier == .hour }) else {
-            return
-        }
-        let subject = "roll-up of \(timeline.instance).\(timeline.feed.name)"
-        for (index, name) in fields.enumerated() {
-            guard let field = timeline.feed.fields.firstIndex(where: { $0.name == name }) else {
-                continue
-            }
-            do throws(ArchiveError) {
-                let found = try file.statistics(of: field, in: rollup) {
-                    (chunk, type, rows) throws(ArchiveError) in
-                    try column(chunk, type, rows, file, subject)
-                }
-                for (start, statistics) in zip(found?.starts ?? [], found?.statistics ?? []) {
-                    buckets[index].append(
-                        ReducedBucket(
-                            start: Timestamp(nanoseconds: start),
-                            tier: rollup.tier,
-                            statistics: statistics
-                        )
-                    )
-                }
-            } catch {
-                note(error, subject, group, timeline, file)
+        for place in places {
+            guard let (file, timeline) = try open(place) else { continue }
+            let declared = reduction.declare(timeline.exactFeed)
+            for group in timeline.groups
+            where group.first < range.upperBound && group.last >= range.lowerBound {
+                guard !isStopped() else { throw .stopped }
+                ReducedReader(
+                    store: self,
+                    file: file,
+                    timeline: timeline,
+                    group: group,
+                    declared: declared
+                ).add(to: &reduction)
             }
         }
     }
@@ -105,18 +49,66 @@ extension ArchiveStore {
         let timelines = file.footer.reduced
         return timelines.indices.contains(place.place) ? (file, timelines[place.place]) : nil
     }
+}
 
-    private func note(
-        _ error: ArchiveError,
-        _ subject: String,
-        _ group: ReducedGroup,
-        _ timeline: ReducedTimeline,
-        _ file: SealedFile
-    ) {
-        guard case .chunk(_, let offset, _, _) = error else { return }
-        let path = String(file.path.dropFirst(directory.path.count + 1))
-        let chunk = group.rollups.lazy.flatMap(\.chunks).first { $0.offset == offset }
-        guard let chunk else { return }
+/// Reads one group without samples into buckets.
+private struct ReducedReader {
+    let store: ArchiveStore
+    let file: SealedFile, timeline: ReducedTimeline, group: ReducedGroup
+    let declared: BucketReduction.Declared
+
+    private var first: Int64 { group.first.nanoseconds }
+    private var last: Int64 { group.last.nanoseconds }
+
+    func add(to reduction: inout BucketReduction) {
+        if let bucket = reduction.grid.bucket(from: first, to: last) {
+            let slot = reduction.slot(of: bucket)
+            note(.index, &reduction)
+            for (index, column) in declared.columns.enumerated() {
+                guard let place = column?.place else { continue }
+                reduction.add(group.statistics[place], index, declared, slot: slot)
+            }
+            return
+        }
+        let hours = group.rollups.first { $0.tier == .hour }
+        let minutes = group.rollups.first { $0.tier == .minute }
+        let isWide = reduction.grid.width >= RollupTier.hour.nanoseconds
+        guard let rollup = isWide ? hours ?? minutes : minutes ?? hours else { return }
+        note(rollup.tier == .hour ? .hour : .minute, &reduction)
+        for (index, column) in declared.columns.enumerated() {
+            guard let place = column?.place else { continue }
+            for (start, statistics) in buckets(of: place, in: rollup) {
+                guard let bucket = reduction.grid.bucket(at: max(start, first)) else { continue }
+                let slot = reduction.slot(of: bucket)
+                reduction.add(statistics, index, declared, slot: slot)
+            }
+        }
+    }
+
+    private func note(_ tier: Tier, _ reduction: inout BucketReduction) {
+        reduction.note(declared, tier, arrival: 0, from: first, to: last)
+    }
+
+    /// The buckets of one field; none where they are damaged, which is a row of the ledger.
+    private func buckets(of field: Int, in rollup: SealedRollup) -> [(Int64, Statistics)] {
+        let subject = "roll-up of \(timeline.instance).\(timeline.feed.name)"
+        do throws(ArchiveError) {
+            let found = try file.statistics(of: field, in: rollup) {
+                (chunk, type, rows) throws(ArchiveError) in
+                try store.column(chunk, type, rows, file, subject)
+            }
+            return Array(zip(found?.starts ?? [], found?.statistics ?? []))
+        } catch {
+            enter(error, subject)
+            return []
+        }
+    }
+
+    private func enter(_ error: ArchiveError, _ subject: String) {
+        guard case .chunk(_, let offset, _, _) = error,
+            let chunk = group.rollups.flatMap(\.chunks).first(where: { $0.offset == offset })
+        else { return }
+        let path = String(file.path.dropFirst(store.directory.path.count + 1))
         let row = LedgerEntry(
             instance: timeline.instance,
             feed: timeline.feed.name,
@@ -125,7 +117,32 @@ extension ArchiveStore {
             count: Int64(group.rows),
             cause: "damage: \(path): chunk at byte \(offset) of \(subject)"
         )
-        state.withLock { $0.damage.note(chunk, in: path, row: row, mayHeal: true) }
+        store.state.withLock { $0.damage.note(chunk, in: path, row: row, mayHeal: true) }
+    }
+}
+
+extension ReducedTimeline {
+    /// The declaration, with doubles in the place of integers that are too large to be exact here.
+    fileprivate var exactFeed: Feed {
+        let fields = feed.fields.enumerated().map { place, field in
+            guard field.type == .int,
+                groups.contains(where: { !$0.statistics[place].isExact })
+            else { return field }
+            return Field(
+                field.name,
+                .double,
+                unit: field.unit,
+                description: field.description,
+                limits: field.limits
+            )
+        }
+        return Feed(
+            feed.name,
+            fields: fields,
+            period: feed.period,
+            description: feed.description,
+            lateness: feed.lateness
+        )
     }
 }
 
