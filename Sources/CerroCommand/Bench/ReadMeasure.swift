@@ -36,7 +36,7 @@ enum ReadMeasure: ArchiveMeasure {
         _ = try SampleArchive.writeJournal(
             of: bench.set,
             hours: bench.hours,
-            rowsOfMessage: 1,
+            rowsOfMessage: 60,
             in: journal
         )
         var reports: [BenchReport] = []
