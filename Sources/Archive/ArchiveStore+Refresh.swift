@@ -107,20 +107,27 @@ extension ArchiveStore {
         }
     }
 
-    /// Leaves rows to the journal if all open segments hold too much, those of the oldest first.
+    /// Encodes rows if all open segments hold too much, and leaves rows to the journal if that is
+    /// not enough; those of the oldest segment first.
     private func makeRoom(for segment: inout OpenSegment, _ state: inout State) {
-        let others = state.segments.reduce(0) { $0 + $1.byteCount }
-        guard segment.byteCount + others > openByteLimit else { return }
+        var total = state.segments.reduce(segment.byteCount) { $0 + $1.byteCount }
+        guard total > openByteLimit else { return }
         // A quarter at once, since to encode few rows gains little.
         let most = openByteLimit / 4 * 3
-        for place in state.segments.indices {
-            let rest = segment.byteCount + state.segments.reduce(0) { $0 + $1.byteCount }
-            guard rest > most else { return }
-            let own = state.segments[place].byteCount
-            state.segments[place].shrink(to: max(0, own - (rest - most)))
+        func change(_ segment: inout OpenSegment, _ body: (inout OpenSegment, Int) -> Void) {
+            guard total > most else { return }
+            let before = segment.byteCount
+            body(&segment, total - most)
+            total += segment.byteCount - before
         }
-        let rest = state.segments.reduce(0) { $0 + $1.byteCount }
-        if segment.byteCount + rest > most { segment.shrink(to: max(0, most - rest)) }
+        for place in state.segments.indices {
+            change(&state.segments[place]) { segment, _ in segment.encode() }
+        }
+        change(&segment) { segment, _ in segment.encode() }
+        for place in state.segments.indices {
+            change(&state.segments[place]) { segment, excess in segment.forget(excess) }
+        }
+        change(&segment) { segment, excess in segment.forget(excess) }
     }
 
     /// Moves the newest time of the timeline on, and counts samples that came too late.

@@ -81,11 +81,14 @@ struct OpenSegment {
         byteCount = timelines.values.reduce(0) { $0 + $1.byteCount }
     }
 
-    /// Encodes all rows, and leaves the oldest to the journal until no more than so many bytes are
-    /// held, if that can be.
-    mutating func shrink(to most: Int) {
+    /// Encodes all rows.
+    mutating func encode() {
         for number in Array(timelines.keys) { change(number) { $0.encodeTail() } }
-        guard byteCount > most else { return }
+    }
+
+    /// Leaves so many bytes of encoded rows to the journal, the oldest first.
+    mutating func forget(_ bytes: Int) {
+        let most = byteCount - bytes
         let oldest = timelines.flatMap { number, timeline in
             timeline.chunks.map { (made: $0.number, number) }
         }.sorted { $0.made < $1.made }

@@ -79,6 +79,37 @@ struct RawReadingTests {
         #expect(try archive.reference(all).difference(all.ask(store)) == nil)
     }
 
+    @Test("rows of old segments are encoded before any is left to the journal")
+    func encodedFirst() throws {
+        let rig = try Rig(rotate: .seconds(60))
+        var log = AgentLog("alpha", epoch: 1)
+        log.declare(.positions, revision: 1, at: start)
+        let store = try ArchiveStore(
+            rig.archive.directory,
+            holder: "test reader",
+            chunkBytes: 1 << 20,
+            openBytes: 60_000
+        )
+        for step in 1...4000 {
+            let instant = start + .seconds(step)
+            log.publish(
+                [Block(timestamps: [instant], columns: [.ints([Int64(step)])])],
+                revision: 1,
+                at: instant
+            )
+            guard step % 400 == 0 else { continue }
+            try log.send(to: rig.journal, received: rig.time.now)
+            try rig.journal.commit()
+            rig.time.now = rig.time.now + .seconds(40)
+            try store.refresh()
+        }
+        #expect(try store.positions() == Array(1...4000))
+        let timelines = store.state.withLock { $0.segments.flatMap(\.timelines.values) }
+        #expect(timelines.count > 4)
+        #expect(timelines.contains { !$0.chunks.isEmpty })
+        #expect(timelines.allSatisfy { $0.forgotten.rows == 0 })
+    }
+
     // Method: the writer's next segment opens behind fewer records than the one before it holds,
     // as after a power cut; those records come again there, with other values.
     @Test("rows that were not committed count no more, wherever they are kept", arguments: limits)

@@ -36,7 +36,7 @@ enum ReadMeasure: ArchiveMeasure {
         _ = try SampleArchive.writeJournal(
             of: bench.set,
             hours: bench.hours,
-            rowsOfMessage: 1,
+            rowsOfMessage: 60,
             in: journal
         )
         var reports: [BenchReport] = []
@@ -45,9 +45,7 @@ enum ReadMeasure: ArchiveMeasure {
             Source(name: "open", directory: ArchiveDirectory(journal)),
         ] {
             let rows = rows(of: bench)
-            for question in questions(bench) {
-                reports += try await inProcess(question, source, bench, rows)
-            }
+            reports += try await inProcess(source, bench, rows)
             reports += try await overZeroMQ(source, bench, rows)
         }
         return reports
@@ -85,39 +83,22 @@ enum ReadMeasure: ArchiveMeasure {
         return rows
     }
 
+    /// Asked of the reader's own service.
     private static func inProcess(
-        _ question: Question,
         _ source: Source,
         _ bench: ArchiveBench,
         _ rows: [String: [Int64]]
     ) async throws -> [BenchReport] {
-        var passes: [[Sample]] = [[], []]
-        for _ in 0..<bench.runs {
-            let service = QueryService(
-                directory: source.directory.path,
-                holder: "cerro bench",
-                cache: 512 << 20,
-                time: SystemTimeSource()
-            )
-            try await service.refresh()
-            // One instant of each hour opens all files.
-            for hour in 0..<bench.hours {
-                let instant = bench.set.start + .seconds(3600 * hour + 1800)
-                _ = try await service.data(
-                    query((question.rounds[0].names, instant..<(instant + .seconds(2))))
-                )
-            }
-            for pass in passes.indices {
-                passes[pass] += try await measure(question, rows) { round in
-                    let answer = try await service.data(query(round))
-                    return answer.timelines.map {
-                        ($0.name, $0.timestamps.count, $0.fields.count)
-                    }
-                }
-            }
-        }
-        return zip(passes, ["first asked", "asked again"]).map { samples, kind in
-            report(question, source, "in process, \(kind)", samples)
+        let service = QueryService(
+            directory: source.directory.path,
+            holder: "cerro bench",
+            cache: 512 << 20,
+            time: SystemTimeSource()
+        )
+        try await service.refresh()
+        return try await measure(bench, source, "in process", rows) { round in
+            let answer = try await service.data(query(round))
+            return answer.timelines.map { ($0.name, $0.timestamps.count, $0.fields.count) }
         }
     }
 
@@ -139,26 +120,42 @@ enum ReadMeasure: ArchiveMeasure {
         return try await BenchSite.with(.init(agents: agents, parent: bench.folder)) { site in
             try await site.waitUntilServing()
             let reader = ReaderQuery(site.client, reader: "reader")
-            var reports: [BenchReport] = []
-            for question in questions(bench) {
-                var passes: [[Sample]] = [[], []]
-                for pass in [0] + Array(repeating: 1, count: bench.runs) {
-                    passes[pass] += try await measure(question, rows) { round in
-                        let answer = try await reader.data(round.names, round.range, [:])
-                        return answer.timelines.map { ($0.name, $0.times.count, $0.columns.count) }
-                    }
-                }
-                reports += zip(passes, ["first asked", "asked again"]).map { samples, kind in
-                    report(question, source, "over ZeroMQ, \(kind)", samples)
-                }
+            return try await measure(bench, source, "over ZeroMQ", rows) { round in
+                let answer = try await reader.data(round.names, round.range, [:])
+                return answer.timelines.map { ($0.name, $0.times.count, $0.columns.count) }
             }
-            return reports
         }
+    }
+
+    /// Asks for samples that nobody has asked for, and then again for the same ones.
+    private static func measure(
+        _ bench: ArchiveBench,
+        _ source: Source,
+        _ way: String,
+        _ rows: [String: [Int64]],
+        _ ask: ((names: [String], range: Range<Timestamp>)) async throws -> [(String, Int, Int)]
+    ) async throws -> [BenchReport] {
+        var reports: [BenchReport] = []
+        for question in questions(bench) {
+            // One instant of each hour opens all files.
+            for hour in 0..<bench.hours {
+                let instant = bench.set.start + .seconds(3600 * hour + 1800)
+                _ = try await ask((question.rounds[0].names, instant..<(instant + .seconds(2))))
+            }
+            var passes: [[Sample]] = [[], []]
+            for pass in [0] + Array(repeating: 1, count: bench.runs) {
+                passes[pass] += try await samples(question, rows, ask)
+            }
+            reports += zip(passes, ["first asked", "asked again"]).map { samples, kind in
+                report(question, source, "\(way), \(kind)", samples)
+            }
+        }
+        return reports
     }
 
     /// Asks all rounds of a question, each once; `ask` tells the name, rows and fields of the
     /// timelines of its answer.
-    private static func measure(
+    private static func samples(
         _ question: Question,
         _ rows: [String: [Int64]],
         _ ask: ((names: [String], range: Range<Timestamp>)) async throws -> [(String, Int, Int)]
