@@ -51,6 +51,7 @@ let package = Package(
         .target(name: "CChecksum"),
         .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
         library("ArchiveFormat", ["CChecksum", "CZstd", "MessagePack", "Telemetry"]),
+        library("ArrowFormat", ["Telemetry"]),
         library("G3Format", ["ArchiveFormat"]),
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
         library("ZeroMQ", ["CZeroMQ"]),
@@ -59,7 +60,7 @@ let package = Package(
         library(
             "Archive",
             [
-                "ArchiveFormat", "Log", "MessagePack", "Telemetry",
+                "ArchiveFormat", "G3Format", "Log", "MessagePack", "SiteConfig", "Telemetry",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ]
         ),
@@ -84,10 +85,13 @@ let package = Package(
                 "SiteConfig", "Telemetry", "ZeroMQ", logging,
             ]
         ),
+        .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
+        library("PromQL", ["CRE2", "Telemetry"]),
         library(
             "Reader",
             [
-                "AgentRuntime", "Archive", "MessageBus", "SiteConfig", "Telemetry", logging,
+                "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "ArrowFormat", "MessageBus",
+                "PromQL", "SiteConfig", "Telemetry", logging,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
             ]
@@ -116,6 +120,7 @@ let package = Package(
         .executableTarget(name: "cerro", dependencies: ["CerroCommand"], swiftSettings: settings),
 
         tests("TelemetryTests", ["Telemetry"]),
+        tests("PromQLTests", ["PromQL", "Telemetry"]),
         tests("MessagePackTests", ["MessagePack", "Telemetry"]),
         tests("ZeroMQTests", ["ZeroMQ"]),
         tests(
@@ -124,10 +129,14 @@ let package = Package(
         ),
         tests("SiteConfigTests", ["SiteConfig", "Telemetry"]),
         tests("ArchiveFormatTests", ["ArchiveFormat", "MessagePack", "Telemetry"]),
+        tests("ArrowFormatTests", ["ArrowFormat", "Telemetry"]),
         tests("LogTests", ["ArchiveFormat", "CerroTesting", "Log", "MessagePack", "Telemetry"]),
         tests(
             "ArchiveTests",
-            ["Archive", "ArchiveFormat", "CerroTesting", "Log", "MessagePack", "Telemetry"]
+            [
+                "Archive", "ArchiveFormat", "CerroTesting", "Log", "MessagePack", "SiteConfig",
+                "Telemetry",
+            ]
         ),
         tests("G3FormatTests", ["G3Format"]),
         tests(
@@ -141,8 +150,8 @@ let package = Package(
         tests(
             "ReaderTests",
             [
-                "AgentRuntime", "Archive", "ArchiveFormat", "CerroTesting", "Log", "MessageBus",
-                "MessagePack", "Reader", "SiteConfig", "Telemetry",
+                "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "CerroTesting", "Log",
+                "MessageBus", "MessagePack", "Reader", "SiteConfig", "Telemetry",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
             ]

@@ -7,6 +7,12 @@ public struct LiveMessage: Sendable {
     public let topic: String
     /// A record of the agent's log, or a value that it announces.
     public let payload: [UInt8]
+
+    /// A message.
+    public init(topic: String, payload: [UInt8]) {
+        self.topic = topic
+        self.payload = payload
+    }
 }
 
 /// Connections to the publishers of a site, which follow the registry's table.

@@ -13,6 +13,8 @@ public enum ArchiveError: Error, Hashable, Sendable, CustomStringConvertible {
     case chunk(path: String, offset: Int, of: String, ChunkError)
     /// The index cannot be read or written.
     case index(path: String, String)
+    /// What is pinned cannot be read: nothing may be removed.
+    case pins(String)
     /// The journal cannot be begun even in a new segment.
     case journal(String)
 
@@ -29,6 +31,8 @@ public enum ArchiveError: Error, Hashable, Sendable, CustomStringConvertible {
         case .index(let path, let what):
             "\(path): \(what); delete it, or run `cerro archive reindex`: "
                 + "it is rebuilt from the sealed files"
+        case .pins(let what):
+            "\(what)\nnothing is removed from the archive until the pins can be read"
         case .journal(let what): what
         }
     }

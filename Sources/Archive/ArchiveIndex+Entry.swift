@@ -52,6 +52,9 @@ extension ArchiveIndex {
         for (place, timeline) in footer.timelines.enumerated() {
             try add(timeline, place: place, file: id, to: db)
         }
+        for (place, timeline) in footer.reduced.enumerated() {
+            try add(timeline, place: place, file: id, to: db)
+        }
         for entry in footer.ledger { try add(entry, file: id, to: db) }
         for cursor in footer.cursors { try add(cursor, to: db) }
     }
@@ -119,7 +122,7 @@ extension ArchiveIndex {
             arguments: arguments
         )
         for id in ids {
-            for table in ["sources", "spans", "runs", "ledger"] {
+            for table in ["sources", "spans", "runs", "reduced", "ledger"] {
                 try db.execute(sql: "DELETE FROM \(table) WHERE file = ?", arguments: [id])
             }
             try db.execute(sql: "DELETE FROM files WHERE id = ?", arguments: [id])

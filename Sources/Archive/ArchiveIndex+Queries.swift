@@ -179,7 +179,7 @@ extension ArchiveIndex {
         }
     }
 
-    private static func declaration(_ id: Int64, _ db: Database) throws -> Feed? {
+    static func declaration(_ id: Int64, _ db: Database) throws -> Feed? {
         let bytes = try Data.fetchOne(
             db,
             sql: "SELECT bytes FROM declarations WHERE id = ?",

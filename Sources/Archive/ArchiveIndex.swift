@@ -24,12 +24,17 @@ final class ArchiveIndex: Sendable {
     private let state = Mutex(State())
 
     /// Opens the index `name`; one that is not what was left there is deleted first.
-    init(
+    convenience init(
         _ directory: ArchiveDirectory,
         name: String = "index.sqlite"
     ) throws(ArchiveError) {
+        try self.init(directory, path: "\(directory.path)/\(name)")
+    }
+
+    /// Opens the index at `path`, which need not be in the archive.
+    init(_ directory: ArchiveDirectory, path: String) throws(ArchiveError) {
         self.directory = directory
-        path = "\(directory.path)/\(name)"
+        self.path = path
         if (try? isAsLeft()) != true || (try? open()) == nil { try reset() }
     }
 

@@ -91,7 +91,7 @@ extension ArchiveStore {
 }
 
 /// N + 1 instants, and the N ranges between them.
-private struct CountingGrid {
+struct CountingGrid {
     private let edges: [Int64]
 
     /// A grid of at least two instants, in increasing order.

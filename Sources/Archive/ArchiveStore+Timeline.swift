@@ -239,7 +239,7 @@ struct SlicePiece: Sendable {
     }
 
     /// The newest declaration, as a double if any was and none is anything but a number.
-    private static func type(of fields: [Field]) -> Field? {
+    static func type(of fields: [Field]) -> Field? {
         guard let newest = fields.last else { return nil }
         guard newest.type == .int,
             fields.contains(where: { $0.type == .double && $0.unit == newest.unit })

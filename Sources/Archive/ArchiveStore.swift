@@ -27,22 +27,40 @@ public final class ArchiveStore: Sendable {
     let index: ArchiveIndex
     let cache: ChunkCache
     let state = Mutex(State())
-    private let lock: any FolderLock
+    /// Held by whoever writes to the archive's own index.
+    private let lock: (any FolderLock)?
 
     /// Opens an archive that may still be empty, and takes in what is there.
     ///
     /// `holder` says who it is, for those who are refused: host, process, instance. `cache` is how
     /// many bytes of decoded columns to keep; `progress` is called with the number of files that
     /// are indexed and of those to index.
-    public init(
+    public convenience init(
         _ directory: ArchiveDirectory,
         holder: String,
         cache: Int = 512 << 20,
         progress: (Int, Int) -> Void = { _, _ in }
     ) throws(ArchiveError) {
+        let lock = try directory.lock("index.lock", holder: holder)
+        try self.init(
+            directory,
+            index: try ArchiveIndex(directory),
+            lock: lock,
+            cache: cache,
+            progress: progress
+        )
+    }
+
+    init(
+        _ directory: ArchiveDirectory,
+        index: ArchiveIndex,
+        lock: (any FolderLock)?,
+        cache: Int,
+        progress: (Int, Int) -> Void
+    ) throws(ArchiveError) {
         self.directory = directory
-        lock = try directory.lock("index.lock", holder: holder)
-        index = try ArchiveIndex(directory)
+        self.lock = lock
+        self.index = index
         self.cache = ChunkCache(byteLimit: cache, fileLimit: Limits.openFiles)
         let known = try index.sourcesAndCursors()
         state.withLock { state in

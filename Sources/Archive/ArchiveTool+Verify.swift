@@ -28,7 +28,7 @@ extension ArchiveTool {
     ) throws(ArchiveError) -> VerifySummary {
         var summary = VerifySummary()
         let files = try directory.files()
-        var sources: [String: String] = [:]
+        var owners: [String: [ArchiveFile]] = [:]
         var unsealed: [String: Int] = [:]
         var accounts = VerifiedAccounts(archive: try directory.writtenID())
         for (number, file) in files.enumerated() {
@@ -41,13 +41,7 @@ extension ArchiveTool {
                     summary.rows += check(sealed, file.path, &found)
                     accounts.note(sealed, file)
                     for source in sealed.footer.sources {
-                        if let other = sources[source] {
-                            found.append(
-                                "\(file.path): made from segment \(source), and so is \(other): "
-                                    + "each of its samples is there twice; move one of them away"
-                            )
-                        }
-                        sources[source] = file.path
+                        owners[source, default: []].append(file)
                     }
                 case .journal:
                     let isClosed = file != files.last { $0.kind == .journal }
@@ -72,8 +66,8 @@ extension ArchiveTool {
             progress(number + 1, files.count)
         }
         // A segment that a sealed file was made from is about to go: its rows are there once more.
-        for (id, rows) in unsealed where sources[id] == nil { summary.rows += rows }
-        for line in accounts.problems(replaced: Set(sources.keys))
+        for (id, rows) in unsealed where owners[id] == nil { summary.rows += rows }
+        for line in accounts.doubled(owners) + accounts.problems(replaced: Set(owners.keys))
             + indexProblems(directory, accounts)
         {
             summary.problems += 1
@@ -143,6 +137,7 @@ extension ArchiveTool {
                 }
             }
         }
+        check(sealed.footer.reduced, sealed, path, &found)
         for record in sealed.footer.unreadable {
             guard let bytes = try? sealed.bytes(of: record.chunk),
                 bytes.withUnsafeBytes({ crc32c($0) }) == record.chunk.checksum
@@ -212,7 +207,7 @@ extension ArchiveTool {
         }
     }
 
-    private static func check(
+    static func check(
         _ rollup: SealedRollup,
         _ place: Int,
         _ column: Column,
@@ -248,5 +243,47 @@ extension ArchiveTool {
                 "\(name) is not that of its values, so plots show others; \(advice)"
             )
         }
+    }
+
+    /// Looks at what retention has left: its roll-ups have to amount to its statistics.
+    private static func check(
+        _ timelines: [ReducedTimeline],
+        _ sealed: SealedFile,
+        _ path: String,
+        _ found: inout [String]
+    ) {
+        for timeline in timelines {
+            for (number, group) in timeline.groups.enumerated() {
+                for (place, field) in timeline.feed.fields.enumerated() {
+                    let name = "\(timeline.instance).\(timeline.feed.name).\(field.name)"
+                    let where_ = "\(path): reduced group \(number) of \(name)"
+                    for rollup in group.rollups where rollup.columns[place] != nil {
+                        let tier = "its roll-up by \(rollup.tier.rawValue)"
+                        do throws(ArchiveError) {
+                            let sum = try sealed.sum(of: place, in: rollup, subject: name)
+                            guard !sum.isSame(as: group.statistics[place]) else { continue }
+                            found.append("\(where_): \(tier) does not amount to its statistics")
+                        } catch {
+                            found.append("\(where_): \(tier): \(chunkText(error))")
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+extension SealedFile {
+    /// What all buckets of a field amount to.
+    func sum(
+        of field: Int,
+        in rollup: SealedRollup,
+        subject: String
+    ) throws(ArchiveError) -> Statistics {
+        let stored = try statistics(of: field, in: rollup) {
+            (chunk, type, rows) throws(ArchiveError) in
+            try column(chunk, type, rows: rows, of: subject)
+        }
+        return (stored?.statistics ?? []).reduce(into: Statistics()) { $0.add($1) }
     }
 }

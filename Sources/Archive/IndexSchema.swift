@@ -3,7 +3,7 @@ internal import GRDB
 /// The tables of the index, which are rebuilt rather than changed: see ``version``.
 enum IndexSchema {
     /// Another number in a file means that it is deleted and filled again.
-    static let version = 3
+    static let version = 5
 
     static func create(_ db: Database) throws {
         try db.execute(
@@ -36,6 +36,12 @@ enum IndexSchema {
                     t0 INTEGER NOT NULL, t1 INTEGER NOT NULL, count INTEGER, cause TEXT NOT NULL,
                     epoch INTEGER, first INTEGER);
                 CREATE INDEX ledger_by_time ON ledger (t0);
+                CREATE TABLE reduced (
+                    file INTEGER NOT NULL, place INTEGER NOT NULL, instance TEXT NOT NULL,
+                    feed TEXT NOT NULL, declaration BLOB NOT NULL, rows INTEGER NOT NULL,
+                    t0 INTEGER NOT NULL, t1 INTEGER NOT NULL, PRIMARY KEY (file, place))
+                    WITHOUT ROWID;
+                CREATE INDEX reduced_by_feed ON reduced (instance, feed, t0);
                 CREATE TABLE cursors (
                     instance TEXT NOT NULL, epoch INTEGER NOT NULL, position INTEGER NOT NULL,
                     crc INTEGER NOT NULL, finished INTEGER NOT NULL,

@@ -41,4 +41,26 @@ enum Limits {
     static let recheckedChunks = 16
     /// How often a query begins again when a file vanishes under it.
     static let restarts = 3
+    /// Damages of one `.g3` file that are told one by one.
+    static let g3Damages = 64
+    /// Files of a tree of `.g3` files that are scanned between two transactions of its index.
+    static let g3FilesPerStep = 32
+    /// How long after its last change a `.g3` file that ends inside of a frame may still be
+    /// written to.
+    static let g3Patience = Duration.seconds(900)
+    /// Folders below each other in a tree of `.g3` files.
+    static let g3Depth = 4
+    /// The age from which on a `.g3` file is looked at only where its folder has changed.
+    static let g3Growing = Duration.seconds(86_400)
+    /// Bytes that the rows of one group take while a day is compacted.
+    static let compaction = 32 << 20
+    /// Files that are compacted at once: more are compacted in several steps.
+    static let compactedFiles = 128
+    /// Pieces of columns in the footers of the files that are compacted at once; each takes up to
+    /// 500 bytes of memory.
+    static let compactedColumns = 100_000
+    /// Days that have to be recorded before their clock counts for what is old.
+    static let believedDays = 3
+    /// Pinned intervals of one archive.
+    static let pins = 1_000
 }

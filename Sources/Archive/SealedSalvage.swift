@@ -27,6 +27,9 @@ struct SealedSalvage {
         for timeline in sealed.footer.timelines {
             for group in timeline.groups { _ = rows(of: group, in: timeline, &lost) }
         }
+        for timeline in sealed.footer.reduced {
+            for group in timeline.groups { _ = rollups(of: group, in: timeline, &lost) }
+        }
         var reader = KeptRecords(declarations)
         for record in sealed.footer.unreadable { take(record, &reader) }
         ledger += lost
@@ -51,6 +54,7 @@ struct SealedSalvage {
         footer.created = created
         footer.sources = old.sources + [old.id]
         footer.timelines = []
+        footer.reduced = []
         footer.ledger = ledger
         footer.unreadable = []
         footer.declarations += declared
@@ -67,6 +71,14 @@ struct SealedSalvage {
                 guard let rows = rows(of: group, in: timeline, &told) else { continue }
                 let delays = (group.shortestDelay, group.longestDelay)
                 try builder.addGroup(times: rows.times, columns: rows.columns, delays: delays)
+            }
+        }
+        for timeline in sealed.footer.reduced {
+            let epochs = timeline.epochs
+            builder.beginReduced(timeline.instance, feed: timeline.feed, epochs: epochs)
+            for var group in timeline.groups {
+                group.rollups = rollups(of: group, in: timeline, &told)
+                try builder.copy(group) { try sealed.checkedBytes(of: $0, "a roll-up") }
             }
         }
         for collector in decoded { try collector.add(to: &builder) }
@@ -149,6 +161,33 @@ struct SealedSalvage {
             return Column.missing(field.type, rows: group.rows)
         }
         return (times, columns)
+    }
+
+    /// The roll-ups of a group without samples that can be read, what is lost entered in `lost`.
+    private func rollups(
+        of group: ReducedGroup,
+        in timeline: ReducedTimeline,
+        _ lost: inout [LedgerEntry]
+    ) -> [SealedRollup] {
+        let name = "\(timeline.instance).\(timeline.feed.name)"
+        return group.rollups.filter { rollup in
+            let subject = "the roll-up by \(rollup.tier.rawValue) of \(name)"
+            for chunk in rollup.chunks
+            where (try? sealed.checkedBytes(of: chunk, subject)) == nil {
+                lost.append(
+                    LedgerEntry(
+                        instance: timeline.instance,
+                        feed: timeline.feed.name,
+                        from: group.first,
+                        to: group.last + .nanoseconds(1),
+                        count: Int64(group.rows),
+                        cause: "damage: \(path): chunk at byte \(chunk.offset) of \(subject)"
+                    )
+                )
+                return false
+            }
+            return true
+        }
     }
 
     /// Decodes a record if that is possible now; else keeps it, or enters that it is lost.
@@ -266,6 +305,14 @@ private struct KeptRecords {
     }
 }
 
+extension SealedRollup {
+    /// All of its chunks.
+    fileprivate var chunks: [Chunk] {
+        [starts] + [rows].compactMap(\.self)
+            + columns.compactMap(\.self).flatMap { [$0.counts].compactMap(\.self) + $0.numbers }
+    }
+}
+
 extension LedgerEntry {
     /// Whether it says that `record` could not be decoded.
     fileprivate func isAbout(_ record: UnreadableRecord) -> Bool {
@@ -280,7 +327,7 @@ extension LedgerEntry {
 
 extension SealedFile {
     /// Whether `group` holds just these rows.
-    fileprivate func hasRows(
+    func hasRows(
         _ times: [Int64],
         _ columns: [Column],
         in group: SealedGroup,

@@ -80,8 +80,18 @@ public final class Sealer {
 
     /// Whether a valid sealed file lists the segment as its source.
     private func isSealed(_ file: ArchiveFile) -> Bool {
-        let sealed = try? SealedFile.open(directory.full(file.sealed), disk: directory.disk)
-        return sealed?.footer.sources.contains(file.id) == true
+        if lists(file.sealed, file.id) { return true }
+        // One that came back from a copy after its day was compacted: of the files that begin
+        // before it, the last one has what it has.
+        let files = (try? directory.files(days: [file.day])) ?? []
+        let before = files.last { $0.kind == .sealed && $0.stem != file.stem && $0 < file }
+        return before.map { lists($0, file.id) } ?? false
+    }
+
+    /// Whether `sealed` is valid and was made from the segment `id`.
+    private func lists(_ sealed: ArchiveFile, _ id: String) -> Bool {
+        let sealed = try? SealedFile.open(directory.full(sealed), disk: directory.disk)
+        return sealed?.footer.sources.contains(id) == true
     }
 
     /// The segment behind another one: when it was created, and the cursors that it opens with; nil

@@ -65,6 +65,20 @@ struct VerifiedAccounts {
         }
     }
 
+    /// The files that have the samples of one segment twice, a line each.
+    ///
+    /// `owners` are those that were made from each segment or file; one that another was made
+    /// from does not count.
+    func doubled(_ owners: [String: [ArchiveFile]]) -> [String] {
+        let replaced = Set(sealed.filter { owners[$0.footer.id] != nil }.map(\.file))
+        return owners.compactMap { source, files -> String? in
+            let counted = files.filter { !replaced.contains($0) }.sorted()
+            guard counted.count > 1 else { return nil }
+            return "\(counted[1].path): made from segment \(source), and so is "
+                + "\(counted[0].path): each of its samples is there twice; move one of them away"
+        }.sorted()
+    }
+
     /// What does not fit, a line each.
     ///
     /// `replaced` are the segments and files that a sealed file was made from: they do not count.

@@ -234,3 +234,101 @@ public struct SealedFileBuilder {
         offset += bytes.count
     }
 }
+
+// What compaction adds: pieces of other files as they are, and what samples amounted to.
+extension SealedFileBuilder {
+    /// Adds a timeline without samples, to which ``addReducedGroup(times:columns:delays:)`` adds.
+    public mutating func beginReduced(_ instance: String, feed: Feed, epochs: [Int64]) {
+        footer.reduced.append(
+            ReducedTimeline(instance: instance, feed: feed, epochs: epochs, groups: [])
+        )
+    }
+
+    /// Adds what N rows amount to, and not the rows, to the timeline that was begun last with
+    /// ``beginReduced(_:feed:epochs:)``; the shapes are those of
+    /// ``addGroup(times:columns:delays:)``.
+    public mutating func addReducedGroup(
+        times: [Int64],
+        columns: [Column],
+        delays: (shortest: Int64, longest: Int64)
+    ) throws {
+        guard let timeline = footer.reduced.last, !times.isEmpty,
+            times.count <= SealedLimits.rowsPerGroup,
+            columns.map(\.type) == timeline.feed.fields.map(\.type),
+            columns.allSatisfy({ $0.count == times.count })
+        else { throw SealedFileError.timelineShape("a group does not fit its declaration") }
+        let digits = columns.map { DecimalDigits($0, rows: times.indices) }
+        var rollups: [SealedRollup] = []
+        for tier in RollupTier.allCases {
+            let buckets = Rollup.buckets(times[...], tier: tier)
+            guard
+                tier == .hour || Rollup.isWorthwhile(rows: times.count, buckets: buckets.count)
+            else { continue }
+            rollups.append(try rollup(tier, buckets, columns, digits))
+        }
+        let group = ReducedGroup(
+            rows: times.count,
+            first: Timestamp(nanoseconds: times[0]),
+            last: Timestamp(nanoseconds: times[times.count - 1]),
+            shortestDelay: delays.shortest,
+            longestDelay: delays.longest,
+            statistics: zip(columns, digits).map { column, digits in
+                let statistics = Statistics(column, rows: times.indices)
+                return digits?.rounded(statistics) ?? statistics
+            },
+            rollups: rollups
+        )
+        footer.reduced[footer.reduced.count - 1].groups.append(group)
+    }
+
+    /// Adds a group of another file to the timeline that was begun last, its chunks as they are.
+    ///
+    /// `read` gives the bytes of a chunk of that file, whose checksum it has looked at.
+    public mutating func copy(
+        _ group: SealedGroup,
+        read: (Chunk) throws -> [UInt8]
+    ) throws {
+        var copy = group
+        copy.times = try self.copy(group.times, read)
+        for place in copy.columns.indices {
+            copy.columns[place].chunk = try self.copy(group.columns[place].chunk, read)
+        }
+        copy.rollups = try group.rollups.map { try self.copy($0, read) }
+        footer.timelines[footer.timelines.count - 1].groups.append(copy)
+    }
+
+    /// Adds a group without samples of another file, as ``copy(_:read:)-(SealedGroup,_)`` does.
+    public mutating func copy(
+        _ group: ReducedGroup,
+        read: (Chunk) throws -> [UInt8]
+    ) throws {
+        var copy = group
+        copy.rollups = try group.rollups.map { try self.copy($0, read) }
+        footer.reduced[footer.reduced.count - 1].groups.append(copy)
+    }
+
+    private mutating func copy(
+        _ rollup: SealedRollup,
+        _ read: (Chunk) throws -> [UInt8]
+    ) throws -> SealedRollup {
+        var copy = rollup
+        copy.starts = try self.copy(rollup.starts, read)
+        copy.rows = try rollup.rows.map { try self.copy($0, read) }
+        copy.columns = try rollup.columns.map { column in
+            try column.map { column in
+                SealedRollup.Column(
+                    counts: try column.counts.map { try self.copy($0, read) },
+                    numbers: try column.numbers.map { try self.copy($0, read) }
+                )
+            }
+        }
+        return copy
+    }
+
+    private mutating func copy(_ chunk: Chunk, _ read: (Chunk) throws -> [UInt8]) throws -> Chunk {
+        var copy = chunk
+        copy.offset = offset
+        try put(try read(chunk))
+        return copy
+    }
+}

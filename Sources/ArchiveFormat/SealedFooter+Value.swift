@@ -5,7 +5,7 @@ public import Telemetry
 extension SealedFooter {
     /// The footer as a map; ``init(_:)`` reads it back.
     public var value: Value {
-        [
+        var value: [String: Value] = [
             "version": .int(Int64(SealedLayout.version)), "id": .string(id),
             "archive": .string(archive),
             "created": .timestamp(created), "sources": .array(sources.map(Value.string)),
@@ -17,6 +17,8 @@ extension SealedFooter {
             "declarations": .array(declarations.map(\.value)),
             "damage": .array(damage.map(Value.string)),
         ]
+        if !reduced.isEmpty { value["reduced"] = .array(reduced.map(\.value)) }
+        return .map(value)
     }
 
     /// Reads a footer.
@@ -37,6 +39,7 @@ extension SealedFooter {
         cursorsBefore = try list(value, "cursors_before", Cursor.init)
         cursors = try list(value, "cursors", Cursor.init)
         timelines = try list(value, "timelines", SealedTimeline.init)
+        if value["reduced"] != nil { reduced = try list(value, "reduced", ReducedTimeline.init) }
         ledger = try list(value, "ledger", LedgerEntry.init)
         unreadable = try list(value, "unreadable", UnreadableRecord.init)
         declarations = try list(value, "declarations", KeptDeclaration.init)
@@ -134,6 +137,55 @@ extension SealedGroup {
             longestDelay: delays[1],
             times: times,
             columns: columns,
+            rollups: rollups
+        )
+    }
+}
+
+extension ReducedTimeline {
+    var value: Value {
+        [
+            "instance": .string(instance), "declaration": feed.value,
+            "epochs": .array(epochs.map(Value.int)), "groups": .array(groups.map(\.value)),
+        ]
+    }
+
+    init?(_ value: Value) {
+        guard let instance = value["instance"]?.string,
+            let feed = value["declaration"].flatMap(Feed.init),
+            let epochs = all(value["epochs"]?.array, \.int),
+            let groups = all(value["groups"]?.array, ReducedGroup.init),
+            groups.allSatisfy({ $0.statistics.count == feed.fields.count }),
+            groups.flatMap(\.rollups).allSatisfy({ $0.columns.count == feed.fields.count })
+        else { return nil }
+        self.init(instance: instance, feed: feed, epochs: epochs, groups: groups)
+    }
+}
+
+extension ReducedGroup {
+    var value: Value {
+        [
+            "rows": .int(Int64(rows)), "range": [.timestamp(first), .timestamp(last)],
+            "delays": [.int(shortestDelay), .int(longestDelay)],
+            "statistics": .array(statistics.map(\.value)),
+            "rollups": .array(rollups.map(\.value)),
+        ]
+    }
+
+    init?(_ value: Value) {
+        guard let rows = value["rows"]?.int, (1...Int64(SealedLimits.rowsPerGroup)).contains(rows),
+            let range = all(value["range"]?.array, \.timestamp), range.count >= 2,
+            let delays = all(value["delays"]?.array, \.int), delays.count >= 2,
+            let statistics = all(value["statistics"]?.array, { Statistics($0) }),
+            let rollups = all(value["rollups"]?.array, SealedRollup.init)
+        else { return nil }
+        self.init(
+            rows: Int(rows),
+            first: range[0],
+            last: range[1],
+            shortestDelay: delays[0],
+            longestDelay: delays[1],
+            statistics: statistics,
             rollups: rollups
         )
     }

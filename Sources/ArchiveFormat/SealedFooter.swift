@@ -17,6 +17,8 @@ public struct SealedFooter: Hashable, Sendable {
     /// There are several where one declaration followed another, or where one would not have fit
     /// the memory of the sealer.
     public var timelines: [SealedTimeline]
+    /// What is left of samples that retention has removed.
+    public var reduced: [ReducedTimeline]
     /// What is known to be missing.
     public var ledger: [LedgerEntry]
     /// Records that nobody could decode, as they came.
@@ -44,6 +46,7 @@ public struct SealedFooter: Hashable, Sendable {
         cursorsBefore = []
         cursors = []
         timelines = []
+        reduced = []
         ledger = []
         unreadable = []
         declarations = []
@@ -107,6 +110,59 @@ public struct SealedGroup: Hashable, Sendable {
         self.longestDelay = longestDelay
         self.times = times
         self.columns = columns
+        self.rollups = rollups
+    }
+}
+
+/// What the rows of one feed amounted to whose samples retention has removed.
+public struct ReducedTimeline: Hashable, Sendable {
+    /// The instance that published them.
+    public var instance: String
+    /// The declaration.
+    public var feed: Feed
+    /// The epochs that the rows came from.
+    public var epochs: [Int64]
+    /// The rows, in the pieces that they were.
+    public var groups: [ReducedGroup]
+
+    /// A timeline without samples.
+    public init(instance: String, feed: Feed, epochs: [Int64], groups: [ReducedGroup]) {
+        self.instance = instance
+        self.feed = feed
+        self.epochs = epochs
+        self.groups = groups
+    }
+}
+
+/// What consecutive rows amounted to, whose times and values are no longer there.
+public struct ReducedGroup: Hashable, Sendable {
+    /// How many rows there were.
+    public var rows: Int
+    /// The first and the last time.
+    public var first: Timestamp, last: Timestamp
+    /// How long after its time a row was received, at least and at most, in nanoseconds.
+    public var shortestDelay: Int64, longestDelay: Int64
+    /// What each field amounted to, in declared order.
+    public var statistics: [Statistics]
+    /// The roll-ups: by hour always, by minute where there were enough rows.
+    public var rollups: [SealedRollup]
+
+    /// A group without samples.
+    public init(
+        rows: Int,
+        first: Timestamp,
+        last: Timestamp,
+        shortestDelay: Int64,
+        longestDelay: Int64,
+        statistics: [Statistics],
+        rollups: [SealedRollup]
+    ) {
+        self.rows = rows
+        self.first = first
+        self.last = last
+        self.shortestDelay = shortestDelay
+        self.longestDelay = longestDelay
+        self.statistics = statistics
         self.rollups = rollups
     }
 }

@@ -14,7 +14,7 @@ enum AgentClasses {
     static let all: [AgentClass] =
         [
             AggregatorAgent.agentClass,
-            ReaderAgent.agentClass(directory: { RegistryDirectory(site: $0) }),
+            ReaderAgent.agentClass(live: { ConnectedSite($0) }),
         ] + Instruments.classes
 
     /// What is wrong with the classes and settings of a site's instances.
@@ -70,17 +70,6 @@ enum AgentClasses {
                 return SiteProblem(start.place, "`\(start.operation)`: \(error)")
             }
             return nil
-        }
-    }
-}
-
-/// The registry's table, asked anew each time.
-private struct RegistryDirectory: SiteDirectory {
-    let site: Site
-
-    func agents() async throws -> Value {
-        try await SiteConnection.with(site) { client in
-            .array(try await client.instances(timeout: .seconds(2)).map(\.value))
         }
     }
 }

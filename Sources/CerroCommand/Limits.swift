@@ -75,4 +75,7 @@ enum Limits {
 
     /// The most bytes with which a benchmark fills a disk.
     static let benchBallast = 16 << 30
+
+    /// Bytes of decoded columns that an export keeps: windows share the groups that they cut.
+    static let exportCache = 64 << 20
 }

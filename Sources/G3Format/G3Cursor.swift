@@ -50,6 +50,26 @@ struct G3Cursor {
         String(decoding: try take(try count(of: 1)), as: UTF8.self)
     }
 
+    /// Goes over so many texts.
+    mutating func skipTexts(_ count: Int) throws(G3Error) {
+        let swaps = isBigEndian
+        let end = bytes.withUnsafeBytes { bytes -> Int? in
+            var place = offset - self.bytes.startIndex
+            for _ in 0..<count {
+                guard bytes.count - place >= 8 else { return nil }
+                let word = bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+                let length = swaps ? UInt64(bigEndian: word) : UInt64(littleEndian: word)
+                guard length <= UInt64(bytes.count - place - 8) else { return nil }
+                place += 8 + Int(length)
+            }
+            return place
+        }
+        guard let end else {
+            throw malformed(at: offset, "\(count) texts announced, longer than what is left")
+        }
+        offset = bytes.startIndex + end
+    }
+
     /// Takes so many bytes.
     mutating func take(_ count: Int) throws(G3Error) -> ArraySlice<UInt8> {
         guard count <= rest else { throw G3Error(offset: offset, .cutOff) }

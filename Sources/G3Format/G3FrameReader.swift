@@ -12,19 +12,21 @@ public struct G3FrameReader {
         case damage(Range<Int>, G3Error)
     }
 
+    /// Fills a buffer from a byte of the file on, and returns how many bytes were there.
+    public typealias Read = (UnsafeMutableRawBufferPointer, _ offset: Int) throws -> Int
+
     /// Where the next frame begins, in bytes; the end of the last whole one when nothing follows.
     public private(set) var offset: Int
     private let size: Int
-    private let read: (Range<Int>) throws -> [UInt8]
-    private var window: [UInt8] = []
-    private var windowStart = 0
+    private var window: G3Window
+    private var isAtEnd = false
 
     /// A reader from byte `offset` on, where a frame begins, of a file of `size` bytes; `read`
-    /// gives the bytes of a range, fewer where the file is shorter by now.
-    public init(size: Int, from offset: Int = 0, read: @escaping (Range<Int>) throws -> [UInt8]) {
+    /// gives fewer bytes than asked for where the file is shorter by now.
+    public init(size: Int, from offset: Int = 0, read: @escaping Read) {
         self.size = size
         self.offset = offset
-        self.read = read
+        window = G3Window(size: size, read: read)
     }
 
     /// The next frame, or the damage before it; nil at the end.
@@ -52,34 +54,25 @@ public struct G3FrameReader {
         case reading(any Error)
     }
 
-    private var isAtEnd = false
-
     private mutating func frame(at place: Int) throws(G3Failure) -> G3Frame {
-        var wanted = G3Limits.window
+        var wanted = 1
         while true {
+            let bytes: UnsafeRawBufferPointer
             do {
-                try load(place, wanted)
+                bytes = try window.bytes(from: place, atLeast: wanted)
             } catch {
                 throw .reading(error)
             }
-            let bytes = window[(place - windowStart)...]
             do throws(G3Error) {
                 return try G3Frame.read(bytes, at: place)
             } catch {
                 guard error.reason == .cutOff, place + bytes.count < size,
-                    bytes.count < G3Limits.frame
+                    bytes.count >= wanted, bytes.count < G3Limits.frame
                 else { throw .frame(error) }
-                wanted = bytes.count * 2
+                wanted = max(bytes.count + 1, min(G3Limits.window, size - place))
+                if bytes.count >= G3Limits.window { wanted = bytes.count * 2 }
             }
         }
-    }
-
-    /// Makes the window hold what is there of `count` bytes from `place` on.
-    private mutating func load(_ place: Int, _ count: Int) throws {
-        let end = min(size, place + count)
-        guard place < windowStart || end > windowStart + window.count else { return }
-        window = try read(place..<end)
-        windowStart = place
     }
 
     /// Goes to the next frame behind an error; nil when the end of the damage was told before.
@@ -103,21 +96,57 @@ public struct G3FrameReader {
 
     /// The next place where byte order, version and type are those of a housekeeping frame.
     private mutating func candidate(from start: Int) throws -> Int? {
-        let pattern: [UInt8] = [1, 1, 0, 0, 0]
-        let type: [UInt8] = [0x48, 0, 0, 0]
+        let little: [UInt8] = [1, 1, 0, 0, 0], big: [UInt8] = [0, 0, 0, 0, 1]
+        let head = 13
         var place = start
-        while place + 13 <= size {
-            try load(place, G3Limits.window)
-            let bytes = window[(place - windowStart)...]
-            guard bytes.count >= 13 else { return nil }
-            for index in bytes.indices.dropLast(12)
-            where bytes[index] == 1 && bytes[(index + 9)..<(index + 13)].elementsEqual(type)
-                && bytes[index..<(index + 5)].elementsEqual(pattern)
-            {
-                return windowStart + index
+        while place + head <= size {
+            let bytes = try window.bytes(from: place, atLeast: head)
+            guard bytes.count >= head else { return nil }
+            for index in 0...(bytes.count - head) where bytes[index] <= 1 {
+                let beginning = bytes[index..<(index + 5)]
+                let type = bytes[(index + 9)..<(index + head)]
+                if beginning.elementsEqual(little) && type.elementsEqual([0x48, 0, 0, 0])
+                    || beginning.elementsEqual(big) && type.elementsEqual([0, 0, 0, 0x48])
+                {
+                    return place + index
+                }
             }
-            place = windowStart + bytes.endIndex - 12
+            place += bytes.count - head + 1
         }
         return nil
+    }
+}
+
+/// The part of a file that is in memory.
+private final class G3Window {
+    private let size: Int
+    private let read: G3FrameReader.Read
+    private var buffer = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+    /// What of the file the buffer holds.
+    private var held = 0..<0
+
+    init(size: Int, read: @escaping G3FrameReader.Read) {
+        self.size = size
+        self.read = read
+    }
+
+    deinit { buffer.deallocate() }
+
+    /// What is in memory from `place` on, after it was made `count` bytes or more where the file
+    /// has them; it stands until the next call.
+    func bytes(from place: Int, atLeast count: Int) throws -> UnsafeRawBufferPointer {
+        if place < held.lowerBound || min(size, place + count) > held.upperBound {
+            let wanted = min(max(count, G3Limits.window), max(0, size - place))
+            if wanted > buffer.count {
+                buffer.deallocate()
+                buffer = .allocate(byteCount: wanted, alignment: 8)
+            }
+            held = place..<place
+            let there = try read(UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), place)
+            held = place..<(place + there)
+        }
+        guard place <= held.upperBound else { return UnsafeRawBufferPointer(start: nil, count: 0) }
+        let range = (place - held.lowerBound)..<held.count
+        return UnsafeRawBufferPointer(rebasing: buffer[range])
     }
 }

@@ -36,9 +36,12 @@ public indirect enum G3Value: Hashable, Sendable {
 /// Source: the portable binary form of the cereal library, as spt3g uses it.
 struct G3ArchiveReader {
     private var cursor: G3Cursor
-    private var classes: [UInt32: String] = [:]
-    private var versions: [String: UInt32] = [:]
-    private var objects: [UInt32: G3Value] = [:]
+    /// The classes that were named: number n is the n-th.
+    private var classes: [String] = []
+    /// Few, so that looking at each is faster than a table.
+    private var versions: [(name: String, version: UInt32)] = []
+    /// The objects that were there: number n is the n-th; null while its contents are read.
+    private var objects: [G3Value] = []
     private let depth: Int
 
     private static let first: UInt32 = 0x8000_0000
@@ -73,29 +76,44 @@ struct G3ArchiveReader {
         let place = cursor.offset
         let id: UInt32 = try cursor.integer()
         guard id != 0 else { return .null }
-        var name = classes[id]
         if id & Self.first != 0 {
-            name = try cursor.text()
-            classes[id & ~Self.first] = name
+            // They are numbered in order of appearance.
+            guard id & ~Self.first == UInt32(classes.count + 1) else {
+                throw cursor.malformed(at: place, "class \(id & ~Self.first) is not the next one")
+            }
+            classes.append(try cursor.text())
         }
-        guard let name else { throw cursor.malformed(at: place, "class \(id) was never named") }
-        let number: UInt32 = try cursor.integer()
-        guard number & Self.first != 0 else {
-            guard let known = objects[number] else {
+        let number = Int(id & ~Self.first)
+        guard number >= 1, number <= classes.count else {
+            throw cursor.malformed(at: place, "class \(id) was never named")
+        }
+        return try object(of: classes[number - 1], place)
+    }
+
+    /// A new object of a class, or one that was there before.
+    private mutating func object(of name: String, _ place: Int) throws(G3Error) -> G3Value {
+        let id: UInt32 = try cursor.integer()
+        let number = Int(id & ~Self.first)
+        guard id & Self.first != 0 else {
+            guard number >= 1, number <= objects.count else {
                 throw cursor.malformed(at: place, "object \(number) was never there")
             }
-            return known
+            return objects[number - 1]
         }
+        guard number == objects.count + 1 else {
+            throw cursor.malformed(at: place, "object \(number) is not the next one")
+        }
+        objects.append(.null)
         let value = try contents(of: name, place)
-        objects[number & ~Self.first] = value
+        objects[number - 1] = value
         return value
     }
 
     /// The version of a class: in the file where it comes first.
     private mutating func version(of name: String) throws(G3Error) -> UInt32 {
-        if let known = versions[name] { return known }
+        if let known = versions.first(where: { $0.name == name }) { return known.version }
         let version: UInt32 = try cursor.integer()
-        versions[name] = version
+        versions.append((name, version))
         return version
     }
 
@@ -139,7 +157,7 @@ struct G3ArchiveReader {
     private mutating func strings() throws(G3Error) -> G3Vector {
         let count = try cursor.count(of: 8)
         let start = cursor.offset
-        for _ in 0..<count { _ = try cursor.take(try cursor.count(of: 1)) }
+        try cursor.skipTexts(count)
         return G3Vector(
             kind: .strings,
             count: count,

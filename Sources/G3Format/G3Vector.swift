@@ -56,15 +56,6 @@ public struct G3Vector: Hashable, Sendable {
         return texts
     }
 
-    /// The first and the last of integers; nil where there is none.
-    var ends: (first: Int64, last: Int64)? {
-        guard count > 0, case .integers(let width) = kind else { return nil }
-        let parts = [bytes.prefix(width), bytes.suffix(width)].map {
-            G3Vector(kind: kind, count: 1, bytes: $0, isBigEndian: isBigEndian).integers[0]
-        }
-        return (parts[0], parts[1])
-    }
-
     private func words<Word: FixedWidthInteger>(_ type: Word.Type) -> [Word] {
         let words = [Word](unsafeUninitializedCapacity: count) { buffer, initialized in
             bytes.withUnsafeBytes { UnsafeMutableRawBufferPointer(buffer).copyMemory(from: $0) }

@@ -96,12 +96,26 @@ public struct HousekeepingData: Hashable, Sendable {
         /// The N times in nanoseconds since 1970-01-01 UTC, as they stand: seldom out of order.
         public var nanoseconds: [Int64] {
             ticks.kind == .doubles
-                ? ticks.doubles.map { Self.ticks($0) &* 10 } : ticks.integers.map { $0 &* 10 }
+                ? ticks.doubles.map { Self.nanoseconds(ticks: Self.ticks($0)) }
+                : ticks.integers.map(Self.nanoseconds(ticks:))
+        }
+
+        /// The earliest and the latest of ``nanoseconds``; nil where there is none.
+        public var ends: (first: Int64, last: Int64)? {
+            let times = nanoseconds
+            guard let first = times.min(), let last = times.max() else { return nil }
+            return (first, last)
         }
 
         /// Ticks of 10 ns, cut off as so3g does.
         private static func ticks(_ seconds: Double) -> Int64 {
             Int64(exactly: (seconds * 1e8).rounded(.towardZero)) ?? 0
+        }
+
+        /// Clamped: the years beyond 2262 are a broken clock's.
+        private static func nanoseconds(ticks: Int64) -> Int64 {
+            let (product, overflow) = ticks.multipliedReportingOverflow(by: 10)
+            return overflow ? (ticks < 0 ? .min : .max) : product
         }
     }
 

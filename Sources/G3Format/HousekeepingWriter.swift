@@ -146,7 +146,7 @@ public struct HousekeepingWriter: Sendable {
             writer.put(text: key)
             writer.put(blob: bytes)
         }
-        writer.put(G3Frame.checksum(all.map { G3Frame.Blob(key: $0.0, bytes: $0.1[...]) }))
+        writer.put(G3Frame.checksum(all.flatMap { [Array($0.0.utf8), $0.1] }))
         return writer.bytes
     }
 }

@@ -23,6 +23,9 @@ public struct JSONWriter: Sendable {
         text.withUTF8Buffer { bytes.append(contentsOf: $0) }
     }
 
+    /// Appends bytes as they stand.
+    mutating func raw(_ bytes: [UInt8]) { self.bytes += bytes }
+
     /// Appends one byte as it stands.
     mutating func raw(_ byte: UInt8) { bytes.append(byte) }
 

@@ -42,8 +42,30 @@ public enum ReaderLimits {
     /// The time that a query may take, waiting included; longer ones end as `query.failed`.
     public static let queryTime: Duration = .seconds(30)
 
-    /// Connections of HTTP; further ones wait to be accepted.
-    static let connections = 256
+    /// Connections of HTTP, those of event streams among them; further ones wait to be accepted.
+    static let connections = 1024
+
+    /// Event streams at once; one more is refused with `request.too-many`, 503.
+    public static let watchers = 600
+
+    /// Fields whose newest sample is kept for event streams; later ones are not shown there.
+    static let liveFields = 200_000
+
+    /// The time between two looks at what has changed, unless the watcher asks for another.
+    static let livePeriod: Duration = .seconds(1)
+
+    /// The shortest that a watcher may ask for; faster than eyes would be for nothing.
+    static let shortestLivePeriod: Duration = .milliseconds(100)
+
+    /// The time without news after which an event stream says so.
+    static let quietPeriod: Duration = .seconds(15)
+
+    /// The time between two looks at the registry's table, and after which an instance whose feeds
+    /// are not known is asked again.
+    static let tablePeriod: Duration = .seconds(1), describePeriod: Duration = .seconds(5)
+
+    /// The time that an instance or the registry may take to answer what HTTP asks.
+    public static let siteTime: Duration = .seconds(2)
 
     /// Seconds after which a connection without traffic is closed.
     static let idleSeconds: Int64 = 120
@@ -66,6 +88,13 @@ public enum ReaderLimits {
 
     /// The least time between two looks: each lists folders, and many writes are one look.
     static let refreshPause: Duration = .milliseconds(50)
+
+    /// Values, times among them, that an export holds at once (8 MB as doubles), but for rows of
+    /// one nanosecond.
+    static let exportValues: Int64 = 1_000_000
+
+    /// Columns of an export; more are refused.
+    static let exportFields = 16_384
 
     /// Names that an error suggests.
     static let suggestions = 3

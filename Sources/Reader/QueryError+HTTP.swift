@@ -1,3 +1,4 @@
+internal import AgentClient
 internal import Hummingbird
 internal import MessageBus
 internal import Telemetry
@@ -7,7 +8,7 @@ extension QueryError {
     /// bad time (503).
     var status: HTTPResponse.Status {
         switch self {
-        case .time, .parameter, .unknownParameter: .badRequest
+        case .time, .parameter, .unknownParameter, .expression: .badRequest
         case .range: .unprocessableContent
         case .limit: .contentTooLarge
         case .busy, .timeout, .archive: .serviceUnavailable
@@ -22,17 +23,19 @@ enum RequestError: Error, CustomStringConvertible {
     case address(byteCount: Int)
     case path(String, known: [String])
     case method(String)
+    case needsPost(String)
     case format(accept: String)
-    case directory(String)
+    case site(any Error)
     case other(HTTPResponse.Status)
 
     var code: ReplyCode {
         switch self {
         case .host, .origin: .refused
         case .address: .queryLimit
-        case .path, .method: .actionUnknown
+        case .path, .method, .needsPost: .actionUnknown
         case .format, .other: .requestMalformed
-        case .directory: .targetUnknown
+        case .site(ClientError.timedOut): .waitTimeout
+        case .site: .targetUnknown
         }
     }
 
@@ -41,9 +44,11 @@ enum RequestError: Error, CustomStringConvertible {
         case .host, .origin: .forbidden
         case .address: .contentTooLarge
         case .path: .notFound
-        case .method: .methodNotAllowed
+        case .method, .needsPost: .methodNotAllowed
         case .format: .notAcceptable
-        case .directory: .serviceUnavailable
+        case .site(ClientError.unknownInstance): .notFound
+        case .site(ClientError.timedOut): .gatewayTimeout
+        case .site: .serviceUnavailable
         case .other(let status): status
         }
     }
@@ -63,11 +68,13 @@ enum RequestError: Error, CustomStringConvertible {
                 + NearMatch.suggestion(for: path, among: known)
                 + "there are \(known.joined(separator: ", "))"
         case .method(let method):
-            "the method `\(method.prefix(20))` is not possible here; use GET"
+            "the method `\(method.prefix(20))` is not possible here"
+        case .needsPost(let path):
+            "`\(path.prefix(100))` changes something, so it needs the method POST"
         case .format(let accept):
             "no form of the answer fits `Accept: \(accept.prefix(100))`; there are "
                 + TextFormat.allCases.map(\.rawValue).joined(separator: ", ")
-        case .directory(let reason): "the table of agents is not known: \(reason)"
+        case .site(let error): "\(error)"
         case .other(let status): "the request failed: \(status.reasonPhrase)"
         }
     }

@@ -1,4 +1,5 @@
 public import MessageBus
+public import PromQL
 public import Telemetry
 
 /// Why a query has no answer; ``code`` is one of the table that requests of the bus have too.
@@ -17,13 +18,15 @@ public enum QueryError: Error, Hashable, Sendable, CustomStringConvertible {
     case busy(waiting: Int)
     /// The query took longer than it may.
     case timeout(Duration)
+    /// An expression of PromQL that has no answer.
+    case expression(PromQLError)
     /// The archive cannot be read.
     case archive(String)
 
     /// The code that crosses the bus and HTTP.
     public var code: ReplyCode {
         switch self {
-        case .time, .range, .parameter, .unknownParameter: .parameterInvalid
+        case .time, .range, .parameter, .unknownParameter, .expression: .parameterInvalid
         case .limit: .queryLimit
         case .busy: .requestTooMany
         case .timeout, .archive: .queryFailed
@@ -51,6 +54,7 @@ public enum QueryError: Error, Hashable, Sendable, CustomStringConvertible {
             "\(waiting) queries wait already: ask again in a second"
         case .timeout(let limit):
             "no answer within \(limit.inSeconds) s: ask for less time or fewer fields"
+        case .expression(let error): "\(error)"
         case .archive(let reason):
             "the archive cannot be read: \(reason)"
         }

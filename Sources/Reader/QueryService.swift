@@ -87,6 +87,13 @@ public final class QueryService: Sendable {
         }
     }
 
+    /// Answers a question of another form, on the same threads.
+    func run<Answer: Sendable>(
+        _ body: @escaping @Sendable (QueryEngine, Deadline) throws(QueryError) -> Answer
+    ) async throws(QueryError) -> Answer {
+        try await answer(on: pool, body)
+    }
+
     /// Makes the part of a text answer that begins with the piece `first`.
     func part(of answer: TextAnswer, from first: Int) async -> TextAnswer.Part {
         await pool.step { answer.part(from: first) }

@@ -5,17 +5,21 @@ public import Telemetry
 
 /// Answers what the archive holds, over HTTP and as queries of the bus.
 ///
-/// Its one source is the files of the archive, so it sees exactly what is committed. A change of
-/// these files wakes it, within a twentieth of a second.
+/// The one source of its answers is the files of the archive, so they hold exactly what is
+/// committed. A change of these files wakes it, within a twentieth of a second.
 ///
-/// - Process `serve`: follows the archive and serves HTTP on loopback; its session's data name the
-///   `address` with the real port. An archive that cannot be read degrades it.
+/// - Process `serve`: follows the archive and what is published, and serves HTTP on loopback; its
+///   session's data name the `address` with the real port. An archive that cannot be read degrades
+///   it.
 /// - Queries `get_fields`, `get_data`, `gaps`, `completeness`: as `Query.md` draws them.
 public struct ReaderAgent: Agent {
     private let service: QueryService
     private let settings: ReaderSettings
     private let archive: String
-    private let directory: any SiteDirectory
+    private let site: any LiveSite
+    private let table = LiveTable()
+    private let time: any TimeSource
+    private let labels: SeriesLabels
     private let wake: ReaderWake
 
     /// A reader of the archive in `archive`, a folder that may come into being later.
@@ -24,14 +28,16 @@ public struct ReaderAgent: Agent {
     ///   - archive: the folder of the archive.
     ///   - holder: who reads it, for another reader that is refused: instance, host, process.
     ///   - settings: where HTTP listens; port 0 takes any free one.
-    ///   - directory: who answers `/api/v1/agents`.
+    ///   - site: the site as it is now; closed when the reader ends.
+    ///   - labels: how fields are called in PromQL.
     ///   - wake: lets it look at once; changes of the files do that by themselves.
     ///   - time: the clock that relative times refer to.
     public init(
         archive: String,
         holder: String,
         settings: ReaderSettings,
-        directory: any SiteDirectory,
+        site: any LiveSite,
+        labels: SeriesLabels,
         wake: ReaderWake = ReaderWake(),
         time: any TimeSource = SystemTimeSource()
     ) {
@@ -43,7 +49,9 @@ public struct ReaderAgent: Agent {
         )
         self.settings = settings
         self.archive = archive
-        self.directory = directory
+        self.site = site
+        self.time = time
+        self.labels = labels
         self.wake = wake
     }
 
@@ -98,13 +106,25 @@ public struct ReaderAgent: Agent {
         let server = ReaderServer(
             routes: ReaderRoutes(
                 service: service,
-                directory: directory,
+                live: LiveRoutes(site: site, table: table, time: time),
+                labels: labels,
                 isBehindProxy: settings.isBehindProxy
             ),
             listen: settings.listen
         )
+        do {
+            try await serve(session, server)
+        } catch {
+            await site.close()
+            throw error
+        }
+        await site.close()
+    }
+
+    private func serve(_ session: OperationSession, _ server: ReaderServer) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await follow(session) }
+            group.addTask { await LiveFollower(site: site, table: table, time: time).run() }
             let watch = FolderWatch(archive) { [wake] in wake.wake() }
             defer { watch?.cancel() }
             let period =
@@ -149,11 +169,11 @@ extension ReaderAgent {
     ///
     /// - Parameters:
     ///   - wake: who announces commits.
-    ///   - directory: makes what answers `/api/v1/agents` at a site.
+    ///   - live: connects to a site.
     /// - Returns: the class.
     public static func agentClass(
         wake: ReaderWake = ReaderWake(),
-        directory: @escaping @Sendable (Site) -> any SiteDirectory
+        live: @escaping @Sendable (Site) -> any LiveSite
     ) -> AgentClass {
         AgentClass("Reader", summary: "answers what the archive holds") { settings, context in
             let archive = ArchiveSettings.read(from: &settings, default: context.site.archive)
@@ -162,7 +182,8 @@ extension ReaderAgent {
                 archive: archive.directory,
                 holder: "\(context.entry.id) on \(context.host.name), pid \(getpid())",
                 settings: reader,
-                directory: directory(context.site),
+                site: live(context.site),
+                labels: SeriesLabels(site: context.site),
                 wake: wake,
                 time: context.time
             )

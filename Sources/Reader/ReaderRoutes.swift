@@ -4,7 +4,8 @@ internal import Telemetry
 /// What HTTP answers to, each path a few lines over ``QueryService``.
 struct ReaderRoutes: Sendable {
     let service: QueryService
-    let directory: any SiteDirectory
+    let live: LiveRoutes
+    let labels: SeriesLabels
     var isBehindProxy = false
 
     private typealias Answer = @Sendable (ReaderRoutes, Request) async throws -> Response
@@ -15,17 +16,17 @@ struct ReaderRoutes: Sendable {
         ("/api/v1/data", { try await $0.data($1) }),
         ("/api/v1/gaps", { try await $0.gaps($1) }),
         ("/api/v1/completeness", { try await $0.completeness($1) }),
-        ("/api/v1/agents", { routes, _ in try await routes.agents() }),
         ("/api/v1/limits", { _, _ in Response(json: ReaderLimits.value) }),
     ]
 
     /// The router of all paths.
     func router() -> Router<BasicRequestContext> {
         let router = Router()
-        router.add(
-            middleware:
-                RequestGuard(paths: Self.answers.map(\.path), isBehindProxy: isBehindProxy)
-        )
+        let prometheus = PrometheusRoutes(service: service, labels: labels)
+        let paths = Self.answers.map(\.path) + live.paths + prometheus.paths
+        router.add(middleware: RequestGuard(paths: paths, isBehindProxy: isBehindProxy))
+        live.add(to: router)
+        prometheus.add(to: router)
         for (path, answer) in Self.answers {
             router.get(RouterPath(path)) { request, _ in try await answer(self, request) }
         }
@@ -74,14 +75,6 @@ struct ReaderRoutes: Sendable {
         }
         let query = try DataQuery(arguments.without(["time"]), now: service.time.now)
         return await response(try await service.data(query).text(format, times))
-    }
-
-    private func agents() async throws -> Response {
-        do {
-            return Response(json: try await directory.agents())
-        } catch {
-            throw RequestError.directory("\(error)")
-        }
     }
 
     private func arguments(_ request: Request) throws(QueryError) -> QueryArguments {

@@ -11,27 +11,27 @@ struct RowMerger: Sendable {
         var rows: [Int?]
     }
 
-    private let timelines: [TimelineAnswer]
+    private let times: [[Timestamp]]
     /// Which row of each timeline is next.
     private(set) var next: [Int]
 
-    /// A merger that begins with the rows `next` of the timelines.
-    init(_ timelines: [TimelineAnswer], from next: [Int]? = nil) {
-        self.timelines = timelines
-        self.next = next ?? Array(repeating: 0, count: timelines.count)
+    /// A merger of timelines with these times that begins with their rows `next`.
+    init(_ times: [[Timestamp]], from next: [Int]? = nil) {
+        self.times = times
+        self.next = next ?? Array(repeating: 0, count: times.count)
     }
 
     /// The row that follows, nil after the last.
     mutating func nextRow() -> Row? {
         var earliest: Timestamp?
-        for (index, timeline) in timelines.enumerated() where next[index] < timeline.count {
-            let time = timeline.timestamps[next[index]]
+        for (index, times) in times.enumerated() where next[index] < times.count {
+            let time = times[next[index]]
             earliest = min(earliest ?? time, time)
         }
         guard let earliest else { return nil }
         var rows: [Int?] = []
-        for (index, timeline) in timelines.enumerated() {
-            guard next[index] < timeline.count, timeline.timestamps[next[index]] == earliest else {
+        for (index, times) in times.enumerated() {
+            guard next[index] < times.count, times[next[index]] == earliest else {
                 rows.append(nil)
                 continue
             }
@@ -42,8 +42,8 @@ struct RowMerger: Sendable {
     }
 
     /// Where pieces of `size` rows begin: what a merger has to begin `from`.
-    static func starts(_ timelines: [TimelineAnswer], size: Int) -> [[Int]] {
-        var merger = RowMerger(timelines)
+    static func starts(_ times: [[Timestamp]], size: Int) -> [[Int]] {
+        var merger = RowMerger(times)
         var starts = [merger.next]
         var count = 0
         while merger.nextRow() != nil {

@@ -1,8 +1,8 @@
 internal import Telemetry
 
-/// An answer as text, in pieces that are made one after the other while the client takes them.
+/// An answer as bytes, in pieces that are made one after the other while the client takes them.
 struct TextAnswer: Sendable {
-    /// Appends one piece of the text.
+    /// Appends one piece.
     typealias Piece = @Sendable (inout JSONWriter) -> Void
 
     /// What `Content-Type` says.
@@ -10,7 +10,7 @@ struct TextAnswer: Sendable {
     /// The pieces in order, each of at most about ``ReaderLimits/valuesPerPiece`` values.
     let pieces: [Piece]
 
-    /// Some bytes of the text, and the piece that follows them; nil after the last.
+    /// Some bytes, and the piece that follows them; nil after the last.
     typealias Part = (bytes: [UInt8], next: Int?)
 
     /// As many pieces from `first` on as fill ``ReaderLimits/textPartBytes``.
@@ -25,11 +25,12 @@ struct TextAnswer: Sendable {
     }
 }
 
-/// The forms of text in which samples are answered.
+/// The forms in which samples are answered.
 enum TextFormat: String, Sendable, CaseIterable {
     case json = "application/json"
     case csv = "text/csv"
     case ndjson = "application/x-ndjson"
+    case arrow = "application/vnd.apache.arrow.stream"
 
     /// The first form that a client's `Accept` names.
     ///
@@ -59,12 +60,13 @@ enum TextFormat: String, Sendable, CaseIterable {
 }
 
 extension DataAnswer {
-    /// The answer in one of the forms of text.
+    /// The answer in one of the forms; the times of Arrow are always nanoseconds.
     func text(_ format: TextFormat, _ times: TimeForm) -> TextAnswer {
         switch format {
         case .json: TextAnswer(contentType: format.rawValue, pieces: jsonPieces(times))
         case .csv: TextAnswer(contentType: format.rawValue, pieces: csvPieces(times))
         case .ndjson: TextAnswer(contentType: format.rawValue, pieces: ndjsonPieces(times))
+        case .arrow: TextAnswer(contentType: format.rawValue, pieces: arrowPieces)
         }
     }
 }

@@ -14,4 +14,6 @@ public enum Limits {
     public static let quotedCharacters = 60
     /// The longest text that a variable may put into a scalar, in bytes.
     public static let expandedBytes = 65_536
+    /// The longest that samples are kept short of `forever`, in seconds: 100 years.
+    public static let longestRetention: Int64 = 100 * 365 * 86_400
 }

@@ -32,7 +32,7 @@ extension ArchiveSettings {
         default fallback: ArchiveSettings
     ) -> ArchiveSettings {
         reader.section("archive") { section in
-            ArchiveSettings(
+            let settings = ArchiveSettings(
                 directory: section.path("directory", default: fallback.directory),
                 rotate: section.duration(
                     "rotate",
@@ -49,8 +49,22 @@ extension ArchiveSettings {
                     "reserve",
                     default: fallback.reserve,
                     in: 0...(1 << 40)
-                )
+                ),
+                compactsDays: section.choice(
+                    "compact",
+                    of: ["off", "day"],
+                    default: fallback.compactsDays ? "day" : "off"
+                ) == "day",
+                retention: .read(from: &section, default: fallback.retention)
             )
+            if settings.retention.removesAnything, !settings.compactsDays {
+                section.wrong(
+                    section.has("retention") ? "retention" : "compact",
+                    "is part of compaction, which is off. Write `compact: day` beside it, or "
+                        + "keep everything"
+                )
+            }
+            return settings
         } ?? fallback
     }
 }

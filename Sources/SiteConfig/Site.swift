@@ -60,13 +60,26 @@ public struct ArchiveSettings: Hashable, Sendable {
     /// The bytes of its disk that are left free, beside those that sealing needs: below them
     /// fetching stops.
     public var reserve: Int
+    /// Whether the files of a day become one when it is over.
+    public var compactsDays: Bool
+    /// What is removed from days that are compacted.
+    public var retention: RetentionSettings
 
     /// Settings of an archive; sizes in bytes.
-    public init(directory: String, rotate: Duration, maxSize: Int, reserve: Int = 1 << 30) {
+    public init(
+        directory: String,
+        rotate: Duration,
+        maxSize: Int,
+        reserve: Int = 1 << 30,
+        compactsDays: Bool = false,
+        retention: RetentionSettings = RetentionSettings()
+    ) {
         self.directory = directory
         self.rotate = rotate
         self.maxSize = maxSize
         self.reserve = reserve
+        self.compactsDays = compactsDays
+        self.retention = retention
     }
 }
 

@@ -9,6 +9,8 @@ public struct LedgerEntry: Hashable, Sendable {
         case missing
         /// They are there, but the clock that dated them was off.
         case clock
+        /// They were there, and retention has removed them, as the site file says.
+        case retention
     }
 
     /// What the row says.

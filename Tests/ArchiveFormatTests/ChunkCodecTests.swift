@@ -22,10 +22,13 @@ struct ChunkCodecTests {
             .strings(Array(repeating: "open", count: 500)),
         ] + computed
 
-    /// Decimals with exceptions; born as Float32; of full length; few that come again; and so on.
+    /// Decimals with exceptions, -0 among them; born as Float32; of full length; few that come again; and so on.
     static var computed: [Column] {
         let decimals = (0..<777).map { row -> Double in
             row % 50 == 7 ? Double.nan : Double(row * 37 % 991) / 1000
+        }
+        let zeros = (0..<400).map { row -> Double in
+            row % 90 == 8 ? -0.0 : Double(row * 37 % 991) / 1000
         }
         let singles = (0..<500).map { row -> Double in Double(Float(row) * 0.1) }
         let fractions = (1..<700).map { row -> Double in 1 / Double(row) }
@@ -37,7 +40,8 @@ struct ChunkCodecTests {
         let flags = (0..<1000).map { row -> Bool in row % 311 == 0 }
         let texts = (0..<300).map { row -> String in "\(row * row)" }
         return [
-            .doubles(decimals), .doubles(singles), .doubles(fractions), .doubles(few),
+            .doubles(decimals), .doubles(zeros), .doubles(singles), .doubles(fractions),
+            .doubles(few),
             .doubles(holes), .ints(ends), .ints(noise), .ints(multiples), .bools(flags),
             .strings(texts),
         ]

@@ -20,10 +20,11 @@ struct ArchiveContents {
 
     init(_ directory: ArchiveDirectory) throws {
         let files = try directory.files()
-        var sources: Set<String> = []
-        for file in files where file.kind == .sealed {
-            let sealed = try SealedFile.open(directory.full(file), disk: directory.disk)
-            sources.formUnion(sealed.footer.sources)
+        let all = try files.filter { $0.kind == .sealed }.map {
+            try SealedFile.open(directory.full($0), disk: directory.disk)
+        }
+        let sources = Set(all.flatMap(\.footer.sources))
+        for sealed in all where !sources.contains(sealed.footer.id) {
             rows += sealed.footer.ledger
             for timeline in sealed.footer.timelines where timeline.feed.name == "positions" {
                 let all = Timestamp(nanoseconds: .min)..<Timestamp(nanoseconds: .max)

@@ -133,7 +133,11 @@ struct FrameTests {
     }
 
     private static func reader(_ bytes: [UInt8]) -> G3FrameReader {
-        G3FrameReader(size: bytes.count) { Array(bytes[$0]) }
+        G3FrameReader(size: bytes.count) { buffer, offset in
+            let part = bytes[offset...].prefix(buffer.count)
+            buffer.copyBytes(from: part)
+            return part.count
+        }
     }
 
     private static func frames(_ bytes: [UInt8]) throws -> [G3Frame] {

@@ -154,7 +154,12 @@ struct ReaderAgentTests {
                         pool: WorkPool(time: ManualTimeSource(at(0))),
                         time: ManualTimeSource(at(0))
                     ),
-                    directory: FixedDirectory()
+                    live: LiveRoutes(
+                        site: FixedSite(),
+                        table: LiveTable(),
+                        time: ManualTimeSource(at(0))
+                    ),
+                    labels: SeriesLabels(site: "hill", homes: [:])
                 ),
                 listen: Endpoint(host: "127.0.0.1", port: reader.port)
             )
@@ -174,7 +179,12 @@ struct ReaderAgentTests {
                     pool: WorkPool(time: ManualTimeSource(at(0))),
                     time: ManualTimeSource(at(0))
                 ),
-                directory: FixedDirectory()
+                live: LiveRoutes(
+                    site: FixedSite(),
+                    table: LiveTable(),
+                    time: ManualTimeSource(at(0))
+                ),
+                labels: SeriesLabels(site: "hill", homes: [:])
             ),
             listen: Endpoint(host: "0.0.0.0", port: 0)
         )

@@ -22,10 +22,10 @@ struct ReaderHTTPTests {
         try JSONSerialization.jsonObject(with: Data(text.utf8)) as? NSDictionary ?? [:]
     }
 
-    @Test("fields, data, gaps, agents, limits and health are answered")
+    @Test("fields, data, gaps, limits and health are answered")
     func answers() async throws {
         let archive = try archive()
-        try await withReader(archive.path, agents: ["agents": [["instance": "cryo"]]]) { reader in
+        try await withReader(archive.path) { reader in
             let health = try await reader.get("/healthz")
             #expect(health.status == 200 && health.text == "{\"status\":\"ok\"}\n")
 
@@ -68,8 +68,6 @@ struct ReaderHTTPTests {
 
             let gaps = try await reader.get("/api/v1/gaps?start=-1h")
             #expect(try parsed(gaps.text)["gaps"] as? [NSDictionary] == [])
-            let agents = try await reader.get("/api/v1/agents")
-            #expect(try parsed(agents.text) == ["agents": [["instance": "cryo"]]])
             let limits = try await reader.get("/api/v1/limits")
             #expect(try parsed(limits.text)["values"] as? Int == ReaderLimits.values)
         }

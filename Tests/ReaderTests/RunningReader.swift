@@ -1,7 +1,9 @@
+import AgentClient
 import AgentRuntime
 import CerroTesting
 import Hummingbird
 import HummingbirdTesting
+import MessageBus
 @testable import SiteConfig
 import Synchronization
 import Telemetry
@@ -56,18 +58,57 @@ final class RecordingBacking: SessionBacking {
     func clear(_ id: String, subject: String) {}
 }
 
-/// A table of agents that is what it is made with, or cannot be reached.
-struct FixedDirectory: SiteDirectory {
+/// A site that answers what it is made with, or cannot be reached.
+final class FixedSite: LiveSite {
     struct Unreachable: Error, CustomStringConvertible {
         var description: String { "no registry at 127.0.0.1:5560" }
     }
 
-    var table: Value?
+    private let rows: [InstanceRow]?
+    private let asked = Mutex<[(instance: String, action: String, arguments: Value)]>([])
+    private let stream: AsyncStream<LiveMessage>
+    private let sink: AsyncStream<LiveMessage>.Continuation
 
-    func agents() async throws -> Value {
-        guard let table else { throw Unreachable() }
-        return table
+    init(_ rows: [InstanceRow]? = nil) {
+        self.rows = rows
+        (stream, sink) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(100))
     }
+
+    /// What was asked of instances, in order.
+    var requests: [(instance: String, action: String, arguments: Value)] {
+        asked.withLock { $0 }
+    }
+
+    /// Publishes a message.
+    func publish(_ topic: String, _ payload: [UInt8]) {
+        sink.yield(LiveMessage(topic: topic, payload: payload))
+    }
+
+    func table() async throws -> [InstanceRow] {
+        guard let rows else { throw Unreachable() }
+        return rows
+    }
+
+    /// An instance `cryo` with the feed `temps`, whose operations all are accepted but `busy`.
+    func reply(of instance: String, to action: String, _ arguments: Value) async throws -> Reply {
+        asked.withLock { $0.append((instance, action, arguments)) }
+        guard instance == "cryo" else { throw ClientError.unknownInstance(instance, near: []) }
+        let isBusy = arguments["operation"] == "busy"
+        return Reply(
+            id: [],
+            code: isBusy ? .operationBusy : .ok,
+            text: isBusy ? "it runs already" : "",
+            result: action == Action.describe ? ["feeds": [FixedSite.feed.value]] : arguments,
+            clock: at(0),
+            epoch: 1
+        )
+    }
+
+    static let feed = Feed("temps", fields: [Field("stage", unit: .kelvin)])
+
+    func messages() async -> AsyncStream<LiveMessage> { stream }
+
+    func close() async { sink.finish() }
 }
 
 /// A reader that serves on a free port, and a client of it.
@@ -78,19 +119,26 @@ struct RunningReader: Sendable {
     let port: Int
     let client: TestClient
 
-    /// GET of an address, with the headers that matter here.
+    /// GET (or another method) of an address, with the headers that matter here.
     func get(
         _ address: String,
         host: String? = "127.0.0.1",
         accept: String? = nil,
         origin: String? = nil,
-        method: HTTPRequest.Method = .get
+        method: HTTPRequest.Method = .get,
+        body: String? = nil
     ) async throws -> (status: Int, text: String, headers: HTTPFields) {
         var headers = HTTPFields()
         if let accept { headers[.accept] = accept }
         if let origin { headers[.origin] = origin }
         let response = try await client.execute(
-            TestClient.Request(address, method: method, authority: host, headers: headers)
+            TestClient.Request(
+                address,
+                method: method,
+                authority: host,
+                headers: headers,
+                body: body.map { ByteBuffer(string: $0) }
+            )
         )
         let text = response.body.map { String(buffer: $0) } ?? ""
         return (response.status.code, text, response.headers)
@@ -101,7 +149,7 @@ struct RunningReader: Sendable {
 func withReader(
     _ path: String,
     now: Timestamp = at(100),
-    agents: Value? = nil,
+    site: FixedSite = FixedSite(),
     behindProxy: Bool = false,
     _ body: @escaping @Sendable (RunningReader) async throws -> Void
 ) async throws {
@@ -114,7 +162,8 @@ func withReader(
             cache: 1 << 20,
             isBehindProxy: behindProxy
         ),
-        directory: FixedDirectory(table: agents),
+        site: site,
+        labels: SeriesLabels(site: "hill", homes: ["cryo": ("dome", "Lakeshore372")]),
         wake: wake,
         time: ManualTimeSource(now)
     )

@@ -6,6 +6,7 @@ enum LayerRules {
         "CMsgPack": ["MessagePack"],
         "CZstd": ["ArchiveFormat"],
         "CChecksum": ["ArchiveFormat"],
+        "CRE2": ["PromQL"],
         "CZeroMQ": ["ZeroMQ"],
         "GRDB": ["Archive"],
         "ServiceLifecycle": ["AgentRuntime", "CerroCommand"],

@@ -79,10 +79,10 @@ enum ExactScaling: Hashable {
     @inline(__always)
     private static func integer(_ value: Double, _ divisor: Double) -> Int64? {
         let scaled = (value * divisor).rounded()
-        guard scaled.magnitude < largestInteger,
-            (scaled / divisor).bitPattern == value.bitPattern
-        else { return nil }
-        return Int64(scaled)
+        guard scaled.magnitude < largestInteger else { return nil }
+        let integer = Int64(scaled)
+        // Of the integer, since that of -0 is 0.
+        return (Double(integer) / divisor).bitPattern == value.bitPattern ? integer : nil
     }
 
     /// Fills `integers`; where a value has none, with the one before it, and its place is told.

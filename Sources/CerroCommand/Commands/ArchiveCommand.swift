@@ -11,7 +11,8 @@ struct ArchiveCommand: ParsableCommand {
         abstract: "Looks into the files of the archive; needs no running site.",
         subcommands: [
             ArchiveListCommand.self, ArchiveCatCommand.self, ArchiveVerifyCommand.self,
-            ArchiveRepairCommand.self, ArchiveReindexCommand.self, ArchiveForgetCommand.self,
+            ArchiveRepairCommand.self, ArchiveReindexCommand.self, ArchiveExportCommand.self,
+            ArchiveForgetCommand.self,
         ]
     )
 }

@@ -27,7 +27,7 @@ enum SiteConnection {
     }
 
     /// A client of the site, and the bus whose sockets it uses; it connects with its first request.
-    private static func open(
+    static func open(
         _ site: Site
     ) throws(CommandFailure) -> (client: SiteClient, bus: ZeroMQBus) {
         let address = site.registry

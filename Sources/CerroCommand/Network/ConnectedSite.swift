@@ -1,0 +1,41 @@
+internal import AgentClient
+internal import MessageBus
+internal import Reader
+internal import SiteConfig
+internal import Telemetry
+internal import ZeroMQ
+
+/// A site that is connected to when somebody first asks, and stays connected.
+actor ConnectedSite: LiveSite {
+    private let site: Site
+    private var connection: (client: SiteClient, bus: ZeroMQBus)?
+
+    init(_ site: Site) {
+        self.site = site
+    }
+
+    private func client() throws -> SiteClient {
+        if let connection { return connection.client }
+        let opened = try SiteConnection.open(site)
+        connection = opened
+        return opened.client
+    }
+
+    func table() async throws -> [InstanceRow] { try await client().table() }
+
+    func reply(of instance: String, to action: String, _ arguments: Value) async throws -> Reply {
+        try await client().reply(of: instance, to: action, arguments)
+    }
+
+    func messages() async -> AsyncStream<LiveMessage> {
+        guard let client = try? client() else { return AsyncStream { $0.finish() } }
+        return await client.messages()
+    }
+
+    func close() async {
+        guard let (client, bus) = connection else { return }
+        connection = nil
+        await client.close()
+        await bus.reactor.shutdown()
+    }
+}

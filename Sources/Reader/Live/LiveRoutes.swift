@@ -1,0 +1,244 @@
+internal import Hummingbird
+internal import MessageBus
+internal import Synchronization
+internal import Telemetry
+
+/// The site as it is now: agents, their operations, and what changes as server-sent events.
+///
+/// Source of the events' form: WHATWG, "HTML", section 9.2, server-sent events.
+struct LiveRoutes: Sendable {
+    let site: any LiveSite
+    let table: LiveTable
+    let time: any TimeSource
+    private let watchers = Counter()
+
+    init(site: any LiveSite, table: LiveTable, time: any TimeSource) {
+        self.site = site
+        self.table = table
+        self.time = time
+    }
+
+    /// The paths that it answers.
+    var paths: [String] {
+        [
+            "/api/v1/live", "/api/v1/agents", "/api/v1/agents/<instance>",
+            "/api/v1/agents/<instance>/ops/<operation>/<action>", "/api/v1/faults",
+        ]
+    }
+
+    /// Adds its paths to `router`.
+    func add(to router: Router<BasicRequestContext>) {
+        router.get("/api/v1/live") { request, _ in try live(request) }
+        router.get("/api/v1/agents") { _, _ in
+            Response(json: .array(try await rows().map(\.value)))
+        }
+        router.get("/api/v1/faults") { _, _ in
+            let faults = try await rows().flatMap { row in
+                row.faults.map { fault -> Value in
+                    .map(
+                        (fault.value.map ?? [:]).merging(["instance": .string(row.instance)]) { $1 }
+                    )
+                }
+            }
+            return Response(json: .array(faults))
+        }
+        router.get("/api/v1/agents/:instance") { _, context in
+            let instance = try context.parameters.require("instance")
+            return try await answer(instance, Action.describe, [:])
+        }
+        let run = { @Sendable (request: Request, context: BasicRequestContext) in
+            try await operation(request, context)
+        }
+        router.post("/api/v1/agents/:instance/ops/:operation/:action", use: run)
+        router.get("/api/v1/agents/:instance/ops/:operation/:action", use: run)
+    }
+
+    private func rows() async throws -> [InstanceRow] {
+        do {
+            let rows = try await site.table()
+            table.note(rows)
+            return rows
+        } catch {
+            throw RequestError.site(error)
+        }
+    }
+
+    // MARK: Operations
+
+    private static let actions = [
+        Action.start, Action.stop, Action.abort, Action.wait, Action.status,
+    ]
+
+    /// `POST …/ops/<operation>/<action>`; the body of `start` is a JSON map of its parameters.
+    private func operation(
+        _ request: Request,
+        _ context: BasicRequestContext
+    ) async throws -> Response {
+        let instance = try context.parameters.require("instance")
+        let action = try context.parameters.require("action")
+        guard Self.actions.contains(action) else {
+            throw QueryError.parameter(
+                "action",
+                found: action,
+                expected: "one of " + Self.actions.joined(separator: ", ")
+            )
+        }
+        // A GET changes nothing: a browser may send it again, or before it is asked to.
+        guard request.method == .post || action == Action.status else {
+            throw RequestError.needsPost(request.uri.path)
+        }
+        var arguments: [String: Value] = [
+            "operation": .string(try context.parameters.require("operation")), "wait_ns": 0,
+        ]
+        if action == Action.start { arguments["parameters"] = try await parameters(request) }
+        return try await answer(instance, action, .map(arguments))
+    }
+
+    private func parameters(_ request: Request) async throws -> Value {
+        let text: String
+        do {
+            text = String(buffer: try await request.body.collect(upTo: ReaderLimits.addressBytes))
+        } catch {
+            throw QueryError.limit(
+                what: "bytes of parameters",
+                found: nil,
+                limit: ReaderLimits.addressBytes,
+                advice: "send fewer"
+            )
+        }
+        guard !text.isEmpty else { return [:] }
+        guard let value = try? Value(json: text), case .map = value else {
+            throw QueryError.parameter(
+                "the body",
+                found: text,
+                expected: "a JSON map of the operation's parameters"
+            )
+        }
+        return value
+    }
+
+    private func answer(
+        _ instance: String,
+        _ action: String,
+        _ arguments: Value
+    ) async throws -> Response {
+        let reply: Reply
+        do {
+            reply = try await site.reply(of: instance, to: action, arguments)
+        } catch {
+            throw RequestError.site(error)
+        }
+        let body: Value = [
+            "code": .string(reply.code.rawValue), "text": .string(reply.text),
+            "result": reply.result,
+        ]
+        return Response(reply.code.status, json: body)
+    }
+
+    // MARK: Events
+
+    /// `GET /api/v1/live?field=…&period=…`: what changes, as events `samples` and `agents`.
+    private func live(_ request: Request) throws -> Response {
+        let arguments = QueryArguments(pairs: AddressQuery.pairs(request.uri.query ?? ""))
+        try arguments.allow(["field", "period"])
+        let patterns = try arguments.patterns("field").map(\.widened)
+        let period = try arguments.seconds("period") ?? ReaderLimits.livePeriod
+        guard period >= ReaderLimits.shortestLivePeriod else {
+            throw QueryError.parameter(
+                "period",
+                found: "\(period.inSeconds) s",
+                expected: "\(ReaderLimits.shortestLivePeriod.inSeconds) s or more"
+            )
+        }
+        guard watchers.take(atMost: ReaderLimits.watchers) else {
+            throw QueryError.busy(waiting: ReaderLimits.watchers)
+        }
+        let (table, time, watchers) = (table, time, watchers)
+        var headers = Response.headers(contentType: "text/event-stream")
+        headers[.connection] = "keep-alive"
+        let body = ResponseBody { writer in
+            defer { watchers.giveBack() }
+            var watcher = LiveTable.Watcher(patterns)
+            var quiet = Duration.zero
+            while !Task.isCancelled {
+                let (samples, rows) = watcher.changes(in: table)
+                var text = JSONWriter()
+                if !rows.isEmpty { text.event("agents", rows) { $0.write($1.value) } }
+                if !samples.isEmpty { text.event("samples", samples) { $0.write($1) } }
+                // A word now and then finds out that nobody listens any more.
+                quiet = text.bytes.isEmpty ? quiet + period : .zero
+                if quiet >= ReaderLimits.quietPeriod {
+                    text.raw(": nothing new\n\n")
+                    quiet = .zero
+                }
+                if !text.bytes.isEmpty {
+                    try await writer.write(ByteBuffer(bytes: text.bytes))
+                }
+                try await time.sleep(for: period)
+            }
+            try await writer.finish(nil)
+        }
+        return Response(status: .ok, headers: headers, body: body)
+    }
+}
+
+/// How many there are of something that has a limit.
+private final class Counter: Sendable {
+    private let count = Mutex(0)
+
+    func take(atMost most: Int) -> Bool {
+        count.withLock { count in
+            guard count < most else { return false }
+            count += 1
+            return true
+        }
+    }
+
+    func giveBack() { count.withLock { $0 -= 1 } }
+}
+
+extension JSONWriter {
+    /// Writes one event, whose data is a list on one line.
+    fileprivate mutating func event<Element>(
+        _ name: StaticString,
+        _ elements: [Element],
+        _ write: (inout JSONWriter, Element) -> Void
+    ) {
+        raw("event: ")
+        raw(name)
+        raw("\ndata: ")
+        list(elements, write)
+        raw("\n\n")
+    }
+
+    /// `[name, time in seconds, value]`.
+    fileprivate mutating func write(_ sample: LiveTable.Sample) {
+        raw("[")
+        write(sample.name)
+        raw(",")
+        write(sample.time, .s)
+        raw(",")
+        write(sample.value)
+        raw("]")
+    }
+}
+
+extension ReplyCode {
+    /// How HTTP says it.
+    fileprivate var status: HTTPResponse.Status {
+        switch self {
+        case .ok: .ok
+        case .parameterInvalid, .requestMalformed, .requestVersion, .operationNotAbortable:
+            .badRequest
+        case .refused: .forbidden
+        case .actionUnknown, .targetUnknown, .operationUnknown, .fieldUnknown, .feedUnknown,
+            .positionUnknown:
+            .notFound
+        case .operationBusy, .operationIdle, .requestDuplicateID, .leaseHeld: .conflict
+        case .requestTooMany, .requestStale, .shuttingDown, .leaseUnknown, .leaseWait:
+            .serviceUnavailable
+        case .waitTimeout: .gatewayTimeout
+        case .operationFailed, .queryFailed, .queryLimit, .internal: .internalServerError
+        }
+    }
+}

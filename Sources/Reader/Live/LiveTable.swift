@@ -1,0 +1,111 @@
+internal import Synchronization
+internal import Telemetry
+
+/// What is newest: the last sample of each field, and the last row of each instance.
+///
+/// Whoever watches asks for what has changed since the last time. So a watcher that is slow misses
+/// what lies between, and nothing waits for it.
+final class LiveTable: Sendable {
+    /// The newest sample of a field.
+    struct Sample: Sendable {
+        let name: String
+        var time: Timestamp
+        var value: Value
+    }
+
+    private struct Changed<Content> {
+        var content: Content
+        var revision: UInt64
+    }
+
+    private struct State {
+        var revision: UInt64 = 0
+        var places: [String: Int] = [:]
+        var samples: [Changed<Sample>] = []
+        var rows: [String: Changed<InstanceRow>] = [:]
+    }
+
+    private let state = Mutex(State())
+
+    /// Takes in the last row of each block.
+    func note(_ instance: String, _ feed: Feed, _ blocks: [Block]) {
+        guard let block = blocks.last, let row = block.timestamps.indices.last else { return }
+        state.withLock { state in
+            state.revision += 1
+            for (index, field) in feed.fields.enumerated() {
+                let name = "\(instance).\(feed.name).\(field.name)"
+                let sample = Sample(
+                    name: name,
+                    time: block.timestamps[row],
+                    value: block.columns[index].value(at: row)
+                )
+                let changed = Changed(content: sample, revision: state.revision)
+                if let place = state.places[name] {
+                    state.samples[place] = changed
+                } else if state.samples.count < ReaderLimits.liveFields {
+                    state.places[name] = state.samples.count
+                    state.samples.append(changed)
+                }
+            }
+        }
+    }
+
+    /// Takes in the registry's table; a row counts as changed if more than its heartbeat has.
+    func note(_ rows: [InstanceRow]) {
+        state.withLock { state in
+            state.revision += 1
+            let names = Set(rows.map(\.instance))
+            state.rows = state.rows.filter { names.contains($0.key) }
+            for row in rows {
+                var comparable = row
+                if let before = state.rows[row.instance] {
+                    comparable.seen = before.content.seen
+                    comparable.clockOffset = before.content.clockOffset
+                    if comparable == before.content {
+                        state.rows[row.instance]?.content = row
+                        continue
+                    }
+                }
+                state.rows[row.instance] = Changed(content: row, revision: state.revision)
+            }
+        }
+    }
+
+    /// The newest rows of all instances, by name.
+    var rows: [InstanceRow] {
+        state.withLock { $0.rows.values.map(\.content) }.sorted { $0.instance < $1.instance }
+    }
+
+    /// What one watcher has seen.
+    struct Watcher: Sendable {
+        let patterns: [FieldPattern]
+        private var revision: UInt64 = 0
+        /// The places of the fields that fit, and how many fields were looked through for them.
+        private var places: [Int] = []
+        private var known = 0
+
+        /// A watcher of all fields that fit one of `patterns`.
+        init(_ patterns: [FieldPattern]) {
+            self.patterns = patterns
+        }
+
+        /// What has changed since the last time.
+        mutating func changes(in table: LiveTable) -> (samples: [Sample], rows: [InstanceRow]) {
+            table.state.withLock { state in
+                while known < state.samples.count {
+                    let name = state.samples[known].content.name
+                    if patterns.contains(where: { $0.matches(name) }) { places.append(known) }
+                    known += 1
+                }
+                let since = revision
+                revision = state.revision
+                let samples = places.compactMap { place in
+                    let sample = state.samples[place]
+                    return sample.revision > since ? sample.content : nil
+                }
+                let rows = state.rows.values.filter { $0.revision > since }.map(\.content)
+                return (samples, rows.sorted { $0.instance < $1.instance })
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+internal import Hummingbird
+internal import PromQL
+internal import Telemetry
+
+/// Prometheus' HTTP interface under `/prometheus`, as Grafana's own data source asks.
+struct PrometheusRoutes: Sendable {
+    let service: QueryService
+    let labels: SeriesLabels
+
+    private let base = "/prometheus/api/v1"
+
+    init(service: QueryService, labels: SeriesLabels) {
+        self.service = service
+        self.labels = labels
+    }
+
+    /// The paths that it answers.
+    var paths: [String] {
+        (PrometheusQuery.names + Self.constants.map(\.name) + ["label/…/values"])
+            .map { "\(base)/\($0)" }
+    }
+
+    /// Adds its paths to `router`.
+    func add(to router: Router<BasicRequestContext>) {
+        for name in PrometheusQuery.names {
+            let answer = { @Sendable (request: Request, _: BasicRequestContext) in
+                await self.answer(name, request)
+            }
+            router.get(RouterPath("\(base)/\(name)"), use: answer)
+            router.post(RouterPath("\(base)/\(name)"), use: answer)
+        }
+        router.get(RouterPath("\(base)/label/:label/values")) { request, context in
+            await self.answer("values", label: context.parameters.get("label"), request)
+        }
+        for (name, value) in Self.constants {
+            let answer = { @Sendable (_: Request, _: BasicRequestContext) in
+                Self.response(.ok, PrometheusAnswer.value(value).json)
+            }
+            router.get(RouterPath("\(base)/\(name)"), use: answer)
+            router.post(RouterPath("\(base)/\(name)"), use: answer)
+        }
+    }
+
+    /// What is asked of every Prometheus, and is always the same here.
+    private static let constants: [(name: String, value: Value)] = [
+        // Without `features`, Grafana takes it for a Prometheus of this version.
+        (
+            "status/buildinfo",
+            [
+                "version": "2.42.0", "revision": "cerro", "branch": "", "buildUser": "",
+                "buildDate": "", "goVersion": "",
+            ]
+        ),
+        ("query_exemplars", []),
+        ("rules", ["groups": []]),
+        ("alerts", ["alerts": []]),
+    ]
+
+    private func answer(
+        _ name: String,
+        label: String? = nil,
+        _ request: Request
+    ) async -> Response {
+        do throws(QueryError) {
+            let arguments = FormArguments(try await parameters(request))
+            let query = try PrometheusQuery(name, label: label, arguments, now: service.time.now)
+            let labels = labels
+            let answer = try await service.run { engine, deadline throws(QueryError) in
+                try query.answer(
+                    from: ArchiveSeries(engine: engine, labels: labels, deadline: deadline)
+                ).json
+            }
+            return Self.response(.ok, answer)
+        } catch {
+            var writer = JSONWriter()
+            writer.write([
+                "status": "error", "errorType": .string(error.prometheusType),
+                "error": .string("\(error)"),
+            ])
+            writer.raw("\n")
+            return Self.response(error.prometheusStatus, writer.bytes)
+        }
+    }
+
+    /// Those of the address and of the form in the body.
+    private func parameters(
+        _ request: Request
+    ) async throws(QueryError) -> [(name: String, text: String)] {
+        let inAddress = AddressQuery.pairs(request.uri.query ?? "")
+        guard request.method == .post else { return inAddress }
+        do {
+            let body = try await request.body.collect(upTo: ReaderLimits.addressBytes)
+            return inAddress + AddressQuery.pairs(String(buffer: body))
+        } catch {
+            throw .limit(
+                what: "bytes in the form",
+                found: nil,
+                limit: ReaderLimits.addressBytes,
+                advice: "ask in several queries"
+            )
+        }
+    }
+
+    private static func response(_ status: HTTPResponse.Status, _ json: [UInt8]) -> Response {
+        Response(
+            status: status,
+            headers: Response.headers(contentType: "application/json"),
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: json))
+        )
+    }
+}
+
+extension QueryError {
+    fileprivate var prometheusStatus: HTTPResponse.Status {
+        switch self {
+        case .expression(PromQLError.execution), .limit: .unprocessableContent
+        default: status
+        }
+    }
+
+    /// The kinds of errors that Prometheus has.
+    fileprivate var prometheusType: String {
+        switch self {
+        case .expression(PromQLError.execution), .limit: "execution"
+        case .busy, .timeout: "timeout"
+        case .archive: "internal"
+        default: "bad_data"
+        }
+    }
+}

@@ -1,0 +1,70 @@
+import Foundation
+import Testing
+
+/// The reader in `clients/python`, which was written from `FileFormat.md` alone.
+@Suite("a reader that was written from the page alone reads the same")
+struct PythonReaderTests {
+    private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+
+    // Goal: the page says enough, and what we read is not only what we wrote ourselves.
+    @Test("the corpus, bit by bit", arguments: ["all-types", "all-types-2", "encodings-2"])
+    func corpus(name: String) throws {
+        let file = CorpusTests.folder.appendingPathComponent("\(name).cerro")
+        try compare(file)
+    }
+
+    @Test("random columns, bit by bit", arguments: 1...6)
+    func random(seed: UInt64) throws {
+        var generator = WordGenerator(state: seed)
+        let bytes = try EncodingsFile(EncodingsFile.random(&generator)).bytes
+        let folder = FileManager.default.temporaryDirectory
+            .appendingPathComponent("cerro-python-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let file = folder.appendingPathComponent("\(seed).cerro")
+        try Data(bytes).write(to: file)
+        try compare(file)
+    }
+
+    private func compare(_ file: URL) throws {
+        let expected = try SealedDump([UInt8](try Data(contentsOf: file))).lines
+        let found = try dump(file).split(separator: "\n").map(String.init)
+        let places = zip(found, expected).enumerated().filter { $1.0 != $1.1 }
+        #expect(found.count == expected.count)
+        for (line, texts) in places.prefix(3) {
+            Issue.record("line \(line + 1): \(texts.0.prefix(300)) is not \(texts.1.prefix(300))")
+        }
+    }
+
+    private func dump(_ file: URL) throws -> String {
+        let python = Self.root.appendingPathComponent(".build/python/bin/python")
+        let isThere = FileManager.default.isExecutableFile(atPath: python.path)
+        try #require(isThere, "there is no \(python.path): run deploy/install-python")
+        let process = Process()
+        process.executableURL = python
+        process.arguments = [
+            Self.root.appendingPathComponent("clients/python/tests/dump.py").path, file.path,
+        ]
+        let output = Pipe()
+        process.standardOutput = output
+        try process.run()
+        let data = try output.fileHandleForReading.readToEnd() ?? Data()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+        return String(decoding: data, as: UTF8.self)
+    }
+}
+
+/// The same words on every run.
+private struct WordGenerator: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state = state &* 0x5851_F42D_4C95_7F2D &+ 0x1405_7B7E_F767_814F
+        var word = state ^ state >> 22
+        word ^= word << 13
+        word ^= word >> 7
+        return word ^ word << 17
+    }
+}

@@ -1,0 +1,62 @@
+"""The files of an archive as one."""
+
+from pathlib import Path
+
+import numpy as np
+
+from .errors import Damage, FormatError
+from .journal import Journal
+from .model import Rows
+from .sealed import SealedFile
+
+
+class ArchiveFolder:
+    """All files of an archive: rows that are sealed and rows that are not yet, each once."""
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self.damage = []
+        self.sealed = [f for f in self._open("*.cerro", SealedFile) if f is not None]
+        made = {source for file in self.sealed for source in file.sources}
+        # A repaired or compacted file lists those that it was made from.
+        self.sealed = [file for file in self.sealed if file.id not in made]
+        self.sealed.sort(key=lambda file: (file.received[0], file.path))
+        journals = self._open("*.journal", Journal, lambda p: p.stem.split("-")[1] not in made)
+        self.journals = [journal for journal in journals if journal is not None]
+        for file in self.sealed + self.journals:
+            self.damage += file.damage
+
+    def _open(self, pattern, kind, is_wanted=lambda path: True):
+        for path in sorted(self.path.glob(f"????/??/??/{pattern}")):
+            if not is_wanted(path):
+                continue
+            try:
+                yield kind(path)
+            except FormatError as error:
+                self.damage.append(Damage(error.path, error.offset, error.what, "the file"))
+
+    def pieces(self, name):
+        """The rows of `instance.feed`, as pairs of a declaration and rows, in order of arrival."""
+        found = []
+        for file in self.sealed:
+            for timeline in file.timeline(name):
+                rows = timeline.read()
+                self.damage += rows.damage
+                found.append((timeline.feed, rows))
+        instance, feed = name.rsplit(".", 1)
+        nexts = [journal.opened_with for journal in self.journals[1:]] + [None]
+        for journal, until in zip(self.journals, nexts):
+            found += journal.rows(until).get((instance, feed), [])
+        return found
+
+    def read(self, name):
+        """All rows of `instance.feed` in order of time, equal times in order of arrival.
+
+        They have to have one declaration; :meth:`pieces` gives those of several.
+        """
+        pieces = self.pieces(name)
+        feeds = {feed for feed, _ in pieces}
+        if len(feeds) != 1:
+            raise ValueError(f"{name} has {len(feeds)} declarations; take its pieces")
+        rows = Rows.joined(feeds.pop().fields, [rows for _, rows in pieces])
+        return rows.taken(np.argsort(rows.times, kind="stable"))

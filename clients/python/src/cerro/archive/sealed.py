@@ -1,0 +1,302 @@
+"""Sealed files."""
+
+import struct
+from dataclasses import dataclass
+
+import msgpack
+import numpy as np
+import zstandard
+
+from . import columns
+from .checksum import crc32c
+from .columns import Column
+from .errors import Damage, FormatError
+from .integers import Truncated
+from .model import Feed, Rollup, Rows, Statistics
+
+MAGIC = b"\x89CERRO\r\n"
+CLOSING_MAGIC = MAGIC[::-1]
+VERSION = 2
+_HEAD, _TRAILER = 16, 40
+# What a reader takes on trust of a length that a file states.
+MOST_CHUNK_BYTES = 16 << 20
+MOST_FOOTER_BYTES = 256 << 20
+MOST_GROUP_ROWS = 65_536
+
+
+def _decompressed(data, length):
+    parameters = zstandard.get_frame_parameters(data)
+    if parameters.content_size != length:
+        raise Truncated(f"zstd holds {parameters.content_size} bytes, expected {length}")
+    return zstandard.ZstdDecompressor().decompress(data, max_output_size=length)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Where a column stands in the file, and how."""
+
+    offset: int
+    length: int
+    plain_length: int
+    crc: int
+    encoding: int
+
+    @staticmethod
+    def parse(value):
+        """The chunk that the array `value` describes."""
+        chunk = Chunk(*value[:5])
+        if min(chunk.offset, chunk.length, chunk.plain_length) < 0:
+            raise ValueError(f"a chunk of {chunk.length} bytes at byte {chunk.offset}")
+        return chunk
+
+
+class Group:
+    """Consecutive rows of a timeline."""
+
+    def __init__(self, value, feed):
+        self.rows = value["rows"]
+        if not 0 <= self.rows <= MOST_GROUP_ROWS:
+            raise ValueError(f"a group of {self.rows} rows")
+        self.first, self.last = value["range"][:2]
+        self.delays = tuple(value["delays"][:2])
+        self.times = Chunk.parse(value["times"])
+        self.chunks = [Chunk.parse(part[0]) for part in value["columns"]]
+        self.statistics = [Statistics(*part[1][:5]) for part in value["columns"]]
+        self.rollups = value["rollups"]
+        if len(self.chunks) != len(feed.fields):
+            raise ValueError(f"{len(self.chunks)} columns for {len(feed.fields)} fields")
+
+
+class Timeline:
+    """The rows of one instance's feed under one declaration, in order of time."""
+
+    def __init__(self, file, value):
+        self._file = file
+        self.instance = value["instance"]
+        self.feed = Feed.parse(value["declaration"])
+        self.epochs = list(value["epochs"])
+        self.groups = [Group(part, self.feed) for part in value["groups"]]
+
+    @property
+    def name(self):
+        """The name of the timeline, `instance.feed`."""
+        return f"{self.instance}.{self.feed.name}"
+
+    @property
+    def rows(self):
+        """How many rows it has."""
+        return sum(group.rows for group in self.groups)
+
+    def read(self, fields=None, start=None, end=None):
+        """The rows from `start` until before `end` (nanoseconds) of the fields with these names.
+
+        A damaged chunk costs the values of its field in its group, damaged times the rows of
+        their group; both stand in the `damage` of the answer.
+        """
+        known = {field.name: index for index, field in enumerate(self.feed.fields)}
+        wanted = [self.feed.fields[known[n]] for n in (known if fields is None else fields)]
+        pieces, damage = [], []
+        for group in self.groups:
+            if start is not None and group.last < start or end is not None and group.first >= end:
+                continue
+            try:
+                times = self._file.column(group.times, "int", group.rows).values
+            except FormatError as error:
+                damage.append(
+                    Damage(error.path, error.offset, error.what, f"{group.rows} rows of {self.name}")
+                )
+                continue
+            found = {}
+            for field in wanted:
+                chunk = group.chunks[known[field.name]]
+                try:
+                    found[field.name] = self._file.column(chunk, field.type, group.rows)
+                except FormatError as error:
+                    found[field.name] = Column.missing(field.type, group.rows)
+                    cost = f"{group.rows} values of {self.name}.{field.name}"
+                    damage.append(Damage(error.path, error.offset, error.what, cost))
+            low = 0 if start is None else np.searchsorted(times, start, "left")
+            high = len(times) if end is None else np.searchsorted(times, end, "left")
+            pieces.append(Rows(times, found).taken(slice(low, high)))
+        return Rows.joined(wanted, pieces, damage)
+
+    def rollups(self, field, tier):
+        """The roll-ups of a field by `minute` or `hour`, one for each group that has them."""
+        index = [f.name for f in self.feed.fields].index(field)
+        found = []
+        for group in self.groups:
+            for part in group.rollups:
+                if part["tier"] == tier and part["columns"][index] is not None:
+                    found.append(self._rollup(part, part["columns"][index]))
+        return found
+
+    def _rollup(self, part, chunks):
+        n = part["buckets"]
+        if not 0 <= n <= MOST_GROUP_ROWS:
+            raise FormatError(self._file.path, 0, f"a roll-up of {n} buckets")
+
+        def read(chunk, kind, count):
+            return self._file.column(Chunk.parse(chunk), kind, count).values
+
+        starts = read(part["starts"], "int", n)
+        if "rows" not in part:
+            counts = read(chunks[0], "int", 2 * n)
+            least, most, sums = read(chunks[1], "double", 3 * n).reshape(3, n)
+        else:
+            least, most, sums = (read(chunk, "double", n) for chunk in chunks[1:4])
+            if chunks[0] is None:
+                rows = read(part["rows"], "int", n)
+                counts = np.concatenate([rows, np.zeros(n, np.int64)])
+            else:
+                counts = read(chunks[0], "int", 2 * n)
+        return Rollup(part["tier"], starts, counts[:n], counts[n:], least, most, sums)
+
+
+class SealedFile:
+    """A sealed file: what its footer says, and its columns when they are asked for.
+
+    `data` are the bytes of the file; without them the file at `path` is mapped into memory.
+    `damage` lists what is wrong with the ends of the file although one footer can be read.
+    """
+
+    def __init__(self, path, data=None):
+        self.path = str(path)
+        self.data = memoryview(np.memmap(path, np.uint8, "r") if data is None else data)
+        self.damage = []
+        self._check_head()
+        self.footer = self._footer()
+        try:
+            self.id = self.footer["id"]
+            self.archive = self.footer["archive"]
+            self.created = self.footer["created"]
+            self.sources = list(self.footer["sources"])
+            self.received = tuple(self.footer["received"][:2])
+            self.cursors_before = [tuple(c[:5]) for c in self.footer["cursors_before"]]
+            self.cursors = [tuple(c[:5]) for c in self.footer["cursors"]]
+            self.ledger = list(self.footer["ledger"])
+            self.unreadable = list(self.footer["unreadable"])
+            self.declarations = [tuple(d[:4]) for d in self.footer["declarations"]]
+            self.segment_damage = list(self.footer["damage"])
+            self.timelines = [Timeline(self, part) for part in self.footer["timelines"]]
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+            raise FormatError(self.path, self.footer_offset, f"the footer lacks {error}") from error
+
+    def _check_head(self):
+        if len(self.data) < _HEAD + _TRAILER:
+            raise FormatError(self.path, len(self.data), "the file ends: too short to be sealed")
+        if self.data[:8] != MAGIC:
+            raise FormatError(self.path, 0, "no magic: this is no sealed file")
+        self.version = struct.unpack_from("<I", self.data, 8)[0]
+        if not 1 <= self.version <= VERSION:
+            what = f"version {self.version} of the format; this reads 1 to {VERSION}"
+            raise FormatError(self.path, 8, what)
+
+    def _footer(self):
+        """The last footer that is whole."""
+        try:
+            footer = self._footer_before(len(self.data))
+        except FormatError as error:
+            problem = error
+        else:
+            self._check_first_footer()
+            return footer
+        tail = bytes(self.data)
+        end = tail.rfind(CLOSING_MAGIC, 0, len(tail) - 1)
+        while end >= 0:
+            try:
+                footer = self._footer_before(end + len(CLOSING_MAGIC))
+            except FormatError:
+                end = tail.rfind(CLOSING_MAGIC, 0, end + len(CLOSING_MAGIC) - 1)
+                continue
+            cost = "nothing: the footer before it is whole"
+            self.damage.append(Damage(self.path, problem.offset, problem.what, cost))
+            return footer
+        raise problem
+
+    def _check_first_footer(self):
+        """Notes what is wrong with the first footer, which is not needed."""
+        place = self.footer_offset
+        try:
+            if self.trailer_version >= 2:
+                self._footer_before(place)
+        except FormatError as error:
+            cost = "nothing: the footer behind it is whole"
+            self.damage.append(Damage(self.path, error.offset, error.what, cost))
+        self.footer_offset = place
+
+    def _footer_before(self, end):
+        """The footer whose trailer ends at byte `end`."""
+        at = end - _TRAILER
+        if at < _HEAD:
+            raise FormatError(self.path, end, "the file ends: too short to be sealed")
+        offset, length, plain, crc, version, magic = struct.unpack_from("<QQQII8s", self.data, at)
+        if magic != CLOSING_MAGIC:
+            raise FormatError(self.path, end - 8, "no closing magic: the file is cut or damaged")
+        if not 1 <= version <= VERSION:
+            what = f"version {version} of the format; this reads 1 to {VERSION}"
+            raise FormatError(self.path, end - 12, what)
+        if offset < _HEAD or offset + length != at or plain > MOST_FOOTER_BYTES:
+            what = f"a footer of {length} bytes ({plain} plain) is said to be at byte {offset}"
+            raise FormatError(self.path, at, what)
+        found = crc32c(self.data[at : at + 24], crc32c(self.data[offset:at]))
+        if found != crc:
+            what = f"the footer is damaged: checksum {found:08x}, expected {crc:08x}"
+            raise FormatError(self.path, offset, what)
+        try:
+            footer = msgpack.unpackb(
+                _decompressed(self.data[offset:at], plain), raw=False, strict_map_key=False
+            )
+        except (Truncated, zstandard.ZstdError, ValueError, msgpack.UnpackException) as error:
+            raise FormatError(self.path, offset, f"the footer is none: {error}") from error
+        if not isinstance(footer, dict):
+            raise FormatError(self.path, offset, "the footer is no map")
+        self.footer_offset = offset
+        self.trailer_version = version
+        return footer
+
+    def bytes(self, chunk):
+        """The bytes of a chunk after its checksum."""
+        data = self.data[chunk.offset : chunk.offset + chunk.length]
+        if len(data) != chunk.length:
+            what = f"a chunk of {chunk.length} bytes, and the file has {len(self.data)}"
+            raise FormatError(self.path, chunk.offset, what)
+        found = crc32c(data)
+        if found != chunk.crc:
+            what = f"a chunk is damaged: checksum {found:08x}, expected {chunk.crc:08x}"
+            raise FormatError(self.path, chunk.offset, what)
+        return data
+
+    def column(self, chunk, kind, rows):
+        """The column of `rows` values of type `kind` in a chunk."""
+        data = self.bytes(chunk)
+        try:
+            if chunk.plain_length > MOST_CHUNK_BYTES:
+                raise Truncated(f"{chunk.plain_length} plain bytes")
+            if chunk.encoding in (1, 2, 4):
+                data = memoryview(_decompressed(data, chunk.plain_length))
+            elif len(data) != chunk.plain_length:
+                raise Truncated(f"{len(data)} bytes, expected {chunk.plain_length}")
+            readers = {
+                0: columns.plain, 1: columns.plain, 2: columns.planes,
+                3: columns.packed, 4: columns.packed,
+            }
+            if chunk.encoding not in readers:
+                raise Truncated(f"encoding {chunk.encoding}, which is of a later version")
+            return readers[chunk.encoding](data, kind, rows)
+        except (Truncated, zstandard.ZstdError, UnicodeDecodeError) as error:
+            raise FormatError(self.path, chunk.offset, f"a chunk is none: {error}") from error
+
+    def payload(self, record):
+        """The payload of an unreadable record, as it came."""
+        chunk = Chunk.parse(record["chunk"])
+        data = self.bytes(chunk)
+        if chunk.encoding == 0:
+            return bytes(data)
+        try:
+            return _decompressed(data, chunk.plain_length)
+        except (Truncated, zstandard.ZstdError) as error:
+            raise FormatError(self.path, chunk.offset, f"a chunk is none: {error}") from error
+
+    def timeline(self, name):
+        """The timelines called `instance.feed`, in order of arrival."""
+        return [timeline for timeline in self.timelines if timeline.name == name]
