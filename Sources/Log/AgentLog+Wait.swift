@@ -10,15 +10,6 @@ extension AgentLog {
         until deadline: Duration
     ) async {
         if state.withLock({ $0.hasRecord(after: position, epoch: epoch) }) { return }
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.recordArrives(after: position, epoch: epoch) }
-            group.addTask { try? await self.time.sleep(untilMonotonic: deadline) }
-            await group.next()
-            group.cancelAll()
-        }
-    }
-
-    private func recordArrives(after position: Int64, epoch: Int64) async {
         let id = state.withLock { state in
             state.nextWaiterID += 1
             return state.nextWaiterID
@@ -29,6 +20,7 @@ extension AgentLog {
                 let waiter = RecordWaiter(
                     epoch: epoch,
                     after: position,
+                    deadline: deadline,
                     continuation: continuation
                 )
                 waiting.withLock { $0 = waiter }
@@ -38,16 +30,37 @@ extension AgentLog {
                     return false
                 }
                 // Cancelled before the handler could see the waiter: nobody will look for it.
-                if isOver || Task.isCancelled { waiter.resume() }
+                if isOver || Task.isCancelled { waiter.resume() } else { ring(at: deadline) }
             }
         } onCancel: {
             waiting.withLock { $0 }?.resume()
         }
         state.withLock { _ = $0.recordWaiters.removeValue(forKey: id) }
     }
+
+    private func ring(at deadline: Duration) {
+        alarm.withLock { $0.set(at: deadline, of: time) { [weak self] in self?.endWaits() } }
+    }
+
+    /// Ends the waits whose deadline is over; the alarm rings for those that are left.
+    private func endWaits() {
+        // Cleared first: who begins to wait from here on sets it anew.
+        alarm.withLock { $0.clear() }
+        let now = time.monotonic
+        if let next = state.withLock({ $0.endWaits(by: now) }) { ring(at: next) }
+    }
 }
 
 extension LogState {
+    /// Resumes those who wait until `now` at most; when the next one has to be.
+    fileprivate mutating func endWaits(by now: Duration) -> Duration? {
+        for (id, waiter) in recordWaiters where waiter.deadline <= now {
+            recordWaiters[id] = nil
+            waiter.resume()
+        }
+        return recordWaiters.values.map(\.deadline).min()
+    }
+
     fileprivate func hasRecord(after position: Int64, epoch: Int64) -> Bool {
         isClosing || epoch != self.epoch || readable > position
     }

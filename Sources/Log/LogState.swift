@@ -17,11 +17,19 @@ struct AppendWaiter {
 final class RecordWaiter: Sendable {
     let epoch: Int64
     let after: Int64
+    /// On the monotonic clock.
+    let deadline: Duration
     private let continuation: Mutex<CheckedContinuation<Void, Never>?>
 
-    init(epoch: Int64, after: Int64, continuation: CheckedContinuation<Void, Never>) {
+    init(
+        epoch: Int64,
+        after: Int64,
+        deadline: Duration,
+        continuation: CheckedContinuation<Void, Never>
+    ) {
         self.epoch = epoch
         self.after = after
+        self.deadline = deadline
         self.continuation = Mutex(continuation)
     }
 
