@@ -1,41 +1,24 @@
-internal import Synchronization
 internal import Telemetry
 
 extension AgentLog {
-    /// Returns when a record after `position` of `epoch` can be fetched, when that epoch is over,
-    /// when the monotonic clock shows `deadline`, or when the caller is cancelled.
-    public func waitForRecord(
+    /// Calls `body` once: when a record after `position` of `epoch` can be fetched, when that epoch
+    /// is over, when the log closes, or when the monotonic clock shows `deadline`.
+    ///
+    /// It is called at once or on another thread, while the log is locked: it hands over what is to
+    /// be done, and neither blocks nor calls the log.
+    public func onRecord(
         after position: Int64,
         epoch: Int64,
-        until deadline: Duration
-    ) async {
-        if state.withLock({ $0.hasRecord(after: position, epoch: epoch) }) { return }
-        let id = state.withLock { state in
-            state.nextWaiterID += 1
-            return state.nextWaiterID
+        until deadline: Duration,
+        _ body: @escaping @Sendable () -> Void
+    ) {
+        let waiter = RecordWaiter(epoch: epoch, after: position, deadline: deadline, body: body)
+        let waits = state.withLock { state in
+            guard !state.isOver(waiter) else { return false }
+            state.recordWaiters.append(waiter)
+            return true
         }
-        let waiting = Mutex<RecordWaiter?>(nil)
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-                let waiter = RecordWaiter(
-                    epoch: epoch,
-                    after: position,
-                    deadline: deadline,
-                    continuation: continuation
-                )
-                waiting.withLock { $0 = waiter }
-                let isOver = state.withLock { state in
-                    if state.hasRecord(after: position, epoch: epoch) { return true }
-                    state.recordWaiters[id] = waiter
-                    return false
-                }
-                // Cancelled before the handler could see the waiter: nobody will look for it.
-                if isOver || Task.isCancelled { waiter.resume() } else { ring(at: deadline) }
-            }
-        } onCancel: {
-            waiting.withLock { $0 }?.resume()
-        }
-        state.withLock { _ = $0.recordWaiters.removeValue(forKey: id) }
+        if waits { ring(at: deadline) } else { body() }
     }
 
     private func ring(at deadline: Duration) {
@@ -47,21 +30,28 @@ extension AgentLog {
         // Cleared first: who begins to wait from here on sets it anew.
         alarm.withLock { $0.clear() }
         let now = time.monotonic
-        if let next = state.withLock({ $0.endWaits(by: now) }) { ring(at: next) }
+        let next = state.withLock { state in
+            state.endWaits { $0.deadline <= now }
+            return state.recordWaiters.map(\.deadline).min()
+        }
+        if let next { ring(at: next) }
     }
 }
 
 extension LogState {
-    /// Resumes those who wait until `now` at most; when the next one has to be.
-    fileprivate mutating func endWaits(by now: Duration) -> Duration? {
-        for (id, waiter) in recordWaiters where waiter.deadline <= now {
-            recordWaiters[id] = nil
-            waiter.resume()
-        }
-        return recordWaiters.values.map(\.deadline).min()
+    /// Tells those who wait for a record that is there by now, or that will never be.
+    mutating func resumeRecordWaiters() {
+        guard !recordWaiters.isEmpty else { return }
+        let (isClosing, epoch, readable) = (isClosing, epoch, readable)
+        endWaits { isClosing || $0.epoch != epoch || readable > $0.after }
     }
 
-    fileprivate func hasRecord(after position: Int64, epoch: Int64) -> Bool {
-        isClosing || epoch != self.epoch || readable > position
+    fileprivate func isOver(_ waiter: RecordWaiter) -> Bool {
+        isClosing || waiter.epoch != epoch || readable > waiter.after
+    }
+
+    fileprivate mutating func endWaits(where isOver: (RecordWaiter) -> Bool) {
+        for waiter in recordWaiters where isOver(waiter) { waiter.body() }
+        recordWaiters.removeAll(where: isOver)
     }
 }
