@@ -158,7 +158,7 @@ final class Recording: Sendable {
 
     /// Commits what waits.
     private func commit() async {
-        for await _ in session.ticks(every: AggregatorLimits.commitPeriod / 5) {
+        for await _ in session.ticks(every: AggregatorLimits.commitTick) {
             // Why it fails, the keeper tells whoever watches.
             guard let duration = try? await keeper.commitIfDue() else { continue }
             state.withLock { $0.longestCommit = max($0.longestCommit, duration) }

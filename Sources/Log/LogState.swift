@@ -13,26 +13,11 @@ struct AppendWaiter {
     let continuation: CheckedContinuation<Outcome, Never>
 }
 
-/// Somebody who waits for a record after a position.
-final class RecordWaiter: Sendable {
-    let epoch: Int64
-    let after: Int64
-    private let continuation: Mutex<CheckedContinuation<Void, Never>?>
-
-    init(epoch: Int64, after: Int64, continuation: CheckedContinuation<Void, Never>) {
-        self.epoch = epoch
-        self.after = after
-        self.continuation = Mutex(continuation)
-    }
-
-    /// Ends the wait, once.
-    ///
-    /// A handler of cancellation runs while the task is locked, and so must not wait for the state,
-    /// under whose lock tasks are resumed: it has this lock of its own, which nobody resumes under.
-    func resume() {
-        let waiting = continuation.withLock { $0.take() }
-        waiting?.resume()
-    }
+/// Somebody who waits for a record after a position, until a deadline on the monotonic clock.
+struct RecordWaiter {
+    let epoch: Int64, after: Int64
+    let deadline: Duration
+    let body: @Sendable () -> Void
 }
 
 /// Where a fetch of an archive ended, so that the next one begins there at once.
@@ -115,8 +100,7 @@ struct LogState: ~Copyable {
 
     var waiters: [AppendWaiter] = []
     var spaceWaiters: [CheckedContinuation<AppendWaiter.Outcome, Never>] = []
-    var recordWaiters: [Int64: RecordWaiter] = [:]
-    var nextWaiterID: Int64 = 0
+    var recordWaiters: [RecordWaiter] = []
     var closeWaiters: [CheckedContinuation<Void, Never>] = []
 
     var isThreadIdle = false
@@ -290,15 +274,5 @@ struct LogState: ~Copyable {
             }
         }
         waiters = rest
-    }
-
-    /// Wakes those who wait for a record that is there by now, or that will never be.
-    mutating func resumeRecordWaiters() {
-        guard !recordWaiters.isEmpty else { return }
-        for (id, waiter) in recordWaiters
-        where isClosing || waiter.epoch != epoch || fetchable > waiter.after {
-            recordWaiters[id] = nil
-            waiter.resume()
-        }
     }
 }

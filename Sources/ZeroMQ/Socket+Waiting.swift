@@ -25,8 +25,8 @@ extension Socket {
         _ head: UnsafeRawBufferPointer,
         _ body: UnsafeRawBufferPointer
     ) -> SendOutcome {
-        reactor.checkIsolated()
         guard !isClosed else { return .full }
+        noteUse()
         let outcome = sendPart(head, ZMQ_DONTWAIT | ZMQ_SNDMORE)
         guard outcome == .sent else { return outcome }
         var message = counted(body)
