@@ -90,7 +90,8 @@ let package = Package(
         library(
             "Reader",
             [
-                "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "ArrowFormat", "MessageBus",
+                "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "ArrowFormat",
+                "MessageBus",
                 "PromQL", "SiteConfig", "Telemetry", logging,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -129,7 +130,7 @@ let package = Package(
         .executableTarget(name: "cerro", dependencies: ["CerroCommand"], swiftSettings: settings),
 
         tests("TelemetryTests", ["Telemetry"]),
-        tests("PromQLTests", ["PromQL", "Telemetry"]),
+        tests("PromQLTests", ["CerroTesting", "PromQL", "Telemetry"]),
         tests("MessagePackTests", ["MessagePack", "Telemetry"]),
         tests("ZeroMQTests", ["ZeroMQ"]),
         tests(
@@ -171,7 +172,8 @@ let package = Package(
         tests(
             "InstrumentTests",
             [
-                "AgentRuntime", "CerroTesting", "InstrumentAgents", "InstrumentEmulators",
+                "AgentRuntime", "Archive", "CerroTesting", "InstrumentAgents",
+                "InstrumentEmulators",
                 "SiteConfig", "Telemetry",
             ]
         ),
@@ -186,7 +188,7 @@ let package = Package(
             "AggregatorTests",
             [
                 "Aggregator", "Archive", "ArchiveFormat", "CerroTesting", "Log", "MessagePack",
-                "Telemetry",
+                "SiteConfig", "Telemetry",
             ]
         ),
         tests(

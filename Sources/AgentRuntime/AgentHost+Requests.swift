@@ -42,7 +42,10 @@ extension AgentHost {
             guard let self else { return }
             await work(self)
         }
-        guard !enqueued else { return }
+        if !enqueued { refuse(call) }
+    }
+
+    private func refuse(_ call: Call) {
         finish(call, .requestTooMany, "too many requests wait: ask again in a second")
     }
 
@@ -148,9 +151,13 @@ extension AgentHost {
         }
         let asked = Duration.nanoseconds((call.request.arguments["wait_ms"]?.int ?? 0) &* 1_000_000)
         let wait = min(max(asked, .zero), RuntimeLimits.longestFetchWait)
-        later(call) { [desk] host in
-            let answer = await desk.fetch(fetch, wait: wait)
-            await host.finish(call, .ok, result: answer.value)
+        guard fetchCount < RuntimeLimits.pendingRequests else { return refuse(call) }
+        fetchCount += 1
+        desk.fetch(fetch, wait: wait) { answer in
+            self.onReactor { host in
+                host.fetchCount -= 1
+                host.finish(call, .ok, result: answer.value)
+            }
         }
     }
 

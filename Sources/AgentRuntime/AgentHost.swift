@@ -68,6 +68,8 @@ public actor AgentHost: Service {
     let queries: [String: AgentQuery]
 
     var book: SessionBook
+    /// Fetches that are not answered yet.
+    var fetchCount = 0
     var faults = FaultBook()
     var bodies: [Int64: Task<Void, Never>] = [:]
     private var bodiesWait: CheckedContinuation<Void, Never>?

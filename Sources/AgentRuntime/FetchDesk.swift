@@ -3,12 +3,12 @@ internal import Telemetry
 internal import ZeroMQ
 
 /// Answers fetches on a thread of its own, since they read files.
-actor FetchDesk {
+///
+/// There is no task behind a fetch: its hops would cost more than what it brings.
+final class FetchDesk: Sendable {
     private let thread: Reactor
     private let log: AgentLog
     private let time: any TimeSource
-
-    nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
     init(log: AgentLog, time: any TimeSource) throws {
         self.log = log
@@ -16,17 +16,25 @@ actor FetchDesk {
         thread = try Reactor()
     }
 
-    /// The records after a position; waits up to `wait` for the first one.
-    func fetch(_ request: FetchRequest, wait: Duration) async -> FetchAnswer {
+    /// Calls `answer`, once and on the desk's thread, with the records after a position; waits up
+    /// to `wait` for the first one.
+    func fetch(
+        _ request: FetchRequest,
+        wait: Duration,
+        answer: @escaping @Sendable (FetchAnswer) -> Void
+    ) {
         let deadline = time.monotonic + wait
-        let answer = log.fetch(request)
-        guard answer.count == 0, case .caughtUp = answer.state, wait > .zero else {
-            return answer
+        thread.run { [log, thread] in
+            let found = log.fetch(request)
+            guard found.count == 0, case .caughtUp = found.state, wait > .zero else {
+                return answer(found)
+            }
+            log.onRecord(after: request.after, epoch: found.epoch, until: deadline) {
+                thread.run { answer(log.fetch(request, isNoted: true)) }
+            }
         }
-        await log.waitForRecord(after: request.after, epoch: answer.epoch, until: deadline)
-        return log.fetch(request, isNoted: true)
     }
 
     /// Ends the thread; nothing may be asked afterwards.
-    nonisolated func close() async { await thread.shutdown() }
+    func close() async { await thread.shutdown() }
 }

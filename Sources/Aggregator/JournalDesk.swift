@@ -74,9 +74,10 @@ package final class JournalDesk {
         journal.cursor(of: instance, epoch: epoch)
     }
 
-    /// What of `instance` is on the disk.
-    package func committed(_ instance: String) -> Cursor? {
-        journal.cursors.filter { $0.instance == instance }.max { $0.epoch < $1.epoch }
+    /// What of `instance` is on the disk: its newest epoch up to `epoch`.
+    package func committed(_ instance: String, upTo epoch: Int64 = .max) -> Cursor? {
+        journal.cursors.filter { $0.instance == instance && $0.epoch <= epoch }
+            .max { $0.epoch < $1.epoch }
     }
 
     /// Begins the pull of `instance` where the journal ends: nobody waits for an answer now.
@@ -288,7 +289,9 @@ extension JournalDesk {
 
     /// The instance holds other records of an epoch than the archive, which has `position`.
     func endDiverged(_ instance: String, epoch: Int64, at position: Int64) {
-        guard journal.cursor(of: instance, epoch: epoch)?.isFinished != true else { return }
+        guard let known = journal.cursor(of: instance, epoch: epoch), !known.isFinished else {
+            return
+        }
         let now = journal.receiveTime()
         journal.appendLedger(
             LedgerEntry(

@@ -8,13 +8,15 @@ enum AggregatorLimits {
     static let fetchWait = Duration.seconds(1)
     /// How long a fetch may take in all before the instance counts as away.
     static let fetchTimeout = Duration.seconds(6)
-    /// Time between two fetches that found little: at ordinary rates a wake-up costs fifty times
-    /// the message, and nobody sees 50 ms.
-    static let gathering = Duration.milliseconds(50)
+    /// Fetches that found little go on together at the next multiple of this: at ordinary rates a
+    /// wake-up costs fifty times the message, and what is done together wakes everybody once.
+    static let beat = Duration.milliseconds(200)
     /// A batch that is shorter is little.
     static let littleBatch = 64 << 10
     /// The longest that a fetched record waits for the disk.
-    static let commitPeriod = Duration.milliseconds(250)
+    static let commitPeriod = Duration.milliseconds(100)
+    /// Time between two looks whether something has waited that long.
+    static let commitTick = Duration.milliseconds(50)
     /// Time after which a pull looks again whether the journal takes anything.
     static let roomPeriod = Duration.seconds(1)
     /// Time between two looks at how much room the archive's disk has.
@@ -32,4 +34,10 @@ enum AggregatorLimits {
     static let firstRetry = Duration.milliseconds(200), longestRetry = Duration.seconds(5)
     /// A commit that takes longer raises `disk.slow`.
     static let slowCommit = Duration.seconds(2)
+    /// Time between two days that are compacted: readers follow, and queries end.
+    static let compactionPeriod = Duration.seconds(60)
+    /// Time after which a day that could not be compacted is tried again.
+    static let compactionRetry = Duration.seconds(3600)
+    /// How far the thread that compacts stands behind the others.
+    static let niceness: Int32 = 10
 }

@@ -34,7 +34,9 @@ package struct PullState: Sendable {
 
     /// What to ask for.
     func request(for desk: JournalDesk, maxBytes: Int) -> FetchRequest {
-        let committed = desk.committed(instance)
+        // A log whose disk was rolled back may have begun epochs that are older than the newest
+        // one here: what is here of that says nothing of them.
+        let committed = desk.committed(instance, upTo: epoch)
         return FetchRequest(
             archive: desk.archive,
             epoch: epoch,

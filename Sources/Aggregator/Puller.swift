@@ -32,7 +32,7 @@ struct Puller: Sendable {
             do {
                 switch try await step() {
                 case .atOnce: continue
-                case .later, .overtaken: try await time.sleep(for: AggregatorLimits.gathering)
+                case .later, .overtaken: try await time.sleep(untilMonotonic: nextBeat)
                 case nil: try await time.sleep(for: AggregatorLimits.roomPeriod)
                 }
             } catch is CancellationError {
@@ -40,6 +40,11 @@ struct Puller: Sendable {
             } catch { return "\(error)" }
         }
         return nil
+    }
+
+    private var nextBeat: Duration {
+        let beat = AggregatorLimits.beat.nanoseconds
+        return .nanoseconds((time.monotonic.nanoseconds / beat + 1) * beat)
     }
 
     /// One question and its answer; nil where nothing can be taken now.

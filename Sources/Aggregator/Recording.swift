@@ -10,7 +10,9 @@ internal import Telemetry
 final class Recording: Sendable {
     private let keeper: JournalKeeper
     private let sealing: SealingDesk
-    private let session: OperationSession
+    /// Nil where days stay as they are sealed.
+    let compaction: CompactionDesk?
+    let session: OperationSession
     private let time: any TimeSource
     private let permits = Permits(AggregatorLimits.outstandingBatches)
     private let state = Mutex(State())
@@ -42,6 +44,7 @@ final class Recording: Sendable {
             time: time
         )
         sealing = try SealingDesk(directory: directory)
+        compaction = settings.compactsDays ? try CompactionDesk(settings, time: time) : nil
     }
 
     /// Pulls, commits and seals until cancelled.
@@ -58,6 +61,7 @@ final class Recording: Sendable {
             group.addTask { await self.watch() }
             group.addTask { await self.report() }
             group.addTask { await self.seal() }
+            group.addTask { await self.compact() }
             group.addTask { await self.follow(client) }
             await group.waitForAll()
         }
@@ -70,6 +74,7 @@ final class Recording: Sendable {
         }
         await keeper.shutdown()
         await sealing.shutdown()
+        await compaction?.shutdown()
     }
 
     /// Keeps one puller for each instance of the table.
@@ -153,7 +158,7 @@ final class Recording: Sendable {
 
     /// Commits what waits.
     private func commit() async {
-        for await _ in session.ticks(every: AggregatorLimits.commitPeriod / 5) {
+        for await _ in session.ticks(every: AggregatorLimits.commitTick) {
             // Why it fails, the keeper tells whoever watches.
             guard let duration = try? await keeper.commitIfDue() else { continue }
             state.withLock { $0.longestCommit = max($0.longestCommit, duration) }

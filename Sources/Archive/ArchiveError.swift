@@ -17,6 +17,8 @@ public enum ArchiveError: Error, Hashable, Sendable, CustomStringConvertible {
     case pins(String)
     /// The journal cannot be begun even in a new segment.
     case journal(String)
+    /// Nobody waits for the answer any more.
+    case stopped
 
     /// What happened, where, and what to do.
     public var description: String {
@@ -32,8 +34,9 @@ public enum ArchiveError: Error, Hashable, Sendable, CustomStringConvertible {
             "\(path): \(what); delete it, or run `cerro archive reindex`: "
                 + "it is rebuilt from the sealed files"
         case .pins(let what):
-            "\(what)\nnothing is removed from the archive until the pins can be read"
+            "\(what)\nnothing is removed until the pins can be read"
         case .journal(let what): what
+        case .stopped: "the question was given up before it was answered"
         }
     }
 }

@@ -31,6 +31,19 @@ enum Limits {
     static let runGap: Int64 = 3_600_000_000_000
     /// Bytes of text in a lock file.
     static let holderText = 512
+    /// Declarations of feeds that an index keeps decoded; at more it begins anew.
+    static let declarations = 4096
+    /// Threads that work on one query.
+    static let cores = 2
+    /// Chunks of one answer from which on more than one thread reads them: waking one takes as
+    /// long as a few of them.
+    static let chunksForCores = 8
+    /// Rows of an open timeline that are kept plain; then they are encoded.
+    static let openChunkRows = 4096
+    /// The part of a store's cache that rows of open segments may take; the journal has the rest.
+    ///
+    /// They may take a few bytes in any case: without them nothing could be answered quickly.
+    static let openShare = 4, leastOpenBytes = 4 << 20
     /// Sealed files that a store keeps open, with their footers in memory.
     static let openFiles = 128
     /// Files that are opened to find out whose they are, where `archive.id` is damaged.

@@ -6,70 +6,14 @@ public import Telemetry
 /// (⌈N/8⌉ bytes, row 0 in the lowest bit of byte 0); the values. Numbers are N little-endian
 /// Float64 or Int64, booleans N bytes 0 or 1, texts N + 1 offsets (UInt32) and the UTF-8 bytes.
 public enum ChunkCodec {
-    /// zstd is tried on packed columns that take no more bits a value: it seldom gains on others.
-    static let bitsWorthTrying = 3
-    /// Doubles that are tried with zstd where they have no exact integers.
-    static let triedRows = 512
-
     /// The rows `rows` of `column` as bytes, and their encoding and plain length.
     public static func encode(
         _ column: Column,
         rows: Range<Int>
     ) -> (bytes: [UInt8], encoding: ChunkEncoding, plainByteCount: Int) {
-        if let packed = PackedColumn.encode(column, rows: rows), !prefersPlain(column, rows, packed)
-        {
-            let isText = column.type == .string
-            guard isText || packed.count * 8 <= rows.count * bitsWorthTrying,
-                let squeezed = packed.withUnsafeBytes({ Zstandard.compress($0) }),
-                squeezed.count < packed.count
-            else { return (packed, .packed, packed.count) }
-            return (squeezed, .packedZstd, packed.count)
-        }
-        let plain = plain(column, rows: rows)
-        if let packed = plain.withUnsafeBytes({ Zstandard.compress($0) }),
-            packed.count < plain.count
-        {
-            return (packed, .zstd, plain.count)
-        }
-        return (plain, .plain, plain.count)
-    }
-
-    /// Whether zstd makes less of the plain doubles, as of few that come again and again.
-    private static func prefersPlain(
-        _ column: Column,
-        _ rows: Range<Int>,
-        _ packed: [UInt8]
-    ) -> Bool {
-        guard case .doubles = column.values, packed.count > rows.count * 4 else { return false }
-        let some = rows.prefix(triedRows)
-        let plain = plain(column, rows: some.startIndex..<some.endIndex)
-        guard let squeezed = plain.withUnsafeBytes({ Zstandard.compress($0) }) else { return false }
-        return squeezed.count * rows.count < packed.count * some.count
-    }
-
-    private static func plain(_ column: Column, rows: Range<Int>) -> [UInt8] {
-        var plain = head(column.presence, rows: rows)
-        switch column.values {
-        case .doubles(let values):
-            values[rows].withUnsafeBytes { plain.append(contentsOf: $0) }
-        case .ints(let values):
-            values[rows].withUnsafeBytes { plain.append(contentsOf: $0) }
-        case .bools(let values):
-            plain.append(contentsOf: values[rows].map { $0 ? 1 : 0 })
-        case .strings(let values): append(values[rows], to: &plain)
-        }
-        return plain
-    }
-
-    /// N + 1 offsets and the bytes of N texts.
-    static func append(_ values: ArraySlice<String>, to bytes: inout [UInt8]) {
-        var texts: [UInt8] = []
-        append(UInt32(0), to: &bytes)
-        for text in values {
-            texts.append(contentsOf: text.utf8)
-            append(UInt32(texts.count), to: &bytes)
-        }
-        bytes.append(contentsOf: texts)
+        let encoder = ChunkEncoder()
+        let (encoding, plainByteCount) = encoder.encode(column, rows: rows)
+        return (Array(encoder.bytes), encoding, plainByteCount)
     }
 
     /// The bytes that a chunk without a column keeps: the payload of an unreadable record.
@@ -127,16 +71,6 @@ public enum ChunkCodec {
         } catch {
             throw .contents("\(error)")
         }
-    }
-
-    static func head(_ presence: [Bool]?, rows: Range<Int>) -> [UInt8] {
-        guard let presence, !presence[rows].allSatisfy(\.self) else { return [0] }
-        var bytes = [UInt8](repeating: 0, count: 1 + (rows.count + 7) / 8)
-        bytes[0] = 1
-        for (row, isPresent) in presence[rows].enumerated() where isPresent {
-            bytes[1 + row >> 3] |= 1 << (row & 7)
-        }
-        return bytes
     }
 
     private static func column(

@@ -69,43 +69,45 @@ public struct FrameScanner {
     /// The next frame or the damage before it; nil when no whole frame follows.
     public mutating func next() -> Item? {
         let start = offset
-        switch frame(at: start) {
-        case .success(let item):
-            return item
-        case .failure(let flaw):
-            guard let following = nextFrame(after: start) else { return nil }
-            offset = following
-            return .damage(start..<following, reason: flaw.reason)
-        }
+        if let item = frame(at: start) { return item }
+        guard let following = nextFrame(after: start) else { return nil }
+        offset = following
+        return .damage(start..<following, reason: flaw(at: start))
     }
 
-    private struct Flaw: Error {
-        let reason: String
-    }
-
-    private mutating func frame(at start: Int) -> Result<Item, Flaw> {
+    /// The frame that begins at `start`, if its checksum is right.
+    private mutating func frame(at start: Int) -> Item? {
         let rest = bytes.count - start
-        guard rest >= Frame.headerLength else { return .failure(Flaw(reason: "cut off")) }
-        let magic = integer(at: start)
-        guard magic == Frame.magic else {
-            return .failure(Flaw(reason: "magic \(hex(magic)), expected \(hex(Frame.magic))"))
-        }
+        guard rest >= Frame.headerLength, integer(at: start) == Frame.magic else { return nil }
         let length = Int(integer(at: start + 4))
-        guard (1...Frame.longestPayload).contains(length) else {
-            return .failure(Flaw(reason: "length \(length) is beyond the limit"))
-        }
-        guard length <= rest - Frame.headerLength else {
-            return .failure(Flaw(reason: "\(length) bytes announced, cut off"))
-        }
-        let expected = integer(at: start + 8)
+        guard (1...Frame.longestPayload).contains(length), length <= rest - Frame.headerLength
+        else { return nil }
         let end = start + Frame.headerLength + length
         let payload = UnsafeRawBufferPointer(rebasing: bytes[(start + Frame.headerLength)..<end])
         let crc = Frame.checksum(of: payload)
-        guard crc == expected else {
-            return .failure(Flaw(reason: "checksum \(hex(crc)), expected \(hex(expected))"))
-        }
+        guard crc == integer(at: start + 8) else { return nil }
         offset = end
-        return .success(.frame(offset: start, payload: payload, crc: crc))
+        return .frame(offset: start, payload: payload, crc: crc)
+    }
+
+    /// Why what stands at `start` is no frame.
+    private func flaw(at start: Int) -> String {
+        let rest = bytes.count - start
+        guard rest >= Frame.headerLength else { return "cut off" }
+        let magic = integer(at: start)
+        guard magic == Frame.magic else {
+            return "magic \(hexadecimal(magic)), expected \(hexadecimal(Frame.magic))"
+        }
+        let length = Int(integer(at: start + 4))
+        guard (1...Frame.longestPayload).contains(length) else {
+            return "length \(length) is beyond the limit"
+        }
+        guard length <= rest - Frame.headerLength else {
+            return "\(length) bytes announced, cut off"
+        }
+        let payload = bytes[(start + Frame.headerLength)...].prefix(length)
+        let crc = Frame.checksum(of: UnsafeRawBufferPointer(rebasing: payload))
+        return "checksum \(hexadecimal(crc)), expected \(hexadecimal(integer(at: start + 8)))"
     }
 
     /// Where the first whole frame after `start` begins.
@@ -118,7 +120,7 @@ public struct FrameScanner {
             }
             let place = base.distance(to: UnsafeRawPointer(found))
             var scanner = FrameScanner(bytes, from: place)
-            if case .success = scanner.frame(at: place) { return place }
+            if scanner.frame(at: place) != nil { return place }
             candidate = place + 1
         }
         return nil
@@ -126,10 +128,5 @@ public struct FrameScanner {
 
     private func integer(at offset: Int) -> UInt32 {
         UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
-    }
-
-    private func hex(_ value: UInt32) -> String {
-        let digits = String(value, radix: 16)
-        return String(repeating: "0", count: 8 - digits.count) + digits
     }
 }

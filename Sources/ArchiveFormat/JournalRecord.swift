@@ -77,49 +77,33 @@ public enum JournalRecord {
 
     /// Calls `read` with the entry in `payload`, which is valid during the call only.
     ///
-    /// - Throws: ``RecordError``, `MessagePackError`, or what `read` throws.
+    /// - Throws: ``RecordError``, or what `read` throws.
     public static func withRecord<Result>(
         in payload: UnsafeRawBufferPointer,
         _ read: (JournalRecord) throws -> Result
     ) throws -> Result {
-        try withMessagePack(payload, limits: .records) { view in
-            guard let count = view.arrayCount, count >= 2, let kind = view[0].int else {
-                throw RecordError.malformed("a journal entry is an array that begins with its kind")
-            }
-            return try read(try decode(view, kind: kind, count: count))
-        }
+        try read(JournalRecord(payload))
     }
 
-    private static func decode(
-        _ view: MessagePackView,
-        kind: Int64,
-        count: Int
-    ) throws(RecordError) -> JournalRecord {
+    /// The entry in `payload`, which has to outlive it.
+    public init(_ payload: UnsafeRawBufferPointer) throws(RecordError) {
+        guard var reader = MessagePackReader(payload), let count = reader.array(), count >= 2,
+            let kind = reader.int()
+        else { throw .malformed("a journal entry is an array that begins with its kind") }
         switch (kind, count) {
         case (1, 5):
-            guard let archive = view[1].string, let segment = view[2].string,
-                let created = view[3].int, let length = view[4].arrayCount
-            else { throw .malformed("the opening of a segment is none") }
-            var cursors: [Cursor] = []
-            for index in 0..<length {
-                guard let cursor = Cursor(view[4][index]) else {
-                    throw .malformed("cursor \(index) of a segment is none")
-                }
-                cursors.append(cursor)
+            guard let opening = Self.opening(&reader), reader.isAtEnd else {
+                throw .malformed("the opening of a segment is none")
             }
-            return .opening(
-                archive: archive,
-                segment: segment,
-                created: Timestamp(nanoseconds: created),
-                cursors: cursors
-            )
+            self = opening
         case (2, 7):
-            guard let instance = view[1].string, let epoch = view[2].int,
-                let first = view[3].int, let count = view[4].int, let received = view[5].int,
+            guard let instance = reader.text(), let epoch = reader.int(),
+                let first = reader.int(), let count = reader.int(), let received = reader.int(),
                 LedgerEntry.possiblePositions.contains(first),
-                LedgerEntry.possiblePositions.contains(count), let frames = view[6].bytes
+                LedgerEntry.possiblePositions.contains(count), let frames = reader.bytes(),
+                reader.isAtEnd
             else { throw .malformed("a batch is none") }
-            return .batch(
+            self = .batch(
                 instance: instance,
                 epoch: epoch,
                 first: first,
@@ -128,13 +112,30 @@ public enum JournalRecord {
                 frames: frames
             )
         case (3, 2):
-            guard let value = view[1].value, let entry = LedgerEntry(value) else {
-                throw .malformed("a ledger row is none")
-            }
-            return .ledger(entry)
+            guard let value = try? Value(messagePack: reader.rest, limits: .records),
+                let entry = LedgerEntry(value)
+            else { throw .malformed("a ledger row is none") }
+            self = .ledger(entry)
         default:
             throw .malformed("journal entry of kind \(kind) with \(count) parts is unknown")
         }
+    }
+
+    private static func opening(_ reader: inout MessagePackReader) -> JournalRecord? {
+        guard let archive = reader.text(), let segment = reader.text(),
+            let created = reader.int(), let count = reader.array()
+        else { return nil }
+        var cursors: [Cursor] = []
+        for _ in 0..<count {
+            guard let cursor = Cursor(&reader) else { return nil }
+            cursors.append(cursor)
+        }
+        return .opening(
+            archive: archive,
+            segment: segment,
+            created: Timestamp(nanoseconds: created),
+            cursors: cursors
+        )
     }
 }
 
@@ -150,10 +151,10 @@ extension Cursor {
     }
 
     /// Reads what ``write(to:)`` wrote; nil for anything else.
-    public init?(_ view: MessagePackView) {
-        guard view.arrayCount == 5, let instance = view[0].string, let epoch = view[1].int,
-            let position = view[2].int, LedgerEntry.possiblePositions.contains(position),
-            let crc = view[3].int.flatMap(UInt32.init(exactly:)), let isFinished = view[4].bool
+    init?(_ reader: inout MessagePackReader) {
+        guard reader.array() == 5, let instance = reader.text(), let epoch = reader.int(),
+            let position = reader.int(), LedgerEntry.possiblePositions.contains(position),
+            let crc = reader.int().flatMap(UInt32.init(exactly:)), let isFinished = reader.bool()
         else { return nil }
         self.init(
             instance: instance,

@@ -13,6 +13,10 @@ public enum SealedLimits {
     /// The fewest samples that a minute or hour holds on average where it is rolled up: below,
     /// a roll-up would be as long as what it stands for.
     public static let samplesPerBucket = 8
+    /// The fewest hours that are rolled up: for less, minutes tell as fast.
+    public static let hoursPerRollup = 4
+    /// Bytes of chunks that are handed on with one call.
+    static let bytesPerWrite = 1 << 20
     /// The most gaps at which one timeline of a file is cut: daily samples of ten years, replayed
     /// at once, would otherwise make a footer that is longer than they.
     public static let runsPerTimeline = 64

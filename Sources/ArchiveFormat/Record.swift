@@ -102,44 +102,56 @@ public struct Record {
 
     /// What stands before the body.
     public let header: RecordHeader
-    private let body: MessagePackView
+    private let body: UnsafeRawBufferPointer
+
+    /// The record in `payload`, which has to outlive it.
+    ///
+    /// The body of a record of data is looked at by ``rows(of:types:)``, that of any other here.
+    public init(_ payload: UnsafeRawBufferPointer) throws(RecordError) {
+        guard var reader = MessagePackReader(payload), reader.array() == 6,
+            let kind = reader.int(), let epoch = reader.int(), let position = reader.int(),
+            let revision = reader.int(), let published = reader.int(),
+            LedgerEntry.possiblePositions.contains(position)
+        else { throw .malformed("six parts with an integer header expected") }
+        header = RecordHeader(
+            kind: RecordKind(rawValue: kind),
+            epoch: epoch,
+            position: position,
+            revision: revision,
+            published: Timestamp(nanoseconds: published)
+        )
+        body = reader.rest
+        guard header.kind != .data else { return }
+        do {
+            try MessagePackLimits.records.scan(body)
+        } catch {
+            throw .malformed("\(error), counted from its body")
+        }
+    }
 
     /// Calls `read` with the record in `payload`; the record is valid during the call only.
     ///
-    /// - Throws: ``RecordError``, `MessagePackError`, or what `read` throws.
+    /// - Throws: ``RecordError``, or what `read` throws.
     public static func withRecord<Result>(
         in payload: UnsafeRawBufferPointer,
         _ read: (Record) throws -> Result
     ) throws -> Result {
-        try withMessagePack(payload, limits: .records) { view in
-            guard view.arrayCount == 6, let kind = view[0].int, let epoch = view[1].int,
-                let position = view[2].int, let revision = view[3].int,
-                let published = view[4].int, LedgerEntry.possiblePositions.contains(position)
-            else { throw RecordError.malformed("six parts with an integer header expected") }
-            let header = RecordHeader(
-                kind: RecordKind(rawValue: kind),
-                epoch: epoch,
-                position: position,
-                revision: revision,
-                published: Timestamp(nanoseconds: published)
-            )
-            return try read(Record(header: header, body: view[5]))
-        }
+        try read(Record(payload))
     }
 
     /// The declaration in a record of that kind.
     public func declaration() throws(RecordError) -> Feed {
-        guard let value = body.value, let feed = Feed(value) else {
-            throw .malformed("the declaration is none")
-        }
+        guard let value = try? Value(messagePack: body, limits: .records), let feed = Feed(value)
+        else { throw .malformed("the declaration is none") }
         return feed
     }
 
     /// The loss in a record of that kind.
     public func loss() throws(RecordError) -> RecordLoss {
-        guard body.arrayCount == 6, let epoch = body[0].int, let first = body[1].int,
-            let count = body[2].int, let from = body[3].int, let to = body[4].int,
-            let cause = body[5].string, LedgerEntry.possiblePositions.contains(first),
+        guard let parts = (try? Value(messagePack: body, limits: .records))?.array,
+            parts.count == 6, let epoch = parts[0].int, let first = parts[1].int,
+            let count = parts[2].int, let from = parts[3].int, let to = parts[4].int,
+            let cause = parts[5].string, LedgerEntry.possiblePositions.contains(first),
             LedgerEntry.possiblePositions.contains(count)
         else { throw .malformed("the loss is none") }
         return RecordLoss(
@@ -152,17 +164,15 @@ public struct Record {
         )
     }
 
+    /// The rows in a record of data, whose columns are as `feed` declares them: `types` is the
+    /// types of its fields.
+    public func rows(of feed: Feed, types: [FieldType]) throws(RecordError) -> RecordRows {
+        try RecordRows(body, feed, types)
+    }
+
     /// The blocks in a record of data, whose columns are as `feed` declares them.
     public func blocks(of feed: Feed) throws(RecordError) -> [Block] {
-        guard let count = body.arrayCount else {
-            throw .mismatch(feed: feed.name, "the body is no array of blocks")
-        }
-        var blocks: [Block] = []
-        blocks.reserveCapacity(count)
-        for index in 0..<count {
-            blocks.append(try BlockCodec.read(body[index], feed: feed))
-        }
-        return blocks
+        try rows(of: feed, types: feed.fields.map(\.type)).blocks
     }
 }
 

@@ -7,21 +7,22 @@ public enum Rollup {
         _ times: ArraySlice<Int64>,
         tier: RollupTier
     ) -> [(start: Int64, rows: Range<Int>)] {
-        var buckets: [(start: Int64, rows: Range<Int>)] = []
-        for row in times.indices {
-            let start = tier.start(of: Timestamp(nanoseconds: times[row])).nanoseconds
-            if let last = buckets.last, last.start == start {
-                buckets[buckets.count - 1].rows = last.rows.lowerBound..<(row + 1)
-            } else {
-                buckets.append((start, row..<(row + 1)))
-            }
+        let buckets = TierBuckets(tier, times)
+        return zip(buckets.starts, buckets.rows).map { start, rows in
+            (start, (times.startIndex + rows.lowerBound)..<(times.startIndex + rows.upperBound))
         }
-        return buckets
     }
 
-    /// Whether so many rows are worth so many buckets.
-    public static func isWorthwhile(rows: Int, buckets: Int) -> Bool {
-        rows >= buckets * SealedLimits.samplesPerBucket
+    /// The tiers that are worth their bytes for rows at the sorted `times`, with their buckets;
+    /// hours always, where that is asked for.
+    static func tiers(_ times: ArraySlice<Int64>, alwaysHours: Bool = false) -> [TierBuckets] {
+        RollupTier.allCases.compactMap { tier in
+            let buckets = TierBuckets(tier, times)
+            let isWorthwhile =
+                times.count >= buckets.starts.count * SealedLimits.samplesPerBucket
+                && (tier == .minute || buckets.starts.count >= SealedLimits.hoursPerRollup)
+            return isWorthwhile || tier == .hour && alwaysHours ? buckets : nil
+        }
     }
 
     /// The statistics of N buckets as columns.
@@ -62,6 +63,30 @@ public enum Rollup {
             result.max = numbers[n + bucket]
             result.sum = numbers[2 * n + bucket]
             return result
+        }
+    }
+}
+
+/// The buckets of a tier that hold a row.
+struct TierBuckets {
+    let tier: RollupTier
+    /// Where each bucket begins.
+    private(set) var starts: [Int64] = []
+    /// Which rows it has, counted from 0.
+    private(set) var rows: [Range<Int>] = []
+
+    /// The buckets of rows at the sorted `times`.
+    init(_ tier: RollupTier, _ times: ArraySlice<Int64>) {
+        self.tier = tier
+        var first = times.startIndex
+        while first < times.endIndex {
+            let start = tier.start(of: Timestamp(nanoseconds: times[first])).nanoseconds
+            let (end, overflow) = start.addingReportingOverflow(tier.nanoseconds)
+            var next = first + 1
+            while next < times.endIndex, overflow || times[next] < end { next += 1 }
+            starts.append(start)
+            rows.append((first - times.startIndex)..<(next - times.startIndex))
+            first = next
         }
     }
 }

@@ -5,26 +5,29 @@ public struct SealedFileBuilder {
     /// What the footer will say; ``add(_:feed:epochs:times:received:columns:)`` adds to it.
     public var footer: SealedFooter
     private let write: ([UInt8]) throws -> Void
+    private let encoder = ChunkEncoder(), waiting = ByteBuffer()
     private var offset = 0
 
     /// A file whose bytes go to `write`, in order; the head at once.
     public init(_ footer: SealedFooter, write: @escaping ([UInt8]) throws -> Void) throws {
         self.footer = footer
         self.write = write
-        try put(SealedLayout.head)
+        try SealedLayout.head.withUnsafeBytes { try put($0) }
     }
 
     /// Adds N rows of a feed.
     ///
     /// `times` are N times in non-decreasing order, `received` when each row was received, and
-    /// `columns` holds N values for each field, in declared order.
+    /// `columns` holds N values for each field, in declared order: those of row k stand at
+    /// `order[k]`, or at k where that is nil.
     public mutating func add(
         _ instance: String,
         feed: Feed,
         epochs: [Int64],
         times: [Int64],
         received: [Int64],
-        columns: [Column]
+        columns: [Column],
+        order: [Int]? = nil
     ) throws {
         let isWhole = columns.count == feed.fields.count && received.count == times.count
         guard isWhole, columns.allSatisfy({ $0.count == times.count }) else {
@@ -34,8 +37,14 @@ public struct SealedFileBuilder {
             throw SealedFileError.timelineShape("\(instance).\(feed.name): types do not fit")
         }
         begin(instance, feed: feed, epochs: epochs)
-        for rows in Self.groups(times: times, columns: columns) {
-            try add(rows, times, columns, delays: Self.delays(rows, times, received))
+        for rows in Self.groups(times: times, columns: columns, order: order) {
+            let delays = Self.delays(rows, times, received)
+            // One column at a time: a group of a wide feed would not fit twice.
+            try add(rows, times, delays: delays) { place in
+                order.map { (columns[place].rows($0[rows]), 0) } ?? (
+                    columns[place], rows.lowerBound
+                )
+            }
         }
     }
 
@@ -61,7 +70,7 @@ public struct SealedFileBuilder {
             columns.map(\.type) == timeline.feed.fields.map(\.type),
             columns.allSatisfy({ $0.count == times.count })
         else { throw SealedFileError.timelineShape("a group does not fit its declaration") }
-        try add(times.indices, times, columns, delays: delays)
+        try add(times.indices, times, delays: delays) { (columns[$0], 0) }
     }
 
     /// Adds a record that could not be decoded.
@@ -73,15 +82,10 @@ public struct SealedFileBuilder {
         received: Timestamp,
         reason: String
     ) throws {
-        let packed = Zstandard.compress(payload)
-        let isSmaller = packed.map { $0.count < payload.count } ?? false
-        let bytes = isSmaller ? packed ?? [] : Array(payload)
-        let place = chunk(
-            bytes,
-            plain: payload.count,
-            isSmaller ? .zstd : .plain
-        )
-        try put(bytes)
+        let squeezed = Zstandard.compress(payload).flatMap { $0.count < payload.count ? $0 : nil }
+        let place = try (squeezed ?? Array(payload)).withUnsafeBytes {
+            try chunk($0, plain: payload.count, squeezed == nil ? .plain : .zstd)
+        }
         footer.unreadable.append(
             UnreadableRecord(
                 instance: instance,
@@ -95,7 +99,8 @@ public struct SealedFileBuilder {
     }
 
     /// Writes the footer and the trailer, twice: no damage in one place costs the file.
-    public func finish() throws -> SealedFooter {
+    public mutating func finish() throws -> SealedFooter {
+        try flush()
         let end = try SealedLayout.end(footer: footer, offset: offset)
         try write(end)
         try write(try SealedLayout.end(footer: footer, offset: offset + end.count))
@@ -119,27 +124,28 @@ public struct SealedFileBuilder {
         return (shortest, longest)
     }
 
-    /// Adds one group to the last timeline.
+    /// Adds one group to the last timeline; `column` gives the column of a field, and the place of
+    /// the group's first row in it.
     private mutating func add(
         _ rows: Range<Int>,
         _ times: [Int64],
-        _ columns: [Column],
-        delays: (shortest: Int64, longest: Int64)
+        delays: (shortest: Int64, longest: Int64),
+        column: (Int) -> (Column, first: Int)
     ) throws {
+        let fields = footer.timelines.last?.feed.fields.indices ?? 0..<0
         let timesChunk = try put(.ints(times), rows: rows)
-        let digits = columns.map { DecimalDigits($0, rows: rows) }
-        let pieces = try zip(columns, digits).map { column, digits in
-            let statistics = Statistics(column, rows: rows)
-            return SealedColumn(
-                chunk: try put(column, rows: rows),
-                statistics: digits?.rounded(statistics) ?? statistics
-            )
-        }
-        var rollups: [SealedRollup] = []
-        for tier in RollupTier.allCases {
-            let buckets = Rollup.buckets(times[rows], tier: tier)
-            guard Rollup.isWorthwhile(rows: rows.count, buckets: buckets.count) else { continue }
-            rollups.append(try rollup(tier, buckets, columns, digits))
+        let tiers = Rollup.tiers(times[rows])
+        var rollups = try tiers.map { try begin($0) }
+        var pieces: [SealedColumn] = []
+        for place in fields {
+            let (column, first) = column(place)
+            let rows = first..<(first + rows.count)
+            let chunk = try put(column, rows: rows)
+            let amounts = ColumnAmounts(of: column, rows, tiers, encodedBy: encoder)
+            pieces.append(SealedColumn(chunk: chunk, statistics: amounts.whole))
+            for number in tiers.indices {
+                rollups[number].columns.append(try put(amounts.tiers[number], tiers[number]))
+            }
         }
         let group = SealedGroup(
             rows: rows.count,
@@ -154,38 +160,48 @@ public struct SealedFileBuilder {
         footer.timelines[footer.timelines.count - 1].groups.append(group)
     }
 
-    private mutating func rollup(
-        _ tier: RollupTier,
-        _ buckets: [(start: Int64, rows: Range<Int>)],
-        _ columns: [Column],
-        _ digits: [DecimalDigits?]
-    ) throws -> SealedRollup {
-        let starts = try put(.ints(buckets.map(\.start)), rows: buckets.indices)
-        let counts = buckets.map(\.rows.count)
-        let rows = try put(.ints(counts.map(Int64.init)), rows: buckets.indices)
-        let pieces = try zip(columns, digits).map { column, digits -> SealedRollup.Column? in
-            guard column.type != .string else { return nil }
-            let statistics = buckets.map { bucket in
-                let statistics = Statistics(column, rows: bucket.rows)
-                return digits?.rounded(statistics) ?? statistics
-            }
-            let both = Rollup.columns(statistics, rows: counts)
-            return SealedRollup.Column(
-                counts: try both.counts.map { try put($0, rows: 0..<$0.count) },
-                numbers: try both.numbers.map { try put($0, rows: buckets.indices) }
-            )
-        }
-        return SealedRollup(
-            tier: tier,
-            buckets: buckets.count,
-            starts: starts,
-            rows: rows,
-            columns: pieces
+    /// A roll-up without columns.
+    private mutating func begin(_ tier: TierBuckets) throws -> SealedRollup {
+        SealedRollup(
+            tier: tier.tier,
+            buckets: tier.starts.count,
+            starts: try put(.ints(tier.starts), rows: tier.starts.indices),
+            rows: try put(.ints(tier.rows.map { Int64($0.count) }), rows: tier.starts.indices),
+            columns: []
         )
     }
 
+    /// Writes what a column amounts to in the buckets of a tier; nil for texts.
+    private mutating func put(
+        _ amounts: ColumnAmounts.Tier?,
+        _ tier: TierBuckets
+    ) throws -> SealedRollup.Column? {
+        switch amounts {
+        case nil: return nil
+        case .integers(let summaries, let scaling):
+            return SealedRollup.Column(
+                counts: nil,
+                numbers: [
+                    try put(summaries.map(\.least), scaling),
+                    try put(summaries.map(\.most), scaling),
+                    try put(summaries.map(\.sum), scaling),
+                ]
+            )
+        case .statistics(let statistics):
+            let both = Rollup.columns(statistics, rows: tier.rows.map(\.count))
+            return SealedRollup.Column(
+                counts: try both.counts.map { try put($0, rows: 0..<$0.count) },
+                numbers: try both.numbers.map { try put($0, rows: statistics.indices) }
+            )
+        }
+    }
+
     /// Where the rows are cut: at jumps of more than an hour, and at the limits of a chunk.
-    private static func groups(times: [Int64], columns: [Column]) -> [Range<Int>] {
+    private static func groups(
+        times: [Int64],
+        columns: [Column],
+        order: [Int]?
+    ) -> [Range<Int>] {
         let texts = columns.compactMap { column -> [String]? in
             if case .strings(let values) = column.values { values } else { nil }
         }
@@ -194,7 +210,10 @@ public struct SealedFileBuilder {
         var runs = 1
         var textBytes = [Int](repeating: 0, count: texts.count)
         for row in times.indices {
-            for (index, values) in texts.enumerated() { textBytes[index] += values[row].utf8.count }
+            let place = order?[row] ?? row
+            for (index, values) in texts.enumerated() {
+                textBytes[index] += values[place].utf8.count
+            }
             guard row > start else { continue }
             let (gap, overflow) = times[row].subtractingReportingOverflow(times[row - 1])
             let isJump = overflow || gap > RollupTier.hour.nanoseconds
@@ -206,32 +225,50 @@ public struct SealedFileBuilder {
             if cuts { runs += 1 }
             groups.append(start..<row)
             start = row
-            for (index, values) in texts.enumerated() { textBytes[index] = values[row].utf8.count }
+            for (index, values) in texts.enumerated() {
+                textBytes[index] = values[place].utf8.count
+            }
         }
         if start < times.count { groups.append(start..<times.count) }
         return groups
     }
 
     private mutating func put(_ column: Column, rows: Range<Int>) throws -> Chunk {
-        let encoded = ChunkCodec.encode(column, rows: rows)
-        let place = chunk(encoded.bytes, plain: encoded.plainByteCount, encoded.encoding)
-        try put(encoded.bytes)
-        return place
+        let (encoding, plain) = encoder.encode(column, rows: rows)
+        return try chunk(encoder.bytes, plain: plain, encoding)
     }
 
-    private func chunk(_ bytes: [UInt8], plain: Int, _ encoding: ChunkEncoding) -> Chunk {
-        Chunk(
-            offset: offset,
+    private mutating func put(_ integers: [Int64], _ scaling: ExactScaling) throws -> Chunk {
+        let (encoding, plain) = integers.withUnsafeBufferPointer { encoder.encode($0, scaling) }
+        return try chunk(encoder.bytes, plain: plain, encoding)
+    }
+
+    /// Writes a chunk, and returns its place.
+    private mutating func chunk(
+        _ bytes: UnsafeRawBufferPointer,
+        plain: Int,
+        _ encoding: ChunkEncoding
+    ) throws -> Chunk {
+        let place = offset
+        try put(bytes)
+        return Chunk(
+            offset: place,
             byteCount: bytes.count,
             plainByteCount: plain,
-            checksum: bytes.withUnsafeBytes { crc32c($0) },
+            checksum: crc32c(bytes),
             encoding: encoding.rawValue
         )
     }
 
-    private mutating func put(_ bytes: [UInt8]) throws {
-        try write(bytes)
+    private mutating func put(_ bytes: UnsafeRawBufferPointer) throws {
+        waiting.append(bytes)
         offset += bytes.count
+        if waiting.count >= SealedLimits.bytesPerWrite { try flush() }
+    }
+
+    private func flush() throws {
+        try write(Array(waiting.bytes))
+        waiting.removeAll()
     }
 }
 
@@ -257,14 +294,16 @@ extension SealedFileBuilder {
             columns.map(\.type) == timeline.feed.fields.map(\.type),
             columns.allSatisfy({ $0.count == times.count })
         else { throw SealedFileError.timelineShape("a group does not fit its declaration") }
-        let digits = columns.map { DecimalDigits($0, rows: times.indices) }
-        var rollups: [SealedRollup] = []
-        for tier in RollupTier.allCases {
-            let buckets = Rollup.buckets(times[...], tier: tier)
-            guard
-                tier == .hour || Rollup.isWorthwhile(rows: times.count, buckets: buckets.count)
-            else { continue }
-            rollups.append(try rollup(tier, buckets, columns, digits))
+        let tiers = Rollup.tiers(times[...], alwaysHours: true)
+        var rollups = try tiers.map { try begin($0) }
+        var amounts: [Statistics] = []
+        for column in columns {
+            _ = encoder.encode(column, rows: times.indices)
+            let own = ColumnAmounts(of: column, times.indices, tiers, encodedBy: encoder)
+            amounts.append(own.whole)
+            for number in tiers.indices {
+                rollups[number].columns.append(try put(own.tiers[number], tiers[number]))
+            }
         }
         let group = ReducedGroup(
             rows: times.count,
@@ -272,10 +311,7 @@ extension SealedFileBuilder {
             last: Timestamp(nanoseconds: times[times.count - 1]),
             shortestDelay: delays.shortest,
             longestDelay: delays.longest,
-            statistics: zip(columns, digits).map { column, digits in
-                let statistics = Statistics(column, rows: times.indices)
-                return digits?.rounded(statistics) ?? statistics
-            },
+            statistics: amounts,
             rollups: rollups
         )
         footer.reduced[footer.reduced.count - 1].groups.append(group)
@@ -328,7 +364,7 @@ extension SealedFileBuilder {
     private mutating func copy(_ chunk: Chunk, _ read: (Chunk) throws -> [UInt8]) throws -> Chunk {
         var copy = chunk
         copy.offset = offset
-        try put(try read(chunk))
+        try read(chunk).withUnsafeBytes { try put($0) }
         return copy
     }
 }

@@ -1,25 +1,13 @@
 internal import CZstd
 
-/// Compression by libzstd in one call each.
+/// Compression by libzstd.
 enum Zstandard {
     /// Level 3 gains a few per cent over this one and takes twice as long.
     static let level: Int32 = 1
 
     static func compress(_ bytes: UnsafeRawBufferPointer) -> [UInt8]? {
-        let bound = ZSTD_compressBound(bytes.count)
-        var failed = false
-        let result = [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
-            let length = ZSTD_compress(
-                buffer.baseAddress,
-                bound,
-                bytes.baseAddress,
-                bytes.count,
-                level
-            )
-            failed = ZSTD_isError(length) != 0
-            count = failed ? 0 : length
-        }
-        return failed ? nil : result
+        let out = ByteBuffer(capacity: ZSTD_compressBound(bytes.count))
+        return Compressor().compress(bytes, to: out) ? Array(out.bytes) : nil
     }
 
     /// The `count` bytes that were compressed; nil if the bytes are damaged or another number.
@@ -35,5 +23,33 @@ enum Zstandard {
             initialized = ZSTD_isError(length) == 0 ? length : 0
         }
         return length == count && result.count == count ? result : nil
+    }
+
+    /// Compresses again and again with tables that are made once.
+    final class Compressor {
+        private let context = ZSTD_createCCtx()
+
+        init() {}
+
+        deinit {
+            ZSTD_freeCCtx(context)
+        }
+
+        /// Appends a frame of `bytes` to `out`; false, and nothing appended, where the library
+        /// refuses.
+        func compress(_ bytes: UnsafeRawBufferPointer, to out: ByteBuffer) -> Bool {
+            let bound = ZSTD_compressBound(bytes.count)
+            let length = ZSTD_compressCCtx(
+                context,
+                out.place(for: bound),
+                bound,
+                bytes.baseAddress,
+                bytes.count,
+                Zstandard.level
+            )
+            guard ZSTD_isError(length) == 0 else { return false }
+            out.advance(length)
+            return true
+        }
     }
 }

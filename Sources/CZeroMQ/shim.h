@@ -1,4 +1,5 @@
 #pragma once
 #include <zmq.h>
-// Swift's Glibc module leaves eventfd out.
+// Swift's Glibc module leaves eventfd and epoll out.
+#include <sys/epoll.h>
 #include <sys/eventfd.h>

@@ -109,15 +109,19 @@ public final class SimulatedDisk: Disk {
     }
 
     /// Flips one bit of one of the files whose path `isMeant` takes; false where all are empty.
+    ///
+    /// `onHit` is told before that: the path, the bytes of the file, and which of them is hit.
     public func flipBit(
         _ random: inout SeededGenerator,
-        in isMeant: (String) -> Bool
+        in isMeant: (String) -> Bool,
+        onHit: (String, [UInt8], Int) -> Void = { _, _, _ in }
     ) -> Bool {
         let meant = paths.filter { isMeant($0) && !bytes(of: $0).isEmpty }
         guard !meant.isEmpty else { return false }
         let path = meant[random.below(meant.count)]
         let place = random.below(bytes(of: path).count)
         let bit = UInt8(1 << random.below(8))
+        onHit(path, bytes(of: path), place)
         damage(path) { $0[place] ^= bit }
         return true
     }

@@ -5,13 +5,12 @@ internal import Telemetry
 extension AgentLog {
     /// Notes who asks and what they have.
     private func note(_ request: FetchRequest) {
-        let (isNew, wakes) = state.withLock { state in
-            let isNew = state.progress[request.archive] == nil
+        let (isUnsaved, wakes) = state.withLock { state in
             let wakes = state.note(request)
-            return (isNew && state.progress[request.archive] != nil, wakes)
+            return (state.unsavedArchives.contains(request.archive), wakes)
         }
         // Before it has anything: a log that forgot it would let go of what it does not have.
-        if isNew { saveProgress() }
+        if isUnsaved { saveProgress() }
         if wakes { wakeup.give() }
     }
 
@@ -23,6 +22,9 @@ extension AgentLog {
     public func fetch(_ request: FetchRequest, isNoted: Bool = false) -> FetchAnswer {
         var search = FetchSearch(request)
         if !isNoted { note(request) }
+        guard state.withLock({ $0.mayServe(search.archive) }) else {
+            return FetchAnswer(epoch: search.epoch, state: .caughtUp)
+        }
         while true {
             let step = state.withLock { $0.step(&search) }
             switch step {
@@ -80,7 +82,15 @@ extension AgentLog {
                 return state.isClosed ? nil : state.progress
             }
             guard let progress else { return }
-            try? disk.replace("\(folder)/\(LogTables.commits)", with: LogTables.encode(progress))
+            let path = "\(folder)/\(LogTables.commits)"
+            let isSaved = (try? disk.replace(path, with: LogTables.encode(progress))) != nil
+            state.withLock { state in
+                if isSaved {
+                    state.unsavedArchives.subtract(progress.keys)
+                } else {
+                    state.hasNewProgress = true
+                }
+            }
         }
     }
 
@@ -124,7 +134,9 @@ extension AgentLog {
     /// that the log did not know has none to wait for.
     private func gone(_ search: FetchSearch, _ next: Int64) -> FetchAnswer {
         var answer = FetchAnswer(epoch: search.epoch, state: .gone(nextEpoch: next))
-        let isForgotten = state.withLock { $0.hadForgotten(search) }
+        let isForgotten = state.withLock {
+            $0.hadForgotten(search) && !$0.isForeign(search.epoch)
+        }
         guard isForgotten, !search.isJoining else { return answer }
         answer.losses = [
             LedgerEntry(
@@ -156,7 +168,7 @@ extension AgentLog {
                     )
                 )
             }
-            return (state.nextEpoch(after: search.epoch) ?? state.epoch, isNew)
+            return (state.epoch(insteadOf: search), isNew)
         }
         if isNew { wakeup.give() }
         return FetchAnswer(epoch: search.epoch, state: .diverged(nextEpoch: next))

@@ -2,53 +2,57 @@ internal import Synchronization
 internal import Telemetry
 
 extension AgentLog {
-    /// Returns when a record after `position` of `epoch` can be fetched, when that epoch is over,
-    /// when the monotonic clock shows `deadline`, or when the caller is cancelled.
-    public func waitForRecord(
+    /// Calls `body` once: when a record after `position` of `epoch` can be fetched, when that epoch
+    /// is over, when the log closes, or when the monotonic clock shows `deadline`.
+    ///
+    /// It is called at once or on another thread, while the log is locked: it hands over what is to
+    /// be done, and neither blocks nor calls the log.
+    public func onRecord(
         after position: Int64,
         epoch: Int64,
-        until deadline: Duration
-    ) async {
-        if state.withLock({ $0.hasRecord(after: position, epoch: epoch) }) { return }
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.recordArrives(after: position, epoch: epoch) }
-            group.addTask { try? await self.time.sleep(untilMonotonic: deadline) }
-            await group.next()
-            group.cancelAll()
+        until deadline: Duration,
+        _ body: @escaping @Sendable () -> Void
+    ) {
+        let waiter = RecordWaiter(epoch: epoch, after: position, deadline: deadline, body: body)
+        let waits = state.withLock { state in
+            guard !state.isOver(waiter) else { return false }
+            state.recordWaiters.append(waiter)
+            return true
         }
+        if waits { ring(at: deadline) } else { body() }
     }
 
-    private func recordArrives(after position: Int64, epoch: Int64) async {
-        let id = state.withLock { state in
-            state.nextWaiterID += 1
-            return state.nextWaiterID
+    private func ring(at deadline: Duration) {
+        alarm.withLock { $0.set(at: deadline, of: time) { [weak self] in self?.endWaits() } }
+    }
+
+    /// Ends the waits whose deadline is over; the alarm rings for those that are left.
+    private func endWaits() {
+        // Cleared first: who begins to wait from here on sets it anew.
+        alarm.withLock { $0.clear() }
+        let now = time.monotonic
+        let next = state.withLock { state in
+            state.endWaits { $0.deadline <= now }
+            return state.recordWaiters.map(\.deadline).min()
         }
-        let waiting = Mutex<RecordWaiter?>(nil)
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-                let waiter = RecordWaiter(
-                    epoch: epoch,
-                    after: position,
-                    continuation: continuation
-                )
-                waiting.withLock { $0 = waiter }
-                let isOver = state.withLock { state in
-                    if state.hasRecord(after: position, epoch: epoch) { return true }
-                    state.recordWaiters[id] = waiter
-                    return false
-                }
-                // Cancelled before the handler could see the waiter: nobody will look for it.
-                if isOver || Task.isCancelled { waiter.resume() }
-            }
-        } onCancel: {
-            waiting.withLock { $0 }?.resume()
-        }
-        state.withLock { _ = $0.recordWaiters.removeValue(forKey: id) }
+        if let next { ring(at: next) }
     }
 }
 
 extension LogState {
-    fileprivate func hasRecord(after position: Int64, epoch: Int64) -> Bool {
-        isClosing || epoch != self.epoch || readable > position
+    /// Tells those who wait for a record that is there by now, or that will never be.
+    mutating func resumeRecordWaiters() {
+        guard !recordWaiters.isEmpty else { return }
+        let (isClosing, epoch, fetchable) = (isClosing, epoch, fetchable)
+        endWaits { isClosing || $0.epoch != epoch || fetchable > $0.after }
+    }
+
+    fileprivate func isOver(_ waiter: RecordWaiter) -> Bool {
+        isClosing || waiter.epoch != epoch || fetchable > waiter.after
+    }
+
+    fileprivate mutating func endWaits(where isOver: (RecordWaiter) -> Bool) {
+        for waiter in recordWaiters where isOver(waiter) { waiter.body() }
+        recordWaiters.removeAll(where: isOver)
     }
 }

@@ -49,6 +49,8 @@ public final class AgentLog: Sendable {
     /// Held while the table of commits is written: by the log's thread, and by the first fetch of
     /// an archive.
     let saving = Mutex(())
+    /// Rings when the next wait for a record is over.
+    let alarm = Mutex(Alarm())
     private let thread: Mutex<LogThread?>
     /// What writes where there is no thread; nil where there is one, and when the log is closed.
     let driven: Guarded<LogWriter?>
@@ -126,7 +128,8 @@ public final class AgentLog: Sendable {
                 epoch: opening.epoch,
                 epochs: opening.epochs,
                 segments: opening.segments,
-                progress: opening.progress
+                progress: opening.progress,
+                starts: EpochStarts(opening)
             )
         )
         thread = Mutex(nil)
@@ -178,6 +181,7 @@ public final class AgentLog: Sendable {
         let (isKnown, wakes) = state.withLock { state in
             let isKnown = state.progress.removeValue(forKey: archive) != nil
             state.places[archive] = nil
+            state.unsavedArchives.remove(archive)
             state.forgetReadFailures(archive)
             state.knownFrom[archive] = nil
             state.hasNewProgress = state.hasNewProgress || isKnown
@@ -217,6 +221,7 @@ public final class AgentLog: Sendable {
             for waiter in state.spaceWaiters { waiter.resume(returning: .failed(.closed)) }
             state.spaceWaiters.removeAll()
         }
+        alarm.withLock { $0.clear() }
         wakeup.give()
         _ = work()
         await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in

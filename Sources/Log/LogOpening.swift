@@ -7,6 +7,8 @@ struct LogOpening {
     let lock: any FolderLock
     let epoch: Int64
     let predecessors: [Int64]
+    /// Whether the disk knows the number of this epoch.
+    let isNumberSaved: Bool
     let epochs: [EpochEntry]
     let segments: [Segment]
     /// How far each archive has committed; nil where the disk does not tell now.
@@ -42,17 +44,15 @@ struct LogOpening {
         let notes = (try? marker.get())?.inherited ?? []
         let earlier = Self.earlier(known, notes, segments, progress ?? [:], self.bootID)
         let starts = LogTables.epochs(Self.contents(of: LogTables.starts, in: folder, disk))
+        let committed = (progress ?? [:]).values.map(\.epoch).filter { $0 > 0 }
         let before = (known + starts).map(\.epoch) + notes.map(\.epoch) + segments.map(\.epoch)
-        predecessors = Array(Set(before).sorted().suffix(Limits.predecessors))
+        predecessors = Array(Set(before + committed).sorted().suffix(Limits.predecessors))
         epoch = max(now.nanoseconds, (predecessors.last ?? 0) + 1)
         epochs = earlier + [EpochEntry(epoch: epoch, bootID: self.bootID)]
         // Others may hear of this epoch before its first record, and the table of epochs forgets
         // what it has told: whoever opens the log next could not follow. A disk that refuses this
         // costs that one the wait for a lease.
-        let heard = (predecessors.suffix(Limits.predecessors - 1) + [epoch]).map {
-            EpochEntry(epoch: $0, bootID: self.bootID)
-        }
-        try? disk.replace("\(folder)/\(LogTables.starts)", with: LogTables.encode(heard))
+        isNumberSaved = LogTables.save(starts: predecessors + [epoch], self.bootID, folder, disk)
         for note in notes { Self.rewriteDoubtful(note, segments, folder, disk) }
     }
 
@@ -95,13 +95,14 @@ struct LogOpening {
         let held = Set(segments.map(\.epoch))
         // Of an epoch that the table does not know nobody can say that it was closed.
         for epoch in held where entries[epoch] == nil {
-            entries[epoch] = EpochEntry(epoch: epoch, bootID: "unknown")
+            entries[epoch] = EpochEntry(epoch: epoch, bootID: EpochEntry.unknownBoot)
         }
         for segment in segments {
             // Whose process was killed, but whose records are all on the disk now: a later power
             // cut takes none of them.
             guard let index = segment.index, let entry = entries[segment.epoch],
-                entry.bootID == bootID, !entry.isClosed, index.isSynced, !index.isTailDamaged
+                entry.bootID == bootID, !entry.isClosed, index.isSynced, !index.isTailDamaged,
+                !index.isUnread
             else { continue }
             entries[segment.epoch]?.isClosed = true
             entries[segment.epoch]?.last = index.next - 1
@@ -144,7 +145,7 @@ struct LogOpening {
             }
             if isLast, segment.index == nil {
                 segment.index = SegmentIndex(first: place.first)
-                segment.index?.isTailDamaged = true
+                segment.index?.isUnread = true
             }
             segments.append(segment)
         }

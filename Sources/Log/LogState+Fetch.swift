@@ -23,10 +23,12 @@ extension LogState {
     /// Notes who asks and what they have; true where something may go or has to be saved.
     mutating func note(_ request: FetchRequest) -> Bool {
         guard Name.isValid(request.archive) else { return false }
-        let committed = Progress(
+        var committed = Progress(
             epoch: request.committedEpoch,
             position: request.committedPosition
         )
+        // What another life of this disk had says nothing of what is here.
+        if isForeign(committed.epoch) { committed = Progress(epoch: 0, position: 0) }
         if let known = progress[request.archive] {
             // A request that was overtaken takes nothing back.
             guard (known.epoch, known.position) < (committed.epoch, committed.position) else {
@@ -37,10 +39,32 @@ extension LogState {
         } else if !request.isJoining {
             knownFrom[request.archive] = oldestHeld
         }
-        progress[request.archive] = committed
+        if progress.updateValue(committed, forKey: request.archive) == nil {
+            unsavedArchives.insert(request.archive)
+        }
         hasNewProgress = true
         return wakesThread()
     }
+
+    /// Whether an archive may have records: not before the disk knows of it, where it knows of
+    /// others.
+    ///
+    /// If the process died, what those have committed would go without regard to this one.
+    func mayServe(_ archive: String) -> Bool {
+        !unsavedArchives.contains(archive) || progress.count == 1
+    }
+
+    /// Whether an epoch never began here, though an archive has some of it: the disk was rolled
+    /// back, or is another one.
+    func isForeign(_ epoch: Int64) -> Bool {
+        epoch > 0 && !epochs.contains { $0.epoch == epoch } && !starts.mayHave(epoch)
+    }
+
+    /// The newest position of the current epoch that a fetch may return now.
+    ///
+    /// None before the disk knows the epoch's number: the next process might take a smaller one, if
+    /// the clock goes back meanwhile, and archives would go on behind it.
+    var fetchable: Int64 { starts.saved == epoch ? readable : 0 }
 
     /// Takes in what was saved earlier about archives.
     mutating func takeIn(_ earlier: [String: Progress]) {
@@ -54,8 +78,12 @@ extension LogState {
         if search.epoch == 0 { search.epoch = oldestEpoch }
         let epoch = search.epoch
         guard epochs.contains(where: { $0.epoch == epoch }), epoch <= self.epoch else {
-            return .gone(next: nextEpoch(after: epoch) ?? self.epoch)
+            guard search.after > 0, isForeign(epoch) else {
+                return .gone(next: nextEpoch(after: epoch) ?? self.epoch)
+            }
+            return .diverged
         }
+        if epoch == self.epoch, fetchable == 0 { return .none }
         if search.after > end(of: epoch) {
             // An old epoch of which the log lost the end has nothing that the archive lacks.
             return epoch == self.epoch ? .diverged : .none
@@ -127,7 +155,7 @@ extension LogState {
             for index in max(0, Int(search.after + 1 - run.first))..<run.entries.count {
                 let position = run.first + Int64(index)
                 let frame = run.frame(index)
-                if run.epoch == epoch, position > readable { return .found(piece) }
+                if run.epoch == epoch, position > fetchable { return .found(piece) }
                 if piece.count == 0 {
                     piece.first = position
                     piece.from = Timestamp(nanoseconds: run.entries[index].published)
@@ -214,20 +242,32 @@ extension LogState {
 
     /// The last position of an epoch that a fetch can return now.
     func end(of epoch: Int64) -> Int64 {
-        if epoch == self.epoch { return readable }
+        if epoch == self.epoch { return fetchable }
         let queued = queue.last { $0.epoch == epoch }.map { $0.next - 1 } ?? 0
         let last = segments.last { $0.epoch == epoch }
         let closed = last == nil ? nil : epochs.first { $0.epoch == epoch }?.last
         return max(queued, closed ?? 0, last?.index.map { $0.next - 1 } ?? 0)
     }
 
-    /// The oldest epoch after `epoch` that has records, or else the current one.
+    /// The oldest epoch after `epoch` that has records, or else the current one, if the disk knows
+    /// its number.
     func nextEpoch(after epoch: Int64) -> Int64? {
         epochs.first { entry in
             entry.epoch > epoch
-                && (entry.epoch == self.epoch || oldestPosition(of: entry.epoch) != nil
+                && (entry.epoch == self.epoch && starts.saved == entry.epoch
+                    || oldestPosition(of: entry.epoch) != nil
                     || entry.isUntold(under: currentBootID))
         }?.epoch
+    }
+}
+
+extension LogState {
+    /// Where an archive goes on whose epoch ended otherwise than it has it.
+    ///
+    /// Where all epochs here are older than that one, with those that it has not said to have.
+    func epoch(insteadOf search: FetchSearch) -> Int64 {
+        if search.epoch <= epoch { return nextEpoch(after: search.epoch) ?? epoch }
+        return nextEpoch(after: progress[search.archive]?.epoch ?? 0) ?? epoch
     }
 }
 

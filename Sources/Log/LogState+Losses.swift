@@ -156,13 +156,17 @@ extension LogState {
             first: position + 1
         )
         var rows: [LedgerEntry] = []
-        let isCut = entry.bootID != log.bootID
+        let isUnknown = entry.bootID == EpochEntry.unknownBoot || index?.isUnread ?? false
+        let isCut = !isUnknown && entry.bootID != log.bootID
         if let note = entry.memory, note.last > position {
             if note.first > position + 1 {
                 row.count = note.first - position - 1
                 row.to = note.from
+                // The segments before it may all have been dropped since.
+                let dropped = announced((position + 1)..<note.first, search)?.cause
                 row.cause =
-                    isCut ? LossCause.powerLoss(log.settings.syncInterval) : LossCause.damage
+                    dropped
+                    ?? (isCut ? LossCause.powerLoss(log.settings.syncInterval) : LossCause.damage)
                 rows.append(row)
             }
             row.first = max(note.first, position + 1)
@@ -177,7 +181,7 @@ extension LogState {
             row.to = row.from + log.settings.syncInterval
             row.cause = LossCause.powerLoss(log.settings.syncInterval)
             rows.append(row)
-        } else if index?.isTailDamaged ?? false {
+        } else if isUnknown || index?.isTailDamaged ?? false {
             row.cause = LossCause.damage
             rows.append(row)
         }

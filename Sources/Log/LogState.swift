@@ -13,26 +13,11 @@ struct AppendWaiter {
     let continuation: CheckedContinuation<Outcome, Never>
 }
 
-/// Somebody who waits for a record after a position.
-final class RecordWaiter: Sendable {
-    let epoch: Int64
-    let after: Int64
-    private let continuation: Mutex<CheckedContinuation<Void, Never>?>
-
-    init(epoch: Int64, after: Int64, continuation: CheckedContinuation<Void, Never>) {
-        self.epoch = epoch
-        self.after = after
-        self.continuation = Mutex(continuation)
-    }
-
-    /// Ends the wait, once.
-    ///
-    /// A handler of cancellation runs while the task is locked, and so must not wait for the state,
-    /// under whose lock tasks are resumed: it has this lock of its own, which nobody resumes under.
-    func resume() {
-        let waiting = continuation.withLock { $0.take() }
-        waiting?.resume()
-    }
+/// Somebody who waits for a record after a position, until a deadline on the monotonic clock.
+struct RecordWaiter {
+    let epoch: Int64, after: Int64
+    let deadline: Duration
+    let body: @Sendable () -> Void
 }
 
 /// Where a fetch of an archive ended, so that the next one begins there at once.
@@ -89,7 +74,12 @@ struct LogState: ~Copyable {
     /// Whether the disk is tried again now, instead of an interval after the last failure.
     var isForced = false
 
+    /// Which epochs ever began here, as far as that is known.
+    var starts: EpochStarts
+
     var progress: [String: Progress]
+    /// Archives that the table of commits on the disk does not name yet.
+    var unsavedArchives: Set<String> = []
     /// Whether the table of earlier processes is taken in; before, nothing goes because it is
     /// committed.
     var knowsProgress: Bool
@@ -110,8 +100,7 @@ struct LogState: ~Copyable {
 
     var waiters: [AppendWaiter] = []
     var spaceWaiters: [CheckedContinuation<AppendWaiter.Outcome, Never>] = []
-    var recordWaiters: [Int64: RecordWaiter] = [:]
-    var nextWaiterID: Int64 = 0
+    var recordWaiters: [RecordWaiter] = []
     var closeWaiters: [CheckedContinuation<Void, Never>] = []
 
     var isThreadIdle = false
@@ -124,8 +113,10 @@ struct LogState: ~Copyable {
         epoch: Int64,
         epochs: [EpochEntry],
         segments: [Segment],
-        progress: [String: Progress]?
+        progress: [String: Progress]?,
+        starts: EpochStarts
     ) {
+        self.starts = starts
         announced = segments.flatMap { $0.index?.losses ?? [] }
         self.settings = settings
         self.epoch = epoch
@@ -232,6 +223,7 @@ struct LogState: ~Copyable {
         close()
         epoch = max(now.nanoseconds, epoch + 1)
         epochs.append(EpochEntry(epoch: epoch, bootID: bootID))
+        starts.begin(epoch)
         nextPosition = 1
         readable = 0
         beginsSegmentNext = true
@@ -282,15 +274,5 @@ struct LogState: ~Copyable {
             }
         }
         waiters = rest
-    }
-
-    /// Wakes those who wait for a record that is there by now, or that will never be.
-    mutating func resumeRecordWaiters() {
-        guard !recordWaiters.isEmpty else { return }
-        for (id, waiter) in recordWaiters
-        where isClosing || waiter.epoch != epoch || readable > waiter.after {
-            recordWaiters[id] = nil
-            waiter.resume()
-        }
     }
 }

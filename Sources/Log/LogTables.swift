@@ -3,12 +3,15 @@ internal import ArchiveFormat
 /// An epoch whose records may still be in the folder.
 struct EpochEntry: Hashable, Sendable {
     let epoch: Int64
-    /// The boot of the machine during which it was written.
+    /// The boot of the machine during which it was written; ``unknownBoot`` where the table of
+    /// epochs could not be read.
     let bootID: String
     /// Whether all of it was synced before the log let go of it.
     var isClosed = false
     /// Its last position, where it was closed.
     var last: Int64?
+    static let unknownBoot = "unread"
+
     /// What was in memory when the process ended.
     var memory: MemoryNote?
 
@@ -77,6 +80,19 @@ enum LogTables {
             commits[String(words[0])] = Progress(epoch: epoch, position: position)
         }
         return commits
+    }
+
+    /// Writes the newest of `starts`, and tells whether the disk took that.
+    static func save(
+        starts: [Int64],
+        _ bootID: String,
+        _ folder: String,
+        _ disk: any Disk
+    ) -> Bool {
+        let newest = starts.suffix(Limits.predecessors).map {
+            EpochEntry(epoch: $0, bootID: bootID)
+        }
+        return (try? disk.replace("\(folder)/\(Self.starts)", with: encode(newest))) != nil
     }
 
     /// The table of commits in a folder, empty where there is none; nil where it cannot be read.

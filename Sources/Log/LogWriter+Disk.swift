@@ -57,7 +57,9 @@ extension LogWriter {
                 with: LogTables.encode(epochs)
             )
             savedEpochs = epochs
+            noteSaved(epochs.last?.epoch)
         }
+        saveStarts()
         if var known = try? marker.get(), !known.inherited.isEmpty {
             known.forgetInherited()
             marker = .success(known)
@@ -77,6 +79,22 @@ extension LogWriter {
         file = created
         fileEpoch = run.epoch
         return created
+    }
+
+    /// The disk knows the number of `epoch` now: what is in it may be fetched.
+    func noteSaved(_ epoch: Int64?) {
+        log.state.withLock { state in
+            state.starts.saved = max(state.starts.saved, epoch ?? 0)
+            state.resumeRecordWaiters()
+        }
+    }
+
+    /// Notes that an epoch began which the table of epochs will forget; the next segment tries
+    /// again where the disk refuses that.
+    private func saveStarts() {
+        let due = log.state.withLock { $0.starts.areListed ? nil : $0.starts.epochs }
+        guard let due, LogTables.save(starts: due, log.bootID, log.folder, log.disk) else { return }
+        log.state.withLock { $0.starts.areListed = $0.starts.epochs == due }
     }
 
     private func noteUnsynced(_ file: any SegmentFile, _ run: Run) {

@@ -23,8 +23,14 @@ extension LogWriter {
         }
         // Between two tries a note has to survive the end of the process only.
         isNoteUnsynced = isNoteUnsynced || hasFailed || failure == nil
+        let newest = notes.last?.epoch ?? 0
+        let isNumberDue = log.state.withLock { newest > $0.starts.saved }
+        isNoteUnsynced = isNoteUnsynced || isNumberDue
         let unnoted = write(notes, isSynced: isNoteUnsynced)
-        if unnoted == nil { isNoteUnsynced = false }
+        if unnoted == nil {
+            isNoteUnsynced = false
+            if isNumberDue { noteSaved(newest) }
+        }
         guard let failure else { return }
         if isNew { log.onEvent(.inMemory(reason: failure, unnoted: unnoted)) }
         log.state.withLock { state in

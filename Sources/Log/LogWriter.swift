@@ -68,7 +68,7 @@ final class LogWriter {
             case .publish(let records): log.onEvent(.written(records))
             case .sync: sync()
             case .saveProgress:
-                saveDue = now + log.settings.syncInterval
+                saveDue = now + Limits.saveInterval
                 log.saveProgress()
             case .note(let notes, let ordinal): note(notes, ordinal)
             case .index(let segment): index(segment)

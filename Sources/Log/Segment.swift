@@ -61,6 +61,8 @@ struct SegmentIndex: Sendable {
     var losses: [Announcement] = []
     /// Whether all of it was synced when the log opened.
     var isSynced = false
+    /// Whether it could not be read when the log opened: what it holds is not known.
+    var isUnread = false
     /// Whether what stands behind the last good record is more than a write that was cut short.
     var isTailDamaged = false
 

@@ -81,6 +81,8 @@ public protocol PublisherSocket: AnyObject {
     /// Messages that at least one subscriber had no room for, as far as it shows: ZeroMQ tells of
     /// the first one only, and passes a full subscriber over until it has read half of its queue.
     var dropped: Int { get }
+    /// Bytes of published messages that wait for subscribers; what goes to many waits once.
+    var waitingByteCount: Int { get }
     /// Whether anybody subscribes to anything; also for other threads than the reactor's.
     var audience: Audience { get }
     /// Whether anybody subscribes to `topic` itself or to a beginning of it.

@@ -149,12 +149,15 @@ final class InMemoryPublisherSocket: PublisherSocket, InMemoryListener {
         audience.note(isPresent: subscribers.contains { $0.hearsAnything })
     }
 
+    /// Of the subscriber that has most: what goes to many is there once.
+    var waitingByteCount: Int { subscribers.map(\.bytesUnderWay).max() ?? 0 }
+
     func hasSubscribers(to topic: String) -> Bool { subscribers.contains { $0.hears(topic) } }
 
     func publish(topic: String, payload: UnsafeRawBufferPointer) -> Bool {
         network.reactor.checkIsolated()
         let hearing = subscribers.filter { $0.hears(topic) }
-        let free = hearing.filter { $0.underWay < BusLimits.publishMark }
+        let free = hearing.filter { $0.hasRoom(for: payload.count) }
         if !free.isEmpty {
             let copy = Array(payload)
             for subscriber in free { subscriber.take(topic, copy, from: self) }
@@ -174,7 +177,8 @@ final class InMemorySubscription: Subscription, InMemoryClient {
     let endpoint: BusEndpoint
     private(set) var state = ConnectionState.disconnected(reason: "not connected yet")
     private(set) var malformed = 0
-    private(set) var underWay = 0
+    private var underWay = 0
+    private(set) var bytesUnderWay = 0
     private let network: InMemoryNetwork
     private var topics: Set<String> {
         didSet { publisher?.countAudience() }
@@ -199,6 +203,10 @@ final class InMemorySubscription: Subscription, InMemoryClient {
 
     var hearsAnything: Bool { !topics.isEmpty }
 
+    func hasRoom(for byteCount: Int) -> Bool {
+        underWay < BusLimits.publishMark && bytesUnderWay + byteCount <= BusLimits.publishBytes
+    }
+
     func hears(_ topic: String) -> Bool { topics.contains { topic.utf8.starts(with: $0.utf8) } }
 
     func attach(to listener: any InMemoryListener) {
@@ -216,8 +224,10 @@ final class InMemorySubscription: Subscription, InMemoryClient {
 
     func take(_ topic: String, _ bytes: [UInt8], from socket: InMemoryPublisherSocket) {
         underWay += 1
+        bytesUnderWay += bytes.count
         network.post {
             self.underWay -= 1
+            self.bytesUnderWay -= bytes.count
             guard self.publisher === socket else { return }
             guard topic.utf8.count <= BusLimits.longestTopic else {
                 self.malformed += 1

@@ -14,6 +14,14 @@ public enum BusLimits {
     public static let requestMark = 1_000
     /// Published messages that wait for one subscriber; one more is dropped and counted.
     public static let publishMark = 10_000
+    /// Bytes of published messages that may wait for one subscriber; when they are more, which the
+    /// mark allows at first, all connections end, and those who come back have a lower mark.
+    public static let publishBytes = 64 << 20
+    /// Bytes of published messages that may wait for all subscribers together; when they are more,
+    /// all connections end, and those who read come back.
+    public static let publishTotal = 4 * publishBytes
+    /// Time between two tries to listen again.
+    public static let publishPause = Duration.milliseconds(10)
     /// The longest action, target or code, in bytes; a longer one is malformed.
     public static let longestName = 128
     /// The longest text of a reply, in bytes; a longer one is cut when it is written.

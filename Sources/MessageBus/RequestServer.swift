@@ -58,9 +58,10 @@ public final class RequestServer {
     ) {
         let reply = reply(to: call.request.id, code, text, result)
         ledger.finish(reply)
-        let bytes = reply.bytes
         let peers = [call.peer] + (joined.removeValue(forKey: call.request.id) ?? [])
-        for peer in peers { socket?.reply(to: peer, bytes) }
+        reply.withBytes { bytes in
+            for peer in peers { socket?.reply(to: peer, bytes) }
+        }
     }
 
     /// Listens no more; answers that are still to come reach nobody.

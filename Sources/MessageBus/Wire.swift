@@ -139,7 +139,10 @@ public struct Reply: Hashable, Sendable {
     }
 
     /// The bytes on the wire; a text beyond ``BusLimits/longestText`` is cut.
-    public var bytes: [UInt8] {
+    public var bytes: [UInt8] { withBytes { Array($0) } }
+
+    /// Calls `body` with the bytes on the wire, which are copied nowhere.
+    public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         var writer = MessagePackWriter()
         writer.beginArray(7)
         writer.write(Wire.version)
@@ -149,7 +152,7 @@ public struct Reply: Hashable, Sendable {
         writer.write(result)
         writer.write(clock.nanoseconds)
         writer.write(epoch)
-        return writer.bytes
+        return writer.withBytes(body)
     }
 
     /// Reads a reply; a code of a version to come is read as ``ReplyCode/internal``, and named in

@@ -37,11 +37,22 @@ public final class ZeroMQBus: Bus {
 
     /// Listens for subscribers; see ``Bus``.
     public func bindPublisher(_ binding: Binding) throws(BusError) -> any PublisherSocket {
+        let (socket, endpoint) = try bindPublisher(binding, mark: BusLimits.publishMark)
+        return ZeroMQPublisherSocket(socket, endpoint) { (mark, endpoint) throws(BusError) in
+            let ports = endpoint.port...endpoint.port
+            let again = Binding(host: binding.host, ports: ports)
+            return try self.bindPublisher(again, mark: mark).0
+        }
+    }
+
+    private func bindPublisher(
+        _ binding: Binding,
+        mark: Int
+    ) throws(BusError) -> (Socket, BusEndpoint) {
         var options = SocketOptions()
         options.longestMessage = BusLimits.longestTopic + 1
-        options.sendMark = BusLimits.publishMark
-        let (socket, endpoint) = try bind(.publisher, binding, options)
-        return ZeroMQPublisherSocket(socket, endpoint)
+        options.sendMark = mark
+        return try bind(.publisher, binding, options)
     }
 
     /// Connects to a socket of requests; see ``Bus``.

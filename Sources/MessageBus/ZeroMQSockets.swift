@@ -38,51 +38,6 @@ final class ZeroMQRequestSocket: RequestSocket {
     func close() { socket.close() }
 }
 
-final class ZeroMQPublisherSocket: PublisherSocket {
-    let endpoint: BusEndpoint
-    let audience = Audience()
-    private(set) var dropped = 0
-    private var subscriptions = SubscriptionTable()
-    private let socket: Socket
-
-    init(_ socket: Socket, _ endpoint: BusEndpoint) {
-        self.socket = socket
-        self.endpoint = endpoint
-        socket.refuseWhenFull(true)
-        socket.onMessage = { message in
-            guard message.count == 1, let kind = message[0].first, kind <= 1 else { return }
-            let topic = Array(message[0].dropFirst())
-            if kind == 1 {
-                self.subscriptions.add(topic)
-            } else {
-                self.subscriptions.remove(topic)
-            }
-            self.audience.note(isPresent: !self.subscriptions.isEmpty)
-        }
-    }
-
-    func hasSubscribers(to topic: String) -> Bool { subscriptions.covers(topic) }
-
-    func publish(topic: String, payload: UnsafeRawBufferPointer) -> Bool {
-        var topic = topic
-        return topic.withUTF8 { topic in
-            let topic = UnsafeRawBufferPointer(topic)
-            guard socket.send(topic, payload) != .sent else { return true }
-            dropped += 1
-            // One slow subscriber must not cost the others the message.
-            socket.refuseWhenFull(false)
-            _ = socket.send(topic, payload)
-            socket.refuseWhenFull(true)
-            return false
-        }
-    }
-
-    func close() {
-        audience.note(isPresent: false)
-        socket.close()
-    }
-}
-
 final class ZeroMQRequestConnection: RequestConnection {
     private let link: Link
 

@@ -1,15 +1,18 @@
-internal import Synchronization
 public import Telemetry
 
-/// Answers queries on threads of its own; equal ones that are under way at once share the work.
+/// Answers queries on threads of its own.
+///
+/// Equal ones that are under way at once share the work. A query whose task is cancelled ends at
+/// once; its work is stopped unless another one waits for it.
 public final class QueryService: Sendable {
-    private typealias Waiter = CheckedContinuation<Result<DataAnswer, QueryError>, Never>
-
     private let engine: QueryEngine
     private let pool: WorkPool
     /// A thread for itself: queries that wait must not keep others from seeing what is new.
     private let refresher: WorkPool
-    private let underWay = Mutex<[DataQuery: [Waiter]]>([:])
+    private let fieldsWork = SharedWork<FieldsQuery, FieldsAnswer>()
+    private let dataWork = SharedWork<DataQuery, DataAnswer>()
+    private let gapsWork = SharedWork<GapsQuery, LedgerAnswer>()
+    private let completenessWork = SharedWork<CompletenessQuery, CompletenessAnswer>()
     /// The clock that relative times refer to.
     let time: any TimeSource
 
@@ -51,26 +54,31 @@ public final class QueryService: Sendable {
 
     /// Takes note of what the archive has got since the last time.
     public func refresh() async throws(QueryError) {
-        try await answer(on: refresher) { engine, _ throws(QueryError) in try engine.refresh() }
+        let engine = engine
+        let result: Result<Void, QueryError> = await withCheckedContinuation { waiter in
+            refresher.submit { _ throws(QueryError) in
+                try engine.refresh()
+            } done: { result in
+                waiter.resume(returning: result)
+            }
+        }
+        try result.get()
     }
 
     /// Which fields have samples in a range.
     public func fields(_ query: FieldsQuery) async throws(QueryError) -> FieldsAnswer {
-        try await answer(on: pool) { engine, deadline throws(QueryError) in
+        let engine = engine
+        return try await fieldsWork.answer(query, on: pool) { deadline throws(QueryError) in
             try engine.fields(query, deadline)
         }
     }
 
     /// Samples or buckets of fields.
     public func data(_ query: DataQuery) async throws(QueryError) -> DataAnswer {
-        let result: Result<DataAnswer, QueryError> = await withCheckedContinuation { waiter in
-            let isFirst = underWay.withLock { underWay in
-                underWay[query, default: []].append(waiter)
-                return underWay[query]?.count == 1
-            }
-            if isFirst { begin(query) }
+        let engine = engine
+        return try await dataWork.answer(query, on: pool) { deadline throws(QueryError) in
+            try engine.data(query, deadline)
         }
-        return try result.get()
     }
 
     /// What is known to be missing or doubtful in a range, in order of time.
@@ -80,7 +88,8 @@ public final class QueryService: Sendable {
 
     /// What is known to be missing or doubtful in a range, and how much of that is left out.
     public func ledger(_ query: GapsQuery) async throws(QueryError) -> LedgerAnswer {
-        try await answer(on: pool) { engine, deadline throws(QueryError) in
+        let engine = engine
+        return try await gapsWork.answer(query, on: pool) { deadline throws(QueryError) in
             try engine.gaps(query, deadline)
         }
     }
@@ -89,16 +98,20 @@ public final class QueryService: Sendable {
     public func completeness(
         _ query: CompletenessQuery
     ) async throws(QueryError) -> CompletenessAnswer {
-        try await answer(on: pool) { engine, deadline throws(QueryError) in
+        let engine = engine
+        return try await completenessWork.answer(query, on: pool) { deadline throws(QueryError) in
             try engine.completeness(query, deadline)
         }
     }
 
-    /// Answers a question of another form, on the same threads.
+    /// Answers a question of another form, on the same threads; nobody shares it.
     func run<Answer: Sendable>(
         _ body: @escaping @Sendable (QueryEngine, Deadline) throws(QueryError) -> Answer
     ) async throws(QueryError) -> Answer {
-        try await answer(on: pool, body)
+        let engine = engine
+        return try await SharedWork<Int, Answer>().answer(0, on: pool) {
+            deadline throws(QueryError) in try body(engine, deadline)
+        }
     }
 
     /// Makes the part of a text answer that begins with the piece `first`.
@@ -107,30 +120,5 @@ public final class QueryService: Sendable {
     }
 
     /// How many wait for the answer to `query`.
-    func waiters(for query: DataQuery) -> Int { underWay.withLock { $0[query]?.count ?? 0 } }
-
-    private func begin(_ query: DataQuery) {
-        let engine = engine
-        pool.submit { deadline throws(QueryError) in
-            try engine.data(query, deadline)
-        } done: { result in
-            let waiters = self.underWay.withLock { $0.removeValue(forKey: query) } ?? []
-            for waiter in waiters { waiter.resume(returning: result) }
-        }
-    }
-
-    private func answer<Answer: Sendable>(
-        on pool: WorkPool,
-        _ body: @escaping @Sendable (QueryEngine, Deadline) throws(QueryError) -> Answer
-    ) async throws(QueryError) -> Answer {
-        let engine = engine
-        let result: Result<Answer, QueryError> = await withCheckedContinuation { waiter in
-            pool.submit { deadline throws(QueryError) in
-                try body(engine, deadline)
-            } done: { result in
-                waiter.resume(returning: result)
-            }
-        }
-        return try result.get()
-    }
+    func waiters(for query: DataQuery) -> Int { dataWork.askers(of: query) }
 }

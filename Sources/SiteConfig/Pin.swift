@@ -20,7 +20,7 @@ extension Pin {
     /// - Throws: ``SiteError/invalid(_:)`` with all that is wrong in it: then nobody knows what is
     ///   pinned, and nothing may be removed.
     public static func read(_ text: String, file: String) throws(SiteError) -> [Pin] {
-        var parser = SettingParser(file: file, environment: nil)
+        var parser = SettingParser(file: file, environment: [:])
         guard let root = parser.parse(text) else { throw .invalid(parser.problems.inFileOrder) }
         var reader = SettingsReader(root, owner: "the file", folder: "/")
         let pins = reader.sections("pins") { section in

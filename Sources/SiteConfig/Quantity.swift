@@ -84,7 +84,9 @@ enum Quantity {
 
     /// The shortest exact writing with a unit: `250 ms`, `1 h`.
     static func text(_ duration: Duration) -> String {
-        let nanoseconds = duration / .nanoseconds(1)
+        // Not by division of durations, which gives fractions of a nanosecond.
+        let (seconds, attoseconds) = duration.components
+        let nanoseconds = Double(seconds) * 1e9 + Double(attoseconds) / 1e9
         return shortest(nanoseconds, Array(durations.reversed()))
     }
 

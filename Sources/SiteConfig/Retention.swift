@@ -135,12 +135,12 @@ extension RetentionRule {
         default fallback: RetentionRule
     ) -> RetentionRule {
         var rule = fallback
-        if reader.has("raw") { rule.raw = span("raw", &reader) }
-        if reader.has("rollups") {
+        if reader.setting("raw") != nil { rule.raw = span("raw", &reader) }
+        if reader.setting("rollups") != nil {
             rule.rollups = span("rollups", &reader)
-        } else if let raw = rule.raw, let rollups = rule.rollups, rollups < raw {
-            // What a feed's own `raw` asks for is kept with its roll-ups.
-            rule.rollups = raw
+        } else if let rollups = rule.rollups {
+            // Roll-ups of what a feed's own `raw` keeps longer are kept as long.
+            rule.rollups = rule.raw.map { max($0, rollups) }
         }
         if let rollups = rule.rollups, rollups < rule.raw ?? .seconds(Int64.max) {
             let raw = rule.raw.map(Quantity.text) ?? "forever"

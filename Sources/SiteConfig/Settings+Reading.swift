@@ -58,7 +58,8 @@ extension ArchiveSettings {
                 ) == "day",
                 retention: .read(from: &section, default: fallback.retention)
             )
-            if settings.retention.removesAnything, !settings.compactsDays {
+            let isOff = !settings.compactsDays && section.setting("compact")?.text ?? "off" == "off"
+            if settings.retention.removesAnything, isOff {
                 section.wrong(
                     section.has("retention") ? "retention" : "compact",
                     "is part of compaction, which is off. Write `compact: day` beside it, or "

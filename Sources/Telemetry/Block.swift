@@ -28,17 +28,6 @@ public struct Column: Hashable, Sendable {
     /// A column in which nothing is missing.
     public static func strings(_ values: [String]) -> Column { Column(.strings(values)) }
 
-    /// The value in a row, null where it is missing.
-    public func value(at row: Int) -> Value {
-        guard isPresent(row) else { return .null }
-        return switch values {
-        case .doubles(let values): .double(values[row])
-        case .ints(let values): .int(values[row])
-        case .bools(let values): .bool(values[row])
-        case .strings(let values): .string(values[row])
-        }
-    }
-
     /// A column of doubles in which nil is missing.
     public static func doubles(_ values: [Double?]) -> Column {
         Column(.doubles(values.map { $0 ?? 0 }), presence: Self.presence(of: values))

@@ -6,6 +6,8 @@ public enum ZeroMQLimits {
     public static let bytesPerTurn = 4 << 20
     /// Jobs that run before the sockets have their turn; the rest waits.
     public static let jobsPerTurn = 1_024
+    /// Sockets that are told in one turn that they may have something; the rest waits.
+    public static let socketsPerTurn = 64
     /// Parts of one message; a message with more is dropped and counted.
     public static let mostParts = 8
     /// Timers that wait at once in one reactor; one more is a mistake and traps.

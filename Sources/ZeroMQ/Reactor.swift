@@ -33,9 +33,9 @@ public final class Reactor: SerialExecutor {
 
     private let inbox = Mutex(Inbox())
     private let owner = Atomic<UInt>(0)
-    private let wakeDescriptor: Int32
     private let context: Context?
-    // Touched only by the thread that `owner` names, and by `init` before there is one.
+    // Touched only by the thread that `owner` names, and by `init` before there is one; but anybody
+    // may call `wake()`, which reads nothing that changes.
     private nonisolated(unsafe) let loop: ReactorLoop
 
     /// Starts the thread, which keeps the reactor alive until ``shutdown()``.
@@ -43,15 +43,10 @@ public final class Reactor: SerialExecutor {
     /// - Parameter context: what the sockets belong to; the reactor terminates it at its end.
     /// - Throws: ``ZeroMQError/exhausted(call:reason:)``.
     public init(context: Context? = nil) throws(ZeroMQError) {
-        let descriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
-        guard descriptor >= 0 else { throw .of("eventfd", errno) }
-        wakeDescriptor = descriptor
         self.context = context
-        loop = ReactorLoop(wakeDescriptor: descriptor)
+        loop = try ReactorLoop()
         try startThread { $0.serve() }
     }
-
-    deinit { close(wakeDescriptor) }
 
     /// Whether the caller runs on the reactor's thread.
     public var isCurrent: Bool { owner.load(ordering: .relaxed) == UInt(pthread_self()) }
@@ -89,7 +84,7 @@ public final class Reactor: SerialExecutor {
                 return (false, inbox.isAsleep)
             }
             if hasEnded { continuation.resume() }
-            if wakes { wake() }
+            if wakes { loop.wake() }
         }
     }
 
@@ -112,7 +107,7 @@ public final class Reactor: SerialExecutor {
             }
             return (inbox.isAsleep, !inbox.isServed)
         }
-        if wakes { wake() }
+        if wakes { loop.wake() }
         if needsThread {
             do {
                 try startThread { $0.serveLate() }
@@ -120,12 +115,6 @@ public final class Reactor: SerialExecutor {
                 preconditionFailure("a job after the reactor's end has no thread: \(error)")
             }
         }
-    }
-
-    private func wake() {
-        var one: UInt64 = 1
-        // Fails only when the counter is full, and then the thread is about to wake anyway.
-        _ = write(wakeDescriptor, &one, 8)
     }
 }
 
@@ -164,7 +153,7 @@ extension Reactor {
             let isStopping = takeInbox()
             runJobs()
             if isStopping, loop.ready.isEmpty { break }
-            let mayWait = loop.ready.isEmpty && fallAsleep()
+            let mayWait = loop.settle() && fallAsleep()
             loop.poll(mayWait: mayWait)
             if mayWait { inbox.withLock { $0.isAsleep = false } }
         }

@@ -58,6 +58,11 @@ public final class Socket {
     private var handle: UnsafeMutableRawPointer?
     private let parts: UnsafeMutablePointer<zmq_msg_t>
     private var monitorSocket: Socket?
+    let waiting = WaitingBytes()
+    /// Readable when the library has something to tell of the socket.
+    private(set) var descriptor: Int32 = -1
+    /// Whether the loop asks the socket before it waits.
+    var isUnsure = false
 
     /// Makes a socket that is neither bound nor connected.
     ///
@@ -81,8 +86,14 @@ public final class Socket {
         parts = .allocate(capacity: ZeroMQLimits.mostParts)
         for index in 0..<ZeroMQLimits.mostParts { zmq_msg_init(parts + index) }
         options.apply(to: self, kind)
-        loop.sockets.append(self)
-        loop.socketsChanged = true
+        do throws(ZeroMQError) {
+            descriptor = try readDescriptor()
+            try loop.add(self)
+        } catch {
+            zmq_close(handle)
+            self.handle = nil
+            throw error
+        }
     }
 
     deinit {
@@ -93,14 +104,16 @@ public final class Socket {
     /// Whether ``onWritable`` is called; set it while there is something to send.
     public var wantsWritable = false {
         didSet {
-            if wantsWritable != oldValue { reactor.isolatedLoop.socketsChanged = true }
+            if wantsWritable, !oldValue { reactor.isolatedLoop.lookAgain(at: self) }
         }
     }
 
-    /// Closes the socket; what is queued is still sent for the time of its linger.
-    public func close() {
+    /// Closes the socket; what is queued is still sent for the time of its linger, or not at all
+    /// where `isDiscarding`.
+    public func close(isDiscarding: Bool = false) {
         let loop = reactor.isolatedLoop
         guard let handle else { return }
+        if isDiscarding { set(ZMQ_LINGER, 0 as Int32) }
         if let monitorSocket {
             zmq_socket_monitor(handle, nil, 0)
             monitorSocket.close()
@@ -123,7 +136,7 @@ public final class Socket {
         ports: ClosedRange<Int>,
         preferred: Int? = nil
     ) throws(ZeroMQError) -> String {
-        reactor.checkIsolated()
+        noteUse()
         let address = host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host
         let first = preferred.map { [$0] } ?? []
         for port in first + ports.filter({ $0 != preferred }) {
@@ -138,7 +151,7 @@ public final class Socket {
     ///
     /// - Throws: ``ZeroMQError/badAddress(_:reason:)``.
     public func connect(to endpoint: String) throws(ZeroMQError) {
-        reactor.checkIsolated()
+        noteUse()
         guard zmq_connect(handle, endpoint) == 0 else {
             throw .last("zmq_connect", address: endpoint)
         }
@@ -146,26 +159,36 @@ public final class Socket {
 
     /// Ends the connection to `endpoint`, or nothing where there is none.
     public func disconnect(from endpoint: String) {
-        reactor.checkIsolated()
+        noteUse()
         zmq_disconnect(handle, endpoint)
     }
 
     /// Sends one message of one or several parts, whole or not at all; never waits.
     public func send(_ parts: UnsafeRawBufferPointer...) -> SendOutcome {
-        reactor.checkIsolated()
         guard handle != nil else { return .full }
+        noteUse()
         for (index, part) in parts.enumerated() {
             let flags = ZMQ_DONTWAIT | (index + 1 < parts.count ? ZMQ_SNDMORE : 0)
-            while zmq_send(handle, part.baseAddress, part.count, flags) < 0 {
-                switch zmq_errno() {
-                case EINTR: continue
-                case EAGAIN: return .full
-                case EHOSTUNREACH: return .unroutable
-                default: return .failed(.last("zmq_send"))
-                }
+            let outcome = sendPart(part, flags)
+            guard outcome == .sent else { return outcome }
+        }
+        return .sent
+    }
+
+    func sendPart(_ part: UnsafeRawBufferPointer, _ flags: Int32) -> SendOutcome {
+        while zmq_send(handle, part.baseAddress, part.count, flags) < 0 {
+            switch zmq_errno() {
+            case EINTR: continue
+            case EAGAIN: return .full
+            case EHOSTUNREACH: return .unroutable
+            default: return .failed(.last("zmq_send"))
             }
         }
         return .sent
+    }
+
+    func sendMessage(_ message: inout zmq_msg_t) -> Int32 {
+        zmq_msg_send(&message, handle, ZMQ_DONTWAIT)
     }
 
     /// Sends one message of one part; never waits.
@@ -193,24 +216,25 @@ public final class Socket {
 }
 
 extension Socket {
-    var pollItem: zmq_pollitem_t {
-        zmq_pollitem_t(
-            socket: handle,
-            fd: 0,
-            events: Int16(ZMQ_POLLIN | (wantsWritable ? ZMQ_POLLOUT : 0)),
-            revents: 0
-        )
-    }
-
-    func deliverWritable() {
-        if wantsWritable { onWritable?() }
-    }
-
-    /// Hands over what is there, up to the budget of one turn.
+    /// Hands over what is there, up to the budget of one turn, and tells that it can be written.
     func deliver() {
+        deliverMessages()
+        guard wantsWritable, let events = try? integer(ZMQ_EVENTS) else { return }
+        if events & ZMQ_POLLIN != 0 { noteUse() }
+        if events & ZMQ_POLLOUT != 0 { onWritable?() }
+    }
+
+    /// The library may have read what the descriptor had to say.
+    func noteUse() { reactor.isolatedLoop.lookAgain(at: self) }
+
+    private func deliverMessages() {
         var bytes = 0
         for _ in 0..<ZeroMQLimits.messagesPerTurn where bytes < ZeroMQLimits.bytesPerTurn {
-            guard !isClosed, let count = receive() else { return }
+            guard !isClosed, let count = receive() else {
+                // The read in vain took in all that the library knew.
+                isUnsure = false
+                return
+            }
             guard count <= ZeroMQLimits.mostParts else {
                 dropped += 1
                 continue
@@ -219,7 +243,19 @@ extension Socket {
             for index in 0..<count { bytes += message[index].count }
             onMessage?(message)
         }
+        noteUse()
     }
+
+    private func integer(_ option: Int32) throws(ZeroMQError) -> Int32 {
+        var value: Int32 = 0
+        var length = MemoryLayout<Int32>.size
+        guard zmq_getsockopt(handle, option, &value, &length) == 0 else {
+            throw .last("zmq_getsockopt")
+        }
+        return value
+    }
+
+    fileprivate func readDescriptor() throws(ZeroMQError) -> Int32 { try integer(ZMQ_FD) }
 
     /// How many parts the next message has; those that do not fit are read and forgotten.
     private func receive() -> Int? {

@@ -121,6 +121,7 @@ private final class CountingPublisher: PublisherSocket {
     var endpoint: BusEndpoint { socket.endpoint }
     var audience: Audience { socket.audience }
     var dropped: Int { socket.dropped }
+    var waitingByteCount: Int { socket.waitingByteCount }
     func hasSubscribers(to topic: String) -> Bool { socket.hasSubscribers(to: topic) }
 
     func publish(topic: String, payload: UnsafeRawBufferPointer) -> Bool {

@@ -22,7 +22,8 @@ struct ChunkCodecTests {
             .strings(Array(repeating: "open", count: 500)),
         ] + computed
 
-    /// Decimals with exceptions, -0 among them; born as Float32; of full length; few that come again; and so on.
+    /// Decimals with exceptions, -0 among them; born as Float32; of full length; few that come
+    /// again; and so on.
     static var computed: [Column] {
         let decimals = (0..<777).map { row -> Double in
             row % 50 == 7 ? Double.nan : Double(row * 37 % 991) / 1000

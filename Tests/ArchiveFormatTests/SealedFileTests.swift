@@ -104,7 +104,7 @@ struct SealedFileTests {
         let file = try SampleFile()
         // As bytes, since NaN is not equal to NaN.
         #expect(try SampleFile.open(file.bytes).value.messagePack == file.footer.value.messagePack)
-        #expect(file.footer.timelines[0].groups[0].rollups.map(\.tier) == [.minute, .hour])
+        #expect(file.footer.timelines[0].groups[0].rollups.map(\.tier) == [.minute])
         #expect(file.footer.timelines[0].groups[0].longestDelay == 250_000_000)
     }
 

@@ -61,20 +61,9 @@ private struct Row: Hashable {
 }
 
 @Suite("every position that is missing is named by one row")
-struct AccountingTests {
+struct AccountingTests: WritesJournal {
     let disk = SimulatedDisk()
     let time = ManualTimeSource(start)
-    var directory: ArchiveDirectory { ArchiveDirectory("/archive", disk: disk) }
-
-    func writer(_ settings: JournalSettings = .init()) throws -> JournalWriter {
-        let (id, _) = try directory.lockForWriting(holder: "test")
-        return try JournalWriter(
-            directory: directory,
-            archive: id,
-            settings: settings,
-            time: time
-        )
-    }
 
     /// The rows, each as often as it is there, by the files alone; then by the sealed files.
     private func rows() throws -> [Row] {

@@ -38,14 +38,14 @@ struct ArchiveContents {
             var segment = OpenSegment(file: file, follower: follower)
             try follower.read(isClosed: true) { segment.note($0) }
             if let cursors = segment.openedWith, !open.isEmpty {
-                open[open.count - 1].cut(at: cursors)
+                try open[open.count - 1].cut(at: cursors)
             }
             open.append(segment)
         }
         for segment in open {
             rows += segment.ledger
-            for collector in segment.collectors.values where collector.feed.name == "positions" {
-                count(collector.column(0), collector.instance)
+            for timeline in segment.timelines.values where timeline.feed.name == "positions" {
+                count(try timeline.rows().columns[0], timeline.instance)
             }
         }
     }

@@ -32,7 +32,8 @@ struct DayArchive {
         _ directory: ArchiveDirectory,
         days: Int,
         every step: Int = 600,
-        seed: UInt64 = 1
+        seed: UInt64 = 1,
+        isSealed: Bool = true
     ) throws {
         self.directory = directory
         time = ManualTimeSource(Self.midnight)
@@ -41,6 +42,7 @@ struct DayArchive {
         journal = try JournalWriter(directory: directory, archive: id, time: time)
         var random = SeededGenerator(seed: seed)
         for day in 0..<days {
+            let step = day == 0 ? step : max(step, 600)
             var alpha = AgentLog("alpha", epoch: Int64(day * 10 + 1))
             var beta = AgentLog("beta", epoch: Int64(day * 10 + 2))
             alpha.declare(Self.mixed, revision: 1, at: time.now)
@@ -55,7 +57,7 @@ struct DayArchive {
                 Self.publish(at: now, second, &beta)
                 try alpha.send(to: journal, received: now)
                 try beta.send(to: journal, received: now)
-                try journal.commit()
+                if second / step % 10 == 0 { try journal.commit() }
             }
             alpha.addRubbish()
             alpha.end(at: time.now)
@@ -75,6 +77,10 @@ struct DayArchive {
         }
         time.now = Self.midnight + .seconds(days * 86_400)
         try journal.rotateIfDue(at: time.now)
+        if isSealed { try seal() }
+    }
+
+    func seal() throws {
         try Sealer(directory: directory, time: time).sealAll(openSegment: journal.segmentPath)
     }
 
@@ -180,7 +186,7 @@ struct FileAnswers: Equatable {
                 let fields = Array(timeline.feed.fields.indices)
                 let (times, columns) = try file.columns(timeline, fields: fields, range: .allOfTime)
                 for (row, time) in times.enumerated() {
-                    let values = columns.map { Self.text($0.value(row)) }
+                    let values = columns.map { Self.text($0.value(at: row)) }
                     let line = "\(timeline.feed.fields.count) \(time.nanoseconds) \(values)"
                     found[name, default: []].append((time.nanoseconds, line))
                 }

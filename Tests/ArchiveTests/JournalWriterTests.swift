@@ -22,20 +22,9 @@ private func log(_ count: Int, instance: String = "alpha", epoch: Int64 = 1) -> 
 }
 
 @Suite("the journal's writer")
-struct JournalWriterTests {
+struct JournalWriterTests: WritesJournal {
     let disk = SimulatedDisk()
     let time = ManualTimeSource(start)
-    var directory: ArchiveDirectory { ArchiveDirectory("/archive", disk: disk) }
-
-    func writer(_ settings: JournalSettings = .init()) throws -> JournalWriter {
-        let (id, _) = try directory.lockForWriting(holder: "test")
-        return try JournalWriter(
-            directory: directory,
-            archive: id,
-            settings: settings,
-            time: time
-        )
-    }
 
     @Test("what comes twice is kept once, and what never came is a row of the ledger")
     func overlapAndHole() throws {

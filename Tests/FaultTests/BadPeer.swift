@@ -1,3 +1,4 @@
+import CerroTesting
 import Foundation
 
 /// A peer of a socket that holds to none of the rules: it connects, and reads nothing, ever.
@@ -10,15 +11,7 @@ final class BadPeer {
         // Little room, so that the other side soon has to keep what this one does not take.
         var room: Int32 = 4096
         setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &room, socklen_t(MemoryLayout<Int32>.size))
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let status = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
+        let status = SocketAddress.with(port: port) { connect(descriptor, $0, $1) }
         guard status == 0 else {
             throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .ECONNREFUSED)
         }

@@ -118,13 +118,13 @@ struct FaultDriver {
         }
     }
 
-    /// Waits until `cerro faults` shows a fault of one of these names, or none of them, for an
-    /// instance and whoever it is about; prints what it shows.
+    /// Waits until `cerro faults` shows a fault of one of these names for an instance, or none of
+    /// them; prints what it shows.
     func untilFault(
         _ names: [String],
         of instance: String,
-        subject: String? = nil,
-        isOpen: Bool = true
+        isOpen: Bool = true,
+        where isMeant: (Value) -> Bool = { _ in true }
     ) async throws {
         let what = isOpen ? "\(instance) raises" : "\(instance) clears"
         try await eventually("\(what) \(names.joined(separator: " or "))") { () -> Bool? in
@@ -134,7 +134,7 @@ struct FaultDriver {
             let open = try Value(json: String(line ?? "")).array?.first { fault in
                 fault["instance"]?.string == instance
                     && names.contains(fault["id"]?.string ?? "")
-                    && (subject == nil || fault["subject"]?.string == subject)
+                    && isMeant(fault)
             }
             guard (open != nil) == isOpen else { return nil }
             if let open { print("fault: \(open.json)") }

@@ -18,12 +18,11 @@ enum Injection {
     ]
 
     /// The steps of who keeps an index.
-    static let indexing: [Step] = [("pwrite64", 40), ("fdatasync", 2)]
+    static let indexing: [Step] = [("pwrite64", 20), ("fdatasync", 4)]
 
-    /// The steps of who has just been started: files are created, and the index is tidied up.
+    /// The steps of who has just been started, and creates files.
     static let starting: [Step] = [
         ("writev", 4), ("fdatasync", 2), ("fsync", 2), ("rename", 2), ("unlink", 2),
-        ("pwrite64", 20),
     ]
 
     /// Kills a process before some call of a step, drawn by chance; what it did is in `trace`.

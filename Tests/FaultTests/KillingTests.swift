@@ -51,7 +51,8 @@ struct KillingTests {
             let sources = (1...2).map { FaultDriver.source("fake-\($0)") }
             try await ProcessSite.run(agents: sources) { site in
                 var driver = FaultDriver(site)
-                for _ in 0..<(form.isLong ? max(1, form.kills / 10) : 1) {
+                // Each death of one that has not run for long doubles the pause before its start.
+                for _ in 0..<(form.isLong ? max(1, form.kills / 50) : 1) {
                     for victim in site.instances.shuffled(using: &chance) {
                         try await driver.untilLogsGrow(
                             by: .random(in: 500...40_000, using: &chance)

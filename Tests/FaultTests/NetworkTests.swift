@@ -69,7 +69,7 @@ struct NetworkTests {
             try await ProcessSite.runApart(plan) { site in
                 var driver = FaultDriver(site)
                 for source in driver.sources { try await driver.untilAccepted(1, by: source) }
-                for proxy in proxies { proxy.set(.careless(lost: 3, doubled: 5, overtaken: 5)) }
+                for proxy in proxies { proxy.set(.careless(lost: 5, doubled: 15, overtaken: 15)) }
                 let rounds = form.isLong ? form.kills : 12
                 for _ in 0..<rounds { try await driver.untilLogsGrow(by: 20_000) }
                 let harmed = proxies.reduce(0) { $0 + $1.harmed }

@@ -33,8 +33,9 @@ struct StepTests {
                 }
                 let samples = try await driver.finish()
                 let hits = steps.values.reduce(0, +)
-                #expect(hits >= rounds, "few died at a step: \(steps)")
-                print("steps: \(driver.kills) deaths, \(hits) at a named step, \(samples) samples")
+                #expect(hits >= 2 * rounds, "few died at a step: \(steps)")
+                print("steps: \(hits) of \(3 * rounds) died at a step, \(driver.kills) in all")
+                print("steps: \(samples) samples, lost 0, doubled 0")
                 for (step, count) in steps.sorted(by: { $0.key < $1.key }) {
                     print("steps: \(count) × \(step)")
                 }
@@ -71,14 +72,20 @@ struct StepTests {
 }
 
 extension FaultDriver {
-    /// Kills an aggregator, an agent and a reader, each at some step, and starts them again.
+    /// Kills an agent, a reader and an aggregator, each at some step, and starts them again.
+    ///
+    /// The aggregator is the last: without one there is nothing to free, and nothing to index.
     ///
     /// - Returns: the steps at which they died, as far as they did.
     fileprivate mutating func dieOnce(_ chance: inout SeededGenerator) async throws -> [String] {
-        let victims = [
-            ("aggregator", Injection.archiving), ("fake-1", Injection.logging),
-            ("reader", Injection.indexing),
-        ]
+        try await die([("fake-1", Injection.logging), ("reader", Injection.indexing)], &chance)
+            + die([("aggregator", Injection.archiving)], &chance)
+    }
+
+    private mutating func die(
+        _ victims: [(name: String, steps: [Injection.Step])],
+        _ chance: inout SeededGenerator
+    ) async throws -> [String] {
         func trace(of name: String) -> String { site.folder.path + "/\(name).trace" }
         var tracers: [RunningProgram] = []
         for (name, steps) in victims {
@@ -101,8 +108,8 @@ extension FaultDriver {
             }
         }
         func isDead(_ name: String) -> Bool { (try? site.program(name).end) ?? nil != nil }
-        _ = try? await eventually("deaths", within: .seconds(10)) {
-            victims.allSatisfy { isDead($0.0) } ? true : nil
+        _ = try? await eventually("deaths", within: .seconds(15)) {
+            victims.allSatisfy { isDead($0.name) } ? true : nil
         }
         var hits: [String] = []
         for (name, _) in victims {

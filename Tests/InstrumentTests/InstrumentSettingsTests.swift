@@ -37,7 +37,7 @@ struct InstrumentSettingsTests {
     func classes() {
         #expect(
             Instruments.classes.map(\.name)
-                == ["Lakeshore372", "IMacRT", "HostMetrics", "FakeData"]
+                == ["Lakeshore372", "IMacRT", "HostMetrics", "FakeData", "G3Writer"]
         )
     }
 

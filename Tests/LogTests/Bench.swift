@@ -63,6 +63,16 @@ struct Bench {
     )
     let told = Told()
 
+    /// A log that knows the feed of most tests.
+    func declared(
+        boot: String = "boot-1",
+        settings: AgentLog.Settings = AgentLog.Settings()
+    ) async throws -> AgentLog {
+        let log = try open(boot: boot, settings: settings)
+        _ = try await log.declare(Self.feed)
+        return log
+    }
+
     func open(
         boot: String = "boot-1",
         settings: AgentLog.Settings = AgentLog.Settings(),

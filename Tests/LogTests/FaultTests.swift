@@ -16,8 +16,7 @@ struct FaultTests {
     @Test("while the disk is full records stay in memory, can be fetched, and are written later")
     func fullDisk() async throws {
         let bench = Bench()
-        let log = try bench.open()
-        _ = try await log.declare(Bench.feed)
+        let log = try await bench.declared()
         _ = try await log.declare(Bench.durable)
         try await append(0..<10, to: log)
         bench.disk.become(.full())
@@ -95,8 +94,7 @@ struct FaultTests {
     @Test("what closing cannot write is counted")
     func closesBroken() async throws {
         let bench = Bench()
-        let log = try bench.open()
-        _ = try await log.declare(Bench.feed)
+        let log = try await bench.declared()
         bench.disk.become(.full())
         try await append(0..<3, to: log)
         await log.close()
@@ -110,8 +108,7 @@ struct FaultTests {
     @Test("a short write at any byte neither loses nor doubles a record", arguments: 0..<130)
     func shortWrite(length: Int) async throws {
         let bench = Bench()
-        let log = try bench.open()
-        _ = try await log.declare(Bench.feed)
+        let log = try await bench.declared()
         try await append(0..<3, to: log)
         bench.disk.become(.short(length))
         try await log.append(Bench.feed, [Bench.block(3), Bench.block(4)])
@@ -156,8 +153,7 @@ struct FaultTests {
     @Test("a last record that is torn at any byte is not a record, and what precedes it is whole")
     func tornTail() async throws {
         let bench = Bench()
-        let log = try bench.open()
-        _ = try await log.declare(Bench.feed)
+        let log = try await bench.declared()
         try await append(0..<4, to: log)
         let whole = bench.disk.bytes(of: bench.segments[0])
         try await append(4..<5, to: log)
@@ -180,8 +176,7 @@ struct FaultTests {
     @Test("damage in the middle is skipped and entered as a loss of so many records")
     func damage() async throws {
         let bench = Bench()
-        let log = try bench.open()
-        _ = try await log.declare(Bench.feed)
+        let log = try await bench.declared()
         try await append(0..<20, to: log)
         await log.close()
         var bytes = bench.disk.bytes(of: bench.segments[0])
@@ -202,8 +197,7 @@ struct FaultTests {
     func diverged() async throws {
         for (after, crc) in [(Int64(3), UInt32(12345)), (99, 0)] {
             let bench = Bench()
-            let log = try bench.open()
-            _ = try await log.declare(Bench.feed)
+            let log = try await bench.declared()
             try await append(0..<5, to: log)
             let epoch = log.epoch
             var puller = Puller()

@@ -159,8 +159,7 @@ struct LogTests {
     @Test("append to a durable feed returns when it is synced; others do not wait for that")
     func durable() async throws {
         let bench = Bench()
-        let log = try bench.open()
-        _ = try await log.declare(Bench.feed)
+        let log = try await bench.declared()
         _ = try await log.declare(Bench.durable)
         try await log.append(Bench.feed, [Bench.block(1)])
         let before = bench.disk.syncCount
@@ -176,22 +175,32 @@ struct LogTests {
         await after.close()
     }
 
-    @Test("who waits for a record is woken by it, by cancellation and by the end of the epoch")
+    @Test("who waits for a record is told of it, of the deadline and of the end of the epoch")
     func waiting() async throws {
-        let log = try Bench().open()
+        let bench = Bench()
+        let time = bench.clock
+        let log = try bench.open()
         _ = try await log.declare(Bench.feed)
         let epoch = log.epoch
-        async let woken: Void = log.waitForRecord(after: 1, epoch: epoch, until: .seconds(1))
-        try await log.append(Bench.feed, [Bench.block(1)])
-        await woken
-        let cancelled = Task {
-            await log.waitForRecord(after: 2, epoch: epoch, until: .seconds(1))
+        let (told, sink) = AsyncStream.makeStream(of: String.self)
+        var tidings = told.makeAsyncIterator()
+        func wait(_ what: String, after position: Int64, epoch: Int64, seconds: Int) {
+            log.onRecord(after: position, epoch: epoch, until: time.monotonic + .seconds(seconds)) {
+                sink.yield(what)
+            }
         }
-        cancelled.cancel()
-        await cancelled.value
-        async let ended: Void = log.waitForRecord(after: 10, epoch: epoch, until: .seconds(1))
+        wait("record", after: 1, epoch: epoch, seconds: 9)
+        try await log.append(Bench.feed, [Bench.block(1)])
+        #expect(await tidings.next() == "record")
+        wait("there already", after: 1, epoch: epoch, seconds: 9)
+        #expect(await tidings.next() == "there already")
+        wait("end", after: 10, epoch: epoch, seconds: 9)
+        wait("deadline", after: 10, epoch: epoch, seconds: 1)
+        await time.advance(by: .seconds(1))
+        #expect(await tidings.next() == "deadline")
+        wait("another epoch", after: 0, epoch: epoch - 1, seconds: 9)
+        #expect(await tidings.next() == "another epoch")
         await log.close()
-        await ended
-        await log.waitForRecord(after: 0, epoch: epoch - 1, until: .seconds(1))
+        #expect(await tidings.next() == "end")
     }
 }

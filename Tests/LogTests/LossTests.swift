@@ -33,8 +33,7 @@ struct LossTests {
     @Test("what a full spool dropped before an archive got it is a row of exactly that")
     func spoolFull() async throws {
         let bench = Bench()
-        let log = try bench.open(settings: SpoolTests.small)
-        _ = try await log.declare(Bench.feed)
+        let log = try await bench.declared(settings: SpoolTests.small)
         try await append(0..<10, to: log)
         var puller = Puller()
         try puller.pull(log)
@@ -61,8 +60,7 @@ struct LossTests {
     @Test("an archive that was forgotten is told so, and what went after it came back is separate")
     func forgotten() async throws {
         let bench = Bench()
-        let log = try bench.open(settings: SpoolTests.small)
-        _ = try await log.declare(Bench.feed)
+        let log = try await bench.declared(settings: SpoolTests.small)
         try await append(0..<10, to: log)
         var puller = Puller()
         try puller.pull(log)
@@ -84,8 +82,7 @@ struct LossTests {
     @Test("an archive that comes back when its epoch is gone is told that the log had forgotten it")
     func forgottenEpoch() async throws {
         let bench = Bench()
-        let old = try bench.open()
-        _ = try await old.declare(Bench.feed)
+        let old = try await bench.declared()
         try await append(0..<10, to: old)
         var puller = Puller()
         try puller.pull(old)
@@ -94,8 +91,7 @@ struct LossTests {
         var other = Puller(id: "other")
         try other.pull(old)
         await old.close()
-        let log = try bench.open()
-        _ = try await log.declare(Bench.feed)
+        let log = try await bench.declared()
         try await append(10..<20, to: log)
         try other.pull(log)
         other.commit()
@@ -116,8 +112,7 @@ struct LossTests {
     @Test("damage at any place of a closed epoch is a row of exactly the records that it hit")
     func damage() async throws {
         let bench = Bench()
-        let log = try bench.open()
-        _ = try await log.declare(Bench.feed)
+        let log = try await bench.declared()
         try await append(0..<20, to: log)
         let epoch = log.epoch
         await log.close()
@@ -145,8 +140,7 @@ struct LossTests {
     @Test("damage at the end of an epoch that was not closed is told from where, not how much")
     func damagedTail() async throws {
         let bench = Bench()
-        let log = try bench.open()
-        _ = try await log.declare(Bench.feed)
+        let log = try await bench.declared()
         try await append(0..<3, to: log)
         await log.abandon()
         bench.disk.restart()
@@ -163,8 +157,7 @@ struct LossTests {
     @Test("what a power cut took is told behind the last record that the log or the archive has")
     func powerLoss() async throws {
         let bench = Bench()
-        let log = try bench.open()
-        _ = try await log.declare(Bench.feed)
+        let log = try await bench.declared()
         try await append(0..<3, to: log)
         for number in 3..<6 { try await log.append(Bench.feed, [Bench.block(number)]) }
         var ahead = Puller(id: "ahead")
@@ -248,13 +241,11 @@ struct LossTests {
     @Test("a process that was killed long before the power cut lost nothing by it")
     func killedBeforePowerLoss() async throws {
         let bench = Bench()
-        let log = try bench.open()
-        _ = try await log.declare(Bench.feed)
+        let log = try await bench.declared()
         for number in 0..<5 { try await log.append(Bench.feed, [Bench.block(number)]) }
         await log.abandon()
         bench.disk.restart()
-        let next = try bench.open()
-        _ = try await next.declare(Bench.feed)
+        let next = try await bench.declared()
         await next.abandon()
         bench.disk.powerCut()
         let last = try bench.open(boot: "boot-2")
@@ -271,16 +262,14 @@ struct LossTests {
     @Test("a loss record that is dropped is told again")
     func lossOfLosses() async throws {
         let bench = Bench()
-        let old = try bench.open(settings: SpoolTests.small)
-        _ = try await old.declare(Bench.feed)
+        let old = try await bench.declared(settings: SpoolTests.small)
         try await append(0..<50, to: old)
         var puller = Puller()
         try puller.fetch(old)
         puller.rows = []
         let epoch = old.epoch
         await old.close()
-        let log = try bench.open(settings: SpoolTests.small)
-        _ = try await log.declare(Bench.feed)
+        let log = try await bench.declared(settings: SpoolTests.small)
         // Three times the spool.
         for number in 0..<40 { try await append((number * 100)..<(number * 100 + 100), to: log) }
         #expect(log.status.byteCount < 45_000)

@@ -9,8 +9,7 @@ internal import Testing
 @Suite("what died in memory is told")
 struct MemoryTests {
     private func open(_ bench: Bench, boot: String = "boot-1") async throws -> AgentLog {
-        let log = try bench.open(boot: boot)
-        _ = try await log.declare(Bench.feed)
+        let log = try await bench.declared(boot: boot)
         return log
     }
 

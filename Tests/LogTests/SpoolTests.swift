@@ -44,8 +44,7 @@ struct SpoolTests {
     @Test("commits outlive the log, and an archive that is forgotten holds nothing back")
     func commitsAfterReopening() async throws {
         let bench = Bench()
-        let log = try bench.open()
-        _ = try await log.declare(Bench.feed)
+        let log = try await bench.declared()
         try await log.append(Bench.feed, [Bench.block(1)])
         var puller = Puller()
         try puller.pull(log)
@@ -77,8 +76,7 @@ struct SpoolTests {
     @Test("a full spool drops its oldest segments and says exactly which records went")
     func fullSpool() async throws {
         let bench = Bench()
-        let log = try bench.open(settings: Self.small)
-        _ = try await log.declare(Bench.feed)
+        let log = try await bench.declared(settings: Self.small)
         for number in 0..<2000 { try await log.append(Bench.feed, [Bench.block(number)]) }
         try await log.sync()
         let epoch = log.epoch
@@ -118,13 +116,11 @@ struct SpoolTests {
     @Test("an old epoch that is dropped is named in the current one")
     func dropsOldEpoch() async throws {
         let bench = Bench()
-        let old = try bench.open(settings: Self.small)
-        _ = try await old.declare(Bench.feed)
+        let old = try await bench.declared(settings: Self.small)
         for number in 0..<50 { try await old.append(Bench.feed, [Bench.block(number)]) }
         let epoch = old.epoch
         await old.close()
-        let log = try bench.open(settings: Self.small)
-        _ = try await log.declare(Bench.feed)
+        let log = try await bench.declared(settings: Self.small)
         for number in 0..<1000 { try await log.append(Bench.feed, [Bench.block(number)]) }
         try await log.sync()
         let losses = bench.told.losses.filter { $0.epoch == epoch }

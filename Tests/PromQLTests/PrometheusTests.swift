@@ -1,3 +1,4 @@
+import CerroTesting
 import Foundation
 import PromQL
 import Telemetry
@@ -27,31 +28,32 @@ import Testing
     ]
 
     @Test("promtool finds our answers right", arguments: [1, 2, 3] as [UInt64])
-    func sameAnswers(seed: UInt64) throws {
-        var draw = Draw(state: seed)
+    func sameAnswers(seed: UInt64) async throws {
+        var random = SeededGenerator(seed: seed)
+        func draw(_ count: Int) -> Int { Int.random(in: 0..<count, using: &random) }
         var source = MemorySource()
         for (agent, site) in [("a", "north"), ("b", "north"), ("c", "south")] {
             source.add(
                 ["__name__": "kelvin", "agent": agent, "site": site],
                 every: 10,
-                (0..<60).map { _ in Double(draw.next(32)) / 4 }
+                (0..<60).map { _ in Double(draw(32)) / 4 }
             )
             source.add(
                 ["__name__": "flow", "agent": agent],
                 every: 10,
-                (0..<60).map { _ in Double(draw.next(16) + 1) }
+                (0..<60).map { _ in Double(draw(16) + 1) }
             )
             var count = 0.0
             source.add(
                 ["__name__": "counter", "agent": agent, "site": site],
                 every: 10,
                 (0..<60).map { _ in
-                    count = draw.next(12) == 0 ? 0 : count + Double(draw.next(5))
+                    count = draw(12) == 0 ? 0 : count + Double(draw(5))
                     return count
                 }
             )
         }
-        let report = try promtool(try rules(source, seconds: [95, 335, 585, 635]))
+        let report = try await promtool(try rules(source, seconds: [95, 335, 585, 635]))
         #expect(report.contains("SUCCESS"), "seed \(seed): \(report)")
     }
 
@@ -91,32 +93,12 @@ import Testing
         return name + "{" + pairs.map { "\($0.key)=\"\($0.value)\"" }.joined(separator: ",") + "}"
     }
 
-    private func promtool(_ rules: String) throws -> String {
-        let folder = FileManager.default.temporaryDirectory
-            .appending(path: "cerro-promtool-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let file = folder.appending(path: "rules.yaml")
+    private func promtool(_ rules: String) async throws -> String {
+        let folder = try TemporaryFolder()
+        let file = URL(filePath: folder.path + "/rules.yaml")
         try rules.write(to: file, atomically: true, encoding: .utf8)
-        let output = Pipe()
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/promtool")
-        process.arguments = ["test", "rules", file.path]
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        let bytes = try output.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        return String(decoding: bytes, as: UTF8.self)
-    }
-}
-
-/// Numbers that follow from a seed.
-private struct Draw {
-    var state: UInt64
-
-    mutating func next(_ count: UInt64) -> UInt64 {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return (state >> 33) % count
+        let program = try RunningProgram(words: ["promtool", "test", "rules", file.path])
+        try await program.untilEnd()
+        return program.output
     }
 }

@@ -1,8 +1,8 @@
-import Archive
 import CerroTesting
 import Synchronization
 import Telemetry
 
+@testable import Archive
 @testable import Reader
 
 /// Samples in memory, answered as the archive answers them.
@@ -91,6 +91,16 @@ final class MemorySource: SampleSource {
             leftOut: rows.count - kept.count,
             revision: line?.revision ?? 0
         )
+    }
+
+    func buckets(
+        of fields: [FieldName],
+        in range: Range<Timestamp>,
+        count: Int,
+        limit: Int,
+        _ deadline: Deadline
+    ) throws(QueryError) -> TimelineBuckets? {
+        try reduced(fields, in: range, count: count, limit: limit, deadline)
     }
 
     func finalizedUntil(instance: String, feed: String) throws(QueryError) -> Timestamp? {

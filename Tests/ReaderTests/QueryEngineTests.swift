@@ -234,7 +234,7 @@ struct QueryEngineTests {
         let query = DataQuery(
             fields: [FieldPattern("cryo.temps.stage")],
             range: at(0)..<at(100),
-            reduction: .buckets(10)
+            reduction: .stride(.seconds(1))
         )
         let error = #expect(throws: QueryError.self) { try engine.data(query, deadline) }
         #expect(error == .timeout(.seconds(30)))
@@ -257,6 +257,16 @@ private struct GrowingSource: SampleSource {
         limit: Int
     ) throws(QueryError) -> TimelineSlice {
         try base.slice(of: fields, in: range, limit: limit)
+    }
+
+    func buckets(
+        of fields: [FieldName],
+        in range: Range<Timestamp>,
+        count: Int,
+        limit: Int,
+        _ deadline: Deadline
+    ) throws(QueryError) -> TimelineBuckets? {
+        try base.buckets(of: fields, in: range, count: count, limit: limit, deadline)
     }
 
     func finalizedUntil(instance: String, feed: String) throws(QueryError) -> Timestamp? {

@@ -112,4 +112,61 @@ struct QueryServiceTests {
         }
         #expect(source.sliceCount == 1)
     }
+
+    @Test("who gives up leaves the others their answer; when all have, the work stops")
+    func givenUp() async throws {
+        let door = Door()
+        let source = MemorySource(cryostat(seconds: 10).lines) { door.pass() }
+        let service = service(source, ManualTimeSource(at(0)), threads: 1, waiting: 1)
+        var buckets = query
+        buckets.reduction = .buckets(2)
+        let asked = buckets
+        let first = Task { try await service.data(asked) }
+        await door.arrival()
+        let second = Task { try await service.data(asked) }
+        while service.waiters(for: asked) < 2 { await Task.yield() }
+        first.cancel()
+        await #expect(throws: QueryError.stopped) { try await first.value }
+        #expect(service.waiters(for: asked) == 1)
+        door.open()
+        #expect(try await second.value.timelines.first?.timestamps.count == 1)
+
+        // Alone: its thread stands at the door, and finds out behind it that nobody waits.
+        let third = Task { try await service.data(asked) }
+        await door.arrival()
+        third.cancel()
+        await #expect(throws: QueryError.stopped) { try await third.value }
+        #expect(service.waiters(for: asked) == 0)
+        // The same question again is new work, which waits for the thread.
+        let fourth = Task { try await service.data(asked) }
+        while service.waiters(for: asked) < 1 { await Task.yield() }
+        door.open(2)
+        #expect(try await fourth.value.timelines.first?.timestamps.count == 1)
+        #expect(source.sliceCount == 3)
+    }
+
+    @Test("a query that was given up before it began has no work done, and its place is free")
+    func neverBegun() async throws {
+        let door = Door()
+        let source = MemorySource(cryostat(seconds: 10).lines) { door.pass() }
+        let service = service(source, ManualTimeSource(at(0)), threads: 1, waiting: 1)
+        var other = query
+        other.range = at(0)..<at(5)
+        let (running, waiting) = (query, other)
+        var third = query
+        third.range = at(0)..<at(3)
+        let last = third
+        let first = Task { try await service.data(running) }
+        await door.arrival()
+        let second = Task { try await service.data(waiting) }
+        while service.waiters(for: waiting) < 1 { await Task.yield() }
+        second.cancel()
+        await #expect(throws: QueryError.stopped) { try await second.value }
+        let next = Task { try await service.data(last) }
+        while service.waiters(for: last) < 1 { await Task.yield() }
+        door.open(2)
+        #expect(try await first.value.timelines.first?.timestamps.count == 10)
+        #expect(try await next.value.timelines.first?.timestamps.count == 3)
+        #expect(source.sliceCount == 2)
+    }
 }

@@ -1,4 +1,5 @@
 import AgentRuntime
+import Archive
 import CerroTesting
 import SiteConfig
 import MessageBus
@@ -91,7 +92,7 @@ struct ReaderAgentTests {
         let value = try answer.message()
         let field = value["data"]?["cryo.temps.stage"]
         #expect(
-            field?.map?.keys.sorted() == ["count", "first", "last", "max", "mean", "min"]
+            field?.map?.keys.sorted() == ["count", "first", "last", "max", "mean", "min", "nans"]
         )
         #expect(field?["count"] == ["type": "int", "values": .bytes([4, 0, 0, 0, 0, 0, 0, 0])])
         let line = value["timeline"]?["cryo.temps"]

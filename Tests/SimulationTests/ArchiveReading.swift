@@ -43,19 +43,15 @@ struct ArchiveReading {
             var segment = OpenSegment(file: file, follower: follower)
             try follower.read(isClosed: true) { segment.note($0) }
             if let cursors = segment.openedWith, !open.isEmpty {
-                open[open.count - 1].cut(at: cursors)
+                try open[open.count - 1].cut(at: cursors)
             }
             open.append(segment)
         }
         for segment in open {
             ledger.formUnion(segment.ledger)
-            for collector in segment.collectors.values {
-                add(
-                    [collector.column(0), collector.column(1)],
-                    collector.times,
-                    collector.instance,
-                    collector.feed.name
-                )
+            for timeline in segment.timelines.values {
+                let rows = try timeline.rows()
+                add(rows.columns, rows.times, timeline.instance, timeline.feed.name)
             }
         }
     }

@@ -2,21 +2,26 @@ import Log
 import Telemetry
 
 /// Whether an archive holds exactly what it should, and its ledger says the truth of the rest.
+///
+/// The places (instance, epoch, position) of what can be read are those of what `publish` took;
+/// of what is not there every place is in a row of the ledger, with a cause that was one. Where
+/// nobody can know that something was there, no row is asked for: see ``isKnowable(_:)``.
 struct Judgement {
     private(set) var problems: [String] = []
     private let archive: SimulatedArchive
     private let reading: ArchiveReading
+    private let present: Set<Int64>
 
     init(_ archive: SimulatedArchive, _ agents: [SimulatedAgent], _ reading: ArchiveReading) {
         self.archive = archive
         self.reading = reading
+        present = Set(reading.rows.map(\.number))
         checkRows(agents)
         for agent in agents {
-            let entries = reading.ledger.filter {
-                $0.instance == agent.name && $0.kind == .missing
-            }
-            checkEntries(Array(entries), of: agent)
-            check(agent, Array(entries))
+            let rows = reading.ledger.filter { $0.instance == agent.name && $0.kind == .missing }
+            let account = Account(rows)
+            checkRows(account, of: agent)
+            check(agent, account)
         }
     }
 
@@ -46,58 +51,63 @@ struct Judgement {
         }
     }
 
-    /// Rows with positions name what can be missing, and nothing twice.
-    private mutating func checkEntries(_ entries: [LedgerEntry], of agent: SimulatedAgent) {
-        let named = entries.filter { $0.positions != nil && $0.epoch != nil }.sorted {
-            ($0.epoch ?? 0, $0.first ?? 0) < ($1.epoch ?? 0, $1.first ?? 0)
+    /// Rows name what can be missing, nothing twice, and causes that there were.
+    private mutating func checkRows(_ account: Account, of agent: SimulatedAgent) {
+        for (row, next) in zip(account.named, account.named.dropFirst())
+        where row.epoch == next.epoch && row.positions.overlaps(next.positions) {
+            problems.append("two rows name one position: \(row.entry) and \(next.entry)")
         }
-        for (entry, next) in zip(named, named.dropFirst()) {
-            guard let positions = entry.positions, let following = next.positions,
-                entry.epoch == next.epoch, positions.upperBound > following.lowerBound
-            else { continue }
-            problems.append("two rows name one position: \(entry) and \(next)")
-        }
-        for entry in named {
-            guard let epoch = entry.epoch, let positions = entry.positions else { continue }
-            if positions.upperBound - 1 > agent.positions[epoch] ?? 0 {
-                problems.append("a row names what never was: \(entry)")
+        for row in account.named {
+            if row.positions.upperBound - 1 > agent.positions[row.epoch] ?? 0 {
+                problems.append("a row names what never was: \(row.entry)")
             }
             if let joined = archive.joined[agent.name],
-                (epoch, positions.lowerBound) < (joined.epoch, joined.position)
+                (row.epoch, row.positions.lowerBound) < (joined.epoch, joined.position)
             {
-                problems.append("a row names what was before the archive joined: \(entry)")
+                problems.append("a row names what was before the archive joined: \(row.entry)")
+            }
+        }
+        for entry in account.entries {
+            let isPower = entry.cause.hasPrefix("power loss")
+            if isPower, entry.epoch ?? 0 > agent.lastCutEpoch {
+                problems.append("\(agent.name) never lost its power then: \(entry)")
+            }
+            if entry.cause.contains("rolled back"), entry.epoch ?? 0 > agent.lastRolledBackEpoch {
+                problems.append("\(agent.name) was not rolled back then: \(entry)")
             }
         }
     }
 
     /// What was published is there, or missing for a reason.
-    private mutating func check(_ agent: SimulatedAgent, _ entries: [LedgerEntry]) {
-        let present = Set(reading.rows.map(\.number))
-        let all = agent.published.reduce(into: [Int64: Set<Excuse>]()) {
-            $0[$1.admission.epoch, default: []].formUnion($1.excuses)
+    private mutating func check(_ agent: SimulatedAgent, _ account: Account) {
+        guard let joined = archive.joined[agent.name] else { return }
+        var ends: [Int64: Int64] = [:]
+        for record in agent.published where present.contains(record.number) {
+            let place = record.admission
+            ends[place.epoch] = max(ends[place.epoch] ?? 0, place.position)
+        }
+        for row in account.named {
+            ends[row.epoch] = max(ends[row.epoch] ?? 0, row.positions.upperBound - 1)
         }
         for record in agent.published {
             let place = record.admission
-            let named = entries.filter {
-                $0.epoch == place.epoch && $0.positions?.contains(place.position) ?? false
-            }
+            let named = account.row(place.epoch, place.position)
             if present.contains(record.number) {
-                if let entry = named.first {
-                    problems.append("\(Self.name(record)) is there, and missing: \(entry)")
+                if let named {
+                    problems.append("\(Self.name(record)) is there, and missing: \(named)")
                 }
                 continue
             }
-            guard let joined = archive.joined[agent.name],
-                (joined.epoch, joined.position) <= (place.epoch, place.position), !record.isOpen,
-                record.excuses.isDisjoint(with: Self.unknowable)
+            guard (joined.epoch, joined.position) <= (place.epoch, place.position), !record.isOpen,
+                isKnowable(record, end: ends[place.epoch])
             else { continue }
-            let reasons = named.isEmpty ? entries.filter { Self.covers($0, record) } : named
-            // What hit the records around it may be told of it as well: a segment that a full
-            // spool dropped may have been torn by a power cut before, and who asks then is told so.
-            var excuses = all[place.epoch] ?? []
-            if agent.cutEpochs.contains(place.epoch) { excuses.insert(.powerLoss) }
-            let isExplained = reasons.contains { Self.isTrue($0.cause, excuses) }
-            if isExplained, !record.excuses.isEmpty { continue }
+            let reasons = named.map { [$0] } ?? account.open.filter { Self.covers($0, record) }
+            var excuses = record.excuses
+            // What hit a segment before a full spool dropped it, who asks then is told.
+            if place.epoch <= agent.lastCutEpoch, excuses.contains(.spoolFull) {
+                excuses.insert(.powerLoss)
+            }
+            if reasons.contains(where: { Self.isTrue($0.cause, excuses) }) { continue }
             problems.append(
                 "\(agent.name): \(Self.name(record)) is missing; may be by "
                     + "\(record.excuses), rows say \(reasons.map(\.cause))"
@@ -105,16 +115,22 @@ struct Judgement {
         }
     }
 
-    /// Why records may be missing without a row: the end of an epoch whose process was killed looks
-    /// the same whether damage took its last record or that was never written, and a disk that was
-    /// rolled back does not know what it had.
-    private static let unknowable: Set<Excuse> = [.damage, .unreadable, .rolledBack]
+    /// Whether anybody can know that a record is missing.
+    ///
+    /// A disk that was rolled back does not know what it had, and an archive only of epochs that
+    /// it had begun to fetch, up to `end`. The end of an epoch whose process was killed looks the
+    /// same whether damage took its last record or that was never written. And nobody tells what
+    /// was dropped where damage has taken the record that tells it.
+    private func isKnowable(_ record: Published, end: Int64?) -> Bool {
+        if record.isUntold { return false }
+        if record.excuses.contains(.rolledBack) { return end != nil }
+        if record.excuses.contains(.damage) { return record.admission.position < end ?? 0 }
+        return true
+    }
 
     /// Whether a row that does not know how many are missing is about the record.
     private static func covers(_ entry: LedgerEntry, _ record: Published) -> Bool {
-        guard entry.count == nil, entry.epoch.map({ $0 == record.admission.epoch }) ?? true else {
-            return false
-        }
+        guard entry.epoch.map({ $0 == record.admission.epoch }) ?? true else { return false }
         if let first = entry.first { return first <= record.admission.position }
         return entry.from <= record.time && record.time <= entry.to
     }
@@ -127,16 +143,45 @@ struct Judgement {
                 // Less exact where the record that says so was dropped as well, and comes once
                 // more later.
                 cause == "spool full" || cause.hasPrefix("no longer in the log")
-                    || cause == "damage in the spool"
             case .powerLoss: cause.hasPrefix("power loss")
             case .memory: cause.hasPrefix("kept in memory")
             case .failedSync: cause.contains("failed to sync") || cause.contains("damage")
-            case .damage, .unreadable, .rolledBack: true
+            case .damage, .unreadable: cause.contains("damage") || cause.contains("unreadable")
+            case .rolledBack:
+                // A log cannot tell an old state of its disk from one that lost its power then.
+                cause.contains("rolled back") || cause.hasPrefix("power loss")
             }
         }
     }
 
     private static func name(_ record: Published) -> String {
         "record \(record.number) (\(record.admission.epoch):\(record.admission.position))"
+    }
+}
+
+/// What an archive's ledger says of one instance.
+private struct Account {
+    struct Named {
+        let epoch: Int64
+        let positions: Range<Int64>
+        let entry: LedgerEntry
+    }
+
+    let entries: Set<LedgerEntry>
+    /// The rows that name positions, in their order; those that do not say how many are missing.
+    let named: [Named], open: [LedgerEntry]
+
+    init(_ entries: Set<LedgerEntry>) {
+        self.entries = entries
+        named = entries.compactMap { entry in
+            guard let epoch = entry.epoch, let positions = entry.positions else { return nil }
+            return Named(epoch: epoch, positions: positions, entry: entry)
+        }.sorted { ($0.epoch, $0.positions.lowerBound) < ($1.epoch, $1.positions.lowerBound) }
+        open = entries.filter { $0.count == nil }
+    }
+
+    /// The row that names a position.
+    func row(_ epoch: Int64, _ position: Int64) -> LedgerEntry? {
+        named.first { $0.epoch == epoch && $0.positions.contains(position) }?.entry
     }
 }

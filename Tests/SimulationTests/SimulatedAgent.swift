@@ -21,6 +21,8 @@ struct Published {
     var isSynced = false
     /// Whether its process died before `publish` returned: it may be there or not.
     var isOpen = false
+    /// Whether damage has taken what tells that the record was dropped.
+    var isUntold = false
     var excuses: Set<Excuse> = []
 }
 
@@ -44,9 +46,12 @@ final class SimulatedAgent {
     private(set) var published: [Published] = []
     /// The highest position of each epoch.
     private(set) var positions: [Int64: Int64] = [:]
-    /// The epochs during which the power went.
-    private(set) var cutEpochs: Set<Int64> = []
+    /// The newest epoch that had begun when the power went or the disk was rolled back, and when
+    /// the latter happened.
+    private(set) var lastCutEpoch: Int64 = 0, lastRolledBackEpoch: Int64 = 0
     private var excuses: Set<Excuse> = []
+    /// The newest epoch; the one of which a declaration was hit.
+    private var newestEpoch: Int64 = 0, damagedEpoch: Int64 = 0
     private(set) var isInMemory = false
     private var isUnnoted = false
     private var lastWork = Duration.zero, started = Duration.zero
@@ -96,6 +101,7 @@ final class SimulatedAgent {
             onEvent: { event in told.events.withLock { $0.append(event) } }
         )
         isInMemory = false
+        newestEpoch = max(newestEpoch, log?.epoch ?? 0)
         started = clock.monotonic
         lastWork = started
         own = published.count..<published.count
@@ -125,13 +131,15 @@ final class SimulatedAgent {
         let time = clock.now
         let block = Block(timestamps: [time], columns: [.ints([number]), values])
         guard let log, !disk.isDead, let admission = try? log.admit(feed, block) else { return }
+        newestEpoch = admission.epoch
+        let damage: Set<Excuse> = admission.epoch == damagedEpoch ? [.damage] : []
         published.append(
             Published(
                 number: number,
                 feed: feed,
                 admission: admission,
                 time: time,
-                excuses: excuses
+                excuses: excuses.union(damage)
             )
         )
         own = own.lowerBound..<published.count
@@ -204,10 +212,7 @@ final class SimulatedAgent {
             notes.append("\(name) dropped \(loss)")
             let isFull = loss.cause.contains("full")
             for index in published.indices
-            where published[index].admission.epoch == loss.epoch
-                && (loss.first..<(loss.first + loss.count))
-                    .contains(published[index].admission.position)
-            {
+            where loss.names(published[index].admission) {
                 published[index].excuses.insert(isFull ? .spoolFull : .failedSync)
             }
         case .lost(let count, _): notes.append("\(name) lost \(count)")
@@ -248,8 +253,8 @@ extension SimulatedAgent {
             check(published[index], &problems)
             published[index].excuses.insert(.powerLoss)
         }
-        if let log { cutEpochs.insert(log.epoch) }
         await kill()
+        lastCutEpoch = newestEpoch
         boot += 1
         disk.powerCut()
     }
@@ -257,7 +262,7 @@ extension SimulatedAgent {
     /// Nothing that was written an interval before the power went may be unsynced.
     private func check(_ record: Published, _ problems: inout [String]) {
         guard let returned = record.returned, let written = record.written, log != nil,
-            !isInMemory, record.excuses == excuses
+            !isInMemory, record.excuses == excuses, record.admission.epoch != damagedEpoch
         else { return }
         let since = max(returned, written, started)
         if record.feed.isDurable {
@@ -272,22 +277,58 @@ extension SimulatedAgent {
 
     func takeBackup() {
         backup = disk.snapshot()
-        for index in published.indices where published[index].written == nil {
-            published[index].excuses.insert(.rolledBack)
-        }
     }
 
     /// Starts the machine again with the last backup on its disk.
     func rollBack() async {
         guard let backup else { return }
         await kill()
+        (lastCutEpoch, lastRolledBackEpoch) = (newestEpoch, newestEpoch)
         boot += 1
         for index in published.indices { published[index].excuses.insert(.rolledBack) }
         disk.restore(backup)
     }
 
-    /// From now on all records may be missing for this reason: those to come as well, since what
-    /// declares them may be hit.
+    /// Flips a bit of a segment, which may cost a record.
+    func flipBit(_ random: inout SeededGenerator) {
+        _ = disk.flipBit(&random, in: { $0.hasSuffix(".log") }) { path, bytes, offset in
+            hit(path, bytes, offset)
+        }
+    }
+
+    /// What may be missing when the byte at `offset` of a segment is not as it was written.
+    private func hit(_ path: String, _ bytes: [UInt8], _ offset: Int) {
+        bytes.withUnsafeBytes { bytes in
+            var frames = FrameScanner(bytes)
+            while let item = frames.next() {
+                guard case .frame(let start, let payload, _) = item,
+                    (start..<frames.offset).contains(offset)
+                else { continue }
+                try? Record.withRecord(in: payload) { hit(try? $0.loss(), $0.header) }
+            }
+        }
+        notes.append("\(name): a bit of \(path) flips at \(offset)")
+    }
+
+    private func hit(_ loss: RecordLoss?, _ header: RecordHeader) {
+        for index in published.indices {
+            let place = published[index].admission
+            switch header.kind {
+            // What it declares cannot be read before another segment declares it again.
+            case .declaration where place.epoch == header.epoch:
+                published[index].excuses.insert(.damage)
+            case .loss where loss?.names(place) ?? false: published[index].isUntold = true
+            default:
+                guard (place.epoch, place.position) == (header.epoch, header.position) else {
+                    continue
+                }
+                published[index].excuses.insert(.damage)
+            }
+        }
+        if header.kind == .declaration { damagedEpoch = header.epoch }
+    }
+
+    /// From now on all records may be missing for this reason: those to come as well.
     func excuse(_ excuse: Excuse) {
         excuses.insert(excuse)
         for index in published.indices { published[index].excuses.insert(excuse) }
@@ -313,5 +354,11 @@ extension SimulatedAgent {
         }
         own = published.count..<published.count
         log = nil
+    }
+}
+
+extension RecordLoss {
+    fileprivate func names(_ place: Admission) -> Bool {
+        epoch == place.epoch && (first..<(first + count)).contains(place.position)
     }
 }

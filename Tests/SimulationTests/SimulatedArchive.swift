@@ -95,6 +95,9 @@ final class SimulatedArchive {
             let request = asked[number], let result = value["answer"],
             let answer = FetchAnswer(result)
         else { return }
+        for loss in answer.losses {
+            note("is told by \(instance), behind \(request.epoch):\(request.after): \(loss)")
+        }
         let isJoining = desk.cursor(of: instance) == nil && joined[instance] == nil
         let now = clock.monotonic
         do throws(ArchiveError) {
@@ -130,7 +133,9 @@ final class SimulatedArchive {
 
     /// Whether all of an instance is here and committed.
     func hasAll(_ instance: String, of newest: (epoch: Int64, position: Int64)) -> Bool {
-        guard let desk, let committed = desk.committed(instance) else { return false }
+        guard let desk, let committed = desk.committed(instance, upTo: newest.epoch) else {
+            return false
+        }
         return !desk.hasUncommitted && committed.epoch == newest.epoch
             && committed.position >= newest.position
     }

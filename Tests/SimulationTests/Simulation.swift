@@ -268,16 +268,12 @@ extension Simulation {
             agent.heals = step + steps
             if mood == .unreadable { agent.excuse(.unreadable) }
         case .stall(let steps): agent.wakes = step + steps
-        case .clock(let jump):
-            // An epoch that was in memory only is not known to the next process, whose own would
-            // come before it if the clock had gone back as well.
-            if !agent.isInMemory { agent.clock.set(instant(jump)) }
+        case .clock(let jump): agent.clock.set(instant(jump))
         case .backup: agent.takeBackup()
         case .rollBack(let away):
             await agent.rollBack()
             agent.returns = step + away
-        case .bitFlip:
-            if agent.disk.flipBit(&random, in: { $0.hasSuffix(".log") }) { agent.excuse(.damage) }
+        case .bitFlip: agent.flipBit(&random)
         case .partition(let steps):
             agent.connects = step + steps
             network.cut(.agent(number))

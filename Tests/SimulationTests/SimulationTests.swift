@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 // Goal: whatever dies in between and in whichever order, every archive gets every record once, and
@@ -13,11 +14,12 @@ struct SimulationTests {
         83, 406, 552, 648, 818, 1008, 1086, 1104, 1164, 1165, 1175, 1275, 1374, 1613, 1739, 1923,
         2567, 409_063_581_881, 411_887_842_915, 932_563_685_920, 932_563_686_249, 1_005_876_233_524,
         1_059_596_204_862, 1_054_364_821_399, 908_269_219_065,
+        908_269_219_096, 1_054_364_820_221,
     ]
     /// Seeds that are run each time beside them, from 1 on: seconds of a debug build.
     private static let usualCount: UInt64 = 60
     /// Failures after which there is no use in more.
-    private static let mostFailures = 5
+    fileprivate static let mostFailures = 5
 
     private var seeds: [UInt64] {
         let environment = ProcessInfo.processInfo.environment
@@ -34,16 +36,16 @@ struct SimulationTests {
     @Test("under schedules of faults that a seed draws")
     func schedules() async {
         let start = ContinuousClock.now
-        var count = 0
-        var failures = 0
-        for seed in seeds where failures < Self.mostFailures {
-            count += 1
-            guard await !Simulation(Schedule(seed: seed)).run().isEmpty else { continue }
-            failures += 1
-            Issue.record("\(await report(seed))")
+        let queue = SeedQueue(seeds)
+        await withTaskGroup { group in
+            for _ in 0..<ProcessInfo.processInfo.activeProcessorCount {
+                group.addTask { await queue.run() }
+            }
         }
         let seconds = (ContinuousClock.now - start) / .seconds(1)
-        print("\(count) schedules, \(Int(Double(count) / max(seconds, 0.001))) a second")
+        let speed = Int(Double(queue.count) / max(seconds, 0.001))
+        print("\(queue.count) schedules, \(speed) a second")
+        for seed in queue.failing { Issue.record("\(await report(seed))") }
     }
 
     @Test("the same seed gives the same run")
@@ -63,5 +65,41 @@ struct SimulationTests {
         let problems = await simulation.run()
         return (problems.prefix(Self.mostFailures) + [shortest.description, simulation.notes])
             .joined(separator: "\n")
+    }
+}
+
+/// Seeds that several threads run, each a simulation of its own.
+private final class SeedQueue: Sendable {
+    private struct State {
+        var count = 0
+        var failing: [UInt64] = []
+    }
+
+    private let seeds: [UInt64]
+    private let state = Mutex(State())
+
+    init(_ seeds: [UInt64]) {
+        self.seeds = seeds
+    }
+
+    /// How many have run, and those that failed.
+    var count: Int { state.withLock(\.count) }
+    var failing: [UInt64] { state.withLock { $0.failing.sorted() } }
+
+    /// Runs one after the other until there is none left, or too many have failed.
+    func run() async {
+        while let seed = next() {
+            let problems = await Simulation(Schedule(seed: seed)).run()
+            if !problems.isEmpty { state.withLock { $0.failing.append(seed) } }
+        }
+    }
+
+    private func next() -> UInt64? {
+        state.withLock { state in
+            guard state.count < seeds.count, state.failing.count < SimulationTests.mostFailures
+            else { return nil }
+            state.count += 1
+            return seeds[state.count - 1]
+        }
     }
 }

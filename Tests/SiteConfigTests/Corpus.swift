@@ -6,7 +6,8 @@ enum Corpus {
     static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
     static let classes = [
-        "Aggregator", "Reader", "HostMetrics", "FakeData", "Lakeshore372", "IMacRT",
+        "Aggregator", "Reader", "HostMetrics", "FakeData", "G3Writer", "Lakeshore372",
+        "IMacRT",
     ]
     /// `SECRET` must not show up in any message.
     static let environment = ["CERRO_PORT": "5560", "EMPTY": "", "SECRET": "12 hunter"]

@@ -20,6 +20,35 @@ struct SiteTests {
         #expect(site.hosts.map(\.bind) == ["localhost"])
     }
 
+    @Test("of the rules by feed the first one that fits holds, and the rest is as for all")
+    func retention() throws {
+        let smallest = try Corpus.load(Corpus.text("smallest.good.yaml")).archive
+        #expect(!smallest.compactsDays && !smallest.retention.removesAnything)
+        let archive = try Corpus.load(Corpus.text("retention.good.yaml")).archive
+        #expect(archive.compactsDays && archive.retention.removesAnything)
+        func rule(_ instance: String, _ feed: String) -> [Int64?] {
+            let rule = archive.retention.rule(for: instance, feed)
+            return [rule.raw, rule.rollups].map { $0.map { $0.components.seconds / 86_400 } }
+        }
+        #expect(rule("host-1", "disk") == [365, 3650])
+        #expect(rule("cryo-1", "temperatures") == [nil, nil])
+        #expect(rule("cryo-1", "temperature") == [30, 3650])
+        #expect(rule("cryo-12", "pressure") == [365, 3650])
+        #expect(rule("cryo-12", "load") == [4000, 4000])
+    }
+
+    @Test("pins come back from their file as they were")
+    func pins() throws {
+        let pins = [
+            Pin(
+                range: Timestamp(nanoseconds: 1)..<Timestamp(seconds: 1_795_237_800),
+                note: "a \"quench\": #3\n${HOME} é"
+            ), Pin(range: Timestamp(seconds: 5)..<Timestamp(seconds: 6), note: ""),
+        ]
+        #expect(try Pin.read(Pin.text(pins), file: "pins.yaml") == pins)
+        #expect(try Pin.read(Pin.text([]), file: "pins.yaml").isEmpty)
+    }
+
     @Test("what the file says is in the site")
     func whole() throws {
         let site = try Corpus.load(Corpus.text("whole.good.yaml"))

@@ -26,6 +26,12 @@ public struct CompactedDay: Hashable, Sendable {
     public var bytesBefore = 0, bytesAfter = 0
     /// What retention removed.
     public var removed: [LedgerEntry] = []
+
+    /// What became of `day`.
+    package init(day: String, outcome: Outcome) {
+        self.day = day
+        self.outcome = outcome
+    }
 }
 
 /// Makes one file of each closed day, and removes what the site file says is not to be kept.

@@ -5,8 +5,8 @@ public import Telemetry
 
 /// Writes what an archive has sealed into a tree of `.g3` files, each row exactly once.
 ///
-/// It goes on where it was, however it ended: what it has written stands in a file of its own beside
-/// the tree's, `.cerro-follow`, and is written before a `.g3` file gets its name and when all of a
+/// It goes on where it was, however it ended: what it has written stands in a file of its own in
+/// the tree, `.cerro-follow`, which is changed before a `.g3` file gets its name and when all of a
 /// sealed file are there. An hour is written when it is sealed; late samples get a small file that
 /// is named after their own time.
 public final class G3Follower {

@@ -30,12 +30,12 @@ extension G3Store {
                 continue
             }
             for piece in try self.pieces(of: part, fields, range) {
-                rows += piece.times.count
-                newest = max(newest, piece.times.max() ?? newest)
+                rows += piece.rows.count
+                newest = max(newest, piece.times[piece.rows.upperBound - 1])
                 pieces.append(piece)
             }
         }
-        var slice = SlicePiece.merge(pieces, fields: fields, limit: limit, revision: 0)
+        var slice = TimelineSlice(pieces, fields: fields.count, limit: limit, revision: 0)
         slice.leftOut += leftOut
         return slice
     }
@@ -82,20 +82,22 @@ extension G3Store {
             guard let block = try block(place, part, &file) else { continue }
             let columns = G3Columns(block)
             let times = block.nanoseconds
-            let rows = times.indices.filter { bounds.contains(times[$0]) }
-            guard !rows.isEmpty else { continue }
-            let isWhole = rows.count == times.count
-            var piece = SlicePiece(part.feed, times: isWhole ? times : rows.map { times[$0] })
-            for name in fields {
-                guard let index = columns.fields.firstIndex(where: { $0.name == name }) else {
-                    piece.columns.append(nil)
-                    continue
+            let order = stableOrder(times)
+            let piece = SlicePiece(
+                part.feed,
+                times: order.map { $0.map { times[$0] } } ?? times,
+                range: range,
+                columns: fields.map { name in
+                    columns.fields.firstIndex { $0.name == name }.map { index in
+                        let column = columns.column(index)
+                        return SlicePiece.Values(
+                            field: columns.fields[index],
+                            column: order.map { column.rows($0) } ?? column
+                        )
+                    }
                 }
-                let column = columns.column(index)
-                piece.columns.append(
-                    (columns.fields[index], isWhole ? column : column.rows(rows), 0..<rows.count)
-                )
-            }
+            )
+            guard let piece else { continue }
             pieces.append(piece)
         }
         return pieces

@@ -32,10 +32,10 @@ public struct G3Rows: Sendable {
 
 /// Writes a tree of `.g3` files as so3g, OCS and hkdb expect it.
 ///
-/// A file is named after the second with which it begins, `17000/1700000000.g3`, and holds rows from
-/// half an hour before to one and a half hours after it: so3g looks for a time in files that are
-/// named within two hours of it. Each stands alone, with a session of its own. It is written beside,
-/// synced and renamed: so3g refuses all of an answer for one file that is cut off.
+/// A file is named after the second with which it begins, `17000/1700000000.g3`, and holds rows
+/// from half an hour before to one and a half hours after it: so3g looks for a time in files that
+/// are named within two hours of it. Each stands alone, with a session of its own. It is written
+/// beside, synced and renamed: so3g refuses a whole answer for one file that is cut off.
 ///
 /// A file knows no missing values: in a file where a field lacks some, it has a block of its own.
 /// Times are cut off at 10 ns, values stay as they are.

@@ -1,5 +1,3 @@
-internal import Telemetry
-
 /// How many decimal digits the values of a column have, for sums that have no more of them.
 ///
 /// A literal such as 0.1 is not exactly a double, and so the exact sum of many is not the double
@@ -7,11 +5,9 @@ internal import Telemetry
 struct DecimalDigits {
     private let power: Double
 
-    /// The digits of most of the values; nil where they are no decimals.
-    init?(_ column: Column, rows: Range<Int>) {
-        guard case .doubles(let values) = column.values else { return nil }
-        let scaling = values[rows].withUnsafeBufferPointer { ExactScaling.find($0) }
-        guard case .decimal = scaling, let power = scaling.divisor else { return nil }
+    /// The digits of values that are scaled so; nil where they are no decimals.
+    init?(_ scaling: ExactScaling?) {
+        guard case .decimal = scaling, let power = scaling?.divisor else { return nil }
         self.power = power
     }
 

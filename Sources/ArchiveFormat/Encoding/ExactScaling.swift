@@ -40,26 +40,36 @@ enum ExactScaling: Hashable {
 
     /// The form that gives back most values of a sample, the bits if none does.
     static func find(_ values: UnsafeBufferPointer<Double>) -> ExactScaling {
-        let stride = max(1, values.count / sample)
-        var looked: [Double] = []
-        var place = 0
-        while place < values.count {
-            if values[place].isFinite { looked.append(values[place]) }
-            place += stride
+        withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * sample) { room in
+            let stride = max(1, values.count / sample)
+            var count = 0
+            var place = 0
+            while place < values.count, count < room.count {
+                room[count] = values[place]
+                if values[place].isFinite { count += 1 }
+                place += stride
+            }
+            return find(in: UnsafeBufferPointer(rebasing: room[..<count]))
         }
+    }
+
+    private static func find(in looked: UnsafeBufferPointer<Double>) -> ExactScaling {
         guard !looked.isEmpty else { return .bits }
         let allowed = looked.count / (2 * exceptionsPerValue)
         for exponent in 0...largestDecimal {
             let form = ExactScaling.decimal(exponent: exponent)
             if form.fits(looked, butFor: allowed) { return form }
         }
+        // With all of its 53 bits a number is no integer below 2^51, whatever it is multiplied by.
+        let wide = looked.count { $0 != 0 && $0.significandBitPattern & 3 != 0 }
+        guard wide <= allowed else { return .bits }
         let needed = looked.map(binaryExponent).sorted()
         let exponent = max(0, needed[max(0, needed.count - 1 - allowed)])
         let form = ExactScaling.binary(exponent: exponent)
         return form.divisor != nil && form.fits(looked, butFor: allowed) ? form : .bits
     }
 
-    private func fits(_ values: [Double], butFor allowed: Int) -> Bool {
+    private func fits(_ values: UnsafeBufferPointer<Double>, butFor allowed: Int) -> Bool {
         guard let divisor else { return false }
         var exceptions = 0
         for value in values where Self.integer(value, divisor) == nil {

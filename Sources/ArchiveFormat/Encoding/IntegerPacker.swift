@@ -11,8 +11,9 @@ struct IntegerPacker {
     }
 
     mutating func put(_ values: UnsafePointer<Int64>, _ count: Int, _ number: Int) {
-        let slope = Self.slope(values, count)
-        if number % PackedIntegers.lookEvery == 0 { mode = best(values, count, slope) }
+        let isLooked = number % PackedIntegers.lookEvery == 0
+        let slope = isLooked || mode == .line ? Self.slope(values, count) : 0
+        if isLooked { mode = best(values, count, slope) }
         let (base, spread) = prepare(mode, values, count, slope)
         let width = UInt64.bitWidth - spread.leadingZeroBitCount
         let code = min(width, 63)

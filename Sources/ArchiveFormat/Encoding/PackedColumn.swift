@@ -12,38 +12,8 @@ internal import Telemetry
 /// - 4, texts: number of different texts n (UInt32), n + 1 offsets (UInt32), the UTF-8 bytes, and
 ///   as packed integers the number of each row's text.
 enum PackedColumn {
-    private enum Form: UInt8 {
+    enum Form: UInt8 {
         case integers, decimal, binary, bits, texts
-    }
-
-    /// The packed form of some rows; nil where the plain one is better from the start.
-    static func encode(_ column: Column, rows: Range<Int>) -> [UInt8]? {
-        var bytes: [UInt8] = []
-        let there = column.presence.flatMap { presence -> [Int]? in
-            let there = rows.filter { presence[$0] }
-            return there.count == rows.count ? nil : there
-        }
-        let map = ChunkCodec.head(there == nil ? nil : column.presence, rows: rows)
-        switch column.values {
-        case .doubles(let values):
-            with(values, rows, there) { appendDoubles($0, map, to: &bytes) }
-        case .ints(let values):
-            begin(.integers, map, &bytes)
-            with(values, rows, there) { PackedIntegers.append($0, to: &bytes) }
-        case .bools(let values):
-            begin(.integers, map, &bytes)
-            let integers = (there ?? Array(rows)).map { Int64(values[$0] ? 1 : 0) }
-            integers.withUnsafeBufferPointer { PackedIntegers.append($0, to: &bytes) }
-        case .strings(let values):
-            guard
-                appendTexts(
-                    there.map { $0.map { values[$0] } } ?? Array(values[rows]),
-                    map,
-                    to: &bytes
-                )
-            else { return nil }
-        }
-        return bytes
     }
 
     /// The column of `rows` values of `type`.
@@ -73,81 +43,6 @@ enum PackedColumn {
             return Column(.strings(spread(values, presence, rows, "")), presence: presence)
         default: throw .contents("form \(form.rawValue) is none of \(type.rawValue)")
         }
-    }
-
-    private static func begin(_ form: Form, _ map: [UInt8], _ bytes: inout [UInt8]) {
-        bytes.append(form.rawValue)
-        bytes.append(contentsOf: map)
-    }
-
-    private static func with<Element>(
-        _ values: [Element],
-        _ rows: Range<Int>,
-        _ there: [Int]?,
-        _ body: (UnsafeBufferPointer<Element>) -> Void
-    ) {
-        if let there {
-            there.map { values[$0] }.withUnsafeBufferPointer(body)
-        } else {
-            values[rows].withUnsafeBufferPointer(body)
-        }
-    }
-
-    private static func appendDoubles(
-        _ values: UnsafeBufferPointer<Double>,
-        _ map: [UInt8],
-        to bytes: inout [UInt8]
-    ) {
-        withUnsafeTemporaryAllocation(of: Int64.self, capacity: values.count) { integers in
-            var scaling = ExactScaling.find(values)
-            var exceptions = scaling.encode(values, into: integers)
-            if exceptions == nil {
-                scaling = .bits
-                exceptions = scaling.encode(values, into: integers)
-            }
-            switch scaling {
-            case .decimal(let exponent):
-                begin(.decimal, map, &bytes)
-                bytes.append(UInt8(exponent))
-            case .binary(let exponent):
-                begin(.binary, map, &bytes)
-                bytes.append(UInt8(exponent))
-            case .bits: begin(.bits, map, &bytes)
-            }
-            ChunkCodec.append(UInt32(exceptions?.count ?? 0), to: &bytes)
-            for row in exceptions ?? [] { ChunkCodec.append(UInt32(row), to: &bytes) }
-            for row in exceptions ?? [] { ChunkCodec.append(values[row].bitPattern, to: &bytes) }
-            PackedIntegers.append(UnsafeBufferPointer(integers), to: &bytes)
-        }
-    }
-
-    /// False where there are more different texts than a dictionary is for.
-    private static func appendTexts(
-        _ values: [String],
-        _ map: [UInt8],
-        to bytes: inout [UInt8]
-    ) -> Bool {
-        var numbers: [String: Int64] = [:]
-        var texts: [String] = []
-        var integers: [Int64] = []
-        integers.reserveCapacity(values.count)
-        for text in values {
-            if let last = integers.last, texts[Int(last)] == text {
-                integers.append(last)
-            } else if let number = numbers[text] {
-                integers.append(number)
-            } else {
-                guard texts.count < max(values.count / 2, 1) else { return false }
-                numbers[text] = Int64(texts.count)
-                integers.append(Int64(texts.count))
-                texts.append(text)
-            }
-        }
-        begin(.texts, map, &bytes)
-        ChunkCodec.append(UInt32(texts.count), to: &bytes)
-        ChunkCodec.append(texts[...], to: &bytes)
-        integers.withUnsafeBufferPointer { PackedIntegers.append($0, to: &bytes) }
-        return true
     }
 
     private static func integers(

@@ -31,47 +31,40 @@ enum PackedIntegers {
     }
 
     /// Appends `values` to `bytes`.
-    static func append(_ values: UnsafeBufferPointer<Int64>, to bytes: inout [UInt8]) {
+    static func append(_ values: UnsafeBufferPointer<Int64>, to bytes: ByteBuffer) {
         guard let first = values.first else { return }
         let factor = CommonFactor.sampled(values)
         if factor > 1 {
             let isDone = withUnsafeTemporaryAllocation(of: Int64.self, capacity: values.count) {
                 guard CommonFactor.divide(values, by: factor, into: $0) else { return false }
-                append(UnsafeBufferPointer($0), factor: factor, first: first, to: &bytes)
+                append(UnsafeBufferPointer($0), factor: factor, first: first, to: bytes)
                 return true
             }
             if isDone { return }
         }
-        append(values, factor: 1, first: 0, to: &bytes)
+        append(values, factor: 1, first: 0, to: bytes)
     }
 
     private static func append(
         _ values: UnsafeBufferPointer<Int64>,
         factor: Int64,
         first: Int64,
-        to bytes: inout [UInt8]
+        to bytes: ByteBuffer
     ) {
         guard let base = values.baseAddress else { return }
         let groups = (values.count + group - 1) / group
-        let start = bytes.count
-        bytes.reserveCapacity(start + longestHead + groups * longestGroup)
-        let room = longestHead + groups * longestGroup
-        let packed = [UInt8](unsafeUninitializedCapacity: room) { buffer, count in
-            guard let address = buffer.baseAddress else { return }
-            let out = UnsafeMutableRawPointer(address)
-            withUnsafeTemporaryAllocation(of: UInt64.self, capacity: group) { residuals in
-                guard let residuals = residuals.baseAddress else { return }
-                var packer = IntegerPacker(out: out, residuals: residuals)
-                packer.putVarint(factor)
-                if factor > 1 { packer.putVarint(first) }
-                for number in 0..<groups {
-                    let from = number * group
-                    packer.put(base + from, min(group, values.count - from), number)
-                }
-                count = out.distance(to: packer.out)
+        let out = bytes.place(for: longestHead + groups * longestGroup)
+        withUnsafeTemporaryAllocation(of: UInt64.self, capacity: group) { residuals in
+            guard let residuals = residuals.baseAddress else { return }
+            var packer = IntegerPacker(out: out, residuals: residuals)
+            packer.putVarint(factor)
+            if factor > 1 { packer.putVarint(first) }
+            for number in 0..<groups {
+                let from = number * group
+                packer.put(base + from, min(group, values.count - from), number)
             }
+            bytes.advance(out.distance(to: packer.out))
         }
-        bytes.append(contentsOf: packed)
     }
 
     /// Fills `values` from the groups in `bytes`; returns how many bytes they take, nil where they

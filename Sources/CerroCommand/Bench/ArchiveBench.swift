@@ -14,7 +14,9 @@ protocol ArchiveMeasure: Sendable {
 /// What is measured: a set of samples, so many hours of it, in a folder of the bench's own.
 struct ArchiveBench: Sendable {
     /// What can be measured, in this order.
-    static let measures: [any ArchiveMeasure.Type] = [SealMeasure.self]
+    static let measures: [any ArchiveMeasure.Type] = [
+        SealMeasure.self, ReadMeasure.self, PlotMeasure.self, StartMeasure.self,
+    ]
 
     /// The samples.
     let set: SampleSet

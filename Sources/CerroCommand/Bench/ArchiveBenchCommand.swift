@@ -79,3 +79,5 @@ extension BenchCommand {
         }
     }
 }
+
+extension SampleSet.Look: ExpressibleByArgument {}

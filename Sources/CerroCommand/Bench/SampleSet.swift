@@ -1,10 +1,9 @@
-internal import ArgumentParser
 internal import Telemetry
 
 /// Feeds of made-up samples, the same ones for the same seed.
 struct SampleSet: Hashable, Sendable {
     /// What the fields of each feed look like.
-    enum Look: String, CaseIterable, Hashable, Sendable, ExpressibleByArgument {
+    enum Look: String, CaseIterable, Hashable, Sendable {
         /// The archive set: what a cryostat's housekeeping is made of.
         case housekeeping
         /// What a host says of itself.

@@ -12,7 +12,7 @@ struct ArchiveCommand: ParsableCommand {
         subcommands: [
             ArchiveListCommand.self, ArchiveCatCommand.self, ArchiveVerifyCommand.self,
             ArchiveRepairCommand.self, ArchiveReindexCommand.self, ArchiveExportCommand.self,
-            ArchiveImportCommand.self,
+            ArchiveImportCommand.self, ArchiveCompactCommand.self, ArchivePinCommand.self,
             ArchiveForgetCommand.self,
         ]
     )
@@ -27,6 +27,11 @@ struct ArchiveOption: ParsableArguments {
     var directory: String?
 
     @OptionGroup var site: SiteOption
+
+    /// The trees of `.g3` files beside it, where the site file tells them.
+    func trees() throws(CommandFailure) -> [String] {
+        directory == nil ? try site.load().archive.g3 : []
+    }
 
     /// The archive's folder.
     func archive() throws(CommandFailure) -> ArchiveDirectory {
@@ -150,13 +155,26 @@ struct ArchiveVerifyCommand: ParsableCommand {
     func run() throws {
         let console = Console.current
         var problems: [String] = []
-        let summary: VerifySummary
+        var summary: VerifySummary
         do {
             summary = try ArchiveTool.verify(
                 try archive.archive(),
                 progress: { done, all in console.progress("verified \(done) of \(all) files") },
                 problem: { problem in problems.append(problem) }
             )
+            for tree in try archive.trees() {
+                let found = try G3Store.verify(
+                    root: tree,
+                    progress: { done, all in
+                        console.progress("verified \(done) of \(all) files of \(tree)")
+                    },
+                    problem: { problem in problems.append(problem) }
+                )
+                summary.files += found.files
+                summary.rows += found.rows
+                summary.bytes += found.bytes
+                summary.problems += found.problems
+            }
         } catch let error as ArchiveError { throw CommandFailure(.failed, "\(error)") }
         console.endProgress()
         if format.isJSON {

@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import Reader
-internal import SiteConfig
 internal import Telemetry
 
 /// `cerro fields`: what the archive has.
@@ -13,20 +12,13 @@ struct FieldsCommand: AsyncParsableCommand {
     @Argument(help: "A full name, or a pattern with `*`; everything if left out.")
     var patterns: [String] = []
 
-    @Option(help: ArgumentHelp("Which reader, where there are several.", valueName: "instance"))
-    var reader: String?
-
-    @OptionGroup var range: RangeOption
-    @OptionGroup var site: SiteOption
+    @OptionGroup var reader: ReaderOptions
     @OptionGroup var format: FormatOption
 
     func run() async throws {
-        let site = try site.load()
-        let now = SystemTimeSource().now
-        let range = try range.range(at: now, from: Timestamp(seconds: 1))
-        let (patterns, reader) = (patterns.map { FieldPattern($0).widened.text }, reader)
-        let fields = try await SiteConnection.with(site) { client in
-            try await ReaderQuery(client, site: site, instance: reader).fields(patterns, range)
+        let patterns = patterns.map { FieldPattern($0).widened.text }
+        let fields = try await reader.ask(from: { _ in Timestamp(seconds: 1) }) { query, range, _ in
+            try await query.fields(patterns, range)
         }
         let console = Console.current
         if format.isJSON {

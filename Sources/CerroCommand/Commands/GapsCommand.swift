@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import Reader
-internal import SiteConfig
 internal import Telemetry
 
 /// `cerro gaps`: what is missing, and why.
@@ -18,20 +17,13 @@ struct GapsCommand: AsyncParsableCommand {
     @Argument(help: "Instances, feeds, fields, or patterns with `*`; everything if left out.")
     var patterns: [String] = []
 
-    @Option(help: ArgumentHelp("Which reader, where there are several.", valueName: "instance"))
-    var reader: String?
-
-    @OptionGroup var range: RangeOption
-    @OptionGroup var site: SiteOption
+    @OptionGroup var reader: ReaderOptions
     @OptionGroup var format: FormatOption
 
     func run() async throws {
-        let site = try site.load()
-        let now = SystemTimeSource().now
-        let range = try range.range(at: now, from: now - .seconds(86_400))
-        let (patterns, reader) = (patterns, reader)
-        let (ledger, unknown) = try await SiteConnection.with(site) { client in
-            let query = try ReaderQuery(client, site: site, instance: reader)
+        let patterns = patterns
+        let (ledger, unknown) = try await reader.ask(from: { $0 - .seconds(86_400) }) {
+            (query, range, now) in
             let ledger = try await query.ledger(patterns, range)
             // A name that nobody has, has no gaps either: that must not look like good news.
             let isEmpty = ledger["gaps"]?.array?.isEmpty ?? true
@@ -48,22 +40,27 @@ struct GapsCommand: AsyncParsableCommand {
 
 /// Rows of the ledger as people read them.
 struct LedgerReport {
-    /// What is missing, and where a clock was off.
-    let gaps: [LedgerEntry], marks: [LedgerEntry]
+    /// What is missing, what retention has removed, and where a clock was off.
+    let gaps: [LedgerEntry], removed: [LedgerEntry], marks: [LedgerEntry]
     /// What a person should know about the rows.
     let notes: [String]
 
     /// Reads the reader's answer to `gaps`.
     init(_ answer: Value) {
-        gaps = answer["gaps"]?.array?.compactMap(LedgerEntry.init) ?? []
+        let rows = answer["gaps"]?.array?.compactMap(LedgerEntry.init) ?? []
+        gaps = rows.filter { $0.kind != .retention }
+        removed = rows.filter { $0.kind == .retention }
         marks = answer["marks"]?.array?.compactMap(LedgerEntry.init) ?? []
         notes = answer["notes"]?.array?.compactMap(\.string) ?? []
     }
 
-    /// A table of what is missing, its total, and a table of marks where there are any.
+    /// A table of what is missing, its total, and tables of what else there is.
     var lines: [String] {
         var lines = gaps.isEmpty ? [] : Self.table(gaps) + [""]
         lines.append(total)
+        if !removed.isEmpty {
+            lines += ["", "not lost, but removed by retention:"] + Self.table(removed)
+        }
         if !marks.isEmpty {
             lines += ["", "there, but dated by a clock that was off:"] + Self.table(marks)
         }

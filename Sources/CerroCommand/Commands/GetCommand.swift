@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import Reader
-internal import SiteConfig
 internal import Telemetry
 
 /// `cerro get`: samples of fields, fresh and archived as one timeline.
@@ -30,8 +29,6 @@ struct GetCommand: AsyncParsableCommand {
     @Argument(help: "Full names, or patterns with `*`.")
     var fields: [String]
 
-    @OptionGroup var range: RangeOption
-
     @Option(name: .customLong("max-points"), help: "At most so many buckets with min and max.")
     var maxPoints: Int?
 
@@ -47,10 +44,7 @@ struct GetCommand: AsyncParsableCommand {
     @Option(help: "How times are written: iso, s or ns; json and ndjson take s else.")
     var time: String?
 
-    @Option(help: ArgumentHelp("Which reader, where there are several.", valueName: "instance"))
-    var reader: String?
-
-    @OptionGroup var site: SiteOption
+    @OptionGroup var reader: ReaderOptions
 
     func validate() throws {
         guard maxPoints == nil || minStride == nil else {
@@ -62,15 +56,12 @@ struct GetCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let site = try site.load()
-        let now = SystemTimeSource().now
-        let range = try range.range(at: now, from: now - .seconds(3600))
         var reduction: [String: Value] = [:]
         if let maxPoints { reduction["max_points"] = .int(Int64(maxPoints)) }
         if let minStride { reduction["min_stride"] = .double(minStride) }
-        let (fields, reader, final) = (fields, reader, reduction)
-        let (names, answer) = try await SiteConnection.with(site) { client in
-            let query = try ReaderQuery(client, site: site, instance: reader)
+        let (fields, final) = (fields, reduction)
+        let (names, answer) = try await reader.ask(from: { $0 - .seconds(3600) }) {
+            (query, range, now) in
             let names = try await query.names(fields, until: now)
             return (names, try await query.data(names, range, final))
         }

@@ -23,6 +23,12 @@ struct ReaderQuery {
         self.reader = reader
     }
 
+    /// A query of the reader `reader`.
+    init(_ client: SiteClient, reader: String) {
+        self.client = client
+        self.reader = reader
+    }
+
     /// The fields that have samples in a range, as the reader describes them.
     func fields(_ patterns: [String], _ range: Range<Timestamp>) async throws -> [Value] {
         let answer = try await client.result(

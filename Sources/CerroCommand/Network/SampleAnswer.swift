@@ -67,15 +67,13 @@ struct SampleAnswer: Sendable {
 
 extension SampleAnswer.Timeline {
     /// The statistics of buckets, in the order in which they are shown.
-    private static let statistics = ["count", "min", "max", "mean", "first", "last"]
+    private static let statistics = ["count", "nans", "min", "max", "mean", "first", "last"]
 
     fileprivate init?(name: String, _ line: Value, _ data: [String: Value]) {
-        guard let times = line["t"]?.bytes.map(integers), let fields = line["fields"]?.array else {
-            return nil
-        }
+        guard let times = line["t"]?.bytes, let fields = line["fields"]?.array else { return nil }
         self.name = name
-        self.times = times.map(Timestamp.init(nanoseconds:))
-        ends = line["end"]?.bytes.map { integers($0).map(Timestamp.init(nanoseconds:)) }
+        self.times = unpacked(times)
+        ends = line["end"]?.bytes.map(unpacked)
         finalizedUntil = line["finalized_until"]?.timestamp ?? Timestamp(nanoseconds: 0)
         revision = line["revision"]?.int ?? 0
         let units = zip(fields.compactMap(\.string), line["units"]?.array ?? [])
@@ -93,7 +91,7 @@ extension SampleAnswer.Timeline {
                 }
             }
         }
-        guard columns.allSatisfy({ $0.column.count == times.count }) else { return nil }
+        guard columns.allSatisfy({ $0.column.count == self.times.count }) else { return nil }
     }
 
     /// Appends what follows; a column that only one of the two has is missing in the other.
@@ -145,9 +143,8 @@ extension Column {
         else { return nil }
         let bytes = given.bytes ?? []
         switch type {
-        case .double:
-            self = .doubles(integers(bytes).map { Double(bitPattern: UInt64(bitPattern: $0)) })
-        case .int: self = .ints(integers(bytes))
+        case .double: self = .doubles(unpacked(bytes) as [Double])
+        case .int: self = .ints(unpacked(bytes) as [Int64])
         case .bool: self = .bools(bytes.map { $0 != 0 })
         case .string: self = .strings(given.array?.compactMap(\.string) ?? [])
         }
@@ -191,11 +188,15 @@ extension Column {
     }
 }
 
-/// The Int64 that stand in the bytes, lowest byte first; a part at the end is left out.
-private func integers(_ bytes: [UInt8]) -> [Int64] {
-    bytes.withUnsafeBytes { raw in
-        (0..<raw.count / 8).map {
-            Int64(littleEndian: raw.loadUnaligned(fromByteOffset: $0 * 8, as: Int64.self))
+/// The values of eight bytes that stand in the bytes, lowest byte first; a part at the end is left
+/// out.
+private func unpacked<Element: BitwiseCopyable>(_ bytes: [UInt8]) -> [Element] {
+    let size = MemoryLayout<Element>.size
+    return [Element](unsafeUninitializedCapacity: bytes.count / size) { buffer, count in
+        count = bytes.count / size
+        bytes.withUnsafeBytes {
+            UnsafeMutableRawBufferPointer(buffer)
+                .copyMemory(from: UnsafeRawBufferPointer(rebasing: $0.prefix(count * size)))
         }
     }
 }

@@ -16,7 +16,7 @@ public enum Privileges {
         process.arguments = ["-c", command]
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
-        do { try process.run() } catch { return false }
+        do { try ProcessStart.begin { try process.run() } } catch { return false }
         process.waitUntilExit()
         return process.terminationStatus == 0
     }

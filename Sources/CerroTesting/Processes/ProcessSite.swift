@@ -19,6 +19,8 @@ public final class ProcessSite: Sendable {
         public var rotate = "1 s"
         /// How many bytes of the archive's disk stay free; the disk of a test may be small.
         public var reserve = "0 B"
+        /// Whether days that are over are compacted.
+        public var compacts = false
         /// The size of a spool.
         public var spool = "64 MiB"
         /// Agents of a second host, which bind to 127.0.0.1 and are told to others as 127.0.0.2.
@@ -133,10 +135,13 @@ public final class ProcessSite: Sendable {
             + (entries + plan.remote).compactMap { entry in
                 entry.split(separator: "id: ").last?.prefix { !",}".contains($0) }
             }.map(String.init)
+        let archive =
+            "directory: archive, rotate: \(plan.rotate), reserve: \(plan.reserve), "
+            + "compact: \(plan.compacts ? "day" : "off")"
         let text = """
             site: test
             registry: {address: 127.0.0.1, port: \(registryPort)}
-            archive: {directory: archive, rotate: \(plan.rotate), reserve: \(plan.reserve)}
+            archive: {\(archive)}
             spool: {directory: spool, size: \(plan.spool)}
             reader: {listen: "127.0.0.1:0", cache: 64 MiB}
             hosts:

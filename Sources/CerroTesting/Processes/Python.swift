@@ -22,13 +22,16 @@ public enum Python {
         guard FileManager.default.isExecutableFile(atPath: python.path) else {
             throw Failure(description: "there is no \(python.path): run deploy/install-python")
         }
-        let process = Process()
-        process.executableURL = python
-        process.arguments = [root.appending(path: script).path] + arguments
-        let (output, errors) = (Pipe(), TemporaryFile())
-        process.standardOutput = output
-        process.standardError = try errors.handle()
-        try process.run()
+        let errors = TemporaryFile()
+        let (process, output) = try ProcessStart.begin {
+            let (process, output) = (Process(), Pipe())
+            process.executableURL = python
+            process.arguments = [root.appending(path: script).path] + arguments
+            process.standardOutput = output
+            process.standardError = try errors.handle()
+            try process.run()
+            return (process, output)
+        }
         let data = try output.fileHandleForReading.readToEnd() ?? Data()
         process.waitUntilExit()
         guard process.terminationStatus == 0 else {

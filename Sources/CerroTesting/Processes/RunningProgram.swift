@@ -20,7 +20,7 @@ public final class RunningProgram: Sendable {
     /// The number of the process, which is that of its group as well.
     public let pid: pid_t
 
-    private let lifeline = Pipe()
+    private let lifeline: Pipe
     private let state = Mutex(State())
 
     private struct State {
@@ -35,10 +35,27 @@ public final class RunningProgram: Sendable {
 
     /// Starts a program that is found like a shell finds it.
     public init(words: [String]) throws {
-        let process = Process()
-        let output = Pipe()
-        process.executableURL = URL(filePath: "/bin/sh")
-        process.arguments = ["-c", "exec \"$0\" \"$@\" 3>&1"] + words
+        let (process, lifeline, output) = try ProcessStart.begin { try Self.start(words) }
+        self.lifeline = lifeline
+        pid = process.processIdentifier
+        Thread.detachNewThread { [weak self] in
+            let reading = output.fileHandleForReading
+            while case let piece = reading.availableData, !piece.isEmpty {
+                self?.state.withLock { $0.output += piece }
+            }
+            process.waitUntilExit()
+            let status = process.terminationStatus
+            let isSignal = process.terminationReason == .uncaughtSignal
+            self?.state.withLock { $0.end = isSignal ? .signal(status) : .code(status) }
+        }
+    }
+
+    private static func start(_ words: [String]) throws -> (Process, Pipe, Pipe) {
+        let (process, lifeline, output) = (Process(), Pipe(), Pipe())
+        // A child would ignore what this process does, since some test handles signals.
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments =
+            ["--default-signal", "/bin/sh", "-c", "exec \"$0\" \"$@\" 3>&1"] + words
         process.environment = ProcessInfo.processInfo.environment.filter {
             !$0.key.hasPrefix("CERRO_")
         }
@@ -52,17 +69,7 @@ public final class RunningProgram: Sendable {
         pthread_sigmask(SIG_SETMASK, &none, &usual)
         defer { pthread_sigmask(SIG_SETMASK, &usual, nil) }
         try process.run()
-        pid = process.processIdentifier
-        Thread.detachNewThread { [weak self] in
-            let reading = output.fileHandleForReading
-            while case let piece = reading.availableData, !piece.isEmpty {
-                self?.state.withLock { $0.output += piece }
-            }
-            process.waitUntilExit()
-            let status = process.terminationStatus
-            let isSignal = process.terminationReason == .uncaughtSignal
-            self?.state.withLock { $0.end = isSignal ? .signal(status) : .code(status) }
-        }
+        return (process, lifeline, output)
     }
 
     deinit {

@@ -120,7 +120,9 @@ private final class ProxyLoop {
         var on: Int32 = 1
         let size = socklen_t(MemoryLayout<Int32>.size)
         setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, size)
-        let status = Self.withAddress(of: listening) { bind(listener, $0, $1) }
+        let status = SocketAddress.with(listening.host, port: listening.port) {
+            bind(listener, $0, $1)
+        }
         guard status == 0, Foundation.listen(listener, 64) == 0 else {
             throw NeverHappened(description: "\(listening) cannot be listened on: errno \(errno)")
         }
@@ -155,21 +157,6 @@ private final class ProxyLoop {
             Foundation.close(own)
         }
         return made
-    }
-
-    private static func withAddress<Result>(
-        of end: TCPProxy.End,
-        _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
-    ) -> Result {
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(end.port).bigEndian
-        inet_pton(AF_INET, end.host, &address.sin_addr)
-        return withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
     }
 
     private var now: Duration { clock.now - start }
@@ -209,7 +196,7 @@ private final class ProxyLoop {
             return
         }
         // It goes on in the background; what fails shows when it is written to.
-        _ = Self.withAddress(of: target) { connect(far, $0, $1) }
+        _ = SocketAddress.with(target.host, port: target.port) { connect(far, $0, $1) }
         flows.append(Flow(source: near, sink: far))
         flows.append(Flow(source: far, sink: near))
     }

@@ -7,15 +7,7 @@ public final class TakenPort {
     /// Takes a port; nil if somebody has it.
     public init?(_ port: Int) {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let status = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
+        let status = SocketAddress.with(port: port) { bind(descriptor, $0, $1) }
         guard status == 0, listen(descriptor, 1) == 0 else {
             close(descriptor)
             return nil

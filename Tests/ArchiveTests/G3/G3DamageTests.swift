@@ -86,6 +86,9 @@ struct G3DamageTests {
         let place = Int(problem.dropFirst("\(Self.path): byte ".count).prefix { $0 != ":" })
         #expect(file.frames[2].contains(try #require(place)))
         #expect(try Self.count(store) == whole - 4)
+        var told: [String] = []
+        let summary = try G3Store.verify(root: tree.root) { told.append($0) }
+        #expect(told == ["\(tree.root)/\(problem)"] && summary.problems == 1)
         let gaps = try store.gaps(in: Self.range)
         #expect(gaps.contains { $0.instance == "cryo-1" && $0.cause.contains(way.words) })
     }

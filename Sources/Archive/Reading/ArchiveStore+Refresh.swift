@@ -1,0 +1,173 @@
+internal import ArchiveFormat
+internal import Log
+internal import Telemetry
+
+extension ArchiveStore {
+    /// Takes in what is new in the folders of `days`, or in all.
+    ///
+    /// A sealed file and the segment that it replaces change places in one step, as seen by
+    /// every query.
+    func refresh(days: Set<String>?, progress: (Int, Int) -> Void) throws(ArchiveError) {
+        try withState { state throws(ArchiveError) in
+            try refresh(&state, days: days, progress: progress)
+        }
+    }
+
+    /// Takes in what is new, and leaves the index with its checksum.
+    func refresh(
+        _ state: inout State,
+        days: Set<String>?,
+        progress: (Int, Int) -> Void = { _, _ in }
+    ) throws(ArchiveError) {
+        let files = try directory.files(days: days)
+        let change = try index.refresh(
+            files,
+            days: days,
+            suspects: Set(cache.openPaths.map(relative) + state.damage.paths),
+            progress: progress
+        )
+        try index.seal()
+        state.problems = change.problems
+        for path in change.changed {
+            cache.forget(directory.full(path))
+            state.damage.forget(path)
+        }
+        state.damage.lookAgain(directory)
+        if !change.added.isEmpty || !change.changed.isEmpty {
+            let known = try index.sourcesAndCursors()
+            state.sources = known.sources
+            state.sealedCursors = CursorTable(known.cursors)
+        }
+        let sources = state.sources
+        state.segments.removeAll { sources.contains($0.file.id) }
+        state.segmentProblems = state.segmentProblems.filter { !sources.contains($0.key) }
+        let open = Set(state.segments.map(\.file.id))
+        for file in files
+        where file.kind == .journal && !sources.contains(file.id) && !open.contains(file.id) {
+            try add(file, &state)
+        }
+        state.segments.sort { $0.file < $1.file }
+        for place in state.segments.indices {
+            try follow(place, &state)
+        }
+    }
+
+    private func add(_ file: ArchiveFile, _ state: inout State) throws(ArchiveError) {
+        do throws(DiskError) {
+            let segment = try directory.disk.open(directory.full(file), .read)
+            state.segments.append(
+                OpenSegment(file: file, follower: JournalFollower(segment))
+            )
+        } catch {
+            // Sealed and deleted meanwhile: the next refresh finds the sealed file.
+            if case .missing = error { return }
+            state.segmentProblems[file.id] = ["\(file.path): cannot be opened: \(error)"]
+        }
+    }
+
+    /// A path of a sealed file relative to the archive.
+    private func relative(_ path: String) -> String {
+        String(path.dropFirst(directory.path.count + 1))
+    }
+
+    /// Takes in what is new in one segment.
+    private func follow(_ place: Int, _ state: inout State) throws(ArchiveError) {
+        let isClosed = place + 1 < state.segments.count
+        // Taken out meanwhile, so that its columns grow in place.
+        var segment = state.segments[place]
+        state.segments[place] = OpenSegment(file: segment.file, follower: segment.follower)
+        defer { state.segments[place] = segment }
+        let wasOpened = segment.openedWith != nil
+        do {
+            try segment.follower.read(isClosed: isClosed) { event in
+                if case .blocks(let record) = event { try note(record, &state) }
+                if case .damage(let range, let reason) = event {
+                    state.segmentProblems[segment.file.id, default: []].append(
+                        "\(segment.file.path): damage at bytes \(range.lowerBound)-"
+                            + "\(range.upperBound): \(reason)"
+                    )
+                }
+                segment.note(event)
+                makeRoom(for: &segment, &state)
+            }
+        } catch let error as ArchiveError {
+            throw error
+        } catch let error as DiskError {
+            // What can be read is answered; the next refresh goes on from here.
+            state.segmentProblems[segment.file.id] = ["\(segment.file.path): \(error)"]
+        } catch {
+            throw .journal("\(segment.file.path): \(error)")
+        }
+        if !wasOpened, place > 0, let opening = segment.openedWith {
+            do throws(ChunkError) {
+                try state.segments[place - 1].cut(at: opening)
+            } catch {
+                throw .journal("\(state.segments[place - 1].file.path): \(error)")
+            }
+        }
+    }
+
+    /// Encodes rows if all open segments hold too much, and leaves rows to the journal if that is
+    /// not enough; those of the oldest segment first.
+    private func makeRoom(for segment: inout OpenSegment, _ state: inout State) {
+        var total = state.segments.reduce(segment.byteCount) { $0 + $1.byteCount }
+        guard total > openByteLimit else { return }
+        // A quarter at once, since to encode few rows gains little.
+        let most = openByteLimit / 4 * 3
+        func change(_ segment: inout OpenSegment, _ body: (inout OpenSegment, Int) -> Void) {
+            guard total > most else { return }
+            let before = segment.byteCount
+            body(&segment, total - most)
+            total += segment.byteCount - before
+        }
+        for place in state.segments.indices {
+            change(&state.segments[place]) { segment, _ in segment.encode() }
+        }
+        change(&segment) { segment, _ in segment.encode() }
+        for place in state.segments.indices {
+            change(&state.segments[place]) { segment, excess in segment.forget(excess) }
+        }
+        change(&segment) { segment, excess in segment.forget(excess) }
+    }
+
+    /// Moves the newest time of the timeline on, and counts samples that came too late.
+    private func note(_ record: JournalBlocks, _ state: inout State) throws(ArchiveError) {
+        let name = "\(record.instance).\(record.feed.name)"
+        var newest = try newest(instance: record.instance, feed: record.feed.name, &state)
+        record.rows.forEachTime { time in
+            let timestamp = Timestamp(nanoseconds: time)
+            guard let known = newest else {
+                newest = timestamp
+                return
+            }
+            if timestamp < known - record.feed.lateness { state.revisions[name, default: 0] += 1 }
+            newest = max(known, timestamp)
+        }
+        if let newest { state.newest[name] = newest }
+    }
+}
+
+extension OpenSegment {
+    /// What the segment holds of each field in `range`.
+    func summaries(in range: Range<Timestamp>) -> [FieldSummary] {
+        timelines.values.flatMap { timeline -> [FieldSummary] in
+            let span = timeline.span
+            guard span.overlaps(range) else { return [] }
+            return timeline.feed.fields.map { field in
+                FieldSummary(
+                    name: FieldName(
+                        instance: timeline.instance,
+                        feed: timeline.feed.name,
+                        field: field.name
+                    ),
+                    field: field,
+                    period: timeline.feed.period,
+                    lateness: timeline.feed.lateness,
+                    first: span.first,
+                    last: span.last,
+                    count: Int64(span.rows)
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,264 @@
+internal import ArchiveFormat
+internal import Log
+public import Telemetry
+
+/// Turns closed segments into sealed files; used from one thread, beside the writer's.
+///
+/// Any step may be the last: a segment is deleted only after a sealed file that lists it is on
+/// the disk, and what lies beside from a sealing that died is overwritten.
+public final class Sealer {
+    private let directory: ArchiveDirectory
+    private let time: any TimeSource
+    private let budget: Int
+
+    /// A sealer of the archive whose lock the caller holds.
+    public convenience init(
+        directory: ArchiveDirectory,
+        time: any TimeSource = SystemTimeSource()
+    ) {
+        self.init(directory: directory, time: time, budget: Limits.sealing)
+    }
+
+    init(directory: ArchiveDirectory, time: any TimeSource, budget: Int) {
+        self.directory = directory
+        self.time = time
+        self.budget = budget
+    }
+
+    /// Seals every segment but the one that is written to, oldest first.
+    ///
+    /// `openSegment` is ``JournalWriter/segmentPath``, nil if nobody writes. The result is the
+    /// paths of the files that were made, relative to the archive.
+    @discardableResult
+    public func sealAll(openSegment: String?) throws(ArchiveError) -> [String] {
+        var made: [String] = []
+        for file in try directory.files()
+        where file.kind == .journal && file.path != openSegment {
+            if let path = try seal(file, isLast: openSegment == nil) { made.append(path) }
+        }
+        return made
+    }
+
+    /// Seals one closed segment.
+    ///
+    /// Paths are relative to the archive. The result is that of the sealed file; nil if there was
+    /// nothing to keep, or if the segment has no successor yet that says how much of it counts.
+    @discardableResult
+    public func seal(_ path: String) throws(ArchiveError) -> String? {
+        guard let file = ArchiveFile(path: path), file.kind == .journal else { return nil }
+        return try seal(file, isLast: false)
+    }
+
+    private func seal(_ file: ArchiveFile, isLast: Bool) throws(ArchiveError) -> String? {
+        do {
+            if isSealed(file) {
+                try directory.disk.remove(directory.full(file))
+                return nil
+            }
+            let next = try successor(of: file)
+            guard isLast || next != nil else { return nil }
+            guard try write(file, next) else {
+                try directory.disk.remove(directory.full(file))
+                return nil
+            }
+            guard isSealed(file) else {
+                throw ArchiveError.journal(
+                    "\(directory.full(file.sealed)): cannot be read back after it was written; "
+                        + "the segment is kept: look at the disk"
+                )
+            }
+            try directory.disk.remove(directory.full(file))
+            return file.sealed.path
+        } catch let error as DiskError {
+            throw .disk(error)
+        } catch let error as ArchiveError {
+            throw error
+        } catch {
+            throw .journal("\(directory.full(file)): cannot be sealed: \(error)")
+        }
+    }
+
+    /// Whether a valid sealed file lists the segment as its source.
+    private func isSealed(_ file: ArchiveFile) -> Bool {
+        if lists(file.sealed, file.id) { return true }
+        // One that came back from a copy after its day was compacted: of the files that begin
+        // before it, the last one has what it has.
+        let files = (try? directory.files(days: [file.day])) ?? []
+        let before = files.last { $0.kind == .sealed && $0.stem != file.stem && $0 < file }
+        return before.map { lists($0, file.id) } ?? false
+    }
+
+    /// Whether `sealed` is valid and was made from the segment `id`.
+    private func lists(_ sealed: ArchiveFile, _ id: String) -> Bool {
+        let sealed = try? SealedFile.open(directory.full(sealed), disk: directory.disk)
+        return sealed?.footer.sources.contains(id) == true
+    }
+
+    /// The segment behind another one: when it was created, and the cursors that it opens with; nil
+    /// if they are damaged.
+    private struct Successor {
+        let created: Timestamp?
+        let cursors: [Cursor]?
+    }
+
+    private func successor(of file: ArchiveFile) throws -> Successor? {
+        let files = try directory.files()
+        for next in files where next.stem != file.stem && next > file {
+            guard next.kind == .sealed || files.contains(next.sealed),
+                let sealed = try? SealedFile.open(directory.full(next.sealed), disk: directory.disk)
+            else { return Successor(created: next.created, cursors: try openingCursors(of: next)) }
+            guard sealed.footer.isOfJournal else { continue }
+            return Successor(created: next.created, cursors: sealed.footer.cursorsBefore)
+        }
+        return nil
+    }
+
+    /// How far the archive had come before `file`, by the sealed file before it; nil where that is
+    /// not there.
+    private func end(before file: ArchiveFile) throws -> [Cursor]? {
+        for before in try directory.files().reversed()
+        where before.stem != file.stem && before < file {
+            guard before.kind == .sealed,
+                let sealed = try? SealedFile.open(directory.full(before), disk: directory.disk)
+            else { return nil }
+            if sealed.footer.isOfJournal { return sealed.footer.cursors }
+        }
+        return nil
+    }
+
+    private func openingCursors(of file: ArchiveFile) throws -> [Cursor]? {
+        struct Found: Error {
+            let cursors: [Cursor]?
+        }
+        let segment = try directory.disk.open(directory.full(file), .read)
+        do {
+            try JournalFollower(segment).read(isClosed: false) { event in
+                if case .opening(_, _, _, let cursors) = event { throw Found(cursors: cursors) }
+                throw Found(cursors: nil)
+            }
+        } catch let found as Found {
+            return found.cursors
+        }
+        return nil
+    }
+
+    /// Writes the sealed file; returns false, and leaves none, if there is nothing to keep.
+    private func write(_ file: ArchiveFile, _ next: Successor?) throws -> Bool {
+        let segment = try directory.disk.open(directory.full(file), .read)
+        let start = try end(before: file)
+        func read(_ body: (JournalEvent) throws -> Void) throws {
+            try JournalFollower(segment, limit: next?.cursors, start: start)
+                .read(isClosed: true, body)
+        }
+        var plan = SealingPlan(start: start)
+        return try directory.writeSealed(file, footer(plan, file)) { builder in
+            var pass = SealingPass(budget: budget)
+            var unreadable: [LedgerEntry] = []
+            try read { event in
+                plan.note(event)
+                if case .blocks(let record) = event { pass.take(record) }
+                if let row = try builder.add(unreadable: event) { unreadable.append(row) }
+            }
+            if let cursors = next?.cursors {
+                plan.compare(with: cursors, segment: file.path, end: next?.created)
+            }
+            guard !pass.isEmpty || !plan.isEmpty || !unreadable.isEmpty else { return false }
+            try pass.add(to: &builder)
+            while let end = pass.end {
+                pass = SealingPass(from: end, budget: budget)
+                try read { if case .blocks(let record) = $0 { pass.take(record) } }
+                try pass.add(to: &builder)
+            }
+            var footer = footer(plan, file)
+            footer.ledger += unreadable
+            footer.timelines = builder.footer.timelines
+            footer.unreadable = builder.footer.unreadable
+            builder.footer = footer
+            return true
+        }
+    }
+
+    private func footer(_ plan: SealingPlan, _ file: ArchiveFile) -> SealedFooter {
+        let opened = plan.opened ?? file.created ?? Timestamp(nanoseconds: 0)
+        var footer = SealedFooter(
+            id: ArchiveDirectory.randomID(),
+            archive: plan.archive,
+            created: time.now,
+            sources: [file.id],
+            receivedFrom: opened,
+            receivedTo: plan.received ?? opened
+        )
+        footer.cursorsBefore = plan.before.cursors
+        footer.cursors = plan.cursors.cursors
+        footer.ledger = plan.ledger
+        footer.declarations = plan.kept
+        footer.damage = plan.damage
+        return footer
+    }
+}
+
+extension SealedFileBuilder {
+    /// Keeps the payload of a record that cannot be decoded; returns its row of the ledger, nil for
+    /// any other event.
+    fileprivate mutating func add(unreadable event: JournalEvent) throws -> LedgerEntry? {
+        guard
+            case .unreadable(
+                let instance,
+                let epoch,
+                let position,
+                let received,
+                let reason,
+                let payload
+            ) = event
+        else { return nil }
+        try add(
+            unreadable: payload,
+            instance: instance,
+            epoch: epoch,
+            position: position,
+            received: received,
+            reason: reason
+        )
+        return LedgerEntry(
+            unreadable: reason,
+            instance: instance,
+            epoch: epoch,
+            position: position,
+            received: received
+        )
+    }
+}
+
+extension SealedFooter {
+    /// Whether segments of the journal were its sources, and not files of another kind that were
+    /// imported: only then it tells how far the archive had come.
+    var isOfJournal: Bool { !cursors.isEmpty }
+}
+
+/// Writes a new file in large pieces.
+final class BufferedFile {
+    private let file: any SegmentFile
+    private var buffer: [UInt8] = []
+
+    init(_ file: any SegmentFile) {
+        self.file = file
+    }
+
+    func write(_ bytes: [UInt8]) throws {
+        buffer += bytes
+        if buffer.count >= Limits.sealedWrite { try flush() }
+    }
+
+    func finish() throws {
+        try flush()
+        try file.sync()
+    }
+
+    private func flush() throws {
+        let count = buffer.count
+        guard count > 0 else { return }
+        let done = try buffer.withUnsafeBytes { try file.append([$0]) }
+        guard done == count else { throw DiskError.full(path: file.path, during: "write") }
+        buffer.removeAll(keepingCapacity: true)
+    }
+}

@@ -1,0 +1,249 @@
+internal import Telemetry
+
+/// Makes chunks out of columns, one after the other, in buffers that are used again.
+///
+/// After ``encode(_:rows:)`` it knows the column's ``integers``, and so what they amount to.
+final class ChunkEncoder {
+    /// zstd is tried on packed columns that take no more bits a value: it seldom gains on others.
+    static let bitsWorthTrying = 3
+    /// Doubles that are tried with zstd where they have no exact integers.
+    static let triedRows = 512
+
+    /// The integers of the last column, and how its numbers came from them; nil where a row has
+    /// none.
+    private(set) var integers: ScaledIntegers?
+    /// How the doubles of the last column became integers; nil where it was another type.
+    private(set) var scaling: ExactScaling?
+    private let packed = ByteBuffer(), squeezed = ByteBuffer(), plain = ByteBuffer()
+    private var result: ByteBuffer
+    private let scratch = ByteBuffer()
+    private let compressor = Zstandard.Compressor()
+
+    init() {
+        result = packed
+    }
+
+    /// The chunk that was made last; valid until the next one.
+    var bytes: UnsafeRawBufferPointer { result.bytes }
+
+    /// Makes a chunk of some rows of a column.
+    func encode(
+        _ column: Column,
+        rows: Range<Int>
+    ) -> (encoding: ChunkEncoding, plainByteCount: Int) {
+        packed.removeAll()
+        if pack(column, rows), !prefersPlain(column, rows) {
+            let isText = column.type == .string
+            if isText || packed.count * 8 <= rows.count * Self.bitsWorthTrying, squeeze(packed) {
+                return (.packedZstd, packed.count)
+            }
+            result = packed
+            return (.packed, packed.count)
+        }
+        putPlain(column, rows)
+        if squeeze(plain) { return (.zstd, plain.count) }
+        result = plain
+        return (.plain, plain.count)
+    }
+
+    /// Makes a chunk of doubles of which the integers are known.
+    func encode(
+        _ values: UnsafeBufferPointer<Int64>,
+        _ scaling: ExactScaling
+    ) -> (encoding: ChunkEncoding, plainByteCount: Int) {
+        packed.removeAll()
+        begin(scaling)
+        packed.append(UInt32(0))
+        PackedIntegers.append(values, to: packed)
+        result = packed
+        return (.packed, packed.count)
+    }
+
+    /// Compresses into ``result`` if that makes less of it.
+    private func squeeze(_ bytes: ByteBuffer) -> Bool {
+        squeezed.removeAll()
+        guard compressor.compress(bytes.bytes, to: squeezed), squeezed.count < bytes.count else {
+            return false
+        }
+        result = squeezed
+        return true
+    }
+
+    /// Whether zstd makes less of the plain doubles, as of few that come again and again.
+    private func prefersPlain(_ column: Column, _ rows: Range<Int>) -> Bool {
+        guard case .doubles = column.values, packed.count > rows.count * 4 else { return false }
+        let some = rows.prefix(Self.triedRows)
+        putPlain(column, some.startIndex..<some.endIndex)
+        squeezed.removeAll()
+        guard compressor.compress(plain.bytes, to: squeezed) else { return false }
+        return squeezed.count * rows.count < packed.count * some.count
+    }
+
+    private func integerScratch(_ count: Int) -> UnsafeMutableBufferPointer<Int64> {
+        scratch.removeAll()
+        let place = scratch.place(for: count * 8).bindMemory(to: Int64.self, capacity: count)
+        return UnsafeMutableBufferPointer(start: place, count: count)
+    }
+}
+
+// Plain columns, and the packed ones of `FileFormat.md`.
+extension ChunkEncoder {
+    private func putPlain(_ column: Column, _ rows: Range<Int>) {
+        plain.removeAll()
+        let isWhole = column.presence.map { $0[rows].allSatisfy(\.self) } ?? true
+        Self.putMap(isWhole ? nil : column.presence, rows, to: plain)
+        switch column.values {
+        case .doubles(let values): values[rows].withUnsafeBytes { plain.append($0) }
+        case .ints(let values): values[rows].withUnsafeBytes { plain.append($0) }
+        case .bools(let values): for value in values[rows] { plain.append(byte: value ? 1 : 0) }
+        case .strings(let values): Self.putTexts(values[rows], to: plain)
+        }
+    }
+
+    /// 0, or 1 and a bit for each row.
+    private static func putMap(_ presence: [Bool]?, _ rows: Range<Int>, to out: ByteBuffer) {
+        out.append(byte: presence == nil ? 0 : 1)
+        guard let presence else { return }
+        for first in stride(from: rows.lowerBound, to: rows.upperBound, by: 8) {
+            var bits: UInt8 = 0
+            for row in first..<min(first + 8, rows.upperBound) where presence[row] {
+                bits |= 1 << UInt8(row - first)
+            }
+            out.append(byte: bits)
+        }
+    }
+
+    /// N + 1 offsets and the bytes of N texts.
+    private static func putTexts(_ texts: ArraySlice<String>, to out: ByteBuffer) {
+        var end: UInt32 = 0
+        out.append(end)
+        for text in texts {
+            end += UInt32(text.utf8.count)
+            out.append(end)
+        }
+        for var text in texts {
+            text.withUTF8 { out.append(UnsafeRawBufferPointer($0)) }
+        }
+    }
+
+    /// Makes the packed form; false where the plain one is better from the start.
+    private func pack(_ column: Column, _ rows: Range<Int>) -> Bool {
+        integers = nil
+        scaling = nil
+        let presence = column.presence.flatMap { $0[rows].allSatisfy(\.self) ? nil : $0 }
+        switch column.values {
+        case .doubles(let values):
+            let map = presence.map { (presence: $0, rows: rows) }
+            Self.with(values, rows, presence) { pack($0, map) }
+        case .ints(let values):
+            packed.append(byte: PackedColumn.Form.integers.rawValue)
+            Self.putMap(presence, rows, to: packed)
+            Self.with(values, rows, presence) { PackedIntegers.append($0, to: packed) }
+            if presence == nil {
+                let integers = integerScratch(rows.count)
+                _ = integers.update(fromContentsOf: values[rows])
+                self.integers = ScaledIntegers(.integers, UnsafeBufferPointer(integers))
+            }
+        case .bools(let values):
+            packed.append(byte: PackedColumn.Form.integers.rawValue)
+            Self.putMap(presence, rows, to: packed)
+            let integers = integerScratch(rows.count)
+            var count = 0
+            for row in rows where presence?[row] ?? true {
+                integers[count] = values[row] ? 1 : 0
+                count += 1
+            }
+            let there = UnsafeBufferPointer(rebasing: integers[..<count])
+            PackedIntegers.append(there, to: packed)
+            if presence == nil { self.integers = ScaledIntegers(.integers, there) }
+        case .strings(let values): return packTexts(values[rows], presence, rows)
+        }
+        return true
+    }
+
+    /// Calls `body` with the values that are there.
+    private static func with<Element>(
+        _ values: [Element],
+        _ rows: Range<Int>,
+        _ presence: [Bool]?,
+        _ body: (UnsafeBufferPointer<Element>) -> Void
+    ) {
+        if let presence {
+            rows.filter { presence[$0] }.map { values[$0] }.withUnsafeBufferPointer(body)
+        } else {
+            values[rows].withUnsafeBufferPointer(body)
+        }
+    }
+
+    private func pack(
+        _ values: UnsafeBufferPointer<Double>,
+        _ map: (presence: [Bool], rows: Range<Int>)?
+    ) {
+        let integers = integerScratch(values.count)
+        var scaling = ExactScaling.find(values)
+        var exceptions = scaling.encode(values, into: integers)
+        if exceptions == nil {
+            scaling = .bits
+            exceptions = scaling.encode(values, into: integers)
+        }
+        begin(scaling, map)
+        packed.append(UInt32(exceptions?.count ?? 0))
+        for row in exceptions ?? [] { packed.append(UInt32(row)) }
+        for row in exceptions ?? [] { packed.append(values[row].bitPattern) }
+        PackedIntegers.append(UnsafeBufferPointer(integers), to: packed)
+        if map == nil, exceptions?.isEmpty ?? false, scaling != .bits {
+            self.integers = ScaledIntegers(scaling, UnsafeBufferPointer(integers))
+        }
+        self.scaling = scaling
+    }
+
+    /// The form of doubles, the map, and the exponent.
+    private func begin(
+        _ scaling: ExactScaling,
+        _ map: (presence: [Bool], rows: Range<Int>)? = nil
+    ) {
+        let (form, exponent): (PackedColumn.Form, Int?) =
+            switch scaling {
+            case .decimal(let exponent): (.decimal, exponent)
+            case .binary(let exponent): (.binary, exponent)
+            case .bits: (.bits, nil)
+            }
+        packed.append(byte: form.rawValue)
+        Self.putMap(map?.presence, map?.rows ?? 0..<0, to: packed)
+        if let exponent { packed.append(byte: UInt8(exponent)) }
+    }
+
+    /// False where there are more different texts than a dictionary is for.
+    private func packTexts(
+        _ values: ArraySlice<String>,
+        _ presence: [Bool]?,
+        _ rows: Range<Int>
+    ) -> Bool {
+        var numbers: [String: Int64] = [:]
+        var texts: [String] = []
+        let integers = integerScratch(rows.count)
+        let there = presence.map { $0[rows].count { $0 } } ?? rows.count
+        var count = 0
+        for row in rows where presence?[row] ?? true {
+            let text = values[row]
+            let last = count > 0 ? integers[count - 1] : nil
+            if let last, texts[Int(last)] == text {
+                integers[count] = last
+            } else if let number = numbers[text] {
+                integers[count] = number
+            } else {
+                guard texts.count < max(there / 2, 1) else { return false }
+                numbers[text] = Int64(texts.count)
+                integers[count] = Int64(texts.count)
+                texts.append(text)
+            }
+            count += 1
+        }
+        packed.append(byte: PackedColumn.Form.texts.rawValue)
+        Self.putMap(presence, rows, to: packed)
+        packed.append(UInt32(texts.count))
+        Self.putTexts(texts[...], to: packed)
+        PackedIntegers.append(UnsafeBufferPointer(rebasing: integers[..<count]), to: packed)
+        return true
+    }
+}

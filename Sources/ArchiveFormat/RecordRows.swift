@@ -1,0 +1,201 @@
+internal import MessagePack
+public import Telemetry
+
+/// The rows of a record of data: checked against the declaration, and not decoded yet.
+///
+/// Valid as long as the bytes of the record.
+public struct RecordRows {
+    /// How many rows all blocks have together.
+    public let count: Int
+    /// The least and the largest of their times; the largest and the least Int64 without a row.
+    public let earliest: Int64, latest: Int64
+    /// The types of the columns of each block.
+    public let types: [FieldType]
+    private let body: UnsafeRawBufferPointer
+
+    /// Checks all that ``reader`` will give: shapes, lengths, and that texts are UTF-8.
+    init(
+        _ body: UnsafeRawBufferPointer,
+        _ feed: Feed,
+        _ types: [FieldType]
+    ) throws(RecordError) {
+        self.body = body
+        self.types = types
+        guard var reader = RowReader(body) else {
+            throw .mismatch(feed: feed.name, "the body is no array of blocks")
+        }
+        var count = 0
+        var earliest = Int64.max
+        var latest = Int64.min
+        while let times = reader.block(columns: types.count) {
+            count += times.count / 8
+            for offset in stride(from: 0, to: times.count, by: 8) {
+                let time = times.loadUnaligned(fromByteOffset: offset, as: Int64.self)
+                earliest = min(earliest, time)
+                latest = max(latest, time)
+            }
+            for place in types.indices where reader.column(types[place], isChecked: false) == nil {
+                throw .mismatch(
+                    feed: feed.name,
+                    "column \(feed.fields[place].name) is not \(times.count / 8) values of "
+                        + "\(types[place])"
+                )
+            }
+        }
+        guard reader.isDone else {
+            throw .mismatch(
+                feed: feed.name,
+                "the body is no array of blocks of timestamps and \(types.count) columns"
+            )
+        }
+        self.count = count
+        self.earliest = earliest
+        self.latest = latest
+    }
+
+    /// The length of the rows in the record.
+    public var byteCount: Int { body.count }
+
+    /// Reads block after block.
+    public var reader: RowReader {
+        guard let reader = RowReader(body) else { preconditionFailure("it was checked") }
+        return reader
+    }
+
+    /// Calls `body` with the time of each row, in order; the columns stay as they are.
+    public func forEachTime(_ body: (Int64) -> Void) {
+        var reader = reader
+        while let times = reader.block(columns: types.count) {
+            for offset in stride(from: 0, to: times.count, by: 8) {
+                body(times.loadUnaligned(fromByteOffset: offset, as: Int64.self))
+            }
+            for type in types { _ = reader.column(type, isChecked: true) }
+        }
+    }
+
+    /// The rows as blocks.
+    public var blocks: [Block] {
+        var blocks: [Block] = []
+        var reader = reader
+        while let times = reader.block(columns: types.count) {
+            let timestamps = [Timestamp](unsafeUninitializedCapacity: times.count / 8) {
+                UnsafeMutableRawBufferPointer($0).copyMemory(from: times)
+                $1 = times.count / 8
+            }
+            let columns = types.compactMap { reader.column($0, isChecked: true)?.column }
+            blocks.append(Block(timestamps: timestamps, columns: columns))
+        }
+        return blocks
+    }
+}
+
+/// Reads the blocks of a record where they stand: of each its times, then its columns in order.
+public struct RowReader {
+    private var reader: MessagePackReader
+    private var blocks: Int, rows = 0
+
+    /// Nil where `body` is no array.
+    init?(_ body: UnsafeRawBufferPointer) {
+        guard var reader = MessagePackReader(body), let blocks = reader.array() else { return nil }
+        self.reader = reader
+        self.blocks = blocks
+    }
+
+    /// Whether all blocks are read, and nothing stands behind them.
+    var isDone: Bool { blocks == 0 && reader.isAtEnd }
+
+    /// The times of the next block, Int64 without alignment; nil where none with so many columns
+    /// follows.
+    public mutating func block(columns: Int) -> UnsafeRawBufferPointer? {
+        guard blocks > 0, reader.array() == 1 + columns, let times = reader.bytes(),
+            times.count % 8 == 0
+        else { return nil }
+        blocks -= 1
+        rows = times.count / 8
+        return times
+    }
+
+    /// The next column of the block; nil where it is not as many values of `type`.
+    ///
+    /// Of texts that are not `isChecked` also nil where one is no UTF-8.
+    public mutating func column(_ type: FieldType, isChecked: Bool) -> ColumnView? {
+        if type == .string { return texts(isChecked: isChecked) }
+        var presence: UnsafeRawBufferPointer?
+        var bytes = reader.bytes()
+        if bytes == nil {
+            guard reader.array() == 2, let bits = reader.bytes(), bits.count == (rows + 7) / 8
+            else { return nil }
+            presence = bits
+            bytes = reader.bytes()
+        }
+        guard let bytes, bytes.count == rows * (type == .bool ? 1 : 8) else { return nil }
+        return ColumnView(type: type, rows: rows, presence: presence, bytes: bytes)
+    }
+
+    private mutating func texts(isChecked: Bool) -> ColumnView? {
+        var presence: UnsafeRawBufferPointer?
+        var parts = reader.array()
+        if parts == 2 {
+            guard let bits = reader.bytes(), bits.count == (rows + 7) / 8 else { return nil }
+            presence = bits
+            parts = reader.array()
+        }
+        guard parts == 1, reader.array() == rows else { return nil }
+        let start = reader.rest
+        for _ in 0..<rows {
+            guard let text = reader.utf8(), isChecked || Self.isText(text) else { return nil }
+        }
+        let bytes = UnsafeRawBufferPointer(rebasing: start[..<(start.count - reader.rest.count)])
+        return ColumnView(type: .string, rows: rows, presence: presence, bytes: bytes)
+    }
+
+    private static func isText(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        bytes.allSatisfy { $0 < 0x80 } || String(validating: bytes, as: UTF8.self) != nil
+    }
+}
+
+/// The values of one column of a block where they stand, without alignment.
+public struct ColumnView {
+    /// What they are, and how many.
+    public let type: FieldType, rows: Int
+    /// A bit for each row, row 0 in the lowest bit of byte 0, set where a value is there; nil where
+    /// all are.
+    public let presence: UnsafeRawBufferPointer?
+    /// Float64 or Int64, or bytes; of texts MessagePack, see ``forEachText(_:)``.
+    public let bytes: UnsafeRawBufferPointer
+
+    /// Whether row `row` has a value.
+    public func isPresent(_ row: Int) -> Bool {
+        presence.map { $0[row >> 3] >> (row & 7) & 1 == 1 } ?? true
+    }
+
+    /// Calls `body` with the UTF-8 of each text.
+    public func forEachText(_ body: (UnsafeRawBufferPointer) -> Void) {
+        guard type == .string, var reader = MessagePackReader(bytes) else { return }
+        while let text = reader.utf8() { body(text) }
+    }
+
+    /// The values as a column.
+    var column: Column {
+        let flags = presence.map { _ in (0..<rows).map(isPresent) }
+        switch type {
+        case .double: return Column(.doubles(words()), presence: flags)
+        case .int: return Column(.ints(words()), presence: flags)
+        case .bool: return Column(.bools(bytes.map { $0 != 0 }), presence: flags)
+        case .string:
+            var texts: [String] = []
+            texts.reserveCapacity(rows)
+            forEachText { texts.append(String(decoding: $0, as: UTF8.self)) }
+            return Column(.strings(texts), presence: flags)
+        }
+    }
+
+    /// The bytes as values of eight bytes each, in the machine's order, which is little-endian on
+    /// every machine that Swift and libzmq are built for here.
+    private func words<Element: BitwiseCopyable>() -> [Element] {
+        [Element](unsafeUninitializedCapacity: rows) { buffer, count in
+            UnsafeMutableRawBufferPointer(buffer).copyMemory(from: bytes)
+            count = rows
+        }
+    }
+}

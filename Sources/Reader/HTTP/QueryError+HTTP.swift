@@ -1,0 +1,81 @@
+internal import AgentClient
+internal import Hummingbird
+internal import MessageBus
+internal import Telemetry
+
+extension QueryError {
+    /// How HTTP says it: the request is wrong (400, 422), asks for too much (413), or comes at a
+    /// bad time (503).
+    var status: HTTPResponse.Status {
+        switch self {
+        case .time, .parameter, .unknownParameter, .expression: .badRequest
+        case .range: .unprocessableContent
+        case .limit: .contentTooLarge
+        case .busy, .timeout, .stopped, .archive: .serviceUnavailable
+        }
+    }
+}
+
+/// What HTTP refuses before any query is read.
+enum RequestError: Error, CustomStringConvertible {
+    case host(String)
+    case origin(String)
+    case address(byteCount: Int)
+    case path(String, known: [String])
+    case method(String)
+    case needsPost(String)
+    case format(accept: String)
+    case site(any Error)
+    case other(HTTPResponse.Status)
+
+    var code: ReplyCode {
+        switch self {
+        case .host, .origin: .refused
+        case .address: .queryLimit
+        case .path, .method, .needsPost: .actionUnknown
+        case .format, .other: .requestMalformed
+        case .site(ClientError.timedOut): .waitTimeout
+        case .site: .targetUnknown
+        }
+    }
+
+    var status: HTTPResponse.Status {
+        switch self {
+        case .host, .origin: .forbidden
+        case .address: .contentTooLarge
+        case .path: .notFound
+        case .method, .needsPost: .methodNotAllowed
+        case .format: .notAcceptable
+        case .site(ClientError.unknownInstance): .notFound
+        case .site(ClientError.timedOut): .gatewayTimeout
+        case .site: .serviceUnavailable
+        case .other(let status): status
+        }
+    }
+
+    var description: String {
+        switch self {
+        case .host(let host):
+            "the host `\(host.prefix(100))` is not this machine; a server on loopback answers to "
+                + "localhost, 127.0.0.1 and [::1] only"
+        case .origin(let origin):
+            "a page of `\(origin.prefix(100))` may not ask; pages of this machine may"
+        case .address(let count):
+            "the address has \(count) bytes; \(ReaderLimits.addressBytes) are possible: "
+                + "ask for fewer fields at a time, or use a pattern with `*`"
+        case .path(let path, let known):
+            "there is nothing at `\(path.prefix(100))`; "
+                + NearMatch.suggestion(for: path, among: known)
+                + "there are \(known.joined(separator: ", "))"
+        case .method(let method):
+            "the method `\(method.prefix(20))` is not possible here"
+        case .needsPost(let path):
+            "`\(path.prefix(100))` changes something, so it needs the method POST"
+        case .format(let accept):
+            "no form of the answer fits `Accept: \(accept.prefix(100))`; there are "
+                + TextFormat.allCases.map(\.rawValue).joined(separator: ", ")
+        case .site(let error): "\(error)"
+        case .other(let status): "the request failed: \(status.reasonPhrase)"
+        }
+    }
+}

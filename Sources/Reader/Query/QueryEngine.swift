@@ -1,0 +1,149 @@
+internal import Archive
+internal import Telemetry
+
+/// Makes answers from the archive; blocks while it reads.
+struct QueryEngine: Sendable {
+    let archive: any SampleSource
+    /// The allowance, and how much a reduction reads at a time, in values.
+    var allowance = ReaderLimits.values, pieceValues = ReaderLimits.pieceValues
+
+    /// Takes note of what the archive has got since the last time.
+    func refresh() throws(QueryError) {
+        try archive.refresh()
+    }
+
+    /// The fields with samples in the range, and their timelines.
+    func fields(_ query: FieldsQuery, _ deadline: Deadline) throws(QueryError) -> FieldsAnswer {
+        try deadline.check()
+        guard !query.range.isEmpty else { return FieldsAnswer(fields: [], timelines: []) }
+        let summaries = try archive.fields(in: query.range)
+            .filter { summary in
+                query.patterns.isEmpty
+                    || query.patterns.contains { $0.matches(summary.name.description) }
+            }
+            .sorted { $0.name < $1.name }
+        var timelines: [FieldsAnswer.Timeline] = []
+        for (name, group) in Dictionary(grouping: summaries, by: \.name.timeline) {
+            timelines.append(
+                FieldsAnswer.Timeline(
+                    name: name,
+                    interval: Self.interval(of: group),
+                    fields: group.map(\.name)
+                )
+            )
+        }
+        return FieldsAnswer(
+            fields: summaries.map { summary in
+                FieldsAnswer.Field(
+                    name: summary.name,
+                    type: summary.field.type,
+                    unit: summary.field.unit,
+                    description: summary.field.description,
+                    last: summary.last
+                )
+            },
+            timelines: timelines.sorted { $0.name < $1.name }
+        )
+    }
+
+    /// The declared period, else the mean spacing of the field with the most samples.
+    private static func interval(of group: [FieldSummary]) -> Double? {
+        if let period = group.lazy.compactMap(\.period).first { return period.inSeconds }
+        guard let fullest = group.max(by: { $0.count < $1.count }), fullest.count > 1 else {
+            return nil
+        }
+        return (fullest.last - fullest.first).inSeconds / Double(fullest.count - 1)
+    }
+
+    /// The ledger's rows of the range; of those instances and feeds that the patterns may fit.
+    func gaps(_ query: GapsQuery, _ deadline: Deadline) throws(QueryError) -> LedgerAnswer {
+        try deadline.check()
+        guard !query.range.isEmpty else { return LedgerAnswer([], limit: query.limit) }
+        let rows = try archive.gaps(in: query.range).filter { row in
+            query.kinds.contains(row.kind)
+                && (query.patterns.isEmpty || query.patterns.contains(where: row.concerns))
+        }
+        return LedgerAnswer(rows, limit: query.limit)
+    }
+
+    /// Samples or buckets of the fields, one entry for each of them whether it has data or not.
+    func data(_ query: DataQuery, _ deadline: Deadline) throws(QueryError) -> DataAnswer {
+        try deadline.check()
+        var answer = DataAnswer(fields: [], timelines: [], gaps: [], tier: .raw, notes: [])
+        let names = try expanded(query)
+        answer.fields = names.map(\.text)
+        guard !query.range.isEmpty else { return answer }
+
+        let known = names.compactMap { FieldName($0.text) }
+        let groups = Dictionary(grouping: known, by: \.timeline)
+        var left = allowance
+        for timeline in groups.keys.sorted() {
+            guard let fields = groups[timeline] else { continue }
+            // Asked before the samples are read: what comes meanwhile must not be called final.
+            let finalizedUntil = try archive.finalizedUntil(
+                instance: fields[0].instance,
+                feed: fields[0].feed
+            )
+            var part = try part(of: fields, query, &left, &answer, deadline)
+            part?.finalizedUntil = finalizedUntil ?? query.range.lowerBound
+            if let part { answer.timelines.append(part) }
+        }
+        let timelines = Set(groups.keys)
+        let ledger = LedgerAnswer(
+            try archive.gaps(in: query.range).filter { $0.concerns(timelines) }
+        )
+        (answer.gaps, answer.marks) = (ledger.gaps, ledger.marks)
+        answer.notes += ledger.notes
+        return answer
+    }
+
+    /// The fields of one timeline, nil if none of them has a sample in the range.
+    private func part(
+        of fields: [FieldName],
+        _ query: DataQuery,
+        _ left: inout Int,
+        _ answer: inout DataAnswer,
+        _ deadline: Deadline
+    ) throws(QueryError) -> TimelineAnswer? {
+        switch query.reduction {
+        case .buckets(let count):
+            return try reduced(fields, query.range, count, &left, &answer, deadline)
+        default:
+            return try samples(of: fields, query, &left, &answer.notes, deadline)
+        }
+    }
+
+    /// The names asked for, each once, patterns replaced by the fields that have samples.
+    private func expanded(_ query: DataQuery) throws(QueryError) -> [FieldPattern] {
+        var all: [String] = []
+        if query.fields.contains(where: \.isGlob), !query.range.isEmpty {
+            all = try archive.fields(in: query.range).map(\.name.description).sorted()
+        }
+        var names: [FieldPattern] = []
+        var seen: Set<String> = []
+        for pattern in query.fields {
+            let matches = pattern.isGlob ? all.filter(pattern.matches) : [pattern.text]
+            for name in matches where seen.insert(name).inserted {
+                names.append(FieldPattern(name))
+            }
+        }
+        guard names.count <= ReaderLimits.fields else {
+            throw .limit(
+                what: "fields",
+                found: names.count,
+                limit: ReaderLimits.fields,
+                advice: "ask for fewer at a time"
+            )
+        }
+        return names
+    }
+
+    var overAllowance: QueryError {
+        .limit(
+            what: "values",
+            found: nil,
+            limit: allowance,
+            advice: "ask for a shorter time, fewer fields, a larger min_stride, or max_points"
+        )
+    }
+}

@@ -1,0 +1,73 @@
+import MessagePack
+import Telemetry
+import Testing
+
+@Suite("a reader of MessagePack where it stands")
+struct MessagePackReaderTests {
+    @Test("integers of every width come back as the library wrote them")
+    func integers() throws {
+        for shift in 0..<64 {
+            for offset: Int64 in [-1, 0, 1] {
+                for value in [1 << shift &+ offset, 0 &- (1 << shift) &+ offset] as [Int64] {
+                    try Value.int(value).messagePack.withUnsafeBytes { bytes in
+                        var reader = try #require(MessagePackReader(bytes))
+                        #expect(reader.int() == value)
+                        #expect(reader.isAtEnd)
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("bytes, texts, truth values and arrays of every length come back")
+    func lengths() throws {
+        for count in [0, 1, 15, 16, 31, 32, 255, 256, 65_535, 65_536] {
+            let bytes = [UInt8](repeating: 0x61, count: count)
+            let text = String(repeating: "é", count: count)
+            let array = [Value](repeating: .null, count: count)
+            let document: Value = [.bytes(bytes), .string(text), true, false, .array(array)]
+            try document.messagePack.withUnsafeBytes { raw in
+                var reader = try #require(MessagePackReader(raw))
+                #expect(reader.array() == 5)
+                #expect(reader.bytes().map(Array.init) == bytes)
+                #expect(reader.text() == text)
+                #expect(reader.bool() == true)
+                #expect(reader.bool() == false)
+                #expect(reader.array() == count)
+                #expect(reader.rest.count == count)
+            }
+        }
+    }
+
+    // Goal: no length is believed.
+    // Method: every prefix of good items, and items of another type, leave the reader in place.
+    @Test("what is cut off or of another type is nil, and nothing is read")
+    func refused() throws {
+        let items: [Value] = [
+            70_000, -70_000, .int(.min), .bytes([UInt8](repeating: 1, count: 300)),
+            .string(String(repeating: "a", count: 300)), .array(Array(repeating: 1, count: 300)),
+        ]
+        for item in items {
+            let whole = item.messagePack
+            for count in 1..<whole.count {
+                try Array(whole[..<count]).withUnsafeBytes { bytes in
+                    var reader = try #require(MessagePackReader(bytes))
+                    #expect(reader.int() == nil)
+                    #expect(reader.bytes() == nil)
+                    #expect(reader.text() == nil)
+                    #expect(reader.bool() == nil)
+                    // An array is complete with the first byte of each element.
+                    #expect(reader.array() == nil)
+                    #expect(reader.rest.count == count)
+                }
+            }
+        }
+        try ([0xA1, 0xFF] as [UInt8]).withUnsafeBytes { bytes in
+            var reader = try #require(MessagePackReader(bytes))
+            #expect(reader.text() == nil)
+            #expect(reader.rest.count == 2)
+        }
+        let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
+        #expect(MessagePackReader(nothing).map(\.isAtEnd) == nil)
+    }
+}
