@@ -67,6 +67,10 @@ public enum ReaderLimits {
     /// The time that an instance or the registry may take to answer what HTTP asks.
     public static let siteTime: Duration = .seconds(2)
 
+    /// Bytes of a file that the monitor page loads from where a package installed it; more is not
+    /// that file.
+    static let assetBytes = 4 << 20
+
     /// Seconds after which a connection without traffic is closed.
     static let idleSeconds: Int64 = 120
 

@@ -109,7 +109,7 @@ public struct ReaderAgent: Agent {
         let server = ReaderServer(
             routes: ReaderRoutes(
                 service: service,
-                live: LiveRoutes(site: site, table: table, time: time),
+                live: LiveRoutes(site: site, name: labels.site, table: table, time: time),
                 labels: labels,
                 isBehindProxy: settings.isBehindProxy
             ),

@@ -48,17 +48,57 @@ struct LiveTests {
         let table = LiveTable()
         var watcher = LiveTable.Watcher([])
         var cryo = Self.row("cryo")
-        table.note([cryo, Self.row("dome")])
+        table.note([cryo, Self.row("dome")], at: at(0))
         #expect(watcher.changes(in: table).rows.map(\.instance) == ["cryo", "dome"])
         cryo.seen = at(5)
         cryo.clockOffset = .milliseconds(1)
-        table.note([cryo, Self.row("dome")])
+        table.note([cryo, Self.row("dome")], at: at(0))
         #expect(watcher.changes(in: table).rows.isEmpty)
         #expect(table.rows.first?.seen == at(5))
         cryo.state = .silent
-        table.note([cryo])
+        table.note([cryo], at: at(0))
         #expect(watcher.changes(in: table).rows.map(\.state) == [.silent])
         #expect(table.rows.map(\.instance) == ["cryo"])
+    }
+
+    @Test("a pulse tells the heartbeat, the newest sample and what was said, also without news")
+    func pulses() {
+        let table = LiveTable()
+        var watcher = LiveTable.Watcher([])
+        var cryo = Self.row("cryo")
+        (cryo.seen, cryo.published) = (at(5), 7)
+        table.note([cryo, Self.row("dome")], at: at(6))
+        _ = watcher.changes(in: table)
+        (cryo.seen, cryo.published) = (at(8), 9)
+        table.note([cryo, Self.row("dome")], at: at(9))
+        table.note("cryo", FixedSite.feed, [block(2, [1, 2])])
+        table.note("cryo", FixedSite.feed, [block(0, [1])])
+        #expect(watcher.changes(in: table).rows.isEmpty)
+        let (pulses, looked) = table.pulses
+        #expect(looked == at(9))
+        #expect(pulses.map(\.instance) == ["cryo", "dome"])
+        #expect(
+            pulses.first
+                == LiveTable.Pulse(
+                    instance: "cryo",
+                    heartbeat: at(8),
+                    published: 9,
+                    newest: at(3),
+                    rows: 3
+                )
+        )
+        #expect(pulses.last?.newest == nil && pulses.last?.rows == 0)
+    }
+
+    @Test("a missing value is no sample: the one before it stays the newest")
+    func missing() {
+        let table = LiveTable()
+        var watcher = LiveTable.Watcher([FieldPattern("*")])
+        table.note("cryo", FixedSite.feed, [block(0, [4])])
+        _ = watcher.changes(in: table)
+        let column = Column.doubles([nil] as [Double?])
+        table.note("cryo", FixedSite.feed, [Block(timestamps: [at(1)], columns: [column])])
+        #expect(watcher.changes(in: table).samples.isEmpty)
     }
 
     @Test("what is published is decoded by the declarations of its instance, asked for once")

@@ -157,6 +157,7 @@ struct ReaderAgentTests {
                     ),
                     live: LiveRoutes(
                         site: FixedSite(),
+                        name: "hill",
                         table: LiveTable(),
                         time: ManualTimeSource(at(0))
                     ),
@@ -182,6 +183,7 @@ struct ReaderAgentTests {
                 ),
                 live: LiveRoutes(
                     site: FixedSite(),
+                    name: "hill",
                     table: LiveTable(),
                     time: ManualTimeSource(at(0))
                 ),

@@ -125,12 +125,14 @@ struct RunningReader: Sendable {
         host: String? = "127.0.0.1",
         accept: String? = nil,
         origin: String? = nil,
+        ifNoneMatch: String? = nil,
         method: HTTPRequest.Method = .get,
         body: String? = nil
     ) async throws -> (status: Int, text: String, headers: HTTPFields) {
         var headers = HTTPFields()
         if let accept { headers[.accept] = accept }
         if let origin { headers[.origin] = origin }
+        if let ifNoneMatch { headers[.ifNoneMatch] = ifNoneMatch }
         let response = try await client.execute(
             TestClient.Request(
                 address,

@@ -25,6 +25,7 @@ enum RequestError: Error, CustomStringConvertible {
     case method(String)
     case needsPost(String)
     case format(accept: String)
+    case notInstalled(String, package: String)
     case site(any Error)
     case other(HTTPResponse.Status)
 
@@ -32,7 +33,7 @@ enum RequestError: Error, CustomStringConvertible {
         switch self {
         case .host, .origin: .refused
         case .address: .queryLimit
-        case .path, .method, .needsPost: .actionUnknown
+        case .path, .method, .needsPost, .notInstalled: .actionUnknown
         case .format, .other: .requestMalformed
         case .site(ClientError.timedOut): .waitTimeout
         case .site: .targetUnknown
@@ -43,7 +44,7 @@ enum RequestError: Error, CustomStringConvertible {
         switch self {
         case .host, .origin: .forbidden
         case .address: .contentTooLarge
-        case .path: .notFound
+        case .path, .notInstalled: .notFound
         case .method, .needsPost: .methodNotAllowed
         case .format: .notAcceptable
         case .site(ClientError.unknownInstance): .notFound
@@ -74,6 +75,8 @@ enum RequestError: Error, CustomStringConvertible {
         case .format(let accept):
             "no form of the answer fits `Accept: \(accept.prefix(100))`; there are "
                 + TextFormat.allCases.map(\.rawValue).joined(separator: ", ")
+        case .notInstalled(let file, let package):
+            "there is no \(file) on the reader's host; install the package \(package)"
         case .site(let error): "\(error)"
         case .other(let status): "the request failed: \(status.reasonPhrase)"
         }

@@ -23,10 +23,12 @@ struct ReaderRoutes: Sendable {
     func router() -> Router<BasicRequestContext> {
         let router = Router()
         let prometheus = PrometheusRoutes(service: service, labels: labels)
-        let paths = Self.answers.map(\.path) + live.paths + prometheus.paths
+        let paths =
+            Self.answers.map(\.path) + live.paths + prometheus.paths + MonitorRoutes.paths
         router.add(middleware: RequestGuard(paths: paths, isBehindProxy: isBehindProxy))
         live.add(to: router)
         prometheus.add(to: router)
+        MonitorRoutes.add(to: router)
         for (path, answer) in Self.answers {
             router.get(RouterPath(path)) { request, _ in try await answer(self, request) }
         }

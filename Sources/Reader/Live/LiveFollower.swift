@@ -26,7 +26,7 @@ struct LiveFollower: Sendable {
     /// The registry's table finds new publishers too.
     private func lookAtTable() async {
         while !Task.isCancelled {
-            if let rows = try? await site.table() { table.note(rows) }
+            if let rows = try? await site.table() { table.note(rows, at: time.now) }
             do { try await time.sleep(for: ReaderLimits.tablePeriod) } catch { return }
         }
     }

@@ -10,10 +10,13 @@ struct LiveRoutes: Sendable {
     let site: any LiveSite
     let table: LiveTable
     let time: any TimeSource
+    private let name: String
     private let watchers = Counter()
 
-    init(site: any LiveSite, table: LiveTable, time: any TimeSource) {
+    /// The routes of the site called `name`.
+    init(site: any LiveSite, name: String, table: LiveTable, time: any TimeSource) {
         self.site = site
+        self.name = name
         self.table = table
         self.time = time
     }
@@ -56,7 +59,7 @@ struct LiveRoutes: Sendable {
     private func rows() async throws -> [InstanceRow] {
         do {
             let rows = try await site.table()
-            table.note(rows)
+            table.note(rows, at: time.now)
             return rows
         } catch {
             throw RequestError.site(error)
@@ -91,6 +94,7 @@ struct LiveRoutes: Sendable {
             "operation": .string(try context.parameters.require("operation")), "wait_ns": 0,
         ]
         if action == Action.start { arguments["parameters"] = try await parameters(request) }
+        if action == Action.status { arguments["history"] = true }
         return try await answer(instance, action, .map(arguments))
     }
 
@@ -137,10 +141,11 @@ struct LiveRoutes: Sendable {
 
     // MARK: Events
 
-    /// `GET /api/v1/live?field=…&period=…`: what changes, as events `samples` and `agents`.
+    /// `GET /api/v1/live?field=…&period=…&beats=…`: what changes, as events `samples` and `agents`,
+    /// and each time an event `beat` to whoever wants it.
     private func live(_ request: Request) throws -> Response {
         let arguments = QueryArguments(pairs: AddressQuery.pairs(request.uri.query ?? ""))
-        try arguments.allow(["field", "period"])
+        try arguments.allow(["field", "period", "beats"])
         let patterns = try arguments.patterns("field").map(\.widened)
         let period = try arguments.seconds("period") ?? ReaderLimits.livePeriod
         guard period >= ReaderLimits.shortestLivePeriod else {
@@ -150,10 +155,11 @@ struct LiveRoutes: Sendable {
                 expected: "\(ReaderLimits.shortestLivePeriod.inSeconds) s or more"
             )
         }
+        let wantsBeats = try arguments.choice("beats", of: ["false", "true"]) == "true"
         guard watchers.take(atMost: ReaderLimits.watchers) else {
             throw QueryError.busy(waiting: ReaderLimits.watchers)
         }
-        let (table, time, watchers) = (table, time, watchers)
+        let (name, table, time, watchers) = (name, table, time, watchers)
         var headers = Response.headers(contentType: "text/event-stream")
         headers[.connection] = "keep-alive"
         let body = ResponseBody { writer in
@@ -165,6 +171,7 @@ struct LiveRoutes: Sendable {
                 var text = JSONWriter()
                 if !rows.isEmpty { text.event("agents", rows) { $0.write($1.value) } }
                 if !samples.isEmpty { text.event("samples", samples) { $0.write($1) } }
+                if wantsBeats { text.beat(of: name, table, now: time.now) }
                 // A word now and then finds out that nobody listens any more.
                 quiet = text.bytes.isEmpty ? quiet + period : .zero
                 if quiet >= ReaderLimits.quietPeriod {
@@ -209,6 +216,35 @@ extension JSONWriter {
         raw("\ndata: ")
         list(elements, write)
         raw("\n\n")
+    }
+
+    /// Writes who lives: what a page needs to tell how old the things are that it shows.
+    fileprivate mutating func beat(of site: String, _ table: LiveTable, now: Timestamp) {
+        let (pulses, looked) = table.pulses
+        raw("event: beat\ndata: {\"site\":")
+        write(site)
+        raw(",\"now\":")
+        write(now, .s)
+        raw(",\"registry\":")
+        if let looked { write(looked, .s) } else { raw("null") }
+        raw(",\"agents\":")
+        list(pulses) { $0.write($1) }
+        raw("}\n\n")
+    }
+
+    /// `[instance, heartbeat, newest sample or null, rows, records]`, times in seconds.
+    fileprivate mutating func write(_ pulse: LiveTable.Pulse) {
+        raw("[")
+        write(pulse.instance)
+        raw(",")
+        write(pulse.heartbeat, .s)
+        raw(",")
+        if let newest = pulse.newest { write(newest, .s) } else { raw("null") }
+        raw(",")
+        write(Int64(pulse.rows))
+        raw(",")
+        write(pulse.published)
+        raw("]")
     }
 
     /// `[name, time in seconds, value]`.

@@ -13,6 +13,24 @@ final class LiveTable: Sendable {
         var value: Value
     }
 
+    /// What tells that an instance lives, and how much it says.
+    struct Pulse: Hashable, Sendable {
+        let instance: String
+        /// Its last heartbeat on the registry's clock.
+        let heartbeat: Timestamp
+        /// The records that its log has accepted in this epoch.
+        let published: Int64
+        /// The time of its newest sample, nil if nothing was seen of it.
+        var newest: Timestamp?
+        /// The rows of its feeds that were seen as they were published.
+        var rows: Int
+    }
+
+    private struct Seen {
+        var newest: Timestamp
+        var rows: Int
+    }
+
     private struct Changed<Content> {
         var content: Content
         var revision: UInt64
@@ -23,16 +41,26 @@ final class LiveTable: Sendable {
         var places: [String: Int] = [:]
         var samples: [Changed<Sample>] = []
         var rows: [String: Changed<InstanceRow>] = [:]
+        var seen: [String: Seen] = [:]
+        var looked: Timestamp?
     }
 
     private let state = Mutex(State())
 
-    /// Takes in the last row of each block.
+    /// Takes in the last value of each field; a missing value is none, so the one before stays.
     func note(_ instance: String, _ feed: Feed, _ blocks: [Block]) {
-        guard let block = blocks.last, let row = block.timestamps.indices.last else { return }
+        guard let block = blocks.last, let last = block.timestamps.last else { return }
         state.withLock { state in
             state.revision += 1
+            let before = state.seen[instance]
+            state.seen[instance] = Seen(
+                newest: max(last, before?.newest ?? last),
+                rows: (before?.rows ?? 0) + blocks.reduce(0) { $0 + $1.timestamps.count }
+            )
             for (index, field) in feed.fields.enumerated() {
+                let column = block.columns[index]
+                let row = block.timestamps.indices.last { column.value(at: $0) != .null }
+                guard let row else { continue }
                 let name = "\(instance).\(feed.name).\(field.name)"
                 let sample = Sample(
                     name: name,
@@ -50,17 +78,21 @@ final class LiveTable: Sendable {
         }
     }
 
-    /// Takes in the registry's table; a row counts as changed if more than its heartbeat has.
-    func note(_ rows: [InstanceRow]) {
+    /// Takes in the registry's table as it was at `time`; a row counts as changed if more than its
+    /// heartbeat and its count of records has.
+    func note(_ rows: [InstanceRow], at time: Timestamp) {
         state.withLock { state in
             state.revision += 1
+            state.looked = time
             let names = Set(rows.map(\.instance))
             state.rows = state.rows.filter { names.contains($0.key) }
+            state.seen = state.seen.filter { names.contains($0.key) }
             for row in rows {
                 var comparable = row
                 if let before = state.rows[row.instance] {
                     comparable.seen = before.content.seen
                     comparable.clockOffset = before.content.clockOffset
+                    comparable.published = before.content.published
                     if comparable == before.content {
                         state.rows[row.instance]?.content = row
                         continue
@@ -74,6 +106,23 @@ final class LiveTable: Sendable {
     /// The newest rows of all instances, by name.
     var rows: [InstanceRow] {
         state.withLock { $0.rows.values.map(\.content) }.sorted { $0.instance < $1.instance }
+    }
+
+    /// The pulses of all instances by name, and when the registry's table was last looked at.
+    var pulses: (pulses: [Pulse], looked: Timestamp?) {
+        state.withLock { state in
+            let pulses = state.rows.values.map { row in
+                let seen = state.seen[row.content.instance]
+                return Pulse(
+                    instance: row.content.instance,
+                    heartbeat: row.content.seen,
+                    published: row.content.published,
+                    newest: seen?.newest,
+                    rows: seen?.rows ?? 0
+                )
+            }
+            return (pulses.sorted { $0.instance < $1.instance }, state.looked)
+        }
     }
 
     /// What one watcher has seen.

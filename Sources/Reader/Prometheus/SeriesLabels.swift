@@ -4,7 +4,8 @@ internal import Telemetry
 
 /// How fields are called in PromQL: a metric for each field of a feed, a series for each instance.
 public struct SeriesLabels: Sendable {
-    private let site: String
+    /// The name of the site.
+    let site: String
     private let homes: [String: (host: String, className: String)]
 
     /// The labels at `site`: it knows where each instance is at home.

@@ -1,0 +1,108 @@
+import CerroTesting
+import Foundation
+import HTTPTypes
+import Telemetry
+import Testing
+
+@testable import Reader
+
+@Suite("The monitor page is served whole, and nothing else is", .timeLimit(.minutes(1)))
+struct MonitorRoutesTests {
+    private func files(
+        _ body: @escaping @Sendable (RunningReader) async throws -> Void
+    ) async throws {
+        let archive = try TemporaryArchive()
+        try await withReader(archive.path, body)
+    }
+
+    @Test("each file has its type, a policy that lets in no other host, and a mark")
+    func served() async throws {
+        try await files { reader in
+            for asset in MonitorAsset.all {
+                let answer = try await reader.get(asset.path)
+                #expect(answer.status == 200, "\(asset.path): \(answer.text.prefix(200))")
+                #expect(answer.headers[.contentType] == asset.contentType)
+                let policy = answer.headers[.contentSecurityPolicy] ?? ""
+                #expect(policy.contains("default-src 'self'"))
+                #expect(policy.contains("frame-ancestors 'none'"))
+                #expect(answer.headers[.xContentTypeOptions] == "nosniff")
+                #expect(!answer.text.isEmpty && answer.headers[.eTag] != nil)
+            }
+        }
+    }
+
+    // Goal: a file that was added but not named in one of the places is missing in a browser.
+    @Test("what the page and its modules name is served, and all that is served is named")
+    func complete() async throws {
+        try await files { reader in
+            var named: Set<String> = ["/"]
+            var open = ["/"]
+            while let path = open.popLast() {
+                let text = try await reader.get(path).text
+                for name in Self.names(in: text) where named.insert(name).inserted {
+                    #expect(try await reader.get(name).status == 200, "\(name), named by \(path)")
+                    if !name.contains("dygraph") { open.append(name) }
+                }
+            }
+            #expect(named == Set(MonitorAsset.all.map(\.path)))
+            let page = try await reader.get("/").text
+            for asset in MonitorAsset.all where asset.contentType.hasPrefix("text/javascript") {
+                guard !asset.path.contains("dygraph") else { continue }
+                // The whole page loads at once, not one import after another.
+                #expect(page.contains("\"\(asset.path.dropFirst())\""), "\(asset.path)")
+            }
+        }
+    }
+
+    /// The files that a text names: `monitor/x` in a page, `./x.js` in a module.
+    private static func names(in text: String) -> [String] {
+        let quoted = text.split(separator: "\"", omittingEmptySubsequences: false).map(String.init)
+        return quoted.compactMap { name in
+            if name.hasPrefix("monitor/") { return "/" + name }
+            if name.hasPrefix("./"), name.hasSuffix(".js") {
+                return "/monitor/" + name.dropFirst(2)
+            }
+            return nil
+        }
+    }
+
+    @Test("no page names another host")
+    func noOtherHost() async throws {
+        try await files { reader in
+            for asset in MonitorAsset.all where !asset.path.contains("dygraph") {
+                let text = try await reader.get(asset.path).text
+                    .replacingOccurrences(of: "http://www.w3.org/2000/svg", with: "")
+                #expect(!text.contains("://"), "\(asset.path)")
+            }
+        }
+    }
+
+    @Test("a browser that has a file is told so")
+    func known() async throws {
+        try await files { reader in
+            let first = try await reader.get("/monitor/main.js")
+            let mark = try #require(first.headers[.eTag])
+            let again = try await reader.get("/monitor/main.js", ifNoneMatch: mark)
+            #expect(again.status == 304 && again.text.isEmpty)
+            let other = try await reader.get("/monitor/main.js", ifNoneMatch: "\"1-0\"")
+            #expect(other.status == 200)
+        }
+    }
+
+    @Test("a path is a name and never one of a file, however it is written")
+    func traversal() async throws {
+        try await files { reader in
+            for path in [
+                "/monitor/../../../etc/passwd", "/monitor/%2e%2e/%2e%2e/etc/passwd",
+                "/monitor/..%2f..%2fetc%2fpasswd", "/monitor/dygraph.min.js/../../../../etc/passwd",
+                "/monitor//etc/passwd", "/monitor/", "/monitor/main.js%00",
+                "/monitor/MAIN.JS", "/monitor/dygraph.js", "/index.html", "/.git/config",
+                "/monitor/....//....//etc/passwd",
+            ] {
+                let answer = try await reader.get(path)
+                #expect(answer.status == 404 || answer.status == 400, "\(path): \(answer.status)")
+                #expect(!answer.text.contains("root:"), "\(path)")
+            }
+        }
+    }
+}
