@@ -12,4 +12,16 @@ enum ProcessStart {
     static func begin<Running>(_ body: () throws -> Running) rethrows -> Running {
         try turn.withLock { _ in try body() }
     }
+
+    /// Runs a process that hears all signals.
+    ///
+    /// A thread that runs tasks blocks signals, and a child inherits that: it would never hear any
+    /// but SIGKILL.
+    static func run(_ process: Process) throws {
+        var (none, usual) = (sigset_t(), sigset_t())
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &usual)
+        defer { pthread_sigmask(SIG_SETMASK, &usual, nil) }
+        try process.run()
+    }
 }

@@ -62,13 +62,7 @@ public final class RunningProgram: Sendable {
         process.standardInput = lifeline
         process.standardOutput = output
         process.standardError = output
-        // A thread that runs tasks blocks signals, and a child inherits that: it would never hear
-        // any but SIGKILL.
-        var (none, usual) = (sigset_t(), sigset_t())
-        sigemptyset(&none)
-        pthread_sigmask(SIG_SETMASK, &none, &usual)
-        defer { pthread_sigmask(SIG_SETMASK, &usual, nil) }
-        try process.run()
+        try ProcessStart.run(process)
         return (process, lifeline, output)
     }
 

@@ -1,6 +1,6 @@
 // One chart: several fields over one range, drawn by dygraphs.
 
-import { make, setText } from "./dom.js";
+import { make, setData, setText } from "./dom.js";
 import { NumberStyle, clock, date, instant, number } from "./format.js";
 
 let library = null;
@@ -112,6 +112,8 @@ export class Chart {
   draw(rows, from, to) {
     if (this.isDragging) return;
     this.rows = rows;
+    // What is drawn, for whoever cannot see it.
+    setData(this.element, "points", String(rows.length));
     const range = [from * 1000, to * 1000];
     // dygraphs cannot draw nothing.
     const file = rows.length > 0 ? rows : [[range[0], ...this.fields.map(() => [null, null, null])]];

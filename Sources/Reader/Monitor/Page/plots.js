@@ -2,7 +2,7 @@
 
 import * as view from "./view.js";
 import { Chart, loadLibrary } from "./chart.js";
-import { byId, make, notice, setText, watchVisibility } from "./dom.js";
+import { byId, make, notice, setData, setText, watchVisibility } from "./dom.js";
 import { knownUnits } from "./fields.js";
 import { instant } from "./format.js";
 import { describe } from "./panel.js";
@@ -39,7 +39,9 @@ function zoomTo(from, to) {
   zooms.push({ range, from: before, to: after });
   if (zooms.length > 50) zooms.shift();
   const middle = (from + to) / 2, half = Math.max(view.limits.shortest, to - from) / 2;
-  setRange({ from: middle - half, to: Math.min(middle + half, now() + 60) });
+  // As the address has it, so that whoever gets the address sees the same samples.
+  const milliseconds = (seconds) => Math.round(seconds * 1000) / 1000;
+  setRange({ from: milliseconds(middle - half), to: milliseconds(Math.min(middle + half, now() + 60)) });
 }
 
 export const back = () => setRange(zooms.pop() ?? {});
@@ -115,6 +117,8 @@ async function load(chart) {
     const loaded = await series.load(chart.fields, from, to, chart.pixels, isLive, abort.signal);
     if (abort.signal.aborted) return;
     chart.loaded = loaded;
+    setData(chart.element, "loaded", isLive ? "live" : "archive");
+    setData(chart.element, "samples", String(loaded.samples));
     chart.problem = undefined;
     for (const [field, unit] of Object.entries(loaded.units)) knownUnits.set(field, unit);
     const period = loaded.hasTail ? shortestPeriod : Math.min(longestPeriod, loaded.width);

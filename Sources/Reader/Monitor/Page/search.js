@@ -35,7 +35,9 @@ function hide() {
 
 function choose(field) {
   addField(field.name, { unit: field.unit, unitOf: (name) => knownUnits.get(name) });
+  // The next key is meant for the page again.
   byId("search").value = "";
+  byId("search").blur();
   hide();
 }
 

@@ -86,10 +86,12 @@ export async function load(fields, start, end, pixels, isLive, signal) {
       timeline.fields.forEach((field, index) => { units[field] = timeline.units[index]; });
     }
   }
+  let count = 0;
   for (const field of fields) {
     const buckets = bucketPoints(base, field);
     const samples = samplePoints(tail, field).slice(-mostTail);
     points[field] = [...buckets, ...samples];
+    count += (base.data[field]?.count ?? []).reduce((sum, part) => sum + part, samples.length);
     newest[field] = samples.at(-1)?.[0] ?? lastEnd(base, field);
   }
   const seen = new Set();
@@ -97,7 +99,7 @@ export async function load(fields, start, end, pixels, isLive, signal) {
     const key = JSON.stringify(gap);
     return !seen.has(key) && seen.add(key);
   });
-  return { points, newest, units, gaps, tier: base.tier ?? tail.tier, width: plan.width, hasTail: plan.hasTail };
+  return { points, newest, samples: count, units, gaps, tier: base.tier ?? tail.tier, width: plan.width, hasTail: plan.hasTail };
 }
 
 // The distance of neighbours beyond which a field has a gap: no sample for much longer than usual.
