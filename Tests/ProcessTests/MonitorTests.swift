@@ -12,22 +12,11 @@ private let field = "fake-1.false_temperatures.channel_00"
 // Goal: what an operator sees and does in a browser is true and works, with nothing replaced.
 @Suite("A real browser shows a real site", .serialized, .timeLimit(.minutes(2)))
 struct MonitorTests {
-    /// Where screenshots go: `CERRO_SCREENSHOTS`, or a folder that the test removes.
-    private static func screenshots(_ site: ProcessSite) throws -> String {
-        let asked = ProcessInfo.processInfo.environment["CERRO_SCREENSHOTS"]
-        let folder = asked ?? site.folder.path + "/screenshots"
-        try FileManager.default.createDirectory(
-            atPath: folder,
-            withIntermediateDirectories: true
-        )
-        return folder
-    }
-
     @Test("values move, operations start, a zoom asks the archive, the dead turn stale")
     func operate() async throws {
         try await ProcessSite.runApart(ProcessSite.Plan([fake])) { site in
             let base = "http://127.0.0.1:\(try await site.untilServed())/"
-            let folder = try Self.screenshots(site)
+            let folder = try BrowserPage.screenshots(orIn: site.folder)
             try await BrowserPage.with { page in
                 try await page.open(base)
                 try await page.until("document.querySelectorAll('.tile').length === 4")

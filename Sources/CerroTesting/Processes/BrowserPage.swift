@@ -48,6 +48,11 @@ public struct BrowserPage: Sendable {
         try await send("Page.navigate", ["url": .string(address)])
     }
 
+    /// Runs a script in each document from now on, before any of its own.
+    public func beforeEachDocument(_ script: String) async throws {
+        try await send("Page.addScriptToEvaluateOnNewDocument", ["source": .string(script)])
+    }
+
     /// The size of the window, in pixels.
     public func resize(width: Int, height: Int, isPhone: Bool = false) async throws {
         try await send(
@@ -159,6 +164,15 @@ public struct BrowserPage: Sendable {
     /// Types a text into what has the focus.
     public func type(_ text: String) async throws {
         try await send("Input.insertText", ["text": .string(text)])
+    }
+
+    /// The folder for screenshots: that of `CERRO_SCREENSHOTS`, for whoever wants to look at them,
+    /// or one that goes with `folder`.
+    public static func screenshots(orIn folder: TemporaryFolder) throws -> String {
+        let asked = ProcessInfo.processInfo.environment["CERRO_SCREENSHOTS"]
+        let path = asked ?? folder.path + "/screenshots"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        return path
     }
 
     /// Writes what is seen now to a PNG file.

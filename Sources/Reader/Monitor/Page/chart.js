@@ -22,6 +22,9 @@ export function loadLibrary() {
   return library;
 }
 
+// A long name breaks behind its dots.
+const breakable = (name) => name.split(".").flatMap((part, index) => (index === 0 ? [part] : [".", make("wbr"), part]));
+
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const colours = (count) => Array.from({ length: count }, (_, index) => css(`--line-${(index % 8) + 1}`));
 
@@ -88,7 +91,7 @@ export class Chart {
       data: { line: (index % 8) + 1 },
       ondragstart: (event) => event.dataTransfer.setData("text/plain", field),
     },
-    make("i"), make("b", { textContent: field }), this.values[index], this.unitTexts[index], this.bands[index],
+    make("i"), make("b", {}, ...breakable(field)), this.values[index], this.unitTexts[index], this.bands[index],
     make("button", { textContent: "×", title: `remove ${field}`, onclick: () => this.events.removed(field) }))));
   }
 

@@ -43,7 +43,7 @@ export class FieldTable {
 
   #makeFeed(feed) {
     const body = make("tbody");
-    const period = feed.period_ns ? ` · every ${ageText(feed.period_ns / 1e9)}` : "";
+    const period = feed.period_ns ? ` · every ${number(Number((feed.period_ns / 1e9).toPrecision(3)))} s` : "";
     const head = make("caption", {},
       make("b", { textContent: feed.feed }), ` ${feed.description ?? ""}${period}`);
     const columns = ["field", "value", "unit", "age", "limits", "10 min", ""];

@@ -4,7 +4,12 @@ import * as api from "./api.js";
 import * as control from "./control.js";
 import { make, notice, setData, setText } from "./dom.js";
 import { elapsed, number, since } from "./format.js";
-import { now, site } from "./site.js";
+import { isFresh, now, site } from "./site.js";
+
+const isHeard = (instance) => {
+  const agent = site.agents.get(instance);
+  return Boolean(agent) && site.isLinked && isFresh(agent);
+};
 
 const isUnderWay = (status) => ["starting", "running", "degraded", "stopping"].includes(status);
 
@@ -72,16 +77,18 @@ class Operation {
 
   showStatus(status) {
     this.statusText = status;
-    setText(this.status, status);
-    setData(this.status, "status", status);
+    // Of an agent that is not heard, nobody knows what it does now.
+    const known = isHeard(this.instance);
+    setText(this.status, known ? status : `was ${status}`);
+    setData(this.status, "status", known ? status : "unknown");
     this.allow();
   }
 
   // What can be done now, by whoever has control.
   allow() {
-    const held = control.isHeld();
+    const held = control.isHeld() && isHeard(this.instance);
     const runs = isUnderWay(this.statusText);
-    const why = held ? "" : "read-only: take control first (c)";
+    const why = held ? "" : control.isHeld() ? "the agent is not heard" : "read-only: take control first (c)";
     for (const { input } of this.inputs) input.disabled = !held || runs;
     this.start.disabled = !held || runs;
     this.start.title = why;
@@ -213,11 +220,14 @@ export class OperationList {
   }
 
   tick() {
+    const isKnown = isHeard(this.instance);
     for (const operation of this.operations) {
-      if (!isUnderWay(operation.statusText)) continue;
+      if (isKnown !== this.wasKnown) operation.showStatus(operation.statusText);
+      if (!isKnown || !isUnderWay(operation.statusText)) continue;
       operation.showFacts();
       // A task's progress is worth a question a second; a process is followed by its changes.
       if (operation.description.kind === "task") operation.ask();
     }
+    this.wasKnown = isKnown;
   }
 }

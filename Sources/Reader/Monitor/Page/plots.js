@@ -124,7 +124,6 @@ async function load(chart) {
     const period = loaded.hasTail ? shortestPeriod : Math.min(longestPeriod, loaded.width);
     chart.next = isLive ? now() + Math.max(shortestPeriod, period) : Infinity;
     draw(chart);
-    performance.mark("plot");
   } catch (error) {
     if (error.name === "AbortError") return;
     chart.tell(`no data: ${error.message}`);

@@ -108,7 +108,6 @@ function takeRows(names) {
     select();
   }
   filter();
-  performance.mark("tiles");
 }
 
 // The agent after (or before) the one that is looked at, of those that the filter shows.
