@@ -13,7 +13,9 @@ struct MonitorPageTests {
         var row = InstanceRow(instance: name, className: "Lakeshore372", host: "dome")
         row.state = number % 40 == 7 ? .silent : number % 50 == 9 ? .missing : .alive
         row.seen = at(row.state == .silent ? 17 : 99.6)
-        row.operations = ["acquire": row.state == .alive ? "running" : "idle", "set_heater": "idle"]
+        row.operations = [
+            "acquire": row.state == .alive ? "running" : "idle", "set_heater": "idle",
+        ]
         if number % 30 == 3 {
             row.faults = [
                 Fault(

@@ -16,54 +16,70 @@ struct MonitorAsset: Sendable {
 
     private init(_ path: String, _ contentType: String, _ content: Content) {
         self.path = path
-        self.contentType = contentType
+        self.contentType = contentType + "; charset=utf-8"
         self.content = content
     }
 
-    private static func page(_ path: String, _ type: String, _ bytes: [UInt8]) -> MonitorAsset {
-        MonitorAsset(path, type, .embedded(bytes, mark: mark(of: bytes)))
-    }
+    /// What the page is made of, but for itself.
+    private static let parts: [(name: String, type: String, bytes: [UInt8])] = [
+        ("page.css", "text/css", PackageResources.page_css),
+        ("plots.css", "text/css", PackageResources.plots_css),
+        ("icon.svg", "image/svg+xml", PackageResources.icon_svg),
+        ("theme.js", "text/javascript", PackageResources.theme_js),
+        ("main.js", "text/javascript", PackageResources.main_js),
+        ("dom.js", "text/javascript", PackageResources.dom_js),
+        ("format.js", "text/javascript", PackageResources.format_js),
+        ("api.js", "text/javascript", PackageResources.api_js),
+        ("view.js", "text/javascript", PackageResources.view_js),
+        ("site.js", "text/javascript", PackageResources.site_js),
+        ("control.js", "text/javascript", PackageResources.control_js),
+        ("strip.js", "text/javascript", PackageResources.strip_js),
+        ("tiles.js", "text/javascript", PackageResources.tiles_js),
+        ("panel.js", "text/javascript", PackageResources.panel_js),
+        ("fields.js", "text/javascript", PackageResources.fields_js),
+        ("sparkline.js", "text/javascript", PackageResources.sparkline_js),
+        ("operations.js", "text/javascript", PackageResources.operations_js),
+        ("plots.js", "text/javascript", PackageResources.plots_js),
+        ("chart.js", "text/javascript", PackageResources.chart_js),
+        ("series.js", "text/javascript", PackageResources.series_js),
+        ("search.js", "text/javascript", PackageResources.search_js),
+        ("keys.js", "text/javascript", PackageResources.keys_js),
+    ]
 
-    private static func script(_ name: String, _ bytes: [UInt8]) -> MonitorAsset {
-        page("/monitor/\(name).js", "text/javascript; charset=utf-8", bytes)
-    }
-
-    private static func dygraphs(_ name: String, _ type: String) -> MonitorAsset {
-        MonitorAsset(
-            "/monitor/\(name)",
-            type + "; charset=utf-8",
-            .installed("/usr/share/javascript/dygraphs/\(name)", package: "libjs-dygraphs")
-        )
-    }
+    /// The folder of the parts, another one for each version of any of them: so a browser may keep
+    /// them for ever, and never mixes two versions.
+    static let folder: String = {
+        let all = parts.flatMap(\.bytes)
+        return "/monitor/" + String(all.withUnsafeBytes { crc32c($0) }, radix: 16)
+    }()
 
     /// All there are: no path of a request ever becomes one of a file.
-    static let all: [MonitorAsset] = [
-        page("/", "text/html; charset=utf-8", PackageResources.index_html),
-        page("/monitor/page.css", "text/css; charset=utf-8", PackageResources.page_css),
-        page("/monitor/plots.css", "text/css; charset=utf-8", PackageResources.plots_css),
-        page("/monitor/icon.svg", "image/svg+xml", PackageResources.icon_svg),
-        script("theme", PackageResources.theme_js),
-        script("main", PackageResources.main_js),
-        script("dom", PackageResources.dom_js),
-        script("format", PackageResources.format_js),
-        script("api", PackageResources.api_js),
-        script("view", PackageResources.view_js),
-        script("site", PackageResources.site_js),
-        script("control", PackageResources.control_js),
-        script("strip", PackageResources.strip_js),
-        script("tiles", PackageResources.tiles_js),
-        script("panel", PackageResources.panel_js),
-        script("fields", PackageResources.fields_js),
-        script("sparkline", PackageResources.sparkline_js),
-        script("operations", PackageResources.operations_js),
-        script("plots", PackageResources.plots_js),
-        script("chart", PackageResources.chart_js),
-        script("series", PackageResources.series_js),
-        script("search", PackageResources.search_js),
-        script("keys", PackageResources.keys_js),
-        dygraphs("dygraph.min.js", "text/javascript"),
-        dygraphs("dygraph.min.css", "text/css"),
-    ]
+    static let all: [MonitorAsset] = {
+        let page = String(decoding: PackageResources.index_html, as: UTF8.self)
+            .split(separator: "\"monitor/", omittingEmptySubsequences: false)
+            .joined(separator: "\"\(folder.dropFirst())/")
+        let bytes = Array(page.utf8)
+        let embedded = parts.map { part in
+            MonitorAsset(
+                "\(folder)/\(part.name)",
+                part.type,
+                .embedded(part.bytes, mark: mark(of: part.bytes))
+            )
+        }
+        let installed = [("dygraph.min.js", "text/javascript"), ("dygraph.min.css", "text/css")]
+            .map { name, type in
+                MonitorAsset(
+                    "/monitor/\(name)",
+                    type,
+                    .installed("/usr/share/javascript/dygraphs/\(name)", package: "libjs-dygraphs")
+                )
+            }
+        return [MonitorAsset("/", "text/html", .embedded(bytes, mark: mark(of: bytes)))]
+            + embedded + installed
+    }()
+
+    /// Whether its path says which version it is, so that it never changes there.
+    var isImmutable: Bool { path.hasPrefix(Self.folder + "/") }
 
     /// The bytes and their mark.
     ///

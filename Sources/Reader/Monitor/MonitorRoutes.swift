@@ -15,7 +15,7 @@ enum MonitorRoutes {
                 let isKnown = request.headers[.ifNoneMatch]?.contains(mark) ?? false
                 return Response(
                     status: isKnown ? .notModified : .ok,
-                    headers: headers(asset.contentType, mark),
+                    headers: headers(asset, mark),
                     body: isKnown
                         ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
                 )
@@ -29,10 +29,11 @@ enum MonitorRoutes {
         "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
         + "object-src 'none'"
 
-    private static func headers(_ contentType: String, _ mark: String) -> HTTPFields {
-        var headers = Response.headers(contentType: contentType)
-        // A browser keeps the file and asks whether it is still good.
-        headers[.cacheControl] = "no-cache"
+    private static func headers(_ asset: MonitorAsset, _ mark: String) -> HTTPFields {
+        var headers = Response.headers(contentType: asset.contentType)
+        // What has no version in its path is kept too, but asked for each time.
+        headers[.cacheControl] =
+            asset.isImmutable ? "max-age=31536000, immutable" : "no-cache"
         headers[.eTag] = mark
         headers[.contentSecurityPolicy] = policy
         return headers

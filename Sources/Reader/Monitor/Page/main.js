@@ -1,10 +1,6 @@
 // The monitor: one page that shows the site as it is, from what the reader tells everybody.
 
 import * as control from "./control.js";
-import * as keys from "./keys.js";
-import * as panel from "./panel.js";
-import * as plots from "./plots.js";
-import * as search from "./search.js";
 import * as site from "./site.js";
 import * as strip from "./strip.js";
 import * as tiles from "./tiles.js";
@@ -13,12 +9,17 @@ import * as view from "./view.js";
 view.open();
 strip.open();
 tiles.open();
+control.open();
+site.open();
+
+// The rest comes while the site is asked for: the tiles shall not wait for it.
+const [panel, plots, search, keys] = await Promise.all([
+  import("./panel.js"), import("./plots.js"), import("./search.js"), import("./keys.js"),
+]);
 panel.open();
 plots.open();
-control.open();
 search.open();
 keys.open();
-site.open();
 
 // Ages go on whether or not anything arrives: a page that lost its link must not look well.
 setInterval(() => {

@@ -70,7 +70,7 @@ function bringIntoView(panel) {
   if (top > innerHeight * 0.6 || top < 0) panel.scrollIntoView({ block: "start" });
 }
 
-async function show(instance) {
+async function show(instance, wasAsked) {
   close();
   const panel = byId("panel");
   const [parts, head] = makeHead(instance);
@@ -91,7 +91,7 @@ async function show(instance) {
   mine.operations = new OperationList(instance, description.operations);
   mine.fields = new FieldTable(instance, description.feeds);
   body.replaceChildren(mine.operations.element, mine.fields.element);
-  bringIntoView(panel);
+  if (wasAsked) bringIntoView(panel);
   watch("panel", [instance]);
 }
 
@@ -101,11 +101,11 @@ export function tick() {
   shown?.operations?.tick();
 }
 
-function follow() {
+function follow(values) {
   if (view.agent === shown?.instance || (!view.agent && !shown)) return;
   document.body.classList.toggle("has-panel", Boolean(view.agent));
   if (!view.agent) close();
-  else show(view.agent);
+  else show(view.agent, values !== undefined);
 }
 
 export function open() {

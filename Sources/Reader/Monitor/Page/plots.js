@@ -14,6 +14,9 @@ const ranges = [
   [30 * 86400, "30 d"],
 ];
 
+// Seconds after which a fixed range counts as archived for good.
+const settling = 30;
+
 // Seconds between two questions to the archive while a range is live, and at most.
 const shortestPeriod = 5, longestPeriod = 60;
 
@@ -122,7 +125,9 @@ async function load(chart) {
     chart.problem = undefined;
     for (const [field, unit] of Object.entries(loaded.units)) knownUnits.set(field, unit);
     const period = loaded.hasTail ? shortestPeriod : Math.min(longestPeriod, loaded.width);
-    chart.next = isLive ? now() + Math.max(shortestPeriod, period) : Infinity;
+    if (isLive) chart.next = now() + Math.max(shortestPeriod, period);
+    // What was measured just now may still be on its way to the archive.
+    else chart.next = now() - to < settling ? now() + 2 : Infinity;
     draw(chart);
   } catch (error) {
     if (error.name === "AbortError") return;
@@ -135,6 +140,7 @@ function draw(chart) {
   if (!chart.loaded || !chart.isVisible) return;
   const range = view.shownRange(now());
   chart.range = range;
+  setData(chart.element, "seconds", String(Math.round(range[1] - range[0])));
   chart.draw(series.table(chart.fields, chart.loaded, site.samples), ...range);
 }
 
@@ -157,13 +163,13 @@ export function restyle() {
 
 // A live range moves on with each beat; the archive is asked again now and then.
 function tick() {
-  if (document.hidden || !view.isLive()) return;
+  if (document.hidden) return;
   for (const chart of charts.values()) {
     if (!chart.isVisible) continue;
     if (chart.next !== undefined && now() >= chart.next) {
       chart.next = Infinity;
       load(chart);
-    } else draw(chart);
+    } else if (view.isLive()) draw(chart);
   }
 }
 
@@ -208,4 +214,5 @@ export async function open() {
   });
   beaten.on(() => { start(); tick(); });
   watch("plots", view.view.plots.flat());
+  start();
 }

@@ -43,7 +43,7 @@ function showNewest() {
   const newest = Math.max(...[...site.agents.values()].map((agent) => agent.newest ?? -Infinity));
   const age = now() - newest;
   setText(element, Number.isFinite(age) ? format.age(age) : "none yet");
-  setData(element, "level", age > veryOldSample ? "bad" : age > oldSample ? "warn" : "good");
+  setData(element, "level", !Number.isFinite(age) ? "quiet" : age > veryOldSample ? "bad" : age > oldSample ? "warn" : "good");
 }
 
 let shownCounts = "";
