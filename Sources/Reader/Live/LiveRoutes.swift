@@ -1,6 +1,5 @@
 internal import Hummingbird
 internal import MessageBus
-internal import Synchronization
 internal import Telemetry
 
 /// The site as it is now: agents, their operations, and what changes as server-sent events.
@@ -10,13 +9,6 @@ struct LiveRoutes: Sendable {
     let site: any LiveSite
     let table: LiveTable
     let time: any TimeSource
-    private let watchers = Counter()
-
-    init(site: any LiveSite, table: LiveTable, time: any TimeSource) {
-        self.site = site
-        self.table = table
-        self.time = time
-    }
 
     /// The paths that it answers.
     var paths: [String] {
@@ -150,14 +142,14 @@ struct LiveRoutes: Sendable {
                 expected: "\(ReaderLimits.shortestLivePeriod.inSeconds) s or more"
             )
         }
-        guard watchers.take(atMost: ReaderLimits.watchers) else {
+        guard table.audience.take(atMost: ReaderLimits.watchers) else {
             throw QueryError.busy(waiting: ReaderLimits.watchers)
         }
-        let (table, time, watchers) = (table, time, watchers)
+        let (table, time) = (table, time)
         var headers = Response.headers(contentType: "text/event-stream")
         headers[.connection] = "keep-alive"
         let body = ResponseBody { writer in
-            defer { watchers.giveBack() }
+            defer { table.audience.giveBack() }
             var watcher = LiveTable.Watcher(patterns)
             var quiet = Duration.zero
             while !Task.isCancelled {
@@ -180,21 +172,6 @@ struct LiveRoutes: Sendable {
         }
         return Response(status: .ok, headers: headers, body: body)
     }
-}
-
-/// How many there are of something that has a limit.
-private final class Counter: Sendable {
-    private let count = Mutex(0)
-
-    func take(atMost most: Int) -> Bool {
-        count.withLock { count in
-            guard count < most else { return false }
-            count += 1
-            return true
-        }
-    }
-
-    func giveBack() { count.withLock { $0 -= 1 } }
 }
 
 extension JSONWriter {

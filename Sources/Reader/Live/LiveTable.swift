@@ -25,6 +25,8 @@ final class LiveTable: Sendable {
         var rows: [String: Changed<InstanceRow>] = [:]
     }
 
+    /// Who watches.
+    let audience = LiveAudience()
     private let state = Mutex(State())
 
     /// Takes in the last row of each block.
