@@ -2,8 +2,8 @@ internal import Synchronization
 
 /// Wakes tasks of this process at their times, by one thread.
 ///
-/// `Task.sleep` of the concurrency runtime wakes three threads in turn: that of its timers, one that
-/// takes the task over from it, and the one that runs the task. An agent that publishes ten times a
+/// `Task.sleep` of the concurrency runtime wakes three threads in turn: its timers', one that takes
+/// over from it, and the one that runs the task. An agent that publishes ten times a
 /// second does little else.
 final class SleepClock: Sendable {
     /// The one of this process.
