@@ -65,6 +65,9 @@ public final class QueryService: Sendable {
         try result.get()
     }
 
+    /// Lets go of the archive once nobody asks any more, so that another reader may open it.
+    public func close() { engine.archive.close() }
+
     /// Which fields have samples in a range.
     public func fields(_ query: FieldsQuery) async throws(QueryError) -> FieldsAnswer {
         let engine = engine

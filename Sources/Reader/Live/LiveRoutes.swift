@@ -1,6 +1,5 @@
 internal import Hummingbird
 internal import MessageBus
-internal import Synchronization
 internal import Telemetry
 
 /// The site as it is now: agents, their operations, and what changes as server-sent events.
@@ -8,18 +7,10 @@ internal import Telemetry
 /// Source of the events' form: WHATWG, "HTML", section 9.2, server-sent events.
 struct LiveRoutes: Sendable {
     let site: any LiveSite
+    /// The name of the site.
+    let name: String
     let table: LiveTable
     let time: any TimeSource
-    private let name: String
-    private let watchers = Counter()
-
-    /// The routes of the site called `name`.
-    init(site: any LiveSite, name: String, table: LiveTable, time: any TimeSource) {
-        self.site = site
-        self.name = name
-        self.table = table
-        self.time = time
-    }
 
     /// The paths that it answers.
     var paths: [String] {
@@ -156,14 +147,14 @@ struct LiveRoutes: Sendable {
             )
         }
         let wantsBeats = try arguments.choice("beats", of: ["false", "true"]) == "true"
-        guard watchers.take(atMost: ReaderLimits.watchers) else {
+        guard table.audience.take(atMost: ReaderLimits.watchers) else {
             throw QueryError.busy(waiting: ReaderLimits.watchers)
         }
-        let (name, table, time, watchers) = (name, table, time, watchers)
+        let (name, table, time) = (name, table, time)
         var headers = Response.headers(contentType: "text/event-stream")
         headers[.connection] = "keep-alive"
         let body = ResponseBody { writer in
-            defer { watchers.giveBack() }
+            defer { table.audience.giveBack() }
             var watcher = LiveTable.Watcher(patterns)
             var quiet = Duration.zero
             while !Task.isCancelled {
@@ -187,21 +178,6 @@ struct LiveRoutes: Sendable {
         }
         return Response(status: .ok, headers: headers, body: body)
     }
-}
-
-/// How many there are of something that has a limit.
-private final class Counter: Sendable {
-    private let count = Mutex(0)
-
-    func take(atMost most: Int) -> Bool {
-        count.withLock { count in
-            guard count < most else { return false }
-            count += 1
-            return true
-        }
-    }
-
-    func giveBack() { count.withLock { $0 -= 1 } }
 }
 
 extension JSONWriter {

@@ -45,6 +45,8 @@ final class LiveTable: Sendable {
         var looked: Timestamp?
     }
 
+    /// Who watches.
+    let audience = LiveAudience()
     private let state = Mutex(State())
 
     /// Takes in the last value of each field; a missing value is none, so the one before stays.
@@ -106,6 +108,11 @@ final class LiveTable: Sendable {
     /// The newest rows of all instances, by name.
     var rows: [InstanceRow] {
         state.withLock { $0.rows.values.map(\.content) }.sorted { $0.instance < $1.instance }
+    }
+
+    /// Forgets when samples were seen: what came while nobody listened is not known.
+    func forgetSeen() {
+        state.withLock { $0.seen = [:] }
     }
 
     /// The pulses of all instances by name, and when the registry's table was last looked at.

@@ -33,4 +33,10 @@ protocol SampleSource: Sendable {
     ) throws(QueryError) -> [RowCounts]
     /// What is known to be missing in the range.
     func gaps(in range: Range<Timestamp>) throws(QueryError) -> [LedgerEntry]
+    /// Lets go of the archive, so that another reader may open it; the next refresh opens it anew.
+    func close()
+}
+
+extension SampleSource {
+    func close() {}
 }

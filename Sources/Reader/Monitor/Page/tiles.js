@@ -17,16 +17,15 @@ const visibility = watchVisibility((element, isVisible) => {
 function makeTile(instance) {
   const part = (name) => make("span", { className: name });
   const parts = Object.fromEntries(
-    ["name", "state", "class", "age", "doing", "rate", "fault"].map((name) => [name, part(name)]));
+    ["name", "state", "what", "age", "doing", "rate"].map((name) => [name, part(name)]));
   const element = make("button", {
     className: "tile",
     data: { agent: instance },
     onclick: () => change({ agent: view.agent === instance ? null : instance }),
   },
   make("div", {}, parts.name, parts.state),
-  make("div", {}, parts.class, parts.age),
-  make("div", {}, parts.doing, parts.rate),
-  parts.fault);
+  make("div", {}, parts.what, parts.age),
+  make("div", {}, parts.doing, parts.rate));
   setText(parts.name, instance);
   const tile = { instance, element, parts, isVisible: true };
   tiles.set(instance, tile);
@@ -49,14 +48,14 @@ function refresh(tile) {
   const state = stateOf(agent);
   setData(tile.element, "state", state);
   setText(tile.parts.state, state);
-  setText(tile.parts.class, row.class);
   // A silent agent shows for how long it has been, never its last figures as if they were new.
   setText(tile.parts.age, agent.heartbeat > 0 ? format.age(heartbeatAge(agent)) : "never");
   const fresh = isFresh(agent) && site.isLinked;
   setText(tile.parts.rate, fresh && agent.rate !== null ? `${format.rate(agent.rate)} rows/s` : "");
   setText(tile.parts.doing, isFresh(agent) ? doing(row) || "idle" : `on ${row.host || "no host"}`);
+  // A fault takes the place of the class, so that all tiles are equally high.
   const count = row.faults.length;
-  setText(tile.parts.fault, count === 0 ? "" : count === 1 ? row.faults[0].id : `${count} faults`);
+  setText(tile.parts.what, count === 0 ? row.class : count === 1 ? row.faults[0].id : `${count} faults`);
   const isBad = row.faults.some((fault) => fault.severity !== "warning");
   setData(tile.element, "fault", count === 0 ? "" : isBad ? "bad" : "warn");
   tile.element.title = row.faults.map((fault) => `${fault.severity} ${fault.id}: ${fault.text}`).join("\n");
