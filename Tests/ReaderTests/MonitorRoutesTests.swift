@@ -48,12 +48,12 @@ struct MonitorRoutesTests {
         }
     }
 
-    /// The files that a text names: `monitor/x` in a page, `./x.js` in a module.
+    /// The files that a text names: `monitor/x` in a page, `./x.js` and `./x.css` in a module.
     private static func names(in text: String) -> [String] {
         let quoted = text.split(separator: "\"", omittingEmptySubsequences: false).map(String.init)
         return quoted.compactMap { name in
             if name.hasPrefix("monitor/") { return "/" + name }
-            if name.hasPrefix("./"), name.hasSuffix(".js") {
+            if name.hasPrefix("./"), name.hasSuffix("s") {
                 return MonitorAsset.folder + name.dropFirst()
             }
             return nil

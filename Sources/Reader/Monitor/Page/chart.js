@@ -1,13 +1,14 @@
 // One chart: several fields over one range, drawn by dygraphs.
 
 import { make, setData, setText } from "./dom.js";
-import { NumberStyle, clock, date, instant, number } from "./format.js";
+import { NumberStyle, clock, date, instant, number, scaleOf } from "./format.js";
 
 let library = null;
 // dygraphs is a file of the system's package, not of this program, so it may be absent.
 export function loadLibrary() {
   library ??= new Promise((resolve, reject) => {
-    const style = make("link", { rel: "stylesheet", href: "monitor/dygraph.min.css" });
+    const sheet = (href) => make("link", { rel: "stylesheet", href });
+    const own = new URL("./plots.css", import.meta.url).href;
     const script = make("script", { src: "monitor/dygraph.min.js" });
     script.onload = () => {
       const { Dygraph } = globalThis;
@@ -17,7 +18,7 @@ export function loadLibrary() {
     };
     script.onerror = () => reject(new Error(
       "There are no plots, since the reader's host lacks dygraphs: apt-get install libjs-dygraphs"));
-    document.head.append(style, script);
+    document.head.append(sheet("monitor/dygraph.min.css"), sheet(own), script);
   });
   return library;
 }
@@ -40,8 +41,14 @@ function tickText(milliseconds, granularity, options, dygraph) {
   return to - from < 20 * 60e3 ? clock(seconds) : clock(seconds).slice(0, 5);
 }
 
-function valueText(value, granularity, options, dygraph) {
+function valueText(chart, value, dygraph) {
   const [low, high] = dygraph.yAxisRange();
+  const units = Object.values(chart.loaded?.units ?? {});
+  if (units.length > 0 && units.every((unit) => unit === "B")) {
+    const { factor, unit } = scaleOf(Math.max(Math.abs(low), Math.abs(high)), "B");
+    const decimals = Math.max(0, Math.min(3, 1 - Math.floor(Math.log10((high - low) / factor / 4 || 1))));
+    return `${(value / factor).toFixed(decimals)} ${unit}`;
+  }
   const size = Math.max(Math.abs(low), Math.abs(high));
   if (size !== 0 && (size < 1e-3 || size >= 1e7)) return value.toExponential(2);
   const decimals = Math.max(0, Math.min(6, 1 - Math.floor(Math.log10((high - low) / 4 || 1))));
@@ -145,7 +152,7 @@ export class Chart {
       yRangePad: 6,
       axes: {
         x: { ticker: this.Dygraph.dateTicker, axisLabelFormatter: tickText, axisLabelWidth: 66, pixelsPerLabel: 84 },
-        y: { axisLabelFormatter: valueText, axisLabelWidth: 62, pixelsPerLabel: 26 },
+        y: { axisLabelFormatter: (value, granularity, options, dygraph) => valueText(this, value, dygraph), axisLabelWidth: 62, pixelsPerLabel: 26 },
       },
       // Without its touch handlers: on a phone a finger scrolls the page.
       interactionModel: {
@@ -224,9 +231,10 @@ export class Chart {
   #showValues(milliseconds) {
     this.fields.forEach((field, index) => {
       const [, low, mid, high] = this.#at(milliseconds, index) ?? [];
-      setText(this.values[index], mid === undefined ? "–" : this.styles[index].text(mid));
-      setText(this.unitTexts[index], this.loaded?.units[field] ?? "");
-      setText(this.bands[index], low !== undefined && low !== high ? `${number(low)} … ${number(high)}` : "");
+      const { factor, unit } = scaleOf(mid, this.loaded?.units[field]);
+      setText(this.values[index], mid === undefined ? "–" : this.styles[index].text(mid / factor));
+      setText(this.unitTexts[index], unit);
+      setText(this.bands[index], low !== undefined && low !== high ? `${number(low / factor)} … ${number(high / factor)}` : "");
     });
     this.#showNote(milliseconds);
   }

@@ -1,7 +1,7 @@
 // The fields of an agent: value, unit, age, limits, sparkline. Only rows in view are written to.
 
 import { make, setData, setText, settled, watchVisibility } from "./dom.js";
-import { NumberStyle, age as ageText, number } from "./format.js";
+import { NumberStyle, age as ageText, number, scaleOf } from "./format.js";
 import { isFresh, now, sampled, site } from "./site.js";
 import { Sparkline, fill } from "./sparkline.js";
 import { addField, removeField, view, changed } from "./view.js";
@@ -65,7 +65,7 @@ export class FieldTable {
   #makeRow(feed, field) {
     const name = `${this.#instance}.${feed.feed}.${field.name}`;
     const isNumber = field.type !== "string";
-    const cells = Object.fromEntries(["value", "age"].map((key) => [key, make("td", { className: key })]));
+    const cells = Object.fromEntries(["value", "unit", "age"].map((key) => [key, make("td", { className: key })]));
     const row = {
       name, field, cells,
       style: new NumberStyle(),
@@ -81,7 +81,7 @@ export class FieldTable {
     row.element = make("tr", { draggable: isNumber, data: { field: name } },
       make("th", { scope: "row", textContent: field.name, title: field.description || name }),
       cells.value,
-      make("td", { className: "unit", textContent: field.unit ?? "" }),
+      cells.unit,
       cells.age,
       make("td", { className: "limits", textContent: limits }),
       make("td", {}, row.spark?.element),
@@ -90,6 +90,7 @@ export class FieldTable {
       event.dataTransfer.setData("text/plain", name);
       event.dataTransfer.effectAllowed = "copy";
     });
+    setText(cells.unit, field.unit ?? "");
     this.#rows.set(name, row);
     this.#byElement.set(row.element, row);
     this.#visibility.observe(row.element);
@@ -117,7 +118,9 @@ export class FieldTable {
       return;
     }
     const age = now() - sample.time;
-    setText(cells.value, row.style.text(sample.value ?? NaN));
+    const { factor, unit } = scaleOf(sample.value, field.unit);
+    setText(cells.value, row.style.text(factor === 1 ? sample.value ?? NaN : sample.value / factor));
+    setText(cells.unit, unit);
     setText(cells.age, ageText(age));
     const agent = site.agents.get(this.#instance);
     const isOld = age > Math.max(10, 5 * row.period, 2 * (row.spark?.longest() ?? 0)) || !agent || !isFresh(agent) || !site.isLinked;

@@ -88,6 +88,15 @@ export class NumberStyle {
   }
 }
 
+// Bytes are told in the unit in which they have at most four digits before the point.
+const byteUnits = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+export function scaleOf(value, unit) {
+  if (unit !== "B" || typeof value !== "number" || !Number.isFinite(value)) return { factor: 1, unit: unit ?? "" };
+  let step = 0;
+  while (Math.abs(value) / 1024 ** step >= 9999.5 && step < byteUnits.length - 1) step += 1;
+  return { factor: 1024 ** step, unit: byteUnits[step] };
+}
+
 // One number alone, with six figures at most.
 export const number = (value) => new NumberStyle().text(value);
 

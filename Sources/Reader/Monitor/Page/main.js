@@ -10,7 +10,6 @@ view.open();
 strip.open();
 tiles.open();
 control.open();
-site.open();
 
 // The rest comes while the site is asked for: the tiles shall not wait for it.
 const [panel, plots, search, keys] = await Promise.all([

@@ -150,14 +150,14 @@ export function watch(who, patterns) {
   if (source) connect();
 }
 
-export function open() {
-  connect();
-  setInterval(() => {
-    const isSilent = performance.now() - lastWord > limits.silence;
-    if (isSilent) setLink(false);
-    // A browser gives up on an answer that is no stream (a proxy's error page): try again.
-    if (isSilent && source.readyState === EventSource.CLOSED) connect();
-  }, 1000);
-}
-
 export const isTold = () => hasBeat;
+
+// The stream begins with this module, which is loaded first: what it brings is there when the
+// tiles are, and not asked for only then.
+connect();
+setInterval(() => {
+  const isSilent = performance.now() - lastWord > limits.silence;
+  if (isSilent) setLink(false);
+  // A browser gives up on an answer that is no stream (a proxy's error page): try again.
+  if (isSilent && source.readyState === EventSource.CLOSED) connect();
+}, 1000);

@@ -16,6 +16,10 @@ const levelOf = { alive: "good", stale: "bad", silent: "bad", missing: "warn", s
 
 function showClocks() {
   if (!isTold()) return;
+  if (byId("site").lastText !== site.name) {
+    setText(byId("site"), site.name);
+    document.title = `${site.name} · Cerro`;
+  }
   setText(byId("utc"), `${format.date(now())} ${format.clock(now())}`);
   const { time, zone } = format.localClock(now());
   setText(byId("local"), time);
@@ -129,15 +133,10 @@ export function tick() {
 
 export function open() {
   byId("fault-count").addEventListener("click", toggleFaults);
-  beaten.on(() => {
-    if (byId("site").lastText !== site.name) {
-      setText(byId("site"), site.name);
-      document.title = `${site.name} · Cerro`;
-    }
-    tick();
-  });
+  beaten.on(tick);
   rowsChanged.on(showFaults);
   linkChanged.on(showLink);
+  if (isTold()) tick();
   askCompleteness();
   setInterval(askCompleteness, completenessPeriod * 1000);
 }

@@ -130,6 +130,7 @@ export function open() {
   const typed = settled(80, () => change({ filter: input.value.trim() }, { isStep: false }));
   input.addEventListener("input", typed);
   rowsChanged.on(takeRows);
+  takeRows(new Set(site.agents.keys()));
   beaten.on(tick);
   linkChanged.on(tick);
   changed.on((values) => {
