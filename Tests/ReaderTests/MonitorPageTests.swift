@@ -68,6 +68,49 @@ struct MonitorPageTests {
         }
     }
 
+    // Goal: a screen that nobody looks at commands nothing.
+    // Method: the page's clock is one that the test moves on.
+    @Test("control ends after ten minutes without a touch, and says so")
+    func control() async throws {
+        let archive = try TemporaryArchive()
+        try await withReader(archive.path, site: FixedSite(Self.rows)) { reader in
+            try await BrowserPage.with { page in
+                try await page.beforeEachDocument(
+                    "window.instant = 1000; performance.now = () => window.instant;"
+                )
+                try await page.open("http://127.0.0.1:\(reader.port)/")
+                let button = "document.querySelector('#control')"
+                try await page.until("\(button).textContent === 'Take control'")
+                try await page.click("#control")
+                try await page.until("\(button).textContent.startsWith('In control 10:00')")
+                try await page.evaluate("window.instant += 599e3")
+                try await page.until("\(button).textContent.startsWith('In control 0:01')")
+                // A touch of anything is one.
+                try await page.press("j")
+                try await page.until("\(button).textContent.startsWith('In control 10:00')")
+                try await page.evaluate("window.instant += 601e3")
+                try await page.until("\(button).textContent === 'Take control'")
+                let notice = try await page.evaluate("document.querySelector('#notice').innerText")
+                #expect(notice.string?.contains("nobody touched this page for 10 minutes") == true)
+            }
+        }
+    }
+
+    @Test("without dygraphs the page says what to install, and shows the rest")
+    func noLibrary() async throws {
+        let archive = try TemporaryArchive()
+        try await withReader(archive.path, site: FixedSite(Self.rows)) { reader in
+            #expect(try await reader.get("/api/v1/agents").status == 200)
+            try await BrowserPage.with { page in
+                try await page.block("*dygraph*")
+                try await page.open("http://127.0.0.1:\(reader.port)/#plot=cryo.temps.stage")
+                let plots = "document.querySelector('#plots').textContent"
+                try await page.until("\(plots).includes('apt-get install libjs-dygraphs')")
+                try await page.until("document.querySelectorAll('.tile').length === 200")
+            }
+        }
+    }
+
     private static func read(_ page: BrowserPage) async throws {
         let counts = "document.querySelector('#counts').textContent"
         #expect(try await page.evaluate(counts) == "191 alive5 silent4 missing")

@@ -53,6 +53,12 @@ public struct BrowserPage: Sendable {
         try await send("Page.addScriptToEvaluateOnNewDocument", ["source": .string(script)])
     }
 
+    /// Lets nothing load whose address fits a pattern, as if it were not there.
+    public func block(_ pattern: String) async throws {
+        try await send("Network.enable")
+        try await send("Network.setBlockedURLs", ["urls": [.string(pattern)]])
+    }
+
     /// The size of the window, in pixels.
     public func resize(width: Int, height: Int, isPhone: Bool = false) async throws {
         try await send(

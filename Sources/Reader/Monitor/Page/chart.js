@@ -1,7 +1,7 @@
 // One chart: several fields over one range, drawn by dygraphs.
 
 import { make, setData, setText } from "./dom.js";
-import { NumberStyle, clock, date, instant, number, scaleOf } from "./format.js";
+import { NumberStyle, clock, date, duration, instant, number, scaleOf } from "./format.js";
 
 let library = null;
 // dygraphs is a file of the system's package, not of this program, so it may be absent.
@@ -271,7 +271,7 @@ export class Chart {
       setText(this.note, [instant(seconds), ...here.slice(0, 3).map(told)].join(" · "));
       return;
     }
-    const resolution = width ? `min–max and mean of ${number(Number(width.toPrecision(3)))} s` : "";
+    const resolution = width ? `min–max and mean of ${duration(width)}` : "";
     const missing = gaps.length === 0 ? "" : gaps.length === 1 ? told(gaps[0]) : `${gaps.length} gaps, newest ${told(gaps.at(-1))}`;
     setText(this.note, this.problem ?? [resolution, tier && tier !== "raw" ? `from the ${tier} tier` : "", missing].filter(Boolean).join(" · "));
   }

@@ -1,7 +1,7 @@
 // The fields of an agent: value, unit, age, limits, sparkline. Only rows in view are written to.
 
 import { make, setData, setText, settled, watchVisibility } from "./dom.js";
-import { NumberStyle, age as ageText, number, scaleOf } from "./format.js";
+import { NumberStyle, age as ageText, duration, number, scaleOf } from "./format.js";
 import { isFresh, now, sampled, site } from "./site.js";
 import { Sparkline, fill } from "./sparkline.js";
 import { addField, removeField, view, changed } from "./view.js";
@@ -43,7 +43,7 @@ export class FieldTable {
 
   #makeFeed(feed) {
     const body = make("tbody");
-    const period = feed.period_ns ? ` · every ${number(Number((feed.period_ns / 1e9).toPrecision(3)))} s` : "";
+    const period = feed.period_ns ? ` · every ${duration(feed.period_ns / 1e9)}` : "";
     const head = make("caption", {},
       make("b", { textContent: feed.feed }), ` ${feed.description ?? ""}${period}`);
     const columns = ["field", "value", "unit", "age", "limits", "10 min", ""];
@@ -72,7 +72,7 @@ export class FieldTable {
       spark: isNumber ? new Sparkline() : null,
       isVisible: false,
       period: (feed.period_ns ?? 1e9) / 1e9,
-      toggle: isNumber ? make("button", { className: "plot" }) : null,
+      toggle: isNumber ? make("button", { className: "toggle" }) : null,
     };
     if (row.toggle) {
       row.toggle.onclick = () => (row.isPlotted ? removeField(name) : addField(name, { unit: field.unit, unitOf: this.#unitOf }));

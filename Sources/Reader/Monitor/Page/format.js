@@ -38,6 +38,12 @@ export function age(seconds) {
   return `${Math.floor(value / 86400)} d`;
 }
 
+// A length of time, exact: `0.05 s`, `2 min`, `1.5 h`.
+export function duration(seconds) {
+  const [value, unit] = seconds < 60 ? [seconds, "s"] : seconds < 3600 ? [seconds / 60, "min"] : [seconds / 3600, "h"];
+  return `${Number(value.toPrecision(3))} ${unit}`;
+}
+
 // Seconds that passed, exact enough to follow a running operation.
 export function elapsed(seconds) {
   const value = Math.max(0, seconds);
