@@ -33,6 +33,13 @@ enum Limits {
     /// How often `cerro watch` looks for instances that came meanwhile.
     static let tablePeriod: Duration = .seconds(2)
 
+    /// How often `cerro watch` draws its board, and the age from which a value on it counts as old.
+    static let boardPeriod: Duration = .seconds(1), boardFresh: Duration = .seconds(10)
+
+    /// Fields of which `cerro watch` keeps the newest value, and numbers of each for its trend;
+    /// later fields are not shown: give a pattern.
+    static let boardRows = 100_000, boardTrend = 24
+
     /// How long a query of the reader may take; its own limit is shorter and says what to change.
     static let query: Duration = .seconds(60)
 

@@ -6,20 +6,24 @@ internal import Reader
 internal import SiteConfig
 internal import Telemetry
 
-/// `cerro watch`: what is published now, line by line, for eyes; some of it may be missed.
+/// `cerro watch`: what is published now, for eyes; some of it may be missed.
 struct WatchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "watch",
-        abstract: "Shows what is published now, one line a sample, until Ctrl-C.",
+        abstract: "Shows what is published now, until Ctrl-C.",
         discussion: """
             PATTERN is an instance, instance.feed or instance.feed.field; `*` stands for any run \
-            of characters. What is shown may have holes; `cerro get` has none. With --json each \
-            line is a document of its own.
+            of characters. On a terminal the newest value of each field has its place; otherwise, \
+            and with --lines, each sample is a line, which with --json is a document of its own. \
+            What is shown may have holes; `cerro get` has none.
             """
     )
 
     @Argument(help: "What to show; everything if left out.")
     var pattern = "*"
+
+    @Flag(help: "One line a sample, on a terminal too.")
+    var lines = false
 
     @OptionGroup var site: SiteOption
     @OptionGroup var format: FormatOption
@@ -27,32 +31,40 @@ struct WatchCommand: AsyncParsableCommand {
     func run() async throws {
         let site = try site.load()
         let console = Console.current
-        let (pattern, isJSON) = (pattern, format.isJSON)
+        let filter = LiveFilter(pattern)
+        let text = LiveText(filter: filter, isJSON: format.isJSON)
+        let showsBoard = console.usesColour && !lines && !format.isJSON
+        let title = "\(site.name)  \(pattern)"
         _ = try await Signals.cancelling {
             try await SiteConnection.with(site) { client in
-                var watch = LiveWatch(pattern: pattern, isJSON: isJSON)
-                try await watch.run(client) { console.answer($0) }
+                if showsBoard {
+                    try await WatchScreen(title: title, filter: filter, console: console)
+                        .run(client)
+                } else {
+                    var watch = LiveWatch(filter: filter)
+                    try await watch.run(client) { instance, feed, blocks in
+                        for line in text.lines(instance, feed, blocks) { console.answer(line) }
+                    }
+                }
             }
         }
     }
 }
 
-/// Turns live messages into lines.
+/// Follows what is published, decoded by what each instance declares.
 struct LiveWatch {
+    /// Takes the blocks of a feed of an instance.
+    typealias Take = @Sendable (_ instance: String, _ feed: Feed, _ blocks: [Block]) -> Void
+
     private let filter: LiveFilter
-    private let isJSON: Bool
     private var declarations: [String: [String: Feed]] = [:]
 
-    init(pattern: String, isJSON: Bool) {
-        filter = LiveFilter(pattern)
-        self.isJSON = isJSON
+    init(filter: LiveFilter) {
+        self.filter = filter
     }
 
     /// Runs until cancelled; instances that come later are found within seconds.
-    mutating func run(
-        _ client: SiteClient,
-        _ show: @escaping @Sendable (String) -> Void
-    ) async throws {
+    mutating func run(_ client: SiteClient, _ take: Take) async throws {
         let messages = await client.listen(to: [filter.topic])
         _ = try await client.instances()
         // Ends with this function, by the `defer` below.
@@ -65,29 +77,31 @@ struct LiveWatch {
         }
         defer { following.cancel() }
         for await message in messages {
-            for line in await lines(of: message, client) { show(line) }
+            await read(message, client, take)
         }
     }
 
-    /// The lines of one message; a feed that is not known is asked for first.
-    private mutating func lines(of message: LiveMessage, _ client: SiteClient) async -> [String] {
+    /// Takes one message; a feed that is not known is asked for first.
+    private mutating func read(
+        _ message: LiveMessage,
+        _ client: SiteClient,
+        _ take: Take
+    ) async {
         let parts = message.topic.split(separator: "/").map(String.init)
-        guard parts.count == 2, filter.mayMatch(instance: parts[0], feed: parts[1]) else {
-            return []
-        }
+        guard parts.count == 2, filter.mayMatch(instance: parts[0], feed: parts[1]) else { return }
         if let feed = declarations[parts[0]]?[parts[1]],
             let blocks = Self.blocks(of: feed, in: message.payload)
         {
-            return format(parts[0], feed, blocks)
+            return take(parts[0], feed, blocks)
         }
         guard let description = try? await client.result(parts[0], Action.describe),
             let feeds = description["feeds"]?.array?.compactMap(Feed.init)
-        else { return [] }
+        else { return }
         declarations[parts[0]] = Dictionary(feeds.map { ($0.name, $0) }) { $1 }
         guard let feed = declarations[parts[0]]?[parts[1]],
             let blocks = Self.blocks(of: feed, in: message.payload)
-        else { return [] }
-        return format(parts[0], feed, blocks)
+        else { return }
+        take(parts[0], feed, blocks)
     }
 
     private static func blocks(of feed: Feed, in payload: [UInt8]) -> [Block]? {
@@ -97,9 +111,15 @@ struct LiveWatch {
             }
         }
     }
+}
+
+/// Samples as lines.
+struct LiveText {
+    let filter: LiveFilter
+    let isJSON: Bool
 
     /// One line a row: time, feed, then the fields that fit the pattern.
-    func format(_ instance: String, _ feed: Feed, _ blocks: [Block]) -> [String] {
+    func lines(_ instance: String, _ feed: Feed, _ blocks: [Block]) -> [String] {
         let columns = feed.fields.enumerated().filter { _, field in
             filter.matches(FieldName(instance: instance, feed: feed.name, field: field.name))
         }

@@ -50,6 +50,18 @@ struct Console: Sendable {
         if showsProgress { write(STDERR_FILENO, "\r\u{1B}[K") }
     }
 
+    /// Gives the whole terminal to ``draw(_:)``, until ``endScreen()`` gives it back as it was.
+    func beginScreen() { write(STDOUT_FILENO, "\u{1B}[?1049h\u{1B}[?25l\u{1B}[2J") }
+
+    /// See ``beginScreen()``.
+    func endScreen() { write(STDOUT_FILENO, "\u{1B}[?25h\u{1B}[?1049l") }
+
+    /// Draws lines over those that stand on the screen; in one write, so that nothing flickers.
+    func draw(_ lines: [String]) {
+        let text = lines.map { $0 + "\u{1B}[K" }.joined(separator: "\r\n")
+        write(STDOUT_FILENO, "\u{1B}[H" + text + "\u{1B}[J")
+    }
+
     /// The text in a colour, or as it is where colours make no sense.
     func coloured(_ text: String, _ colour: Colour) -> String {
         usesColour && !text.isEmpty ? "\u{1B}[\(colour.rawValue)m\(text)\u{1B}[0m" : text

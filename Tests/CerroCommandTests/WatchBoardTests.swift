@@ -1,0 +1,60 @@
+import Telemetry
+import Testing
+
+@testable import CerroCommand
+
+@Suite("The board of `cerro watch` shows the newest of each field")
+struct WatchBoardTests {
+    private static let feed = Feed(
+        "temps",
+        fields: [Field("stage", unit: .kelvin), Field("still", unit: .kelvin)]
+    )
+
+    private static func block(_ second: Int64, _ stage: Double, _ still: Double?) -> Block {
+        Block(
+            timestamps: [Timestamp(seconds: second)],
+            columns: [.doubles([stage]), .doubles([still])]
+        )
+    }
+
+    private static func board(_ pattern: String) -> WatchBoard {
+        var board = WatchBoard(title: "hill", filter: LiveFilter(pattern))
+        board.note("cryo", feed, [block(10, 4.25, 1), block(11, 4.5, 0.875)])
+        board.note("cryo", feed, [block(30, 4, nil)])
+        return board
+    }
+
+    @Test("a field has its value, unit, age and trend; a missing value is none")
+    func lines() {
+        let lines = Self.board("cryo").lines(
+            now: Timestamp(seconds: 31),
+            width: 200,
+            height: 24
+        )
+        #expect(
+            lines.map(\.text) == [
+                "hill  1970-01-01T00:00:31Z", "",
+                "field             value  unit    age  trend",
+                "cryo.temps.stage      4  K     1.0 s  ▄█▁",
+                "cryo.temps.still  0.875  K      20 s  █▁",
+            ]
+        )
+        #expect(lines.map(\.isOld) == [false, false, false, false, true])
+    }
+
+    @Test("what does not fit the pattern, or the terminal, is not shown; the latter is said")
+    func fits() {
+        let one = Self.board("cryo.temps.still").lines(
+            now: Timestamp(seconds: 31),
+            width: 16,
+            height: 24
+        )
+        #expect(one.map(\.text).last == "cryo.temps.still")
+        let low = Self.board("*").lines(now: Timestamp(seconds: 31), width: 80, height: 5)
+        #expect(low.count == 5)
+        #expect(low.last?.text == "and 1 more: give a pattern")
+        let none = WatchBoard(title: "hill", filter: LiveFilter("x"))
+            .lines(now: Timestamp(seconds: 0), width: 80, height: 24)
+        #expect(none.last?.text == "nothing was published yet")
+    }
+}
