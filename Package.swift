@@ -164,7 +164,7 @@ let package = Package(
             "ReaderTests",
             [
                 "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "CerroTesting", "Log",
-                "MessageBus", "MessagePack", "Reader", "SiteConfig", "Telemetry",
+                "MessageBus", "MessagePack", "PromQL", "Reader", "SiteConfig", "Telemetry",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
             ]

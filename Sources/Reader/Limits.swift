@@ -11,6 +11,10 @@ public enum ReaderLimits {
     /// Values that a reduction reads at a time (32 MB as doubles); more are read piece by piece.
     static let pieceValues = 4_000_000
 
+    /// Rows between two steps of PromQL up to which all samples are read, since looking for the
+    /// newest before each step is as much work.
+    static let rowsPerLook = 1000
+
     /// Fields of one query, a feed's most; more are refused with `query.limit`.
     public static let fields = 4096
 

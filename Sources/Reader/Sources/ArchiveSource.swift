@@ -85,8 +85,7 @@ final class ArchiveSource: SampleSource {
 
     func buckets(
         of fields: [FieldName],
-        in range: Range<Timestamp>,
-        count: Int,
+        on grid: BucketGrid,
         limit: Int,
         _ deadline: Deadline
     ) throws(QueryError) -> TimelineBuckets? {
@@ -96,8 +95,7 @@ final class ArchiveSource: SampleSource {
                 instance: fields[0].instance,
                 feed: fields[0].feed,
                 fields: fields.map(\.field),
-                range: range,
-                count: count,
+                grid: grid,
                 limit: limit,
                 isStopped: { deadline.isOver }
             )

@@ -78,26 +78,19 @@ final class JoinedSource: SampleSource {
     /// From roll-ups where only Cerro's own archive has samples nearby; else from all samples.
     func buckets(
         of fields: [FieldName],
-        in range: Range<Timestamp>,
-        count: Int,
+        on grid: BucketGrid,
         limit: Int,
         _ deadline: Deadline
     ) throws(QueryError) -> TimelineBuckets? {
         let seam = ReaderLimits.seam
-        let around = range.lowerBound - seam..<range.upperBound + seam
+        let around = grid.range.lowerBound - seam..<grid.range.upperBound + seam
         for source in sources.dropFirst() {
             let found = try source.slice(of: fields, in: around, limit: 1)
             guard found.timestamps.isEmpty else {
-                return try reduced(fields, in: range, count: count, limit: limit, deadline)
+                return try reduced(fields, on: grid, limit: limit, deadline)
             }
         }
-        return try sources[0].buckets(
-            of: fields,
-            in: range,
-            count: count,
-            limit: limit,
-            deadline
-        )
+        return try sources[0].buckets(of: fields, on: grid, limit: limit, deadline)
     }
 
     /// The least of those that are still written to: older ones will not change.

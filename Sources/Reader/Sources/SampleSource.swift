@@ -15,12 +15,11 @@ protocol SampleSource: Sendable {
         in range: Range<Timestamp>,
         limit: Int
     ) throws(QueryError) -> TimelineSlice
-    /// Fields of one timeline in the range as at most `count` buckets; nil if they were more than
-    /// `limit` buckets of fields. Stops at the deadline.
+    /// Fields of one timeline as the buckets of a grid; nil if they were more than `limit` buckets
+    /// of fields. Stops at the deadline.
     func buckets(
         of fields: [FieldName],
-        in range: Range<Timestamp>,
-        count: Int,
+        on grid: BucketGrid,
         limit: Int,
         _ deadline: Deadline
     ) throws(QueryError) -> TimelineBuckets?
