@@ -58,6 +58,7 @@ struct OpenSegment {
         if timelines[record.timeline] == nil {
             let timeline = OpenTimeline(instance: record.instance, feed: record.feed)
             timelines[record.timeline] = timeline
+            byteCount += timeline.byteCount
             numbers[timeline.name, default: []].append(record.timeline)
         }
         change(record.timeline) { $0.append(record) }

@@ -46,13 +46,7 @@ enum PlotMeasure: ArchiveMeasure {
         hours: Int,
         rows: Int?
     ) async throws -> BenchReport {
-        let service = QueryService(
-            directory: folder,
-            holder: "cerro bench",
-            cache: 512 << 20,
-            time: SystemTimeSource()
-        )
-        try await service.refresh()
+        let service = try await service(of: folder)
         let feed = bench.set.feed(0)
         let field = "\(feed.instance).\(feed.feed.name).\(feed.feed.fields[0].name)"
         // Not from the first instant on, so that the ends are cut.
@@ -101,6 +95,17 @@ enum PlotMeasure: ArchiveMeasure {
                 "fastest": times.min() ?? .nan, "p99": BenchReport.quantile(0.99, of: times),
             ]
         )
+    }
+
+    private static func service(of folder: String) async throws -> QueryService {
+        let service = QueryService(
+            directory: folder,
+            holder: "cerro bench",
+            cache: 512 << 20,
+            time: SystemTimeSource()
+        )
+        try await service.refresh()
+        return service
     }
 
     /// The rows of the first feed in so many hours.
