@@ -46,6 +46,13 @@ public enum ReaderLimits {
     /// The time that a query may take, waiting included; longer ones end as `query.failed`.
     public static let queryTime: Duration = .seconds(30)
 
+    /// How long ago the archive may have been looked at while the reader calls itself ready; it is
+    /// looked at once a second.
+    static let readyAge: Duration = .seconds(15)
+
+    /// Feeds whose completeness `/metrics` shows, the first by name; `/api/v1/completeness` has all.
+    static let metricFeeds = 1000
+
     /// Connections of HTTP, those of event streams among them; further ones wait to be accepted.
     static let connections = 1024
 

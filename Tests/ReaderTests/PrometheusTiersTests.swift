@@ -109,7 +109,7 @@ struct PrometheusTiersTests {
     }
 
     // Goal: where numbers come from cannot be seen in them.
-    // Method: the same questions to the roll-ups and to the samples alone, windows and steps random.
+    // Method: the same questions to the roll-ups and to the samples alone, both random.
     @Test("answers are those of the samples, wherever they are read from", arguments: 1...6)
     func same(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)

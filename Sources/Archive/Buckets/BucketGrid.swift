@@ -1,12 +1,12 @@
 public import Telemetry
 internal import ArchiveFormat
 
-/// The buckets that a range is cut into: at most as many as were asked for, or between given edges.
+/// The buckets of a range: at most as many as were asked for, or between given edges.
 ///
 /// Edges of a grid that was asked for by count are whole multiples of the width since 1970, so that
 /// a plot that moves along keeps its buckets and only the outermost change; with one bucket, the
-/// range itself. A width of about half a minute or more becomes whole minutes, of about half an hour
-/// or more whole hours, for which roll-ups are there; so there are at least half as many buckets as
+/// range itself. A width of about half a minute or more becomes whole minutes, of about half an
+/// hour or more whole hours, for which roll-ups are there; so there are at least half as many as
 /// might be.
 public struct BucketGrid: Sendable {
     /// How long a bucket is, in nanoseconds; between given edges, the shortest.

@@ -8,10 +8,14 @@ struct ReaderRoutes: Sendable {
     let labels: SeriesLabels
     var isBehindProxy = false
 
+    private var health: HealthRoutes { HealthRoutes(service: service, live: live) }
+
     private typealias Answer = @Sendable (ReaderRoutes, Request) async throws -> Response
 
     private static let answers: [(path: String, answer: Answer)] = [
         ("/healthz", { _, _ in Response(json: ["status": "ok"]) }),
+        ("/readyz", { routes, _ in routes.health.readiness() }),
+        ("/metrics", { try await $0.health.metrics($1) }),
         ("/api/v1/fields", { try await $0.fields($1) }),
         ("/api/v1/data", { try await $0.data($1) }),
         ("/api/v1/gaps", { try await $0.gaps($1) }),
@@ -24,7 +28,13 @@ struct ReaderRoutes: Sendable {
         let router = Router()
         let prometheus = PrometheusRoutes(service: service, labels: labels)
         let paths = Self.answers.map(\.path) + live.paths + prometheus.paths
-        router.add(middleware: RequestGuard(paths: paths, isBehindProxy: isBehindProxy))
+        router.add(
+            middleware: RequestGuard(
+                paths: paths,
+                isBehindProxy: isBehindProxy,
+                counters: service.counters
+            )
+        )
         live.add(to: router)
         prometheus.add(to: router)
         for (path, answer) in Self.answers {

@@ -12,8 +12,18 @@ struct RequestGuard<Context: RequestContext>: RouterMiddleware {
     let paths: [String]
     /// Whether names other than this machine's loopback are good, since a proxy has checked them.
     let isBehindProxy: Bool
+    /// Counts what is sent.
+    let counters: QueryCounters
 
     func handle(
+        _ request: Request,
+        context: Context,
+        next: @concurrent (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        counted(try await answer(request, context: context, next: next))
+    }
+
+    private func answer(
         _ request: Request,
         context: Context,
         next: @concurrent (Request, Context) async throws -> Response
@@ -31,6 +41,20 @@ struct RequestGuard<Context: RequestContext>: RouterMiddleware {
         } catch {
             return Self.response(.internalServerError, .internal, "\(error)")
         }
+    }
+
+    /// The answer, whose bytes are counted as they are written.
+    private func counted(_ response: Response) -> Response {
+        if let count = response.body.contentLength {
+            counters.sent(count)
+            return response
+        }
+        var response = response
+        response.body = response.body.map { [counters] buffer in
+            counters.sent(buffer.readableBytes)
+            return buffer
+        }
+        return response
     }
 
     private func check(_ request: Request) throws(RequestError) {

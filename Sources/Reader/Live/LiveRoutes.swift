@@ -12,6 +12,9 @@ struct LiveRoutes: Sendable {
     let time: any TimeSource
     private let watchers = Counter()
 
+    /// How many event streams are open.
+    var watcherCount: Int { watchers.value }
+
     init(site: any LiveSite, table: LiveTable, time: any TimeSource) {
         self.site = site
         self.table = table
@@ -193,6 +196,8 @@ private final class Counter: Sendable {
             return true
         }
     }
+
+    var value: Int { count.withLock { $0 } }
 
     func giveBack() { count.withLock { $0 -= 1 } }
 }

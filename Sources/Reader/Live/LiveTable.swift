@@ -23,6 +23,7 @@ final class LiveTable: Sendable {
         var places: [String: Int] = [:]
         var samples: [Changed<Sample>] = []
         var rows: [String: Changed<InstanceRow>] = [:]
+        var dropped = 0
     }
 
     private let state = Mutex(State())
@@ -45,6 +46,8 @@ final class LiveTable: Sendable {
                 } else if state.samples.count < ReaderLimits.liveFields {
                     state.places[name] = state.samples.count
                     state.samples.append(changed)
+                } else {
+                    state.dropped += 1
                 }
             }
         }
@@ -75,6 +78,14 @@ final class LiveTable: Sendable {
     var rows: [InstanceRow] {
         state.withLock { $0.rows.values.map(\.content) }.sorted { $0.instance < $1.instance }
     }
+
+    /// The newest sample of a field, nil if none came.
+    func sample(of name: String) -> Sample? {
+        state.withLock { state in state.places[name].map { state.samples[$0].content } }
+    }
+
+    /// How many samples were not kept, since there are too many fields.
+    var droppedCount: Int { state.withLock { $0.dropped } }
 
     /// What one watcher has seen.
     struct Watcher: Sendable {

@@ -65,7 +65,7 @@ struct PrometheusRoutes: Sendable {
             let arguments = FormArguments(try await parameters(request))
             let query = try PrometheusQuery(name, label: label, arguments, now: service.time.now)
             let labels = labels
-            let answer = try await service.run { engine, deadline throws(QueryError) in
+            let answer = try await service.run(.promql) { engine, deadline throws(QueryError) in
                 try query.answer(
                     from: ArchiveSeries(engine: engine, labels: labels, deadline: deadline)
                 ).json

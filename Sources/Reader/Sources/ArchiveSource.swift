@@ -137,6 +137,11 @@ final class ArchiveSource: SampleSource {
         return try translated { () throws(ArchiveError) in try store.gaps(in: range) }
     }
 
+    func status() throws(QueryError) -> ArchiveStatus? {
+        guard let store = store.withLock({ $0 }) else { return nil }
+        return try translated { () throws(ArchiveError) in try store.status() }
+    }
+
     /// The lateness that the feed declared with its newest sample, looked up again when the
     /// timeline has moved on by a minute: the look is not free and a new declaration is rare.
     private func lateness(

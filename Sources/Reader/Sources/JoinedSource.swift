@@ -130,6 +130,8 @@ final class JoinedSource: SampleSource {
         return rows.sorted { ($0.from, $0.to, $0.instance) < ($1.from, $1.to, $1.instance) }
     }
 
+    func status() throws(QueryError) -> ArchiveStatus? { try sources[0].status() }
+
     /// What each field is in all archives together; looked up once in a while.
     private func declared() throws(QueryError) -> [FieldName: Field] {
         let now = time.now

@@ -32,4 +32,10 @@ protocol SampleSource: Sendable {
     ) throws(QueryError) -> [RowCounts]
     /// What is known to be missing in the range.
     func gaps(in range: Range<Timestamp>) throws(QueryError) -> [LedgerEntry]
+    /// How Cerro's own archive stands; nil if there is none.
+    func status() throws(QueryError) -> ArchiveStatus?
+}
+
+extension SampleSource {
+    func status() throws(QueryError) -> ArchiveStatus? { nil }
 }
