@@ -50,6 +50,7 @@ let package = Package(
         ),
         .target(name: "CChecksum"),
         .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         library("ArchiveFormat", ["CChecksum", "CZstd", "MessagePack", "Telemetry"]),
         library("ArrowFormat", ["Telemetry"]),
         library("G3Format", ["ArchiveFormat"]),
@@ -90,9 +91,8 @@ let package = Package(
         library(
             "Reader",
             [
-                "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "ArrowFormat",
-                "MessageBus",
-                "PromQL", "SiteConfig", "Telemetry", logging,
+                "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "ArrowFormat", "CZlib",
+                "MessageBus", "PromQL", "SiteConfig", "Telemetry", logging, nioCore,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
             ]
@@ -163,8 +163,9 @@ let package = Package(
         tests(
             "ReaderTests",
             [
-                "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "CerroTesting", "Log",
-                "MessageBus", "MessagePack", "PromQL", "Reader", "SiteConfig", "Telemetry",
+                "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "CZlib", "CerroTesting",
+                "Log", "MessageBus", "MessagePack", "PromQL", "Reader", "SiteConfig", "Telemetry",
+                nioCore, .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
             ]

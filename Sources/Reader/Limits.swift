@@ -35,6 +35,19 @@ public enum ReaderLimits {
     /// Bytes of a request's path and query, enough for 400 field names; more are refused with 413.
     public static let addressBytes = 64 << 10
 
+    /// Bytes and fields of the head of a request; with more it is answered with 400 and the
+    /// connection is closed.
+    static let headerBytes = 80 << 10, headers = 200
+
+    /// How long a client may take nothing of an answer; then the connection is closed.
+    ///
+    /// What waits for it meanwhile is one part of ``textPartBytes``.
+    static let writeTime: Duration = .seconds(30)
+
+    /// Bytes of an answer from which it is worth compressing; and how hard zlib tries, where 1 is
+    /// fastest, since a table of numbers gains little from more.
+    static let compressedBytes = 1400, compressionLevel: Int32 = 1
+
     /// Queries that are answered at once, each with a thread; others wait.
     ///
     /// More than the cores, since some wait for the disk.

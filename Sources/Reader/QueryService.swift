@@ -167,6 +167,11 @@ public final class QueryService: Sendable {
         }
     }
 
+    /// Does a step of making an answer, on the threads that queries have.
+    func step<Result: Sendable>(_ body: @escaping @Sendable () -> Result) async -> Result {
+        await pool.step(body)
+    }
+
     /// Makes the part of a text answer that begins with the piece `first`.
     func part(of answer: TextAnswer, from first: Int) async -> TextAnswer.Part {
         await pool.step { answer.part(from: first) }

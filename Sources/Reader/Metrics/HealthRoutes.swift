@@ -27,11 +27,7 @@ struct HealthRoutes: Sendable {
             now: now
         ).write(to: &text)
         SiteMetrics(rows: table.rows) { table.sample(of: $0)?.value.number }.write(to: &text)
-        return Response(
-            status: .ok,
-            headers: Response.headers(contentType: form.rawValue),
-            body: ResponseBody(byteBuffer: ByteBuffer(bytes: text.bytes))
-        )
+        return Response(.ok, contentType: form.rawValue, text.bytes)
     }
 
     /// `GET /readyz`: whether answers are as new as the archive.

@@ -25,7 +25,7 @@ final class QueryCounters: Sendable {
         state.withLock { counts in Kind.allCases.map { ($0, counts[$0] ?? Count()) } }
     }
 
-    /// Bytes of answers over HTTP, before compression.
+    /// Bytes of answers over HTTP.
     var sentBytes: Int { bytes.load(ordering: .relaxed) }
 
     func count(_ kind: Kind, _ error: QueryError?, _ time: Duration) {

@@ -49,7 +49,7 @@ struct ReaderMetrics {
             .counter,
             "reader_sent",
             unit: "bytes",
-            help: "bytes of answers, before compression",
+            help: "bytes of answers over HTTP",
             [.init(Double(sentBytes))]
         )
         text.add(
