@@ -1,4 +1,5 @@
 internal import MessageBus
+internal import Synchronization
 internal import Telemetry
 
 /// A message that an instance published, as it came.
@@ -26,6 +27,12 @@ struct LiveSubscriptions {
     private var connections: [BusEndpoint: any Subscription] = [:]
     private var topics: [String] = []
     private var sink: AsyncStream<LiveMessage>.Continuation?
+    private var hearing = Hearing()
+
+    /// Whether somebody still reads the stream.
+    private final class Hearing: Sendable {
+        let isOver = Atomic(false)
+    }
 
     init(bus: any Bus) {
         self.bus = bus
@@ -40,12 +47,17 @@ struct LiveSubscriptions {
             of: LiveMessage.self,
             bufferingPolicy: .bufferingNewest(Self.pending)
         )
+        let hearing = Hearing()
+        sink.onTermination = { _ in hearing.isOver.store(true, ordering: .relaxed) }
         self.sink = sink
+        self.hearing = hearing
         return stream
     }
 
-    /// Connects to publishers that are new in the table and leaves those that are gone.
+    /// Connects to publishers that are new in the table and leaves those that are gone; leaves all
+    /// once nobody reads the stream any more.
     mutating func follow(_ table: [InstanceRow]) {
+        if hearing.isOver.load(ordering: .relaxed) { close() }
         guard let sink else { return }
         let wanted = Set(
             table.filter { $0.state == .alive }.compactMap { BusEndpoint($0.publisher) }

@@ -51,7 +51,7 @@ public final class AgentLog: Sendable {
     let saving = Mutex(())
     /// Rings when the next wait for a record is over.
     let alarm = Mutex(Alarm())
-    private let thread: Mutex<LogThread?>
+    private let thread: Mutex<SystemThread?>
     /// What writes where there is no thread; nil where there is one, and when the log is closed.
     let driven: Guarded<LogWriter?>
 
@@ -139,7 +139,7 @@ public final class AgentLog: Sendable {
             return
         }
         let marker = opening.marker
-        let started = LogThread { [self] in LogWriter(self, marker).run() }
+        let started = SystemThread { [self] in LogWriter(self, marker).run() }
         thread.withLock { $0 = started }
     }
 

@@ -42,8 +42,10 @@ extension LogState {
         if progress.updateValue(committed, forKey: request.archive) == nil {
             unsavedArchives.insert(request.archive)
         }
+        // One wake-up is enough until it is saved, unless a segment may go.
+        let isFirst = !hasNewProgress
         hasNewProgress = true
-        return wakesThread()
+        return (isFirst || committedSegments > 0) && wakesThread()
     }
 
     /// Whether an archive may have records: not before the disk knows of it, where it knows of

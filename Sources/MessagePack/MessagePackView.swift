@@ -43,6 +43,8 @@ public struct MessagePackView {
     /// The text, nil for any other type and for bytes that are no UTF-8.
     public var string: String? {
         guard let utf8 else { return nil }
+        // Names and states are ASCII; to check other texts takes ten times as long.
+        if utf8.allSatisfy({ $0 < 0x80 }) { return String(decoding: utf8, as: UTF8.self) }
         return String(validating: utf8, as: UTF8.self)
     }
 

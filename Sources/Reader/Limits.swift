@@ -63,8 +63,17 @@ public enum ReaderLimits {
     /// looked at once a second.
     static let readyAge: Duration = .seconds(15)
 
+    /// How old what an aggregator says of itself, every ten seconds, may be in `/metrics`.
+    static let recordingAge: Duration = .seconds(60)
+
     /// Feeds whose completeness `/metrics` shows, the first by name; `/api/v1/completeness` has all.
     static let metricFeeds = 1000
+
+    /// Names that SimpleJSON's search answers, the first; more letters find the others.
+    static let searchNames = 10_000
+
+    /// Targets of a panel, and rows of the ledger on it, the newest.
+    static let targets = 100, annotations = 1000
 
     /// Connections of HTTP, those of event streams among them; further ones wait to be accepted.
     static let connections = 1024

@@ -38,12 +38,8 @@ public struct SystemTimeSource: TimeSource {
 
     /// Suspends the task until `deadline`, to the kernel's precision.
     public func sleep(untilMonotonic deadline: Duration) async throws {
-        let wait = deadline - monotonic
-        if wait > .zero {
-            try await Task.sleep(for: wait, tolerance: .zero)
-        } else {
-            try Task.checkCancellation()
-        }
+        try Task.checkCancellation()
+        if deadline > monotonic { try await SleepClock.shared.sleep(until: deadline) }
     }
 
     private static func read(_ clock: clockid_t) -> timespec {

@@ -12,6 +12,15 @@ struct SampleTests {
         )
     }
 
+    /// Each text once, and which one each row has.
+    private func texts(_ values: [String], places: [UInt8]? = nil) -> Value {
+        let places = places ?? values.indices.map { UInt8($0) }
+        return [
+            "texts": .array(values.map { .string($0) }),
+            "places": .bytes(places.flatMap { [$0, 0, 0, 0] }),
+        ]
+    }
+
     private func doubles(_ values: [Double], presence: UInt8? = nil) -> Value {
         [
             "type": "double", "values": bytes(values.map { Int64(bitPattern: $0.bitPattern) }),
@@ -43,7 +52,7 @@ struct SampleTests {
             [
                 "a.f.x": doubles([1, .nan, 3], presence: 0b011),
                 "b.f.n": ["type": "int", "values": bytes([9_007_199_254_740_993])],
-                "b.f.s": ["type": "string", "values": [#"say "hi""#]],
+                "b.f.s": ["type": "string", "values": texts([#"say "hi""#])],
                 "c.f.none": ["type": .null, "values": .bytes([])],
             ],
             [
@@ -103,6 +112,22 @@ struct SampleTests {
         #expect(document["timeline"]?["a.f"]?["fields"] == ["a.f.x"])
     }
 
+    @Test("texts are told once, and a place that has none is no answer")
+    func textPlaces() throws {
+        func answer(_ places: [UInt8]) -> SampleAnswer? {
+            let column: Value = [
+                "type": "string", "values": texts(["ok", "späť"], places: places),
+            ]
+            return SampleAnswer([
+                "data": ["a.f.x": column], "timeline": ["a.f": timeline([1, 2, 3], ["a.f.x"])],
+                "tier": "raw",
+            ])
+        }
+        let column = answer([1, 0, 1])?.timelines.first?.columns.first?.column
+        #expect(column == Column(.strings(["späť", "ok", "späť"])))
+        #expect(answer([0, 2, 0]) == nil)
+    }
+
     @Test("over several pages values of another type or unit are kept apart, and a note says so")
     func revisions() throws {
         func page(_ times: [Int64], _ column: Value, _ unit: Value) throws -> SampleAnswer {
@@ -110,7 +135,7 @@ struct SampleTests {
             line["units"] = [unit]
             return try self.answer(["a.f.x": column], ["a.f": .map(line)])
         }
-        let texts: Value = ["type": "string", "values": ["warm"]]
+        let texts: Value = ["type": "string", "values": self.texts(["warm"])]
         let next = try page([3], doubles([4]), "K")
         for (former, unit, kind) in [
             (texts, Value.null, "string"), (doubles([4000]), "mK", "double in mK"),

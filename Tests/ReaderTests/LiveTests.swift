@@ -72,10 +72,33 @@ struct LiveTests {
         site.publish("nobody/temps/", Self.record([7]))
         site.publish("no topic", [])
         await site.close()
+        #expect(table.audience.take(atMost: 1) && !table.audience.take(atMost: 1))
         await LiveFollower(site: site, table: table, time: ManualTimeSource(at(0))).run()
         var watcher = LiveTable.Watcher([FieldPattern("*")])
         #expect(watcher.changes(in: table).samples.map(\.value.double) == [5])
         #expect(site.requests.map(\.instance) == ["cryo", "nobody"])
+    }
+
+    @Test("what nobody watches is not listened to")
+    func unwatched() async throws {
+        let site = FixedSite([Self.row("cryo")])
+        let table = LiveTable()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                await LiveFollower(site: site, table: table, time: ManualTimeSource(at(0))).run()
+            }
+            try await eventually("the registry is asked") { table.rows.isEmpty ? nil : true }
+            #expect(site.listening == .never)
+            #expect(table.audience.take(atMost: 1))
+            site.publish("cryo/temps/", Self.record([4]))
+            var watcher = LiveTable.Watcher([FieldPattern("*")])
+            try await eventually("what is published is there") {
+                watcher.changes(in: table).samples.isEmpty ? nil : true
+            }
+            table.audience.giveBack()
+            try await eventually("nobody listens") { site.listening == .over ? true : nil }
+            group.cancelAll()
+        }
     }
 
     @Test("agents and their faults are listed, and a site that does not answer is said")

@@ -69,6 +69,21 @@ struct OpenAPITests {
         "operation": "acquire", "action": "status", "max_points": "3",
     ]
 
+    /// What is posted as JSON.
+    private static let posted = [
+        "/grafana/search": #"{"target":"stage"}"#,
+        "/grafana/query": """
+            {"range":{"from":"2026-11-21T06:00:00Z","to":"2026-11-21T06:01:00Z"},
+             "targets":[{"target":"cryo.*","type":"timeserie"},{"target":"cryo.*","type":"table"}]}
+            """,
+        "/grafana/annotations": """
+            {"range":{"from":"2026-11-21T06:00:00Z","to":"2026-11-21T06:01:00Z"},
+             "annotation":{"name":"gaps","query":""}}
+            """,
+        "/grafana/tag-keys": "{}",
+        "/grafana/tag-values": #"{"key":"agent"}"#,
+    ]
+
     private func archive() throws -> TemporaryArchive {
         let archive = try TemporaryArchive()
         try archive.commit(
@@ -167,6 +182,7 @@ struct OpenAPITests {
             }
         }
         if !pairs.isEmpty { address += "?" + pairs.joined(separator: "&") }
+        if let body = Self.posted[path] { return (address, body) }
         let body = operation["requestBody"] as? [String: Any]
         let content = body?["content"] as? [String: [String: [String: Any]]]
         let form = content?["application/x-www-form-urlencoded"]?["schema"]

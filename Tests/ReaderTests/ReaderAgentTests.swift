@@ -61,7 +61,11 @@ struct ReaderAgentTests {
                 ]
             )
             #expect(data?["cryo.mixed.ok"] == ["type": "bool", "values": .bytes([1, 0])])
-            #expect(data?["cryo.mixed.s"]?["values"] == ["warm", ""])
+            let places: [UInt8] = [0, 0, 0, 0, 1, 0, 0, 0]
+            #expect(
+                data?["cryo.mixed.s"]?["values"]
+                    == ["texts": ["warm", ""], "places": .bytes(places)]
+            )
             #expect(data?["no.such.field"]?["values"] == .bytes([]))
             let times = bytes(of: at(0.123456789)) + bytes(of: at(1))
             #expect(value["timeline"]?["cryo.mixed"]?["t"] == .bytes(times))

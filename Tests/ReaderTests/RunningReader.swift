@@ -68,10 +68,22 @@ final class FixedSite: LiveSite {
     private let asked = Mutex<[(instance: String, action: String, arguments: Value)]>([])
     private let stream: AsyncStream<LiveMessage>
     private let sink: AsyncStream<LiveMessage>.Continuation
+    private let heard = Heard()
 
     init(_ rows: [InstanceRow]? = nil) {
         self.rows = rows
         (stream, sink) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(100))
+        sink.onTermination = { [heard] _ in heard.set(.over) }
+    }
+
+    /// Whether somebody listens to what is published.
+    enum Listening { case never, now, over }
+    var listening: Listening { heard.value }
+
+    private final class Heard: Sendable {
+        private let state = Mutex(Listening.never)
+        var value: Listening { state.withLock { $0 } }
+        func set(_ value: Listening) { state.withLock { $0 = value } }
     }
 
     /// What was asked of instances, in order.
@@ -106,7 +118,10 @@ final class FixedSite: LiveSite {
 
     static let feed = Feed("temps", fields: [Field("stage", unit: .kelvin)])
 
-    func messages() async -> AsyncStream<LiveMessage> { stream }
+    func messages() async -> AsyncStream<LiveMessage> {
+        heard.set(.now)
+        return stream
+    }
 
     func close() async { sink.finish() }
 }

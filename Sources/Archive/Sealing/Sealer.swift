@@ -10,6 +10,8 @@ public final class Sealer {
     private let directory: ArchiveDirectory
     private let time: any TimeSource
     private let budget: Int
+    /// The footer of the file that was sealed last, and read back: the next segment asks for it.
+    private var newest: (file: ArchiveFile, footer: SealedFooter)?
 
     /// A sealer of the archive whose lock the caller holds.
     public convenience init(
@@ -61,12 +63,13 @@ public final class Sealer {
                 try directory.disk.remove(directory.full(file))
                 return nil
             }
-            guard isSealed(file) else {
+            guard let footer = footer(of: file.sealed), footer.sources.contains(file.id) else {
                 throw ArchiveError.journal(
                     "\(directory.full(file.sealed)): cannot be read back after it was written; "
                         + "the segment is kept: look at the disk"
                 )
             }
+            newest = (file.sealed, footer)
             try directory.disk.remove(directory.full(file))
             return file.sealed.path
         } catch let error as DiskError {
@@ -80,18 +83,22 @@ public final class Sealer {
 
     /// Whether a valid sealed file lists the segment as its source.
     private func isSealed(_ file: ArchiveFile) -> Bool {
-        if lists(file.sealed, file.id) { return true }
+        if footer(of: file.sealed)?.sources.contains(file.id) == true { return true }
         // One that came back from a copy after its day was compacted: of the files that begin
         // before it, the last one has what it has.
         let files = (try? directory.files(days: [file.day])) ?? []
         let before = files.last { $0.kind == .sealed && $0.stem != file.stem && $0 < file }
-        return before.map { lists($0, file.id) } ?? false
+        return before.flatMap(known)?.sources.contains(file.id) == true
     }
 
-    /// Whether `sealed` is valid and was made from the segment `id`.
-    private func lists(_ sealed: ArchiveFile, _ id: String) -> Bool {
-        let sealed = try? SealedFile.open(directory.full(sealed), disk: directory.disk)
-        return sealed?.footer.sources.contains(id) == true
+    /// What the disk has as the footer of a sealed file; nil where that is missing or damaged.
+    private func footer(of sealed: ArchiveFile) -> SealedFooter? {
+        (try? SealedFile.open(directory.full(sealed), disk: directory.disk))?.footer
+    }
+
+    /// The footer of a sealed file that is listed, without reading the newest one again.
+    private func known(_ sealed: ArchiveFile) -> SealedFooter? {
+        newest?.file == sealed ? newest?.footer : footer(of: sealed)
     }
 
     /// The segment behind another one: when it was created, and the cursors that it opens with; nil
@@ -105,10 +112,10 @@ public final class Sealer {
         let files = try directory.files()
         for next in files where next.stem != file.stem && next > file {
             guard next.kind == .sealed || files.contains(next.sealed),
-                let sealed = try? SealedFile.open(directory.full(next.sealed), disk: directory.disk)
+                let footer = footer(of: next.sealed)
             else { return Successor(created: next.created, cursors: try openingCursors(of: next)) }
-            guard sealed.footer.isOfJournal else { continue }
-            return Successor(created: next.created, cursors: sealed.footer.cursorsBefore)
+            guard footer.isOfJournal else { continue }
+            return Successor(created: next.created, cursors: footer.cursorsBefore)
         }
         return nil
     }
@@ -118,10 +125,8 @@ public final class Sealer {
     private func end(before file: ArchiveFile) throws -> [Cursor]? {
         for before in try directory.files().reversed()
         where before.stem != file.stem && before < file {
-            guard before.kind == .sealed,
-                let sealed = try? SealedFile.open(directory.full(before), disk: directory.disk)
-            else { return nil }
-            if sealed.footer.isOfJournal { return sealed.footer.cursors }
+            guard before.kind == .sealed, let footer = known(before) else { return nil }
+            if footer.isOfJournal { return footer.cursors }
         }
         return nil
     }

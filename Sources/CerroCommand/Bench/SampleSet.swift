@@ -30,6 +30,9 @@ struct SampleSet: Hashable, Sendable {
     /// Feeds of one instance: a log, and a batch of the journal, has the rows of all of them.
     static let feedsOfInstance = 5
 
+    /// The rows that a message has at most; its first one is so much older when it is published.
+    static let mostRowsOfMessage = 60.0
+
     /// The feed `number` from its beginning; another `part` is another beginning.
     func feed(_ number: Int, part: Int = 0) -> SampleFeed {
         SampleFeed(self, number: number, part: part)
@@ -109,7 +112,8 @@ struct SampleFeed {
         feed = Feed(
             "feed-\(number % SampleSet.feedsOfInstance)",
             fields: set.kinds.map { Field($0.name, $0.kind.type) },
-            period: .nanoseconds(Int64(1e9 / set.rate))
+            period: .nanoseconds(Int64(1e9 / set.rate)),
+            lateness: .seconds(SampleSet.mostRowsOfMessage / set.rate)
         )
         columns = set.kinds.enumerated().map {
             SampleColumn($1.kind, seed: seed &* 8209 &+ UInt64($0))

@@ -62,6 +62,7 @@ enum StartMeasure: ArchiveMeasure {
             cache: cache,
             time: SystemTimeSource()
         )
+        defer { service.close() }
         try await service.refresh()
         let feed = bench.set.feed(0)
         let field = "\(feed.instance).\(feed.feed.name).\(feed.feed.fields[0].name)"

@@ -83,7 +83,8 @@ extension SampleAnswer.Timeline {
         columns = []
         for field in fields.compactMap(\.string) {
             guard let content = data[field] else { return nil }
-            if let column = Column(content) {
+            if content["type"]?.string != nil {
+                guard let column = Column(content) else { return nil }
                 columns.append((field, column))
             } else {
                 columns += Self.statistics.compactMap { statistic in
@@ -146,7 +147,12 @@ extension Column {
         case .double: self = .doubles(unpacked(bytes) as [Double])
         case .int: self = .ints(unpacked(bytes) as [Int64])
         case .bool: self = .bools(bytes.map { $0 != 0 })
-        case .string: self = .strings(given.array?.compactMap(\.string) ?? [])
+        case .string:
+            guard let texts = given["texts"]?.array?.compactMap(\.string),
+                let places = given["places"]?.bytes.map({ unpacked($0) as [UInt32] }),
+                places.allSatisfy({ $0 < texts.count })
+            else { return nil }
+            self = .strings(places.map { texts[Int($0)] })
         }
         guard let bits = value["presence"]?.bytes else { return }
         guard bits.count * 8 >= count else { return nil }

@@ -99,11 +99,31 @@ extension Column {
             case .doubles(let values): .bytes(packed(values))
             case .ints(let values): .bytes(packed(values))
             case .bools(let values): .bytes(values.map { $0 ? 1 : 0 })
-            case .strings(let values): .array(values.map { .string($0) })
+            case .strings(let values): Self.value(of: values)
             }
         var members: [String: Value] = ["type": .string(type.rawValue), "values": bytes]
         if let presence { members["presence"] = .bytes(bitmap(presence)) }
         return .map(members)
+    }
+}
+
+extension Column {
+    /// `{"texts", "places"}`: each text once, and which of them each row has; states repeat.
+    private static func value(of values: [String]) -> Value {
+        var places: [String: UInt32] = [:]
+        var texts: [Value] = []
+        var last: (text: String, place: UInt32)?
+        let rows = values.map { text in
+            if let last, last.text == text { return last.place }
+            let place = places[text] ?? UInt32(texts.count)
+            if place == texts.count {
+                places[text] = place
+                texts.append(.string(text))
+            }
+            last = (text, place)
+            return place
+        }
+        return ["texts": .array(texts), "places": .bytes(packed(rows))]
     }
 }
 

@@ -39,7 +39,8 @@ enum OpenAPI {
 
     private static func item(_ route: Route) -> Value {
         var operations: [String: Value] = [:]
-        for method in route.methods {
+        // What a browser asks before it asks is no operation of its own.
+        for method in route.methods where method != .options {
             operations[method.rawValue.lowercased()] = operation(route, method)
         }
         return .map(operations)
@@ -56,6 +57,11 @@ enum OpenAPI {
             "responses": .map(responses(route)),
         ]
         if isPost, !inBody.isEmpty { operation["requestBody"] = body(inBody) }
+        if isPost, route.isPostedAsJSON {
+            operation["requestBody"] = [
+                "required": .bool(true), "content": ["application/json": [:]],
+            ]
+        }
         return .map(operation)
     }
 

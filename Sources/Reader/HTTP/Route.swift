@@ -35,6 +35,8 @@ struct Route: Sendable {
     let path: String
     let about: String
     var parameters: [Parameter] = []
+    /// Whether what is posted is a map of JSON.
+    var isPostedAsJSON = false
     let answer: Answer
     /// The statuses other than 200 that belong to it, beside those that any question can get.
     var statuses: [Int] = []

@@ -9,17 +9,36 @@ struct LiveFollower: Sendable {
     let table: LiveTable
     let time: any TimeSource
 
-    /// Follows until cancelled.
+    /// Follows until cancelled, or until the site says no more.
+    ///
+    /// It listens only while somebody watches: what nobody hears is not sent, and costs nobody
+    /// anything.
     func run() async {
-        let messages = await site.messages()
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await lookAtTable() }
-            var declarations = Declarations()
-            for await message in messages {
-                await take(message, &declarations)
-                if Task.isCancelled { break }
+            for await isWatched in table.audience.presence() where isWatched {
+                if await listen() { break }
             }
             group.cancelAll()
+        }
+    }
+
+    /// Listens until nobody watches any more; whether the site has ended first.
+    private func listen() async -> Bool {
+        let messages = await site.messages()
+        return await withTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                var declarations = Declarations()
+                for await message in messages { await take(message, &declarations) }
+                return true
+            }
+            group.addTask {
+                for await isWatched in table.audience.presence() where !isWatched { break }
+                return false
+            }
+            let hasEnded = await group.next() ?? true
+            group.cancelAll()
+            return hasEnded
         }
     }
 

@@ -1,6 +1,5 @@
 internal import Hummingbird
 internal import MessageBus
-internal import Synchronization
 internal import Telemetry
 
 /// The site as it is now: agents, their operations, and what changes as server-sent events.
@@ -10,16 +9,14 @@ struct LiveRoutes: Sendable {
     let site: any LiveSite
     let table: LiveTable
     let time: any TimeSource
-    private let watchers = Counter()
-
-    /// How many event streams are open.
-    var watcherCount: Int { watchers.value }
-
+<<<<<<< HEAD
     init(site: any LiveSite, table: LiveTable, time: any TimeSource) {
         self.site = site
         self.table = table
         self.time = time
     }
+=======
+>>>>>>> b9d0bb7ca133da612eee813ec68843a304106b05
 
     /// What it answers.
     var routes: [Route] {
@@ -200,14 +197,14 @@ struct LiveRoutes: Sendable {
                 expected: "\(ReaderLimits.shortestLivePeriod.inSeconds) s or more"
             )
         }
-        guard watchers.take(atMost: ReaderLimits.watchers) else {
+        guard table.audience.take(atMost: ReaderLimits.watchers) else {
             throw QueryError.busy(waiting: ReaderLimits.watchers)
         }
-        let (table, time, watchers) = (table, time, watchers)
+        let (table, time) = (table, time)
         var headers = Response.headers(contentType: "text/event-stream")
         headers[.connection] = "keep-alive"
         let body = ResponseBody { writer in
-            defer { watchers.giveBack() }
+            defer { table.audience.giveBack() }
             var watcher = LiveTable.Watcher(patterns)
             var quiet = Duration.zero
             while !Task.isCancelled {
@@ -232,23 +229,7 @@ struct LiveRoutes: Sendable {
     }
 }
 
-/// How many there are of something that has a limit.
-private final class Counter: Sendable {
-    private let count = Mutex(0)
-
-    func take(atMost most: Int) -> Bool {
-        count.withLock { count in
-            guard count < most else { return false }
-            count += 1
-            return true
-        }
-    }
-
-    var value: Int { count.withLock { $0 } }
-
-    func giveBack() { count.withLock { $0 -= 1 } }
-}
-
+<<<<<<< HEAD
 extension JSONWriter {
     /// Writes one event, whose data is a list on one line.
     fileprivate mutating func event<Element>(

@@ -26,6 +26,8 @@ final class LiveTable: Sendable {
         var dropped = 0
     }
 
+    /// Who watches.
+    let audience = LiveAudience()
     private let state = Mutex(State())
 
     /// Takes in the last row of each block.
@@ -77,11 +79,6 @@ final class LiveTable: Sendable {
     /// The newest rows of all instances, by name.
     var rows: [InstanceRow] {
         state.withLock { $0.rows.values.map(\.content) }.sorted { $0.instance < $1.instance }
-    }
-
-    /// The newest sample of a field, nil if none came.
-    func sample(of name: String) -> Sample? {
-        state.withLock { state in state.places[name].map { state.samples[$0].content } }
     }
 
     /// How many samples were not kept, since there are too many fields.

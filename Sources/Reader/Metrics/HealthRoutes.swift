@@ -1,3 +1,4 @@
+internal import Archive
 internal import Hummingbird
 internal import Telemetry
 
@@ -20,14 +21,36 @@ struct HealthRoutes: Sendable {
             counts: service.counters.counts,
             sentBytes: service.counters.sentBytes,
             load: service.load,
-            watchers: live.watcherCount,
+            watchers: table.audience.count,
             droppedSamples: table.droppedCount,
             archive: archive ?? nil,
             completeness: completeness,
             now: now
         ).write(to: &text)
-        SiteMetrics(rows: table.rows) { table.sample(of: $0)?.value.number }.write(to: &text)
+        let rows = table.rows
+        SiteMetrics(rows: rows, newest: await newest(of: rows, now)).write(to: &text)
         return Response(.ok, contentType: form.rawValue, text.bytes)
+    }
+
+    /// The newest number of each field of the aggregators' own feed, by its full name.
+    ///
+    /// From the archive, which is where that feed goes: where it does not come, what it said last
+    /// is no longer true.
+    private func newest(of rows: [InstanceRow], _ now: Timestamp) async -> [String: Double] {
+        let aggregators = rows.filter { $0.className == "Aggregator" }
+        guard !aggregators.isEmpty else { return [:] }
+        let query = DataQuery(
+            fields: aggregators.map { FieldPattern("\($0.instance).recording.*") },
+            range: now - ReaderLimits.recordingAge..<now
+        )
+        var newest: [String: Double] = [:]
+        for field in (try? await service.data(query))?.timelines.flatMap(\.fields) ?? [] {
+            guard case .samples(let column) = field.content,
+                let row = (0..<column.count).last(where: column.isPresent)
+            else { continue }
+            newest[field.name] = column.number(row)
+        }
+        return newest
     }
 
     /// `GET /readyz`: whether answers are as new as the archive.
@@ -38,9 +61,4 @@ struct HealthRoutes: Sendable {
             json: ["status": "not ready", "reason": .string(problem)]
         )
     }
-}
-
-extension Value {
-    /// A number of any type; nil if it is none.
-    fileprivate var number: Double? { double ?? int.map(Double.init) }
 }

@@ -4,7 +4,7 @@ internal import Telemetry
 struct SiteMetrics {
     let rows: [InstanceRow]
     /// The newest number of a field, by its full name.
-    let newest: (String) -> Double?
+    let newest: [String: Double]
 
     /// One field of the feed `recording`, and the metric that it becomes.
     private struct Recorded {
@@ -119,7 +119,7 @@ struct SiteMetrics {
                 unit: recorded.unit,
                 help: recorded.help,
                 aggregators.compactMap { row in
-                    newest("\(row.instance).recording.\(recorded.field)").map {
+                    newest["\(row.instance).recording.\(recorded.field)"].map {
                         .init($0, ("agent", row.instance))
                     }
                 }

@@ -61,6 +61,8 @@ final class ArchiveSource: SampleSource {
         try result.get()
     }
 
+    func close() { store.withLock { $0 = nil } }
+
     func fields(in range: Range<Timestamp>) throws(QueryError) -> [FieldSummary] {
         let store = try open()
         return try translated { () throws(ArchiveError) in try store.fields(in: range) }

@@ -13,6 +13,8 @@ final class JoinedSource: SampleSource {
     private let time: any TimeSource
     private let declarations = Mutex(Declarations())
 
+    func close() { for source in sources { source.close() } }
+
     /// The archives in the order in which they answer; at least one, which is Cerro's own.
     init(_ sources: [any SampleSource], time: any TimeSource) {
         self.sources = sources

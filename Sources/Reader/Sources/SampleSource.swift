@@ -34,8 +34,11 @@ protocol SampleSource: Sendable {
     func gaps(in range: Range<Timestamp>) throws(QueryError) -> [LedgerEntry]
     /// How Cerro's own archive stands; nil if there is none.
     func status() throws(QueryError) -> ArchiveStatus?
+    /// Lets go of the archive, so that another reader may open it; the next refresh opens it anew.
+    func close()
 }
 
 extension SampleSource {
     func status() throws(QueryError) -> ArchiveStatus? { nil }
+    func close() {}
 }

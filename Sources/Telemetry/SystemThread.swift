@@ -1,11 +1,11 @@
 internal import Glibc
 
-/// A thread that can be waited for, since calls to a disk block.
-final class LogThread: Sendable {
+/// A thread that can be waited for, for what blocks.
+package final class SystemThread: Sendable {
     private let handle: pthread_t
 
     /// Starts a thread that runs `body` once.
-    init(_ body: @escaping @Sendable () -> Void) {
+    package init(_ body: @escaping @Sendable () -> Void) {
         let box = Unmanaged.passRetained(Box(body))
         var handle = pthread_t()
         let code = pthread_create(
@@ -23,7 +23,7 @@ final class LogThread: Sendable {
     }
 
     /// Blocks until the thread has ended; called once.
-    func join() {
+    package func join() {
         pthread_join(handle, nil)
     }
 
@@ -39,12 +39,13 @@ final class LogThread: Sendable {
 /// What one thread waits for and any other can give.
 // The C structures live in memory of their own and are only touched through pthread calls; the
 // flag is only touched while the mutex is held.
-final class Wakeup: @unchecked Sendable {
+package final class Wakeup: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var isGiven = false
 
-    init() {
+    /// Something that was not given yet.
+    package init() {
         mutex.initialize(to: pthread_mutex_t())
         condition.initialize(to: pthread_cond_t())
         pthread_mutex_init(mutex, nil)
@@ -64,7 +65,7 @@ final class Wakeup: @unchecked Sendable {
     }
 
     /// Wakes the thread, now or when it waits next.
-    func give() {
+    package func give() {
         pthread_mutex_lock(mutex)
         isGiven = true
         pthread_cond_signal(condition)
@@ -72,7 +73,7 @@ final class Wakeup: @unchecked Sendable {
     }
 
     /// Blocks until ``give()``, at most for `nanoseconds`; nil is for ever.
-    func wait(nanoseconds: Int64?) {
+    package func wait(nanoseconds: Int64?) {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         var deadline = timespec()
