@@ -75,7 +75,6 @@ public final class QueryService: Sendable {
         try result.get()
     }
 
-<<<<<<< HEAD
     /// Why answers may not be as new as the archive; nil if they are.
     var unreadiness: String? {
         guard let last = lastRefresh.withLock({ $0 }) else { return "the archive is being opened" }
@@ -92,10 +91,9 @@ public final class QueryService: Sendable {
     func status() async throws(QueryError) -> ArchiveStatus? {
         try await run(.status) { engine, _ throws(QueryError) in try engine.archive.status() }
     }
-=======
+
     /// Lets go of the archive once nobody asks any more, so that another reader may open it.
     public func close() { engine.archive.close() }
->>>>>>> b9d0bb7ca133da612eee813ec68843a304106b05
 
     /// Which fields have samples in a range.
     public func fields(_ query: FieldsQuery) async throws(QueryError) -> FieldsAnswer {

@@ -27,7 +27,7 @@ struct ReaderRoutes: Sendable {
     /// All that is answered, described by one of them.
     var routes: [Route] {
         let prometheus = PrometheusRoutes(service: service, labels: labels)
-        let simple = SimpleJSONRoutes(service: service)
+        let simple = SimpleJSONRoutes(service: service, table: live.table)
         let others = own + live.routes + prometheus.routes + simple.routes
         return others + [OpenAPI.route(for: others)]
     }

@@ -9,14 +9,6 @@ struct LiveRoutes: Sendable {
     let site: any LiveSite
     let table: LiveTable
     let time: any TimeSource
-<<<<<<< HEAD
-    init(site: any LiveSite, table: LiveTable, time: any TimeSource) {
-        self.site = site
-        self.table = table
-        self.time = time
-    }
-=======
->>>>>>> b9d0bb7ca133da612eee813ec68843a304106b05
 
     /// What it answers.
     var routes: [Route] {
@@ -229,7 +221,6 @@ struct LiveRoutes: Sendable {
     }
 }
 
-<<<<<<< HEAD
 extension JSONWriter {
     /// Writes one event, whose data is a list on one line.
     fileprivate mutating func event<Element>(

@@ -22,7 +22,7 @@ extension DataAnswer {
     }
 
     /// One table of all fields, a row for each bucket.
-    var table: Value {
+    var simpleTable: Value {
         var rows: [(time: Double, cells: [Value])] = []
         let names = timelines.flatMap { $0.fields.map(\.name) }
         var place = 0
@@ -65,6 +65,18 @@ extension LedgerEntry {
     }
 }
 
+extension Fault {
+    /// The fault, which is still open, as Grafana marks it on a plot that ends at `end`.
+    func annotation(_ annotation: Value, of instance: String, until end: Timestamp) -> Value {
+        [
+            "annotation": annotation, "time": .double(since.milliseconds),
+            "timeEnd": .double(end.milliseconds), "isRegion": .bool(true),
+            "title": .string("\(instance): \(id)"), "tags": .string(severity.rawValue),
+            "text": .string(subject.isEmpty ? text : "\(subject): \(text)"),
+        ]
+    }
+}
+
 extension FieldAnswer.Content {
     fileprivate var simpleType: String {
         guard case .buckets(let columns) = self else { return "string" }
@@ -73,7 +85,7 @@ extension FieldAnswer.Content {
 }
 
 extension BucketColumns {
-    /// The mean; of texts the last one, where samples were read. What is no number is null.
+    /// The mean, null where that is no number; of texts the last one, where samples were read.
     fileprivate func shown(_ row: Int) -> Value {
         if min.type == .string {
             guard let last, last.isPresent(row), case .strings(let texts) = last.values else {

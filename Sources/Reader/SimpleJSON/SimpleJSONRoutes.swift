@@ -9,15 +9,18 @@ internal import Telemetry
 /// Source: `simple-json-datasource` 1.4.2, README, "Building your own backend".
 struct SimpleJSONRoutes: Sendable {
     let service: QueryService
+    /// The site as it is now.
+    let table: LiveTable
 
     /// What it answers.
     var routes: [Route] {
-        let points = Schema.list(Schema.list(Schema.orNull(Schema.number)))
+        let cell = Schema.orNull(Schema.oneOf([Schema.number, Schema.text]))
+        let points = Schema.list(Schema.list(cell))
         let series = Schema.object(["target": Schema.text, "datapoints": points])
         let column = Schema.object(["text": Schema.text, "type": Schema.text])
         let table = Schema.object([
             "type": Schema.choice(["table"]), "columns": Schema.list(column),
-            "rows": Schema.list(Schema.list(Schema.any)),
+            "rows": Schema.list(Schema.list(cell)),
         ])
         let annotation = Schema.object([
             "annotation": Schema.any, "time": Schema.number, "timeEnd": Schema.number,
@@ -27,9 +30,11 @@ struct SimpleJSONRoutes: Sendable {
         let key = Schema.object(["type": Schema.text, "text": Schema.text])
         return [
             Route(
-                methods: [.get, .options], path: "/grafana",
+                methods: [.get, .options],
+                path: "/grafana",
                 about: "whether the data source works",
-                answer: .json(Schema.object(["status": Schema.text])), statuses: [503],
+                answer: .json(Schema.object(["status": Schema.text])),
+                statuses: [503],
                 handler: { request, _ in try test(request) }
             ),
             post("search", "field names that hold a text", Schema.list(Schema.text)) {
@@ -38,14 +43,15 @@ struct SimpleJSONRoutes: Sendable {
             post("query", "series or tables", Schema.list(Schema.oneOf([series, table]))) {
                 try await query($0)
             },
-            post("annotations", "what the ledger knows", Schema.list(annotation)) {
+            post("annotations", "rows of the ledger, and open faults", Schema.list(annotation)) {
                 try await annotations($0)
             },
             post("tag-keys", "by what series can be chosen", Schema.list(key)) { _ in
                 .array(SimpleJSONQuery.tagKeys.map { ["type": "string", "text": .string($0)] })
             },
             post(
-                "tag-values", "the values of such a key",
+                "tag-values",
+                "the values of such a key",
                 Schema.list(Schema.object(["text": Schema.text]))
             ) { try await tagValues($0) },
         ]
@@ -85,7 +91,9 @@ struct SimpleJSONRoutes: Sendable {
             text = String(buffer: try await request.body.collect(upTo: ReaderLimits.addressBytes))
         } catch {
             throw .limit(
-                what: "bytes of the question", found: nil, limit: ReaderLimits.addressBytes,
+                what: "bytes of the question",
+                found: nil,
+                limit: ReaderLimits.addressBytes,
                 advice: "ask for fewer targets at a time"
             )
         }
@@ -134,29 +142,39 @@ struct SimpleJSONRoutes: Sendable {
         var answers: [Value] = []
         for target in query.targets {
             let answer = try await service.data(query.data(of: target))
-            answers += target.isTable ? [answer.table] : answer.series(of: target.pattern)
+            answers += target.isTable ? [answer.simpleTable] : answer.series(of: target.pattern)
         }
         return .array(answers)
     }
 
     private func annotations(_ body: Value) async throws -> Value {
         let range = try SimpleJSONQuery.range(body, now: service.time.now)
-        let pattern = body["annotation"]?["query"]?.string ?? ""
+        let annotation = body["annotation"] ?? .null
+        let text = annotation["query"]?.string ?? ""
+        let pattern = text.isEmpty ? nil : FieldPattern(text).widened
         let rows = try await service.gaps(
             GapsQuery(
                 range: range,
-                patterns: pattern.isEmpty ? [] : [FieldPattern(pattern).widened],
+                patterns: pattern.map { [$0] } ?? [],
                 limit: ReaderLimits.annotations
             )
         )
-        return .array(rows.map { $0.annotation(body["annotation"] ?? .null) })
+        let faults = table.rows.flatMap { row -> [Value] in
+            // A fault is the agent's, whichever of its fields are asked for.
+            guard pattern?.mayMatch(beginning: row.instance + ".") ?? true else { return [] }
+            return row.faults.filter { $0.since < range.upperBound }.map { fault in
+                fault.annotation(annotation, of: row.instance, until: range.upperBound)
+            }
+        }
+        return .array(rows.map { $0.annotation(annotation) } + faults)
     }
 
     private func tagValues(_ body: Value) async throws -> Value {
         let key = body["key"]?.string ?? ""
         guard let place = SimpleJSONQuery.tagKeys.firstIndex(of: key) else {
             throw QueryError.parameter(
-                "key", found: key,
+                "key",
+                found: key,
                 expected: "one of " + SimpleJSONQuery.tagKeys.joined(separator: ", ")
             )
         }
