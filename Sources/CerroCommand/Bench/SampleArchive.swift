@@ -35,9 +35,10 @@ enum SampleArchive {
             var written = Written()
             for hour in 0..<hours {
                 for log in logs.indices { logs[log].prepare(seconds: 3600) }
-                let messages = Int(3600 * set.rate) / rowsOfMessage
-                for message in 0...messages {
-                    let seconds = Double(hour * 3600) + Double(message * rowsOfMessage) / set.rate
+                let rows = Int(3600 * set.rate)
+                for message in 0...(rows / rowsOfMessage) {
+                    let last = min((message + 1) * rowsOfMessage, rows) - 1
+                    let seconds = Double(hour * 3600) + Double(last) / set.rate
                     let received = set.start + .milliseconds(Int64(seconds * 1000) + 100)
                     clock.set(received)
                     for log in logs.indices {
