@@ -66,7 +66,8 @@ public enum ReaderLimits {
     /// How old what an aggregator says of itself, every ten seconds, may be in `/metrics`.
     static let recordingAge: Duration = .seconds(60)
 
-    /// Feeds whose completeness `/metrics` shows, the first by name; `/api/v1/completeness` has all.
+    /// Feeds whose completeness `/metrics` shows, the first by name; `/api/v1/completeness` has
+    /// all of them.
     static let metricFeeds = 1000
 
     /// Names that SimpleJSON's search answers, the first; more letters find the others.

@@ -43,7 +43,7 @@ struct BrowserTests {
                 try await page.untilEnd()
                 return page.output.contains("cerro_aggregator_lag_seconds{") ? page.output : nil
             }
-            #expect(page.contains(#"cerro_site_agents{state="alive"} 3"#), "\(page)")
+            #expect(page.contains(#"cerro_site_agents{state="alive"} 4"#), "\(page)")
             #expect(page.contains(#"cerro_feed_completeness_ratio{agent="fake-1",feed="load"} 1"#))
             let check = try RunningProgram(
                 words: ["sh", "-c", "curl -s \(address) | promtool check metrics"]

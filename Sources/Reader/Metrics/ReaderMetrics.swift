@@ -45,6 +45,15 @@ struct ReaderMetrics {
                 ]
             }
         )
+        writeConnections(to: &text)
+        if let archive {
+            writeMemory(archive, to: &text)
+            write(archive, to: &text)
+        }
+        if let completeness { write(completeness, to: &text) }
+    }
+
+    private func writeConnections(to text: inout MetricsText) {
         text.add(
             .counter,
             "reader_sent",
@@ -76,11 +85,9 @@ struct ReaderMetrics {
             help: "live samples that are not shown, since there are too many fields",
             [.init(Double(droppedSamples))]
         )
-        if let archive { write(archive, to: &text) }
-        if let completeness { write(completeness, to: &text) }
     }
 
-    private func write(_ archive: ArchiveStatus, to text: inout MetricsText) {
+    private func writeMemory(_ archive: ArchiveStatus, to text: inout MetricsText) {
         text.add(
             .gauge,
             "reader_cache",
@@ -116,6 +123,9 @@ struct ReaderMetrics {
             help: "rows of open segments in memory, about",
             [.init(Double(archive.openBytes))]
         )
+    }
+
+    private func write(_ archive: ArchiveStatus, to text: inout MetricsText) {
         text.add(
             .gauge,
             "archive",
