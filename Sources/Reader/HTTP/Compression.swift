@@ -20,7 +20,8 @@ struct Compression: RouterMiddleware {
         guard !type.isEmpty, !type.hasPrefix("text/event-stream"),
             response.headers[.contentEncoding] == nil
         else { return response }
-        response.headers[.vary] = "Accept, Accept-Encoding"
+        let vary = [response.headers[.vary], "Accept, Accept-Encoding"].compactMap(\.self)
+        response.headers[.vary] = vary.joined(separator: ", ")
         guard let coding = Deflater.Coding(accepted: request.headers[.acceptEncoding]),
             (response.body.contentLength ?? .max) >= ReaderLimits.compressedBytes
         else { return response }
