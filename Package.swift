@@ -41,7 +41,8 @@ let package = Package(
     ],
     targets: [
         // A target imports only targets above it; TidyTests holds the sources to that.
-        library("Telemetry"),
+        .target(name: "CTimer"),
+        library("Telemetry", ["CTimer"]),
         .systemLibrary(name: "CMsgPack", providers: [.apt(["libmsgpack-dev"])]),
         library("MessagePack", ["CMsgPack", "Telemetry"]),
         library(

@@ -44,7 +44,7 @@ final class RuntimeSession: SessionBacking {
             }
         }
         let begin = time.now
-        do { try await log.append(declared, checked) } catch {
+        do { try await log.append(declared, checked, atOnce: true) } catch {
             throw PublishError.log("\(error)")
         }
         guard let last = checked.last else { return }

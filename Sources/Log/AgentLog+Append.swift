@@ -1,4 +1,5 @@
 internal import ArchiveFormat
+internal import Glibc
 public import Telemetry
 
 extension AgentLog {
@@ -26,14 +27,21 @@ extension AgentLog {
     ///   - feed: a feed as it was declared.
     ///   - blocks: blocks as `Block.checked(for:)` returned them; one that does not fit its feed
     ///     is unreadable for ever.
+    ///   - atOnce: whether the caller's thread may write; it blocks while the disk does.
     /// - Throws: ``LogError``; nothing is kept of blocks that are refused as too long or
     ///   undeclared. When memory is full the blocks before the one that did not fit are kept.
-    public func append(_ feed: Feed, _ blocks: [Block]) async throws(LogError) {
+    public func append(
+        _ feed: Feed,
+        _ blocks: [Block],
+        atOnce: Bool = false
+    ) async throws(LogError) {
         for block in blocks { try Self.check(block, feed) }
         guard !blocks.isEmpty else { return }
         let now = time.now
         var rest = blocks[...]
-        let error = await accept { state in state.take(&rest, of: feed, now) }
+        let error = await accept(atOnce: atOnce && Self.sparesThread) { state in
+            state.take(&rest, of: feed, now)
+        }
         if let error { throw error }
     }
 
@@ -64,8 +72,12 @@ extension AgentLog {
         }
     }
 
+    /// Whether tasks still run while a disk holds up one of their threads.
+    private static let sparesThread = sysconf(Int32(_SC_NPROCESSORS_ONLN)) > 1
+
     /// Calls `encode` under the lock until it has encoded everything, and waits for the disk.
     private func accept(
+        atOnce: Bool = false,
         _ encode: (inout LogState) -> Acceptance
     ) async -> LogError? {
         while true {
@@ -74,7 +86,9 @@ extension AgentLog {
                     state.register(continuation, state.attempt(self, encode))
                     return state.wakesThread()
                 }
-                if wakes { wakeup.give() }
+                if wakes, !atOnce || writer.withLockIfFree({ $0?.writeAtOnce() }) != true {
+                    wakeup.give()
+                }
             }
             switch outcome {
             case .done: return nil

@@ -64,11 +64,5 @@ extension AgentLog {
     /// more; nil is for ever, or until somebody asks for something.
     ///
     /// A log that has a thread of its own has nothing to do here.
-    package func work() -> Duration? {
-        driven.withLock { writer in
-            let patience = writer?.work()
-            if state.withLock({ $0.isClosed }) { writer = nil }
-            return patience ?? nil
-        }
-    }
+    package func work() -> Duration? { isDriven ? work(on: writer) : nil }
 }

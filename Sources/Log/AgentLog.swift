@@ -3,8 +3,9 @@ public import Telemetry
 
 /// An agent's spool: a log of records that archives read by position.
 ///
-/// One process has the folder open at a time. Appending never touches the disk itself: a thread of
-/// the log's own writes all that waits with one call, and syncs it. See <doc:Log>.
+/// One process has the folder open at a time. A thread of the log's own opens and syncs files and
+/// deletes them, and writes all that waits with one call; who appends writes what takes a single
+/// call to an open file, if asked to. See <doc:Log>.
 public final class AgentLog: Sendable {
     /// What a site file says about a spool.
     public struct Settings: Hashable, Sendable {
@@ -52,8 +53,10 @@ public final class AgentLog: Sendable {
     /// Rings when the next wait for a record is over.
     let alarm = Mutex(Alarm())
     private let thread: Mutex<SystemThread?>
-    /// What writes where there is no thread; nil where there is one, and when the log is closed.
-    let driven: Guarded<LogWriter?>
+    /// What writes, for whoever does; nil when the log is closed.
+    let writer: Guarded<LogWriter?>
+    /// Whether there is no thread.
+    let isDriven: Bool
 
     /// The newest epochs before the one that began with this log, the last one last; at most 64.
     ///
@@ -133,14 +136,31 @@ public final class AgentLog: Sendable {
             )
         )
         thread = Mutex(nil)
-        driven = Guarded(nil)
-        if isDriven {
-            driven.withLock { $0 = LogWriter(self, opening.marker) }
-            return
-        }
-        let marker = opening.marker
-        let started = SystemThread { [self] in LogWriter(self, marker).run() }
+        writer = Guarded(nil)
+        self.isDriven = isDriven
+        writer.withLock { $0 = LogWriter(self, opening.marker) }
+        guard !isDriven else { return }
+        let started = SystemThread { [self] in write() }
         thread.withLock { $0 = started }
+    }
+
+    /// Works until the log is closed; on its thread.
+    private func write() {
+        while true {
+            let patience = work(on: writer)
+            if state.withLock({ $0.isClosed }) { return }
+            wakeup.wait(nanoseconds: patience?.nanoseconds)
+        }
+    }
+
+    /// Does all that is to be done by now, and tells how long there is nothing more; nil is for
+    /// ever.
+    func work(on writer: Guarded<LogWriter?>) -> Duration? {
+        writer.withLock { writer in
+            let patience = writer?.work()
+            if state.withLock({ $0.isClosed }) { writer = nil }
+            return patience ?? nil
+        }
     }
 
     /// The current epoch: the clock when it began, in nanoseconds, but beyond every earlier one.

@@ -24,4 +24,11 @@ final class Guarded<State: ~Copyable>: @unchecked Sendable {
         defer { pthread_mutex_unlock(mutex) }
         return body(&state)
     }
+
+    /// Calls `body` unless somebody else has the state now; nil then.
+    func withLockIfFree<Result>(_ body: (inout State) -> Result) -> Result? {
+        guard pthread_mutex_trylock(mutex) == 0 else { return nil }
+        defer { pthread_mutex_unlock(mutex) }
+        return body(&state)
+    }
 }

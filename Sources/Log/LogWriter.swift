@@ -41,12 +41,30 @@ final class LogWriter {
         self.marker = marker
     }
 
-    /// Works until the log is closed; on a thread of its own.
-    func run() {
-        while true {
-            let patience = work()
-            if isOver { return }
-            log.wakeup.wait(nanoseconds: patience?.nanoseconds)
+    /// Writes what waits on the thread of whoever appended it, if that is one call and nothing else
+    /// is due; false where the log's own thread has to go on.
+    ///
+    /// What may block for long is never done here: to open files, sync and delete.
+    func writeAtOnce() -> Bool {
+        let now = log.time.monotonic
+        let run = log.state.withLock { state -> Run? in
+            guard state.failure == nil, !state.isClosing, state.events.isEmpty, state.drop == nil,
+                let run = state.queue.first, !begins(run)
+            else { return nil }
+            state.queue[0].isTaken = true
+            return run
+        }
+        guard let run else { return false }
+        // The thread waits for what is due; to sync what comes first is something new.
+        let isFirst = unsynced.isEmpty
+        if isFirst { syncDue = now + log.settings.syncInterval }
+        write(run)
+        return log.state.withLock { state in
+            guard !isFirst, state.failure == nil, state.queue.isEmpty, !wantsSync(state, now),
+                state.byteCount <= log.settings.size
+            else { return false }
+            state.isThreadIdle = true
+            return true
         }
     }
 

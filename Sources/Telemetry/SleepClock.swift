@@ -1,3 +1,5 @@
+internal import CTimer
+internal import Glibc
 internal import Synchronization
 
 /// Wakes tasks of this process at their times, by one thread.
@@ -23,7 +25,13 @@ final class SleepClock: Sendable {
     }
 
     private let state = Mutex(State())
-    private let wakeup = Wakeup()
+    /// Readable at the earliest deadline: who sets an earlier one wakes nobody for it.
+    private let timer: Int32
+
+    private init() {
+        timer = cerro_timer_make()
+        precondition(timer >= 0, "no timer can be made: errno \(errno)")
+    }
 
     /// Suspends until the monotonic clock shows `deadline`.
     ///
@@ -45,15 +53,18 @@ final class SleepClock: Sendable {
     }
 
     private func add(_ sleeper: Sleeper) {
-        let isEarliest = state.withLock { state in
+        state.withLock { state in
             let place =
                 state.sleepers.firstIndex { $0.deadline <= sleeper.deadline }
                 ?? state.sleepers.endIndex
             state.sleepers.insert(sleeper, at: place)
+            if place == state.sleepers.count - 1 { ring(at: sleeper.deadline) }
             if state.thread == nil { state.thread = SystemThread { [self] in run() } }
-            return place == state.sleepers.count - 1
         }
-        if isEarliest { wakeup.give() }
+    }
+
+    private func ring(at deadline: Duration) {
+        cerro_timer_ring(timer, deadline.nanoseconds)
     }
 
     private func cancel(_ id: Int) {
@@ -65,17 +76,19 @@ final class SleepClock: Sendable {
 
     private func run() -> Never {
         let time = SystemTimeSource()
+        var expirations: UInt64 = 0
         while true {
+            read(timer, &expirations, MemoryLayout<UInt64>.size)
             let now = time.monotonic
-            let (due, next) = state.withLock { state in
+            let due = state.withLock { state in
                 let first = state.sleepers.firstIndex { $0.deadline <= now }
                 let due = first.map { Array(state.sleepers[$0...]) } ?? []
                 state.sleepers.removeLast(due.count)
-                return (due, state.sleepers.last?.deadline)
+                if let next = state.sleepers.last { ring(at: next.deadline) }
+                return due
             }
             // Without the lock: a task that is being cancelled is locked, and asks for ours.
             for sleeper in due.reversed() { sleeper.continuation.resume() }
-            wakeup.wait(nanoseconds: next.map { ($0 - time.monotonic).nanoseconds })
         }
     }
 }

@@ -7,6 +7,7 @@ enum LayerRules {
         "CZstd": ["ArchiveFormat"],
         "CChecksum": ["ArchiveFormat"],
         "CRE2": ["PromQL"],
+        "CTimer": ["Telemetry"],
         "CZeroMQ": ["ZeroMQ"],
         "GRDB": ["Archive"],
         "ServiceLifecycle": ["AgentRuntime", "CerroCommand"],
