@@ -60,6 +60,7 @@ let package = Package(
         ),
         .target(name: "CChecksum"),
         .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         library("ArchiveFormat", ["CChecksum", "CZstd", "MessagePack", "Telemetry"]),
         library("ArrowFormat", ["Telemetry"]),
         library("G3Format", ["ArchiveFormat"]),
@@ -100,9 +101,8 @@ let package = Package(
         library(
             "Reader",
             [
-                "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "ArrowFormat",
-                "MessageBus",
-                "PromQL", "SiteConfig", "Telemetry", logging,
+                "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "ArrowFormat", "CZlib",
+                "MessageBus", "PromQL", "SiteConfig", "Telemetry", logging, nioCore,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
             ],
@@ -174,8 +174,9 @@ let package = Package(
         tests(
             "ReaderTests",
             [
-                "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "CerroTesting", "Log",
-                "MessageBus", "MessagePack", "Reader", "SiteConfig", "Telemetry",
+                "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "CZlib", "CerroTesting",
+                "Log", "MessageBus", "MessagePack", "PromQL", "Reader", "SiteConfig", "Telemetry",
+                nioCore, .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
             ]

@@ -8,6 +8,11 @@ extension Evaluator {
         _ window: Duration
     ) throws -> [Series] {
         let steps = steps.earlier(by: selector.offset)
+        if function == .last {
+            // A window does not hold its start.
+            let age = window - .nanoseconds(1)
+            return try source.latest(selector.matchers, at: steps, within: age)
+        }
         guard function.isFromStatistics else {
             let last = steps[steps.count - 1]
             let found = try source.samples(
@@ -15,62 +20,74 @@ extension Evaluator {
                 after: steps.start - window,
                 through: last
             )
-            let series = found.map { $0.values(of: function, window, at: steps) }
-            return try function == .last ? series : distinct(series.map(\.nameless))
+            return try distinct(found.map { $0.values(of: function, window, at: steps).nameless })
         }
-        let row = try BucketRow(windows: window, before: steps)
-        let (perWindow, perStep) = row.counts(window, steps)
-        let series = try source.buckets(selector.matchers, row).map { found in
+        let windows = Windows(window, before: steps)
+        let series = try source.buckets(selector.matchers, between: windows.edges).map { found in
             Series(
                 labels: found.labels,
-                values: (0..<steps.count).map { number in
-                    let first = number * perStep
-                    return function.value(of: found.buckets[first..<first + perWindow])
-                }
+                values: windows.sums(of: found.buckets).map { function.value(of: $0) }
             )
         }
         return try distinct(series.map(\.nameless))
     }
 }
 
-extension BucketRow {
-    /// The widest buckets of which the windows before all steps consist.
-    init(windows window: Duration, before steps: Steps) throws(PromQLError) {
-        let (step, long) = (steps.step.nanoseconds, window.nanoseconds)
-        let width = steps.count == 1 ? long : Self.greatestCommonDivisor(step, long)
-        let span = (steps[steps.count - 1] - steps.start).nanoseconds + long
-        guard span / width <= Int64(PromQLLimits.buckets) else {
-            throw .limit(
-                what: "buckets of \(Duration.nanoseconds(width).inSeconds) s",
-                limit: PromQLLimits.buckets,
-                advice: "let the window be a multiple of the step"
-            )
+/// The windows before all steps, and the fewest buckets of which they consist.
+private struct Windows {
+    /// The edges of the buckets: starts and ends of windows, each once.
+    private(set) var edges: [Timestamp] = []
+    /// The buckets of each window; neither the first nor the last ones ever decrease.
+    private var buckets: [Range<Int>] = []
+
+    init(_ window: Duration, before steps: Steps) {
+        var starts: [Int] = []
+        var start = 0
+        for number in 0..<steps.count {
+            while start < steps.count, steps[start] - window <= steps[number] {
+                add(steps[start] - window)
+                starts.append(edges.count - 1)
+                start += 1
+            }
+            add(steps[number])
+            buckets.append(starts[number]..<edges.count - 1)
         }
-        self.init(
-            start: steps.start - window,
-            width: .nanoseconds(width),
-            count: Int(span / width)
-        )
     }
 
-    /// How many buckets a window and a step are.
-    func counts(_ window: Duration, _ steps: Steps) -> (window: Int, step: Int) {
-        let width = width.nanoseconds
-        return (Int(window.nanoseconds / width), Int(steps.step.nanoseconds / width))
+    private mutating func add(_ edge: Timestamp) {
+        if edges.last != edge { edges.append(edge) }
     }
 
-    private static func greatestCommonDivisor(_ left: Int64, _ right: Int64) -> Int64 {
-        var (larger, smaller) = (left, right)
-        while smaller > 0 { (larger, smaller) = (smaller, larger % smaller) }
-        return larger
+    /// What each window's buckets say together, each bucket looked at twice at most however many
+    /// windows hold it.
+    func sums(of found: [BucketedSeries.Bucket]) -> [BucketedSeries.Bucket] {
+        // Sums of the buckets from each one from `first` to before `middle`, and of those behind.
+        var before: [BucketedSeries.Bucket] = []
+        var behind = BucketedSeries.Bucket()
+        var (first, middle, end) = (0, 0, 0)
+        return buckets.map { window in
+            if window.lowerBound >= middle {
+                (first, middle, behind) = (window.lowerBound, window.upperBound, .init())
+                before = Array(repeating: .init(), count: window.count)
+                var sum = BucketedSeries.Bucket()
+                for bucket in window.reversed() {
+                    sum.add(found[bucket])
+                    before[bucket - first] = sum
+                }
+            } else {
+                for bucket in end..<window.upperBound { behind.add(found[bucket]) }
+            }
+            end = window.upperBound
+            var sum = before[window.lowerBound - first]
+            sum.add(behind)
+            return sum
+        }
     }
 }
 
 extension OverTime {
-    /// Its value for the samples of some buckets; nil without any.
-    fileprivate func value(of buckets: ArraySlice<BucketedSeries.Bucket>) -> Double? {
-        var all = BucketedSeries.Bucket()
-        for bucket in buckets where bucket.count > 0 { all.add(bucket) }
+    /// Its value for all samples of a window; nil without any.
+    fileprivate func value(of all: BucketedSeries.Bucket) -> Double? {
         guard all.count > 0 else { return nil }
         if self == .count { return Double(all.count) }
         guard all.numbers > 0 else { return .nan }
@@ -98,7 +115,6 @@ extension SampledSeries {
             while first < end, times[first] <= start { first += 1 }
             let rows = first..<end
             return switch function {
-            case .last: rows.isEmpty ? nil : self.values[end - 1]
             case .changes: changes(in: rows)
             case .rate:
                 increase(in: rows, start, step, isCounter: true).map { $0 / window.inSeconds }

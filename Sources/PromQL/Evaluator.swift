@@ -17,7 +17,7 @@ struct Evaluator<Source: SeriesSource> {
             return .scalar(Array(repeating: number, count: steps.count))
         case .selector(let selector):
             let steps = steps.earlier(by: selector.offset)
-            return .vector(try checked(source.latest(selector.matchers, at: steps)))
+            return .vector(try checked(source.latest(selector.matchers, at: steps, within: nil)))
         case .overTime(let function, let selector, let window):
             return .vector(try checked(overTime(function, selector, window)))
         case .aggregate(let aggregation, let grouping, let inner):

@@ -12,8 +12,8 @@ public enum PromQLLimits {
     public static let series = 10_000
     /// Values of an answer, and of each of its parts: series times steps.
     public static let values = 5_000_000
-    /// Buckets that a window of a reduction may be cut into.
-    public static let buckets = 100_000
+    /// Buckets of a reduction, those of all its series together; 80 MB.
+    public static let buckets = 2_000_000
     /// Bytes that the automaton of a regular expression may take.
     static let expressionMemory = 1 << 20
     /// How old a sample may be that a plain selector answers with, for fields without a period.

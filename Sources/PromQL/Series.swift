@@ -79,7 +79,7 @@ public struct SampledSeries: Hashable, Sendable {
     }
 }
 
-/// What adjoining buckets of equal width say about the samples of one series.
+/// What adjoining buckets say about the samples of one series.
 public struct BucketedSeries: Hashable, Sendable {
     /// The samples of one bucket; those that are not a number count but say nothing else.
     public struct Bucket: Hashable, Sendable {
@@ -104,7 +104,7 @@ public struct BucketedSeries: Hashable, Sendable {
         }
 
         /// Takes in the samples of another one.
-        mutating func add(_ other: Bucket) {
+        public mutating func add(_ other: Bucket) {
             count += other.count
             numbers += other.numbers
             smallest = min(smallest, other.smallest)
@@ -123,14 +123,4 @@ public struct BucketedSeries: Hashable, Sendable {
         self.labels = labels
         self.buckets = buckets
     }
-}
-
-/// Adjoining buckets: `count` of them from `start` on, each `width` long, its end not included.
-public struct BucketRow: Hashable, Sendable {
-    /// Where the first begins.
-    public let start: Timestamp
-    /// How long each is.
-    public let width: Duration
-    /// How many there are.
-    public let count: Int
 }

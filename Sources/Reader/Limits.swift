@@ -11,6 +11,10 @@ public enum ReaderLimits {
     /// Values that a reduction reads at a time (32 MB as doubles); more are read piece by piece.
     static let pieceValues = 4_000_000
 
+    /// Rows between two steps of PromQL up to which all samples are read, since looking for the
+    /// newest before each step is as much work.
+    static let rowsPerLook = 1000
+
     /// Fields of one query, a feed's most; more are refused with `query.limit`.
     public static let fields = 4096
 
@@ -31,6 +35,19 @@ public enum ReaderLimits {
     /// Bytes of a request's path and query, enough for 400 field names; more are refused with 413.
     public static let addressBytes = 64 << 10
 
+    /// Bytes and fields of the head of a request; with more it is answered with 400 and the
+    /// connection is closed.
+    static let headerBytes = 80 << 10, headers = 200
+
+    /// How long a client may take nothing of an answer; then the connection is closed.
+    ///
+    /// What waits for it meanwhile is one part of ``textPartBytes``.
+    static let writeTime: Duration = .seconds(30)
+
+    /// Bytes of an answer from which it is worth compressing; and how hard zlib tries, where 1 is
+    /// fastest, since a table of numbers gains little from more.
+    static let compressedBytes = 1400, compressionLevel: Int32 = 1
+
     /// Queries that are answered at once, each with a thread; others wait.
     ///
     /// More than the cores, since some wait for the disk.
@@ -41,6 +58,23 @@ public enum ReaderLimits {
 
     /// The time that a query may take, waiting included; longer ones end as `query.failed`.
     public static let queryTime: Duration = .seconds(30)
+
+    /// How long ago the archive may have been looked at while the reader calls itself ready; it is
+    /// looked at once a second.
+    static let readyAge: Duration = .seconds(15)
+
+    /// How old what an aggregator says of itself, every ten seconds, may be in `/metrics`.
+    static let recordingAge: Duration = .seconds(60)
+
+    /// Feeds whose completeness `/metrics` shows, the first by name; `/api/v1/completeness` has
+    /// all of them.
+    static let metricFeeds = 1000
+
+    /// Names that SimpleJSON's search answers, the first; more letters find the others.
+    static let searchNames = 10_000
+
+    /// Targets of a panel, and rows of the ledger on it, the newest.
+    static let targets = 100, annotations = 1000
 
     /// Connections of HTTP, those of event streams among them; further ones wait to be accepted.
     static let connections = 1024

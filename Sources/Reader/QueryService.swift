@@ -1,3 +1,5 @@
+internal import Archive
+internal import Synchronization
 public import Telemetry
 
 /// Answers queries on threads of its own.
@@ -15,6 +17,9 @@ public final class QueryService: Sendable {
     private let completenessWork = SharedWork<CompletenessQuery, CompletenessAnswer>()
     /// The clock that relative times refer to.
     let time: any TimeSource
+    /// What was asked so far.
+    let counters = QueryCounters()
+    private let lastRefresh = Mutex<(at: Duration, problem: String?)?>(nil)
 
     /// A service over the archive in `directory`, which may come into being later; the first
     /// ``refresh()`` that finds it opens it.
@@ -62,7 +67,29 @@ public final class QueryService: Sendable {
                 waiter.resume(returning: result)
             }
         }
+        let now = time.monotonic
+        switch result {
+        case .success: lastRefresh.withLock { $0 = (now, nil) }
+        case .failure(let error): lastRefresh.withLock { $0 = (now, "\(error)") }
+        }
         try result.get()
+    }
+
+    /// Why answers may not be as new as the archive; nil if they are.
+    var unreadiness: String? {
+        guard let last = lastRefresh.withLock({ $0 }) else { return "the archive is being opened" }
+        if let problem = last.problem { return problem }
+        let age = time.monotonic - last.at
+        return age <= ReaderLimits.readyAge
+            ? nil : "the archive was looked at \(Int(age.inSeconds)) s ago"
+    }
+
+    /// How many queries run and how many wait.
+    var load: (running: Int, waiting: Int) { pool.load }
+
+    /// How the archive stands; nil until it is open.
+    func status() async throws(QueryError) -> ArchiveStatus? {
+        try await run(.status) { engine, _ throws(QueryError) in try engine.archive.status() }
     }
 
     /// Lets go of the archive once nobody asks any more, so that another reader may open it.
@@ -71,16 +98,20 @@ public final class QueryService: Sendable {
     /// Which fields have samples in a range.
     public func fields(_ query: FieldsQuery) async throws(QueryError) -> FieldsAnswer {
         let engine = engine
-        return try await fieldsWork.answer(query, on: pool) { deadline throws(QueryError) in
-            try engine.fields(query, deadline)
+        return try await counted(.fields) { () throws(QueryError) in
+            try await fieldsWork.answer(query, on: pool) { deadline throws(QueryError) in
+                try engine.fields(query, deadline)
+            }
         }
     }
 
     /// Samples or buckets of fields.
     public func data(_ query: DataQuery) async throws(QueryError) -> DataAnswer {
         let engine = engine
-        return try await dataWork.answer(query, on: pool) { deadline throws(QueryError) in
-            try engine.data(query, deadline)
+        return try await counted(.data) { () throws(QueryError) in
+            try await dataWork.answer(query, on: pool) { deadline throws(QueryError) in
+                try engine.data(query, deadline)
+            }
         }
     }
 
@@ -92,8 +123,10 @@ public final class QueryService: Sendable {
     /// What is known to be missing or doubtful in a range, and how much of that is left out.
     public func ledger(_ query: GapsQuery) async throws(QueryError) -> LedgerAnswer {
         let engine = engine
-        return try await gapsWork.answer(query, on: pool) { deadline throws(QueryError) in
-            try engine.gaps(query, deadline)
+        return try await counted(.gaps) { () throws(QueryError) in
+            try await gapsWork.answer(query, on: pool) { deadline throws(QueryError) in
+                try engine.gaps(query, deadline)
+            }
         }
     }
 
@@ -102,19 +135,44 @@ public final class QueryService: Sendable {
         _ query: CompletenessQuery
     ) async throws(QueryError) -> CompletenessAnswer {
         let engine = engine
-        return try await completenessWork.answer(query, on: pool) { deadline throws(QueryError) in
-            try engine.completeness(query, deadline)
+        return try await counted(.completeness) { () throws(QueryError) in
+            try await completenessWork.answer(query, on: pool) { deadline throws(QueryError) in
+                try engine.completeness(query, deadline)
+            }
         }
     }
 
     /// Answers a question of another form, on the same threads; nobody shares it.
     func run<Answer: Sendable>(
+        _ kind: QueryCounters.Kind,
         _ body: @escaping @Sendable (QueryEngine, Deadline) throws(QueryError) -> Answer
     ) async throws(QueryError) -> Answer {
         let engine = engine
-        return try await SharedWork<Int, Answer>().answer(0, on: pool) {
-            deadline throws(QueryError) in try body(engine, deadline)
+        return try await counted(kind) { () throws(QueryError) in
+            try await SharedWork<Int, Answer>().answer(0, on: pool) {
+                deadline throws(QueryError) in try body(engine, deadline)
+            }
         }
+    }
+
+    private func counted<Answer>(
+        _ kind: QueryCounters.Kind,
+        _ body: () async throws(QueryError) -> Answer
+    ) async throws(QueryError) -> Answer {
+        let start = time.monotonic
+        do throws(QueryError) {
+            let answer = try await body()
+            counters.count(kind, nil, time.monotonic - start)
+            return answer
+        } catch {
+            counters.count(kind, error, time.monotonic - start)
+            throw error
+        }
+    }
+
+    /// Does a step of making an answer, on the threads that queries have.
+    func step<Result: Sendable>(_ body: @escaping @Sendable () -> Result) async -> Result {
+        await pool.step(body)
     }
 
     /// Makes the part of a text answer that begins with the piece `first`.

@@ -196,7 +196,18 @@ struct BucketPropertyTests {
             let range = Timestamp(nanoseconds: from)..<Timestamp(nanoseconds: from + count)
             let points = [1, 2, 7, 60, 1000][Int.random(in: 0..<5, using: &random)]
             let hint: Comment = "seed \(seed), question \(question)"
-            if let tier = try check(archive, range, points, hint) { tiers.append(tier) }
+            let grid = BucketGrid(range, count: points)
+            if let tier = try check(archive, grid, points, hint) { tiers.append(tier) }
+            // Given edges cut the same range anywhere, at full minutes among others.
+            let minute: Int64 = 60_000_000_000
+            let edges = (0..<points).map { _ in
+                let edge = Int64.random(in: from...from + count, using: &random)
+                return min(max(edge / minute * minute, from), from + count)
+            }
+            let all = ([from, from + count] + edges + edges.prefix(3).map { max($0 - 1, from) })
+                .sorted().map(Timestamp.init(nanoseconds:))
+            let given = BucketGrid(edges: all)
+            if let tier = try check(archive, given, all.count, hint) { tiers.append(tier) }
         }
         return tiers
     }
@@ -204,7 +215,7 @@ struct BucketPropertyTests {
     /// Compares the buckets with the samples; returns the tier of those that have samples.
     private func check(
         _ archive: BucketArchive,
-        _ range: Range<Timestamp>,
+        _ grid: BucketGrid,
         _ points: Int,
         _ hint: Comment
     ) throws -> Tier? {
@@ -212,9 +223,9 @@ struct BucketPropertyTests {
             instance: "alpha",
             feed: "f",
             fields: BucketArchive.names,
-            range: range,
-            count: points
+            grid: grid
         )
+        let range = grid.range
         let buckets = try #require(found, hint)
         let samples = try archive.store.timeline(
             instance: "alpha",
@@ -260,8 +271,11 @@ struct BucketPropertyTests {
     ) -> Bool {
         let range = buckets.ranges[index]
         let expected = NaiveBucket(column, rowsOf(range, in: times))
+        let sum = columns.sum[index]
+        let numbers = Double(expected.count - expected.nans)
+        let mean = numbers > 0 && expected.mean != nil ? sum / numbers : expected.mean
         let isRight =
-            columns.count[index] == Int64(expected.count)
+            isNear(mean, expected) && columns.count[index] == Int64(expected.count)
             && columns.nans[index] == Int64(expected.nans)
             && isSame(columns.min.optional(index), expected.least)
             && isSame(columns.max.optional(index), expected.most)

@@ -37,6 +37,23 @@ struct BucketTests {
         #expect(found[0] != nil && found[0] == found[1])
     }
 
+    @Test("given edges stay, and what lies between equal ones holds nothing", arguments: 1...20)
+    func givenEdges(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        let edges =
+            (0..<Int.random(in: 2...40, using: &random))
+            .map { _ in Int64.random(in: 0...50, using: &random) }.sorted() + [51]
+        var grid = BucketGrid(edges: edges.map(Timestamp.init(nanoseconds:)))
+        #expect(grid.count == edges.count - 1)
+        for instant in -1...60 as ClosedRange<Int64> {
+            let expected = edges.indices.dropLast().first {
+                edges[$0] <= instant && instant < edges[$0 + 1]
+            }
+            #expect(grid.bucket(at: instant) == expected, "seed \(seed), \(edges), \(instant)")
+            #expect(grid.moveEdge(outOf: instant, instant + 1) == nil)
+        }
+    }
+
     @Test("an edge moves to the nearer end of what lies across it, and never makes a bucket empty")
     func moving() {
         let second: Int64 = 1_000_000_000

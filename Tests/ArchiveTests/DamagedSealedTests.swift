@@ -103,8 +103,7 @@ struct DamagedSealedTests {
                 instance: "alpha",
                 feed: "positions",
                 fields: ["position"],
-                range: (start + .seconds(30))..<(start + .seconds(600)),
-                count: 10
+                grid: BucketGrid((start + .seconds(30))..<(start + .seconds(600)), count: 10)
             )
         }
         var store: ArchiveStore? = try rig.store()

@@ -259,8 +259,7 @@ struct RetentionTests {
                     instance: "alpha",
                     feed: "mixed",
                     fields: ["n", "sparse", "nothing"],
-                    range: range,
-                    count: count
+                    grid: BucketGrid(range, count: count)
                 )
             )
         }

@@ -33,6 +33,26 @@ struct BrowserTests {
         }
     }
 
+    @Test("promtool finds nothing wrong with the metrics, and the aggregator's are among them")
+    func metrics() async throws {
+        try await ProcessSite.run(agents: [fake]) { site in
+            try await site.untilArchived(100, of: "fake-1.load.n")
+            let address = "http://127.0.0.1:\(try await site.untilServed())/metrics"
+            let page = try await eventually("a row of the aggregator's feed") {
+                let page = try RunningProgram(words: ["curl", "-s", address])
+                try await page.untilEnd()
+                return page.output.contains("cerro_aggregator_lag_seconds{") ? page.output : nil
+            }
+            #expect(page.contains(#"cerro_site_agents{state="alive"} 4"#), "\(page)")
+            #expect(page.contains(#"cerro_feed_completeness_ratio{agent="fake-1",feed="load"} 1"#))
+            let check = try RunningProgram(
+                words: ["sh", "-c", "curl -s \(address) | promtool check metrics"]
+            )
+            #expect(try await check.untilEnd() == .code(0))
+            #expect(check.output.isEmpty, "\(check.output)")
+        }
+    }
+
     @Test("an event stream shows samples and agents, and operations start over HTTP")
     func events() async throws {
         try await ProcessSite.run(agents: [fake]) { site in

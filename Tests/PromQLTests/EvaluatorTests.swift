@@ -1,3 +1,4 @@
+import CerroTesting
 import PromQL
 import Telemetry
 import Testing
@@ -130,14 +131,56 @@ import Testing
         }
     }
 
-    @Test("windows that would be cut into too many buckets are refused")
-    func buckets() throws {
+    // Goal: windows may overlap, touch or lie apart, and are cut into buckets in each case.
+    // Method: each is worked out again from the samples between its start and its end.
+    @Test("a window tells of the samples from its start to its end", arguments: 1...30)
+    func windows(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        var source = MemorySource()
+        let values = (0..<200).map { _ in Double(Int.random(in: 0...99, using: &random)) }
+        source.add(["__name__": "x"], every: 1, values)
+        let step = Int64.random(in: 1...40, using: &random)
+        let window = Int64.random(in: 1...120, using: &random)
+        let start = Int64.random(in: -50...100, using: &random)
         let steps = try Steps(
-            from: Timestamp(seconds: 0),
-            to: Timestamp(seconds: 86_400 * 30),
-            step: .seconds(3_599)
+            from: Timestamp(seconds: start),
+            to: Timestamp(seconds: start + Int64.random(in: 0...200, using: &random)),
+            step: .seconds(step)
         )
-        let query = try PromQLQuery("avg_over_time(kelvin[1h])")
-        #expect(throws: PromQLError.self) { try query.answer(at: steps, from: source()) }
+        func naive(_ result: ([Double]) -> Double) -> [Double?] {
+            (0..<Int64(steps.count)).map { number in
+                let end = start + number * step
+                let range = max(0, end - window)..<max(0, end)
+                let inside = values[range.clamped(to: 0..<200).map(Int.init)]
+                return inside.isEmpty ? nil : result(inside)
+            }
+        }
+        for (name, expected) in [
+            ("count", naive { Double($0.count) }), ("sum", naive { $0.reduce(0, +) }),
+            ("max", naive { $0.max() ?? .nan }), ("min", naive { $0.min() ?? .nan }),
+        ] {
+            let query = try PromQLQuery("\(name)_over_time(x[\(window)s])")
+            guard case .vector(let found) = try query.answer(at: steps, from: source) else {
+                Issue.record("\(name) is no vector")
+                continue
+            }
+            let none = expected.allSatisfy { $0 == nil }
+            #expect(found.first?.values == (none ? nil : expected), "seed \(seed): \(name)")
+        }
     }
+
+    @Test("times and windows at the ends of time are no trap")
+    func endsOfTime() throws {
+        let end = Timestamp(nanoseconds: .max)
+        for text in ["count_over_time(kelvin[1000y])", "kelvin offset 1000y", "rate(kelvin[290y])"]
+        {
+            for instant in [end, Timestamp(nanoseconds: .min), Timestamp(seconds: 4)] {
+                _ = try PromQLQuery(text).answer(at: instant, from: source())
+            }
+        }
+    }
+}
+
+extension [Double] {
+    fileprivate subscript(places: [Int]) -> [Double] { places.map { self[$0] } }
 }

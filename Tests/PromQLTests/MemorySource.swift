@@ -16,12 +16,16 @@ struct MemorySource: SeriesSource {
         )
     }
 
-    func latest(_ matchers: [LabelMatcher], at steps: Steps) throws -> [Series] {
+    func latest(
+        _ matchers: [LabelMatcher],
+        at steps: Steps,
+        within age: Duration?
+    ) throws -> [Series] {
         fitting(matchers).map { series in
             Series(
                 labels: series.labels,
                 values: (0..<steps.count).map { number in
-                    let oldest = steps[number] - PromQLLimits.lookBack
+                    let oldest = steps[number] - (age ?? PromQLLimits.lookBack)
                     let row = series.times.lastIndex { $0 <= steps[number] && $0 >= oldest }
                     return row.map { series.values[$0] }
                 }
@@ -46,12 +50,16 @@ struct MemorySource: SeriesSource {
         }.filter { !$0.times.isEmpty }
     }
 
-    func buckets(_ matchers: [LabelMatcher], _ row: BucketRow) throws -> [BucketedSeries] {
+    func buckets(
+        _ matchers: [LabelMatcher],
+        between edges: [Timestamp]
+    ) throws -> [BucketedSeries] {
         fitting(matchers).map { series in
-            var buckets = [BucketedSeries.Bucket](repeating: .init(), count: row.count)
-            for (time, value) in zip(series.times, series.values) where time >= row.start {
-                let number = Int((time - row.start).nanoseconds / row.width.nanoseconds)
-                guard number < row.count else { continue }
+            var buckets = [BucketedSeries.Bucket](repeating: .init(), count: edges.count - 1)
+            for (time, value) in zip(series.times, series.values) {
+                guard let number = edges.lastIndex(where: { $0 <= time }),
+                    number < buckets.count
+                else { continue }
                 buckets[number].add(value)
             }
             return BucketedSeries(labels: series.labels, buckets: buckets)

@@ -95,12 +95,11 @@ final class MemorySource: SampleSource {
 
     func buckets(
         of fields: [FieldName],
-        in range: Range<Timestamp>,
-        count: Int,
+        on grid: BucketGrid,
         limit: Int,
         _ deadline: Deadline
     ) throws(QueryError) -> TimelineBuckets? {
-        try reduced(fields, in: range, count: count, limit: limit, deadline)
+        try reduced(fields, on: grid, limit: limit, deadline)
     }
 
     func finalizedUntil(instance: String, feed: String) throws(QueryError) -> Timestamp? {

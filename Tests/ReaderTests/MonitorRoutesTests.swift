@@ -80,9 +80,9 @@ struct MonitorRoutesTests {
             let first = try await reader.get(path)
             #expect(first.headers[.cacheControl]?.hasSuffix("immutable") == true)
             let mark = try #require(first.headers[.eTag])
-            let again = try await reader.get(path, ifNoneMatch: mark)
+            let again = try await reader.get(path, headers: [.ifNoneMatch: mark])
             #expect(again.status == 304 && again.text.isEmpty)
-            let other = try await reader.get(path, ifNoneMatch: "\"1-0\"")
+            let other = try await reader.get(path, headers: [.ifNoneMatch: "\"1-0\""])
             #expect(other.status == 200)
         }
     }

@@ -261,12 +261,11 @@ private struct GrowingSource: SampleSource {
 
     func buckets(
         of fields: [FieldName],
-        in range: Range<Timestamp>,
-        count: Int,
+        on grid: BucketGrid,
         limit: Int,
         _ deadline: Deadline
     ) throws(QueryError) -> TimelineBuckets? {
-        try base.buckets(of: fields, in: range, count: count, limit: limit, deadline)
+        try base.buckets(of: fields, on: grid, limit: limit, deadline)
     }
 
     func finalizedUntil(instance: String, feed: String) throws(QueryError) -> Timestamp? {

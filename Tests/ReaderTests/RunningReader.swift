@@ -140,15 +140,29 @@ struct RunningReader: Sendable {
         host: String? = "127.0.0.1",
         accept: String? = nil,
         origin: String? = nil,
-        ifNoneMatch: String? = nil,
+        headers: HTTPFields = [:],
         method: HTTPRequest.Method = .get,
         body: String? = nil
     ) async throws -> (status: Int, text: String, headers: HTTPFields) {
-        var headers = HTTPFields()
+        let response = try await answer(address, host, accept, origin, more: headers, method, body)
+        let text = response.body.map { String(buffer: $0) } ?? ""
+        return (response.status.code, text, response.headers)
+    }
+
+    /// The same, with the body as it came.
+    func answer(
+        _ address: String,
+        _ host: String? = "127.0.0.1",
+        _ accept: String? = nil,
+        _ origin: String? = nil,
+        more: HTTPFields = [:],
+        _ method: HTTPRequest.Method = .get,
+        _ body: String? = nil
+    ) async throws -> TestClient.Response {
+        var headers = more
         if let accept { headers[.accept] = accept }
         if let origin { headers[.origin] = origin }
-        if let ifNoneMatch { headers[.ifNoneMatch] = ifNoneMatch }
-        let response = try await client.execute(
+        return try await client.execute(
             TestClient.Request(
                 address,
                 method: method,
@@ -157,8 +171,6 @@ struct RunningReader: Sendable {
                 body: body.map { ByteBuffer(string: $0) }
             )
         )
-        let text = response.body.map { String(buffer: $0) } ?? ""
-        return (response.status.code, text, response.headers)
     }
 }
 

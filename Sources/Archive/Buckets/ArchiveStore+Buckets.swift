@@ -1,17 +1,17 @@
 internal import ArchiveFormat
 internal import Log
-public import Telemetry
+internal import Telemetry
 
 extension ArchiveStore {
-    /// The samples of some fields of a timeline in `range`, reduced to at most `count` buckets.
+    /// The samples of some fields of a timeline, reduced to the buckets of `grid`.
     ///
     /// Each number comes from the coarsest place that is exact for its bucket: statistics of whole
     /// runs in the index, of groups, hours and minutes in sealed files, else the samples. A run
-    /// that lies across an edge of the grid and overlaps no other moves the edge to its own end.
+    /// that lies across an edge of the grid and overlaps no other moves the edge to its own end,
+    /// unless the grid was made of given edges.
     ///
-    /// `fields` are names within the feed. `range` lies within 1970–2200 and is not empty. `limit`
-    /// is the most buckets of all fields together. `isStopped` is asked before each piece is read:
-    /// true ends the work.
+    /// `fields` are names within the feed. `limit` is the most buckets of all fields together.
+    /// `isStopped` is asked before each piece is read: true ends the work.
     ///
     /// - Returns: the buckets, nil if they were more than `limit`.
     /// - Throws: ``ArchiveError/stopped``, and what reading throws.
@@ -19,13 +19,13 @@ extension ArchiveStore {
         instance: String,
         feed: String,
         fields: [String],
-        range: Range<Timestamp>,
-        count: Int,
+        grid: BucketGrid,
         limit: Int = .max,
         isStopped: () -> Bool = { false }
     ) throws(ArchiveError) -> TimelineBuckets? {
-        try restarting { () throws(ArchiveError) in
-            let empty = BucketReduction(BucketGrid(range, count: count), fields: fields)
+        let range = grid.range
+        return try restarting { () throws(ArchiveError) in
+            let empty = BucketReduction(grid, fields: fields)
             let (plan, reduced, revision) = try withState { state throws(ArchiveError) in
                 (
                     try BucketPlan(empty, instance, feed, range, index, state.segments),

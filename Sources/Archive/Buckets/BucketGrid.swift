@@ -1,19 +1,24 @@
 public import Telemetry
 internal import ArchiveFormat
 
-/// The widths of time that a range is cut into: at most as many buckets as were asked for.
+/// The buckets of a range: at most as many as were asked for, or between given edges.
 ///
-/// Edges are whole multiples of the width since 1970, so that a plot that moves along keeps its
-/// buckets and only the outermost change; with one bucket, the range itself. A width of about half
-/// a minute or more becomes whole minutes, of about half an hour or more whole hours, for which
-/// roll-ups are there; so there are at least half as many buckets as might be.
+/// Edges of a grid that was asked for by count are whole multiples of the width since 1970, so that
+/// a plot that moves along keeps its buckets and only the outermost change; with one bucket, the
+/// range itself. A width of about half a minute or more becomes whole minutes, of about half an
+/// hour or more whole hours, for which roll-ups are there; so there are at least half as many as
+/// might be.
 public struct BucketGrid: Sendable {
-    /// How long a bucket is, in nanoseconds; those at both ends are cut to the range.
+    /// How long a bucket is, in nanoseconds; between given edges, the shortest.
+    ///
+    /// Those at both ends are cut to the range.
     public let width: Int64
+    /// How long the longest one is.
+    let mostWidth: Int64
     /// Where the buckets begin and the last one ends.
     private var edges: [Int64]
-    /// The first edge before it was cut to the range.
-    private let origin: Int64
+    /// The first edge before it was cut to the range; nil where all edges were given.
+    private let origin: Int64?
 
     /// The grid that covers `range`, which lies within 1970–2200 and is not empty, with at most
     /// `count` ≥ 1 buckets.
@@ -22,7 +27,9 @@ public struct BucketGrid: Sendable {
         // With n - 1 widths in the range, it touches at most n.
         let parts = Int64(max(1, count - 1))
         width = count == 1 ? end - start : Self.rounded((end - start - 1) / parts + 1)
-        origin = count == 1 ? start : start / width * width
+        mostWidth = width
+        let origin = count == 1 ? start : start / width * width
+        self.origin = origin
         edges = [start]
         var next = origin
         while end - next > width {
@@ -32,12 +39,29 @@ public struct BucketGrid: Sendable {
         edges.append(end)
     }
 
+    /// The grid with these edges, which do not move.
+    ///
+    /// At least two, not decreasing, within 1970–2200, the first below the last. A bucket between
+    /// equal edges holds nothing.
+    public init(edges: [Timestamp]) {
+        self.edges = edges.map(\.nanoseconds)
+        origin = nil
+        let widths = zip(self.edges, self.edges.dropFirst()).map { $1 - $0 }.filter { $0 > 0 }
+        width = widths.min() ?? 0
+        mostWidth = widths.max() ?? 0
+    }
+
     private static func rounded(_ width: Int64) -> Int64 {
         for tier in [RollupTier.hour, .minute] where width >= tier.nanoseconds / 2 {
             let parts = (width - 1) / tier.nanoseconds + 1
             return parts * tier.nanoseconds
         }
         return width
+    }
+
+    /// From the start of the first bucket to the end of the last.
+    public var range: Range<Timestamp> {
+        Timestamp(nanoseconds: start)..<Timestamp(nanoseconds: end)
     }
 
     /// How many buckets there are, empty ones too.
@@ -55,6 +79,7 @@ public struct BucketGrid: Sendable {
     /// The bucket that holds an instant, in nanoseconds; nil outside of the range.
     public func bucket(at instant: Int64) -> Int? {
         guard instant >= edges[0], instant < edges[edges.count - 1] else { return nil }
+        guard let origin else { return edges.partitioningIndex { $0 > instant } - 1 }
         var bucket = min(Int((instant - origin) / width), count - 1)
         while instant < edges[bucket] { bucket -= 1 }
         while instant >= edges[bucket + 1] { bucket += 1 }
@@ -73,9 +98,9 @@ public struct BucketGrid: Sendable {
     /// Moves the edge between two buckets out of a stretch from `first` to `last` that lies across
     /// it, and across no other, to the nearer end; returns the bucket that has the stretch then.
     ///
-    /// Nil if it lies otherwise, or is longer than a bucket.
+    /// Nil if it lies otherwise, or is longer than a bucket, or the edges were given.
     mutating func moveEdge(outOf first: Int64, _ last: Int64) -> Int? {
-        guard last - first < width, let left = bucket(at: first), left + 2 <= count,
+        guard origin != nil, last - first < width, let left = bucket(at: first), left + 2 <= count,
             last >= edges[left + 1], last < edges[left + 2]
         else { return nil }
         let (before, behind) = (edges[left + 1] - first, last - edges[left + 1])

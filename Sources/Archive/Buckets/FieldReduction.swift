@@ -130,6 +130,7 @@ extension FieldReduction.Kind {
             min: isText ? .missing(.string, rows: slots.count) : extremes(picked, \.min, \.least),
             max: isText ? .missing(.string, rows: slots.count) : extremes(picked, \.max, \.most),
             mean: .doubles(picked.map { isText ? nil : $0.mean }),
+            sum: picked.map { $0.statistics.count > 0 ? $0.statistics.sum : 0 },
             first: hasEnds ? ends(slots, picked, \.first.bits) { $0.first } : nil,
             last: hasEnds ? ends(slots, picked, \.last.bits) { $0.last } : nil
         )

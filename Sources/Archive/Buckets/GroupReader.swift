@@ -79,7 +79,7 @@ struct GroupReader {
             group.rollups[$0].tier.nanoseconds > group.rollups[$1].tier.nanoseconds
         }
         for rollup in tiers
-        where group.rollups[rollup].tier.nanoseconds <= reduction.grid.width {
+        where group.rollups[rollup].tier.nanoseconds <= reduction.grid.mostWidth {
             guard let starts = starts(of: group.rollups[rollup]) else { continue }
             var rest: [ClosedRange<Int64>] = []
             for stretch in cover.rest {

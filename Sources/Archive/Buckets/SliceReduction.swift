@@ -1,4 +1,4 @@
-public import Telemetry
+internal import Telemetry
 
 /// Reduces slices of a timeline to buckets, for what no roll-ups are there of.
 public struct SliceReduction {
@@ -6,9 +6,9 @@ public struct SliceReduction {
     private var arrival = 0
     private var revision: Int64 = 0
 
-    /// A reduction of `fields`, names within a feed, in `range` to at most `count` buckets.
-    public init(fields: [String], _ range: Range<Timestamp>, count: Int) {
-        reduction = BucketReduction(BucketGrid(range, count: count), fields: fields)
+    /// A reduction of `fields`, names within a feed, to the buckets of `grid`.
+    public init(fields: [String], _ grid: BucketGrid) {
+        reduction = BucketReduction(grid, fields: fields)
     }
 
     /// How many buckets of all fields there are.

@@ -27,6 +27,8 @@ public struct BucketColumns: Sendable {
     public var min: Column, max: Column
     /// The mean as doubles; of truth values the part that is true.
     public var mean: Column
+    /// The sum of those that are a number, 0 without any; of truth values how many are true.
+    public var sum: [Double]
     /// The first and the last sample in time; nil where not all samples were read.
     public var first: Column?, last: Column?
 }

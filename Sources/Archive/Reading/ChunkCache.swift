@@ -28,6 +28,7 @@ final class ChunkCache: Sendable {
         var byteCount = 0
         var files: [String: (file: SealedFile, used: UInt64)] = [:]
         var clock: UInt64 = 0
+        var lookups = 0, hits = 0
     }
 
     private let byteLimit: Int
@@ -78,6 +79,8 @@ final class ChunkCache: Sendable {
     ) throws(ArchiveError) -> Column {
         let cell = state.withLock { state -> Cell in
             state.clock += 1
+            state.lookups += 1
+            if state.entries[key] != nil { state.hits += 1 }
             state.entries[key, default: Entry(cell: Cell(), used: 0)].used = state.clock
             return state.entries[key]?.cell ?? Cell()
         }
@@ -110,6 +113,16 @@ final class ChunkCache: Sendable {
             state.entries[key]?.byteCount = byteCount
             state.byteCount += byteCount
             if state.byteCount > byteLimit { evict(&state) }
+        }
+    }
+
+    /// What it holds, and how often that was enough.
+    var status: ArchiveStatus {
+        state.withLock { state in
+            var status = ArchiveStatus()
+            (status.cacheBytes, status.cacheLimit) = (state.byteCount, byteLimit)
+            (status.lookups, status.hits) = (state.lookups, state.hits)
+            return status
         }
     }
 

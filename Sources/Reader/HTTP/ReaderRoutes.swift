@@ -8,39 +8,37 @@ struct ReaderRoutes: Sendable {
     let labels: SeriesLabels
     var isBehindProxy = false
 
-    private typealias Answer = @Sendable (ReaderRoutes, Request) async throws -> Response
-
-    private static let answers: [(path: String, answer: Answer)] = [
-        ("/healthz", { _, _ in Response(json: ["status": "ok"]) }),
-        ("/api/v1/fields", { try await $0.fields($1) }),
-        ("/api/v1/data", { try await $0.data($1) }),
-        ("/api/v1/gaps", { try await $0.gaps($1) }),
-        ("/api/v1/completeness", { try await $0.completeness($1) }),
-        ("/api/v1/limits", { _, _ in Response(json: ReaderLimits.value) }),
-    ]
-
     /// The router of all paths.
-    func router() -> Router<BasicRequestContext> {
-        let router = Router()
-        let prometheus = PrometheusRoutes(service: service, labels: labels)
-        let paths =
-            Self.answers.map(\.path) + live.paths + prometheus.paths + MonitorRoutes.paths
-        router.add(middleware: RequestGuard(paths: paths, isBehindProxy: isBehindProxy))
-        live.add(to: router)
-        prometheus.add(to: router)
+    func router() -> Router<ReaderContext> {
+        let router = Router(context: ReaderContext.self)
+        let routes = routes
+        router.add(
+            middleware: RequestGuard(
+                routes: routes,
+                isBehindProxy: isBehindProxy,
+                counters: service.counters
+            )
+        )
+        router.add(middleware: Compression(service: service))
+        for route in routes { route.add(to: router) }
         MonitorRoutes.add(to: router)
-        for (path, answer) in Self.answers {
-            router.get(RouterPath(path)) { request, _ in try await answer(self, request) }
-        }
         return router
     }
 
-    private func fields(_ request: Request) async throws -> Response {
+    /// All that is answered, described by one of them.
+    var routes: [Route] {
+        let prometheus = PrometheusRoutes(service: service, labels: labels)
+        let simple = SimpleJSONRoutes(service: service, table: live.table)
+        let others = own + live.routes + prometheus.routes + simple.routes
+        return others + [OpenAPI.route(for: others)]
+    }
+
+    func fields(_ request: Request) async throws -> Response {
         let query = try FieldsQuery(arguments(request), now: service.time.now)
         return Response(json: try await service.fields(query).value)
     }
 
-    private func gaps(_ request: Request) async throws -> Response {
+    func gaps(_ request: Request) async throws -> Response {
         let arguments = try arguments(request)
         let times = try arguments.timeForm()
         let query = try GapsQuery(arguments.without(["time"]), now: service.time.now)
@@ -61,14 +59,14 @@ struct ReaderRoutes: Sendable {
         )
     }
 
-    private func completeness(_ request: Request) async throws -> Response {
+    func completeness(_ request: Request) async throws -> Response {
         let arguments = try arguments(request)
         let times = try arguments.timeForm()
         let query = try CompletenessQuery(arguments.without(["time"]), now: service.time.now)
         return await response(try await service.completeness(query).json(times))
     }
 
-    private func data(_ request: Request) async throws -> Response {
+    func data(_ request: Request) async throws -> Response {
         let arguments = try arguments(request)
         let times = try arguments.timeForm()
         let accept = request.headers[.accept]
@@ -76,7 +74,22 @@ struct ReaderRoutes: Sendable {
             throw RequestError.format(accept: accept ?? "")
         }
         let query = try DataQuery(arguments.without(["time"]), now: service.time.now)
-        return await response(try await service.data(query).text(format, times))
+        let answer = try await service.data(query)
+        let later = try DataQuery(
+            arguments.without(["time"]),
+            now: service.time.now + .seconds(3600)
+        )
+        guard later == query, answer.isFinal(before: query.range.upperBound) else {
+            return await response(answer.text(format, times))
+        }
+        let tag = answer.tag(of: "\(request.uri.string) \(format.rawValue)")
+        let isKnown = request.headers[.ifNoneMatch]?.contains(tag) ?? false
+        var response =
+            isKnown
+            ? Response(status: .notModified) : await self.response(answer.text(format, times))
+        response.headers[.eTag] = tag
+        response.headers[.cacheControl] = "private, max-age=31536000, immutable"
+        return response
     }
 
     private func arguments(_ request: Request) throws(QueryError) -> QueryArguments {

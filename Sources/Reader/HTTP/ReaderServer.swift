@@ -41,7 +41,17 @@ struct ReaderServer: Sendable {
         logger.logLevel = .warning
         let application = Application(
             router: routes.router(),
-            server: .http1(configuration: .init(idleTimeout: .seconds(ReaderLimits.idleSeconds))),
+            server: .http1(
+                configuration: .init(
+                    additionalChannelHandlers: [ConnectionWatch()],
+                    idleTimeout: .seconds(ReaderLimits.idleSeconds),
+                    httpDecoderConfiguration: .init(
+                        maxHeaderFieldSize: ReaderLimits.headerBytes,
+                        maxHeaderListSize: ReaderLimits.headerBytes,
+                        maxHeaderFieldCount: ReaderLimits.headers
+                    )
+                )
+            ),
             configuration: ApplicationConfiguration(
                 address: .hostname(listen.host, port: listen.port),
                 availableConnectionsDelegate: MaximumAvailableConnections(

@@ -7,20 +7,35 @@ internal import Telemetry
 ///
 /// A page of another site can make a browser ask this server, and by a name that resolves to
 /// 127.0.0.1 even read the answer. The names `Host` and `Origin` give it away.
-struct RequestGuard<Context: RequestContext>: RouterMiddleware {
-    /// The paths that exist, for errors.
-    let paths: [String]
+struct RequestGuard: RouterMiddleware {
+    typealias Context = ReaderContext
+
+    /// What exists, for errors.
+    let routes: [Route]
     /// Whether names other than this machine's loopback are good, since a proxy has checked them.
     let isBehindProxy: Bool
+    /// Counts what is sent.
+    let counters: QueryCounters
 
     func handle(
         _ request: Request,
         context: Context,
         next: @concurrent (Request, Context) async throws -> Response
     ) async throws -> Response {
+        counted(try await answer(request, context: context, next: next))
+    }
+
+    private func answer(
+        _ request: Request,
+        context: Context,
+        next: @concurrent (Request, Context) async throws -> Response
+    ) async throws -> Response {
         do {
             try check(request)
-            return try await next(request, context)
+            let connection = await ConnectionState.of(context.channel)
+            return try await ConnectionState.$current.withValue(connection) {
+                try await next(request, context)
+            }
         } catch let error as QueryError {
             return Self.response(error.status, error.code, "\(error)", error.limit)
         } catch let error as RequestError {
@@ -31,6 +46,20 @@ struct RequestGuard<Context: RequestContext>: RouterMiddleware {
         } catch {
             return Self.response(.internalServerError, .internal, "\(error)")
         }
+    }
+
+    /// The answer, whose bytes are counted as they are written.
+    private func counted(_ response: Response) -> Response {
+        if let count = response.body.contentLength {
+            counters.sent(count)
+            return response
+        }
+        var response = response
+        response.body = response.body.map { [counters] buffer in
+            counters.sent(buffer.readableBytes)
+            return buffer
+        }
+        return response
     }
 
     private func check(_ request: Request) throws(RequestError) {
@@ -69,8 +98,8 @@ struct RequestGuard<Context: RequestContext>: RouterMiddleware {
     /// What the router's own refusal means.
     private func refusal(of request: Request, _ status: HTTPResponse.Status) -> RequestError {
         guard status == .notFound else { return .other(status) }
-        guard paths.contains(request.uri.path) else {
-            return .path(request.uri.path, known: paths)
+        guard routes.contains(where: { $0.matches(request.uri.path) }) else {
+            return .path(request.uri.path, known: routes.map(\.path))
         }
         return .method(request.method.rawValue)
     }
@@ -83,7 +112,9 @@ struct RequestGuard<Context: RequestContext>: RouterMiddleware {
     ) -> Response {
         var error: [String: Value] = ["code": .string(code.rawValue), "message": .string(message)]
         if let limit { error["limit"] = .int(Int64(limit)) }
-        return Response(status, json: ["error": .map(error)])
+        var response = Response(status, json: ["error": .map(error)])
+        if code == .requestTooMany { response.headers[.retryAfter] = "1" }
+        return response
     }
 }
 
@@ -101,11 +132,25 @@ extension Response {
         var writer = JSONWriter()
         writer.write(value)
         writer.raw("\n")
-        self.init(
-            status: status,
-            headers: Self.headers(contentType: "application/json"),
-            body: ResponseBody(byteBuffer: ByteBuffer(bytes: writer.bytes))
-        )
+        self.init(status, contentType: "application/json", writer.bytes)
+    }
+
+    /// An answer that is whole; a long one is sent in parts, each when the client has taken the one
+    /// before.
+    init(_ status: HTTPResponse.Status, contentType: String, _ bytes: [UInt8]) {
+        let body =
+            bytes.count <= ReaderLimits.textPartBytes
+            ? ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
+            : ResponseBody(contentLength: bytes.count) { writer in
+                var rest = ByteBuffer(bytes: bytes)
+                while let part = rest.readSlice(
+                    length: min(rest.readableBytes, ReaderLimits.textPartBytes)
+                ), part.readableBytes > 0 {
+                    try await writer.write(part)
+                }
+                try await writer.finish(nil)
+            }
+        self.init(status: status, headers: Self.headers(contentType: contentType), body: body)
     }
 
     /// Answers change with every commit, so nobody keeps them; and browsers do not guess at them.

@@ -14,6 +14,9 @@ final class LiveAudience: Sendable {
 
     private let state = Mutex(State())
 
+    /// How many watch.
+    var count: Int { state.withLock { $0.count } }
+
     /// Lets one more watch, unless there are `most`.
     func take(atMost most: Int) -> Bool {
         state.withLock { state in

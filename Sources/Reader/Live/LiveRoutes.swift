@@ -12,39 +12,92 @@ struct LiveRoutes: Sendable {
     let table: LiveTable
     let time: any TimeSource
 
-    /// The paths that it answers.
-    var paths: [String] {
-        [
-            "/api/v1/live", "/api/v1/agents", "/api/v1/agents/<instance>",
-            "/api/v1/agents/<instance>/ops/<operation>/<action>", "/api/v1/faults",
+    /// What it answers.
+    var routes: [Route] {
+        let instance = Route.Parameter(name: "instance", place: .path, about: "an agent's id")
+        let operation = Route.Parameter(name: "operation", place: .path, about: "one of its own")
+        let action = Route.Parameter(
+            name: "action",
+            place: .path,
+            schema: Schema.choice(Self.actions),
+            about: "what to do with it; by GET, status only"
+        )
+        return [
+            Route(
+                methods: [.get],
+                path: "/api/v1/live",
+                about: "what changes, as server-sent events",
+                parameters: [
+                    .init(
+                        name: "field",
+                        place: .query,
+                        isRepeated: true,
+                        about: "fields, feeds, instances or patterns"
+                    ),
+                    .init(
+                        name: "period",
+                        place: .query,
+                        schema: Schema.number,
+                        about: "seconds between two looks"
+                    ),
+                    .init(
+                        name: "beats",
+                        place: .query,
+                        schema: Schema.choice(["true", "false"]),
+                        about: "whether heartbeats and newest samples are told too"
+                    ),
+                ],
+                answer: .init(types: ["text/event-stream"]),
+                statuses: [400, 503],
+                handler: { request, _ in try live(request) }
+            ),
+            Route(
+                methods: [.get],
+                path: "/api/v1/agents",
+                about: "the registry's table",
+                answer: .json(Schema.list(Schema.named("Agent"))),
+                statuses: [503],
+                handler: { _, _ in Response(json: .array(try await rows().map(\.value))) }
+            ),
+            Route(
+                methods: [.get],
+                path: "/api/v1/faults",
+                about: "the faults that are open",
+                answer: .json(Schema.list(Schema.named("Fault"))),
+                statuses: [503],
+                handler: { _, _ in try await faults() }
+            ),
+            Route(
+                methods: [.get],
+                path: "/api/v1/agents/{instance}",
+                about: "what an agent says of itself",
+                parameters: [instance],
+                answer: .json(Schema.named("Reply")),
+                statuses: [404, 503, 504],
+                handler: { _, context in
+                    let instance = try context.parameters.require("instance")
+                    return try await answer(instance, Action.describe, [:])
+                }
+            ),
+            Route(
+                methods: [.post, .get],
+                path: "/api/v1/agents/{instance}/ops/{operation}/{action}",
+                about: "starts, stops or asks for an operation; the body of `start` is a JSON map",
+                parameters: [instance, operation, action],
+                answer: .json(Schema.named("Reply")),
+                statuses: [400, 403, 404, 405, 409, 503, 504],
+                handler: { request, context in try await self.operation(request, context) }
+            ),
         ]
     }
 
-    /// Adds its paths to `router`.
-    func add(to router: Router<BasicRequestContext>) {
-        router.get("/api/v1/live") { request, _ in try live(request) }
-        router.get("/api/v1/agents") { _, _ in
-            Response(json: .array(try await rows().map(\.value)))
-        }
-        router.get("/api/v1/faults") { _, _ in
-            let faults = try await rows().flatMap { row in
-                row.faults.map { fault -> Value in
-                    .map(
-                        (fault.value.map ?? [:]).merging(["instance": .string(row.instance)]) { $1 }
-                    )
-                }
+    private func faults() async throws -> Response {
+        let faults = try await rows().flatMap { row in
+            row.faults.map { fault -> Value in
+                .map((fault.value.map ?? [:]).merging(["instance": .string(row.instance)]) { $1 })
             }
-            return Response(json: .array(faults))
         }
-        router.get("/api/v1/agents/:instance") { _, context in
-            let instance = try context.parameters.require("instance")
-            return try await answer(instance, Action.describe, [:])
-        }
-        let run = { @Sendable (request: Request, context: BasicRequestContext) in
-            try await operation(request, context)
-        }
-        router.post("/api/v1/agents/:instance/ops/:operation/:action", use: run)
-        router.get("/api/v1/agents/:instance/ops/:operation/:action", use: run)
+        return Response(json: .array(faults))
     }
 
     private func rows() async throws -> [InstanceRow] {
@@ -66,7 +119,7 @@ struct LiveRoutes: Sendable {
     /// `POST …/ops/<operation>/<action>`; the body of `start` is a JSON map of its parameters.
     private func operation(
         _ request: Request,
-        _ context: BasicRequestContext
+        _ context: ReaderContext
     ) async throws -> Response {
         let instance = try context.parameters.require("instance")
         let action = try context.parameters.require("action")

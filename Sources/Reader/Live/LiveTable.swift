@@ -43,6 +43,7 @@ final class LiveTable: Sendable {
         var rows: [String: Changed<InstanceRow>] = [:]
         var seen: [String: Seen] = [:]
         var looked: Timestamp?
+        var dropped = 0
     }
 
     /// Who watches.
@@ -75,6 +76,8 @@ final class LiveTable: Sendable {
                 } else if state.samples.count < ReaderLimits.liveFields {
                     state.places[name] = state.samples.count
                     state.samples.append(changed)
+                } else {
+                    state.dropped += 1
                 }
             }
         }
@@ -131,6 +134,9 @@ final class LiveTable: Sendable {
             return (pulses.sorted { $0.instance < $1.instance }, state.looked)
         }
     }
+
+    /// How many samples were not kept, since there are too many fields.
+    var droppedCount: Int { state.withLock { $0.dropped } }
 
     /// What one watcher has seen.
     struct Watcher: Sendable {

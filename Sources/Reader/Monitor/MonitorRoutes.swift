@@ -4,11 +4,8 @@ internal import Hummingbird
 ///
 /// The page asks the same addresses as everybody else; nothing here knows about samples.
 enum MonitorRoutes {
-    /// The paths that it answers, for errors.
-    static let paths = ["/"]
-
     /// Adds its paths to `router`.
-    static func add(to router: Router<BasicRequestContext>) {
+    static func add(to router: Router<ReaderContext>) {
         for asset in MonitorAsset.all {
             router.get(RouterPath(asset.path)) { request, _ in
                 let (bytes, mark) = try asset.load()

@@ -13,6 +13,7 @@ struct ArchiveSeries: SeriesSource {
     let engine: QueryEngine
     let labels: SeriesLabels
     let deadline: Deadline
+    var rowsPerLook = ReaderLimits.rowsPerLook
 
     /// The fields with samples in the range that all matchers of one of the lists fit.
     func fields(
@@ -31,22 +32,6 @@ struct ArchiveSeries: SeriesSource {
             .sorted { $0.summary.name < $1.summary.name }
     }
 
-    func latest(
-        _ matchers: [LabelMatcher],
-        at steps: Steps
-    ) throws(QueryError) -> [Series] {
-        let (first, last) = (steps[0], steps[steps.count - 1])
-        // Which fields there are is asked for the longest look-back that any of them may have.
-        let known = try fields([matchers], in: through(last, after: first - Self.longestLookBack))
-        var series: [Series] = []
-        for group in timelines(of: known) {
-            let lookBack = Self.lookBack(of: group[0].summary)
-            let samples = try samples(of: group, after: first - lookBack - .nanoseconds(1), last)
-            series += samples.map { $0.latest(at: steps, lookBack: lookBack) }
-        }
-        return series
-    }
-
     func samples(
         _ matchers: [LabelMatcher],
         after start: Timestamp,
@@ -58,23 +43,54 @@ struct ArchiveSeries: SeriesSource {
         return series.filter { !$0.times.isEmpty }
     }
 
+    /// From roll-ups, where they are exact for a bucket.
     func buckets(
         _ matchers: [LabelMatcher],
-        _ row: BucketRow
+        between edges: [Timestamp]
     ) throws(QueryError) -> [BucketedSeries] {
-        let start = row.start - .nanoseconds(1)
-        let end = row.start + row.width * row.count - .nanoseconds(1)
-        return try samples(matchers, after: start, through: end).map { $0.buckets(row) }
+        let all = Timestamp.publishable
+        let grid = BucketGrid(edges: edges.map { min(max($0, all.lowerBound), all.upperBound) })
+        guard !grid.range.isEmpty else { return [] }
+        let known = try fields([matchers], in: grid.range)
+        guard known.count * grid.count <= PromQLLimits.buckets else {
+            throw .expression(
+                .limit(
+                    what: "buckets",
+                    limit: PromQLLimits.buckets,
+                    advice: "ask with a larger step, for less time or fewer series"
+                )
+            )
+        }
+        var series: [BucketedSeries] = []
+        for group in timelines(of: known) {
+            let found = try engine.archive.buckets(
+                of: group.map(\.summary.name),
+                on: grid,
+                limit: PromQLLimits.buckets,
+                deadline
+            )
+            guard let found else { continue }
+            for (known, columns) in zip(group, found.columns) {
+                guard let columns else { continue }
+                series.append(
+                    BucketedSeries(
+                        labels: known.labels,
+                        buckets: columns.buckets(at: found.ranges, on: grid)
+                    )
+                )
+            }
+        }
+        return series
     }
 
     /// Those of one feed of one instance together, since they are read together.
-    private func timelines(of known: [Known]) -> [[Known]] {
+    func timelines(of known: [Known]) -> [[Known]] {
         Dictionary(grouping: known) { $0.summary.name.timeline }
             .sorted { $0.key < $1.key }
             .map(\.value)
     }
 
-    private func samples(
+    func samples(
         of group: [Known],
         after start: Timestamp,
         _ end: Timestamp
@@ -105,47 +121,35 @@ struct ArchiveSeries: SeriesSource {
         }
     }
 
-    private func through(_ end: Timestamp, after start: Timestamp) -> Range<Timestamp> {
+    func through(_ end: Timestamp, after start: Timestamp) -> Range<Timestamp> {
         let (first, next) = (start + .nanoseconds(1), end + .nanoseconds(1))
         return (first..<max(first, next)).clamped(to: Timestamp.publishable)
     }
-
-    /// How old a sample may be: a field that comes every ten minutes is not gone after five.
-    private static func lookBack(of summary: FieldSummary) -> Duration {
-        min(max(PromQLLimits.lookBack, (summary.period ?? .zero) * 3), longestLookBack)
-    }
-
-    /// A day: a field that is rarer than that shows as gaps.
-    private static let longestLookBack = Duration.seconds(86_400)
 }
 
-extension SampledSeries {
-    /// What buckets say about its samples, all of which lie within them.
-    fileprivate func buckets(_ row: BucketRow) -> BucketedSeries {
-        var buckets = [BucketedSeries.Bucket](repeating: .init(), count: row.count)
-        for (time, value) in zip(times, values) {
-            let number = Int((time - row.start).nanoseconds / row.width.nanoseconds)
-            buckets[number].add(value)
+extension BucketColumns {
+    /// Each bucket of the grid, those without samples too.
+    fileprivate func buckets(
+        at ranges: [Range<Timestamp>],
+        on grid: BucketGrid
+    ) -> [BucketedSeries.Bucket] {
+        var buckets = [BucketedSeries.Bucket](repeating: .init(), count: grid.count)
+        for (row, range) in ranges.enumerated() where count[row] > 0 {
+            guard let place = grid.bucket(at: range.lowerBound.nanoseconds) else { continue }
+            buckets[place].count = Int(count[row])
+            buckets[place].numbers = Int(count[row] - nans[row])
+            guard buckets[place].numbers > 0 else { continue }
+            buckets[place].smallest = min.number(row)
+            buckets[place].largest = max.number(row)
+            buckets[place].sum = sum[row]
         }
-        return BucketedSeries(labels: labels, buckets: buckets)
-    }
-
-    /// The newest sample at or before each step, if it is not older than `lookBack`.
-    fileprivate func latest(at steps: Steps, lookBack: Duration) -> Series {
-        var end = 0
-        let values = (0..<steps.count).map { number -> Double? in
-            let step = steps[number]
-            while end < times.count, times[end] <= step { end += 1 }
-            guard end > 0, times[end - 1] >= step - lookBack else { return nil }
-            return self.values[end - 1]
-        }
-        return Series(labels: labels, values: values)
+        return buckets
     }
 }
 
 extension Column {
     /// A value as PromQL has it.
-    fileprivate func number(_ row: Int) -> Double {
+    func number(_ row: Int) -> Double {
         switch values {
         case .doubles(let values): values[row]
         case .ints(let values): Double(values[row])

@@ -22,38 +22,32 @@ enum PrometheusQuery: Sendable {
         var limit: Int
     }
 
-    /// The names of those that take parameters, as their paths have them.
-    static let names = ["query", "query_range", "labels", "series", "metadata"]
-
-    /// Reads the question `name`, or that for the values of `label`.
+    /// Reads a question; `label` is the one whose values are asked for.
     init(
-        _ name: String,
-        label: String? = nil,
+        _ question: Question,
+        label: String?,
         _ arguments: FormArguments,
         now: Timestamp
     ) throws(QueryError) {
         do throws(PromQLError) {
-            if let label {
-                self = .values(label: label, try Selection(arguments, now))
-                return
-            }
-            switch name {
-            case "query":
+            switch question {
+            case .instant:
                 let instant = try arguments.time("time", now) ?? now
                 self = .instant(try PromQLQuery(try arguments.needed("query")), at: instant)
-            case "query_range":
+            case .range:
                 self = .steps(
                     try PromQLQuery(try arguments.needed("query")),
                     try arguments.steps(now)
                 )
-            case "labels": self = .labels(try Selection(arguments, now))
-            case "series":
+            case .labels: self = .labels(try Selection(arguments, now))
+            case .values: self = .values(label: label ?? "", try Selection(arguments, now))
+            case .series:
                 let selection = try Selection(arguments, now)
                 guard !selection.matchers.isEmpty else {
                     throw .type("`match[]` is missing: which series?")
                 }
                 self = .series(selection)
-            default:
+            case .metadata:
                 self = .metadata(
                     metric: arguments.first("metric"),
                     limit: try arguments.limit()

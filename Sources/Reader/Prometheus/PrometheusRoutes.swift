@@ -14,31 +14,35 @@ struct PrometheusRoutes: Sendable {
         self.labels = labels
     }
 
-    /// The paths that it answers.
-    var paths: [String] {
-        (PrometheusQuery.names + Self.constants.map(\.name) + ["label/…/values"])
-            .map { "\(base)/\($0)" }
+    /// What it answers.
+    var routes: [Route] {
+        PrometheusQuery.Question.allCases.map { question in
+            Route(
+                methods: question == .values ? [.get] : [.get, .post],
+                path: "\(base)/\(question.path)",
+                about: question.about,
+                parameters: question.parameters,
+                answer: .json(Self.schema(question.schema)),
+                statuses: [400, 422, 503],
+                handler: { request, context in
+                    let label = context.parameters.get("label")
+                    return await self.answer(question, label: label, request)
+                }
+            )
+        }
+            + Self.constants.map { name, value in
+                Route(
+                    methods: [.get, .post],
+                    path: "\(base)/\(name)",
+                    about: "always the same",
+                    answer: .json(Self.schema(Schema.any)),
+                    handler: { _, _ in Self.response(.ok, PrometheusAnswer.value(value).json) }
+                )
+            }
     }
 
-    /// Adds its paths to `router`.
-    func add(to router: Router<BasicRequestContext>) {
-        for name in PrometheusQuery.names {
-            let answer = { @Sendable (request: Request, _: BasicRequestContext) in
-                await self.answer(name, request)
-            }
-            router.get(RouterPath("\(base)/\(name)"), use: answer)
-            router.post(RouterPath("\(base)/\(name)"), use: answer)
-        }
-        router.get(RouterPath("\(base)/label/:label/values")) { request, context in
-            await self.answer("values", label: context.parameters.get("label"), request)
-        }
-        for (name, value) in Self.constants {
-            let answer = { @Sendable (_: Request, _: BasicRequestContext) in
-                Self.response(.ok, PrometheusAnswer.value(value).json)
-            }
-            router.get(RouterPath("\(base)/\(name)"), use: answer)
-            router.post(RouterPath("\(base)/\(name)"), use: answer)
-        }
+    private static func schema(_ data: Value) -> Value {
+        Schema.object(["status": Schema.choice(["success"]), "data": data])
     }
 
     /// What is asked of every Prometheus, and is always the same here.
@@ -57,15 +61,20 @@ struct PrometheusRoutes: Sendable {
     ]
 
     private func answer(
-        _ name: String,
-        label: String? = nil,
+        _ question: PrometheusQuery.Question,
+        label: String?,
         _ request: Request
     ) async -> Response {
         do throws(QueryError) {
             let arguments = FormArguments(try await parameters(request))
-            let query = try PrometheusQuery(name, label: label, arguments, now: service.time.now)
+            let query = try PrometheusQuery(
+                question,
+                label: label,
+                arguments,
+                now: service.time.now
+            )
             let labels = labels
-            let answer = try await service.run { engine, deadline throws(QueryError) in
+            let answer = try await service.run(.promql) { engine, deadline throws(QueryError) in
                 try query.answer(
                     from: ArchiveSeries(engine: engine, labels: labels, deadline: deadline)
                 ).json
@@ -102,11 +111,7 @@ struct PrometheusRoutes: Sendable {
     }
 
     private static func response(_ status: HTTPResponse.Status, _ json: [UInt8]) -> Response {
-        Response(
-            status: status,
-            headers: Response.headers(contentType: "application/json"),
-            body: ResponseBody(byteBuffer: ByteBuffer(bytes: json))
-        )
+        Response(status, contentType: "application/json", json)
     }
 }
 

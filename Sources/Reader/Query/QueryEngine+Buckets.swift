@@ -13,8 +13,7 @@ extension QueryEngine {
     ) throws(QueryError) -> TimelineAnswer? {
         let found = try archive.buckets(
             of: fields,
-            in: range,
-            count: count,
+            on: BucketGrid(range, count: count),
             limit: left / BucketColumns.most,
             deadline
         )

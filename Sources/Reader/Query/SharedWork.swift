@@ -22,7 +22,8 @@ final class SharedWork<Question: Hashable & Sendable, Answer: Sendable>: Sendabl
 
     /// The answer to `question`: of the work under way, or of `body` on a thread of `pool`.
     ///
-    /// - Throws: ``QueryError/stopped`` if the task is cancelled, and what the work throws.
+    /// - Throws: ``QueryError/stopped`` if the task is cancelled or the connection on which it was
+    ///   asked is closed, and what the work throws.
     func answer(
         _ question: Question,
         on pool: WorkPool,
@@ -32,11 +33,14 @@ final class SharedWork<Question: Hashable & Sendable, Answer: Sendable>: Sendabl
             state.lastAsker += 1
             return state.lastAsker
         }
+        let connection = ConnectionState.current
+        connection?.whenClosed { [weak self] in self?.leave(question, number) }
+        defer { connection?.forget() }
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { asker in
                 if let stop = join(question, asker, number) { begin(question, stop, pool, body) }
                 // Cancelled before it had joined: then nobody was there to be taken out.
-                if Task.isCancelled { leave(question, number) }
+                if Task.isCancelled || connection?.isClosed == true { leave(question, number) }
             }
         } onCancel: {
             leave(question, number)

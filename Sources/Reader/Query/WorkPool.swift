@@ -28,6 +28,11 @@ final class WorkPool: Sendable {
         self.timeLimit = timeLimit
     }
 
+    /// How many queries run and how many wait for a thread.
+    var load: (running: Int, waiting: Int) {
+        state.withLock { ($0.running, $0.waiting.count) }
+    }
+
     /// Runs `body` on a thread and hands its result to `done` there; refuses it if too many wait.
     ///
     /// The time limit runs from now on, waiting included. Work that `stop` ends while it waits

@@ -87,8 +87,7 @@ final class ArchiveSource: SampleSource {
 
     func buckets(
         of fields: [FieldName],
-        in range: Range<Timestamp>,
-        count: Int,
+        on grid: BucketGrid,
         limit: Int,
         _ deadline: Deadline
     ) throws(QueryError) -> TimelineBuckets? {
@@ -98,8 +97,7 @@ final class ArchiveSource: SampleSource {
                 instance: fields[0].instance,
                 feed: fields[0].feed,
                 fields: fields.map(\.field),
-                range: range,
-                count: count,
+                grid: grid,
                 limit: limit,
                 isStopped: { deadline.isOver }
             )
@@ -139,6 +137,11 @@ final class ArchiveSource: SampleSource {
     func gaps(in range: Range<Timestamp>) throws(QueryError) -> [LedgerEntry] {
         let store = try open()
         return try translated { () throws(ArchiveError) in try store.gaps(in: range) }
+    }
+
+    func status() throws(QueryError) -> ArchiveStatus? {
+        guard let store = store.withLock({ $0 }) else { return nil }
+        return try translated { () throws(ArchiveError) in try store.status() }
     }
 
     /// The lateness that the feed declared with its newest sample, looked up again when the

@@ -82,12 +82,11 @@ final class G3Source: SampleSource {
 
     func buckets(
         of fields: [FieldName],
-        in range: Range<Timestamp>,
-        count: Int,
+        on grid: BucketGrid,
         limit: Int,
         _ deadline: Deadline
     ) throws(QueryError) -> TimelineBuckets? {
-        try reduced(fields, in: range, count: count, limit: limit, deadline)
+        try reduced(fields, on: grid, limit: limit, deadline)
     }
 
     /// The newest sample: frames come in the order of time.

@@ -80,26 +80,19 @@ final class JoinedSource: SampleSource {
     /// From roll-ups where only Cerro's own archive has samples nearby; else from all samples.
     func buckets(
         of fields: [FieldName],
-        in range: Range<Timestamp>,
-        count: Int,
+        on grid: BucketGrid,
         limit: Int,
         _ deadline: Deadline
     ) throws(QueryError) -> TimelineBuckets? {
         let seam = ReaderLimits.seam
-        let around = range.lowerBound - seam..<range.upperBound + seam
+        let around = grid.range.lowerBound - seam..<grid.range.upperBound + seam
         for source in sources.dropFirst() {
             let found = try source.slice(of: fields, in: around, limit: 1)
             guard found.timestamps.isEmpty else {
-                return try reduced(fields, in: range, count: count, limit: limit, deadline)
+                return try reduced(fields, on: grid, limit: limit, deadline)
             }
         }
-        return try sources[0].buckets(
-            of: fields,
-            in: range,
-            count: count,
-            limit: limit,
-            deadline
-        )
+        return try sources[0].buckets(of: fields, on: grid, limit: limit, deadline)
     }
 
     /// The least of those that are still written to: older ones will not change.
@@ -138,6 +131,8 @@ final class JoinedSource: SampleSource {
         for source in sources { rows += try source.gaps(in: range) }
         return rows.sorted { ($0.from, $0.to, $0.instance) < ($1.from, $1.to, $1.instance) }
     }
+
+    func status() throws(QueryError) -> ArchiveStatus? { try sources[0].status() }
 
     /// What each field is in all archives together; looked up once in a while.
     private func declared() throws(QueryError) -> [FieldName: Field] {

@@ -7,12 +7,12 @@ extension SampleSource {
     /// Nil if there were more than `limit` buckets of fields.
     func reduced(
         _ fields: [FieldName],
-        in range: Range<Timestamp>,
-        count: Int,
+        on grid: BucketGrid,
         limit: Int,
         _ deadline: Deadline
     ) throws(QueryError) -> TimelineBuckets? {
-        var reduction = SliceReduction(fields: fields.map(\.field), range, count: count)
+        var reduction = SliceReduction(fields: fields.map(\.field), grid)
+        let range = grid.range
         var rows = max(1, ReaderLimits.pieceValues / fields.count)
         var start = range.lowerBound
         var window = range.upperBound - start

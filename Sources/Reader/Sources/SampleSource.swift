@@ -15,12 +15,11 @@ protocol SampleSource: Sendable {
         in range: Range<Timestamp>,
         limit: Int
     ) throws(QueryError) -> TimelineSlice
-    /// Fields of one timeline in the range as at most `count` buckets; nil if they were more than
-    /// `limit` buckets of fields. Stops at the deadline.
+    /// Fields of one timeline as the buckets of a grid; nil if they were more than `limit` buckets
+    /// of fields. Stops at the deadline.
     func buckets(
         of fields: [FieldName],
-        in range: Range<Timestamp>,
-        count: Int,
+        on grid: BucketGrid,
         limit: Int,
         _ deadline: Deadline
     ) throws(QueryError) -> TimelineBuckets?
@@ -33,10 +32,13 @@ protocol SampleSource: Sendable {
     ) throws(QueryError) -> [RowCounts]
     /// What is known to be missing in the range.
     func gaps(in range: Range<Timestamp>) throws(QueryError) -> [LedgerEntry]
+    /// How Cerro's own archive stands; nil if there is none.
+    func status() throws(QueryError) -> ArchiveStatus?
     /// Lets go of the archive, so that another reader may open it; the next refresh opens it anew.
     func close()
 }
 
 extension SampleSource {
+    func status() throws(QueryError) -> ArchiveStatus? { nil }
     func close() {}
 }

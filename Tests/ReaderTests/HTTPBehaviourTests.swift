@@ -1,0 +1,245 @@
+import CZlib
+import CerroTesting
+import Dispatch
+import Foundation
+import HTTPTypes
+import HummingbirdTesting
+import NIOCore
+import NIOEmbedded
+import SiteConfig
+import Telemetry
+import Testing
+
+@testable import Reader
+
+@Suite("HTTP keeps to its limits, whoever asks", .timeLimit(.minutes(1)))
+struct HTTPBehaviourTests {
+    private let feed = Feed("temps", fields: [Field("stage", unit: .kelvin)], period: .seconds(1))
+
+    private func archive(rows: Int = 2000) throws -> TemporaryArchive {
+        let archive = try TemporaryArchive()
+        try archive.commit("cryo", feed, block(0, (0..<rows).map { Double($0) / 8 }))
+        return archive
+    }
+
+    /// What zlib makes of `bytes` again, whichever frame they have.
+    private static func inflated(_ bytes: [UInt8]) -> [UInt8] {
+        var stream = z_stream()
+        inflateInit2_(&stream, MAX_WBITS + 32, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
+        defer { inflateEnd(&stream) }
+        var input = bytes
+        return input.withUnsafeMutableBufferPointer { input in
+            stream.next_in = input.baseAddress
+            stream.avail_in = uInt(input.count)
+            return [UInt8](unsafeUninitializedCapacity: 64 << 20) { buffer, count in
+                stream.next_out = buffer.baseAddress
+                stream.avail_out = uInt(buffer.count)
+                count = inflate(&stream, Z_FINISH) == Z_STREAM_END ? Int(stream.total_out) : 0
+            }
+        }
+    }
+
+    @Test("long answers are compressed for those who take it so, and stay the same")
+    func compression() async throws {
+        let archive = try archive(rows: 60_000)
+        try await withReader(archive.path, now: at(100_000)) { reader in
+            for address in [
+                "/api/v1/data?field=cryo.*&start=1795240800",
+                "/prometheus/api/v1/query?query=temps_stage[20h]&time=1795300800",
+            ] {
+                let plain = try await reader.answer(address)
+                #expect(plain.headers[.contentEncoding] == nil)
+                let expected = plain.body.map { Array($0.readableBytesView) } ?? []
+                #expect(expected.count > ReaderLimits.textPartBytes)
+                for (accepted, coding) in [
+                    ("gzip, deflate", "gzip"), ("br, deflate;q=0.5", "deflate"),
+                    ("gzip;q=0, deflate", "deflate"), ("GZIP", "gzip"),
+                ] {
+                    let headers: HTTPFields = [.acceptEncoding: accepted]
+                    let answer = try await reader.answer(address, more: headers)
+                    #expect(answer.headers[.contentEncoding] == coding, "\(accepted)")
+                    #expect(answer.headers[.vary] == "Accept, Accept-Encoding")
+                    let bytes = answer.body.map { Array($0.readableBytesView) } ?? []
+                    #expect(bytes.count < expected.count / 2)
+                    // Compared outside of the macro, which would show all of a difference.
+                    let isSame = Self.inflated(bytes) == expected
+                    #expect(isSame, "\(accepted)")
+                }
+            }
+            let short: HTTPFields = [.acceptEncoding: "gzip"]
+            let health = try await reader.get("/healthz", headers: short)
+            #expect(health.headers[.contentEncoding] == nil)
+            let none = try await reader.get(
+                "/api/v1/data?field=cryo.*&start=1795240800",
+                headers: [.acceptEncoding: "br, gzip;q=0"]
+            )
+            #expect(none.headers[.contentEncoding] == nil)
+        }
+    }
+
+    @Test("what will not change may be kept, and is not sent again")
+    func immutable() async throws {
+        let archive = try archive(rows: 60)
+        try await withReader(archive.path) { reader in
+            let address = "/api/v1/data?field=cryo.temps.stage&start=1795240800&end="
+            let kept = try await reader.get(address + "1795240850")
+            let tag = try #require(kept.headers[.eTag])
+            #expect(
+                kept.status == 200 && kept.headers[.cacheControl]?.contains("immutable") == true
+            )
+            let again = try await reader.get(
+                address + "1795240850",
+                headers: [.ifNoneMatch: "\"other\", \(tag)"]
+            )
+            #expect(again.status == 304 && again.text.isEmpty)
+            #expect(again.headers[.eTag] == tag)
+            let csv = try await reader.get(
+                address + "1795240850",
+                accept: "text/csv",
+                headers: [.ifNoneMatch: tag]
+            )
+            #expect(csv.status == 200, "another form is another answer")
+            for open in [
+                address + "1795240870", "/api/v1/data?field=cryo.temps.stage&start=-90&end=-60",
+                address + "1795240850&field=cryo.temps.none",
+            ] {
+                let answer = try await reader.get(open)
+                #expect(answer.status == 200 && answer.headers[.eTag] == nil, "\(open)")
+                #expect(answer.headers[.cacheControl] == "no-store")
+            }
+        }
+    }
+
+    @Test("another revision of a timeline has another tag")
+    func revision() throws {
+        let answers = try [0, 1].map { revision in
+            try QueryEngine(
+                archive: cryostat(seconds: 9, revision: revision, finalizedUntil: at(9))
+            )
+            .data(
+                DataQuery(fields: [FieldPattern("cryo.temps.stage")], range: at(0)..<at(9)),
+                noDeadline
+            )
+        }
+        #expect(answers[0].isFinal(before: at(9)) && !answers[0].isFinal(before: at(10)))
+        #expect(answers[0].tag(of: "a") == answers[0].tag(of: "a"))
+        #expect(answers[0].tag(of: "a") != answers[0].tag(of: "b"))
+        #expect(answers[0].tag(of: "a") != answers[1].tag(of: "a"))
+    }
+
+    @Test("limits are said with their number")
+    func limits() async throws {
+        let archive = try archive(rows: 60)
+        try await withReader(archive.path) { reader in
+            for (address, status, words) in [
+                ("/api/v1/data?field=cryo.*&start=-99&max_points=1000001", 400, "1 to 1000000"),
+                ("/api/v1/completeness?start=1&field=cryo", 413, "\"limit\":100000"),
+                ("/prometheus/api/v1/query_range?query=1&start=1&end=99999&step=1", 400, "11000"),
+            ] {
+                let answer = try await reader.get(address)
+                #expect(answer.status == status, "\(answer.text)")
+                #expect(answer.text.contains(words), "\(answer.text)")
+            }
+        }
+    }
+
+    @Test("no path leads to a file, and huge heads and bodies are refused")
+    func hostile() async throws {
+        let archive = try archive(rows: 60)
+        try await withReader(archive.path) { reader in
+            for path in [
+                "/../../../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/api/v1/../../etc/passwd",
+                "//etc/passwd", "/api/v1/agents/..%2f..%2fetc", "/.%00",
+            ] {
+                let answer = try await reader.get(path)
+                #expect([400, 404, 503].contains(answer.status), "\(path): \(answer.status)")
+                #expect(!answer.text.contains("root:"))
+            }
+            let connection = RawConnection(port: reader.port)
+            connection.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ")
+            connection.send(
+                String(repeating: "x", count: ReaderLimits.headerBytes + 1) + "\r\n\r\n"
+            )
+            #expect(connection.read(until: "\r\n\r\n").hasPrefix("HTTP/1.1 400"))
+            let many = RawConnection(port: reader.port)
+            let headers = (0...ReaderLimits.headers).map { "X-\($0): 1\r\n" }.joined()
+            many.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\(headers)\r\n")
+            #expect(many.read(until: "\r\n\r\n").hasPrefix("HTTP/1.1 400"))
+            let body = try await reader.get(
+                "/api/v1/agents/cryo/ops/acquire/start",
+                method: .post,
+                body: String(repeating: " ", count: ReaderLimits.addressBytes + 1)
+            )
+            #expect(body.status == 413 && body.text.contains("\"limit\":65536"), "\(body.text)")
+            #expect(try await reader.get("/healthz").status == 200)
+        }
+    }
+
+    @Test("a reader that takes nothing for too long loses its connection, another does not")
+    func slowReader() throws {
+        let channel = EmbeddedChannel(handler: ConnectionWatch(patience: .seconds(30)))
+        try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+        for _ in 0..<3 {
+            channel.isWritable = false
+            channel.pipeline.fireChannelWritabilityChanged()
+            channel.embeddedEventLoop.advanceTime(by: .seconds(29))
+            channel.isWritable = true
+            channel.pipeline.fireChannelWritabilityChanged()
+        }
+        channel.embeddedEventLoop.advanceTime(by: .seconds(60))
+        #expect(channel.isActive)
+        channel.isWritable = false
+        channel.pipeline.fireChannelWritabilityChanged()
+        channel.embeddedEventLoop.advanceTime(by: .seconds(31))
+        #expect(!channel.isActive)
+    }
+
+    // Goal: who has gone leaves no work behind.
+    // Method: the archive does not answer until the connection was cut and nobody waits any more.
+    @Test("a query ends when its connection is cut")
+    func cut() async throws {
+        let answers = DispatchSemaphore(value: 0)
+        let source = MemorySource(cryostat(seconds: 9).lines, onSlice: { answers.wait() })
+        let time = ManualTimeSource(at(100))
+        let service = QueryService(
+            engine: QueryEngine(archive: source),
+            pool: WorkPool(time: time),
+            time: time
+        )
+        let query = DataQuery(fields: [FieldPattern("cryo.temps.stage")], range: at(0)..<at(9))
+        let server = ReaderServer(
+            routes: ReaderRoutes(
+                service: service,
+                live: LiveRoutes(
+                    site: FixedSite(),
+                    name: "hill",
+                    table: LiveTable(),
+                    time: time
+                ),
+                labels: SeriesLabels(site: "hill", homes: [:])
+            ),
+            listen: Endpoint(host: "127.0.0.1", port: 0)
+        )
+        let (ports, port) = AsyncStream.makeStream(of: Int.self)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await server.run { port.yield($0.port) } }
+            for await port in ports {
+                let connection = RawConnection(port: port)
+                connection.send(
+                    "GET /api/v1/data?field=cryo.temps.stage&start=1795240800&end=1795240809 "
+                        + "HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                )
+                try await eventually("a query that waits") {
+                    service.waiters(for: query) == 1 ? true : nil
+                }
+                connection.close()
+                try await eventually("the end of the query") {
+                    service.waiters(for: query) == 0 ? true : nil
+                }
+                break
+            }
+            answers.signal()
+            group.cancelAll()
+        }
+    }
+}
