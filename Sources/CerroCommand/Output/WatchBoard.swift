@@ -73,7 +73,10 @@ struct WatchBoard {
             ])
             isOld.append(age > Limits.boardFresh.inSeconds)
         }
-        var lines = [Line(text: "\(title)  \(now)", isOld: false), Line(text: "", isOld: false)]
+        let clock = now.description.prefix(19) + "Z"
+        var lines = [
+            Line(text: "\(title)  \(clock)", isOld: false), Line(text: "", isOld: false),
+        ]
         if names.isEmpty {
             lines.append(Line(text: "nothing was published yet", isOld: false))
         } else {
