@@ -66,6 +66,8 @@ private struct Windows {
         var behind = BucketedSeries.Bucket()
         var (first, middle, end) = (0, 0, 0)
         return buckets.map { window in
+            // At the first instant of all, nothing lies before.
+            guard !window.isEmpty else { return .init() }
             if window.lowerBound >= middle {
                 (first, middle, behind) = (window.lowerBound, window.upperBound, .init())
                 before = Array(repeating: .init(), count: window.count)

@@ -172,8 +172,7 @@ import Testing
     @Test("times and windows at the ends of time are no trap")
     func endsOfTime() throws {
         let end = Timestamp(nanoseconds: .max)
-        for text in ["count_over_time(kelvin[1000y])", "kelvin offset 1000y", "rate(kelvin[290y])"]
-        {
+        for text in ["count_over_time(kelvin[291y])", "kelvin offset 291y", "rate(kelvin[290y])"] {
             for instant in [end, Timestamp(nanoseconds: .min), Timestamp(seconds: 4)] {
                 _ = try PromQLQuery(text).answer(at: instant, from: source())
             }
