@@ -80,7 +80,8 @@ struct MonitorPageTests {
                 )
                 try await page.open("http://127.0.0.1:\(reader.port)/")
                 let button = "document.querySelector('#control')"
-                try await page.until("\(button).textContent === 'Take control'")
+                // The page's own, which says so: its text is there before anybody listens.
+                try await page.until("\(button).getAttribute('aria-pressed') === 'false'")
                 try await page.click("#control")
                 try await page.until("\(button).textContent.startsWith('In control 10:00')")
                 try await page.evaluate("window.instant += 599e3")
