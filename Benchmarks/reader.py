@@ -26,7 +26,7 @@ AGENTS, FIELDS, RATE = 10, 10, 100
 """10 agents x 10 fields x 100 rows a second are 10,000 samples a second."""
 
 CONNECTIONS, STREAMS, STREAMS_SECONDS = 10, 500, 10
-"""Connections of dashboards, each with a question every 100 ms; event streams, and for how long."""
+"""Connections of dashboards, each with a question 90 ms after an answer; streams, and how long."""
 
 DASHBOARD = """
 local queries = {
@@ -35,7 +35,7 @@ local queries = {
   'load_value_003{agent="load-%d"}', 'rate(load_n{agent="load-%d"}[1m])',
 }
 local count = 0
-function delay() return 95 + math.random(0, 10) end
+function delay() return 85 + math.random(0, 10) end
 function request()
   count = count + 1
   local query = string.format(queries[count % #queries + 1], math.random(1, AGENTS))
