@@ -8,6 +8,7 @@ import ZeroMQ
 // nothing.
 // Method: one peer introduces itself, subscribes to everything and never reads; another one reads.
 // The publisher sends a megabyte at a time until the first has had its share long ago.
+@OwnThread
 @Suite("a subscriber that does not read", .timeLimit(.minutes(2)))
 struct SlowSubscriberTests {
     private static let megabyte = [UInt8](repeating: 7, count: 1 << 20)

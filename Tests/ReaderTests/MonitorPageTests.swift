@@ -114,7 +114,7 @@ struct MonitorPageTests {
 
     private static func read(_ page: BrowserPage) async throws {
         let counts = "document.querySelector('#counts').textContent"
-        #expect(try await page.evaluate(counts) == "191 alive5 silent4 missing")
+        try await page.until("\(counts) === '191 alive5 silent4 missing'")
         let tile = "document.querySelector(\".tile[data-agent='cryo-007']\").innerText"
         let silent = try await page.evaluate(tile).string ?? ""
         #expect(silent.contains("silent") && !silent.contains("rows/s"), "\(silent)")
