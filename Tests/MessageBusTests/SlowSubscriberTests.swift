@@ -11,7 +11,7 @@ import ZeroMQ
 @OwnThread
 @Suite("a subscriber that does not read", .timeLimit(.minutes(2)))
 struct SlowSubscriberTests {
-    private static let megabyte = [UInt8](repeating: 7, count: 1 << 20)
+    private nonisolated static let megabyte = [UInt8](repeating: 7, count: 1 << 20)
 
     @Test("holds bytes up to a bound; who reads is back in a moment, and then gets everything")
     func bytes() async throws {
@@ -20,8 +20,7 @@ struct SlowSubscriberTests {
         let endpoint = try await tester.publish(at: Binding(host: "127.0.0.1"))
         try await reading.subscribe(to: endpoint, topics: ["a/"])
         while await !tester.hears("a/") { await Task.yield() }
-        let deaf = await deafSubscriber(at: endpoint)
-        while await !tester.hears("b/") { await Task.yield() }
+        let deaf = await deafSubscriber(at: endpoint) { await tester.hears("b/") }
 
         var most = 0
         var count = 0
@@ -39,8 +38,7 @@ struct SlowSubscriberTests {
         while await !tester.hears("a/") { await Task.yield() }
 
         // The next one has no more than its share for as long as it is there.
-        let another = await deafSubscriber(at: endpoint)
-        while await !tester.hears("b/") { await Task.yield() }
+        let another = await deafSubscriber(at: endpoint) { await tester.hears("b/") }
         await reading.forget()
         let dropped = await tester.dropped
         for number in 1...150 {
@@ -55,16 +53,23 @@ struct SlowSubscriberTests {
         await reading.bus.reactor.shutdown()
     }
 
-    /// One that is there, though the publisher may be about to listen again.
+    /// One whose subscription has arrived.
+    ///
+    /// The publisher may be about to close all connections and to listen again: whoever connects in
+    /// that moment is disconnected, and comes back.
     private func deafSubscriber(
         at endpoint: BusEndpoint,
-        to topic: String = ""
-    ) async
-        -> DeafSubscriber
-    {
+        to topic: String = "",
+        heardBy isHeard: () async -> Bool
+    ) async -> DeafSubscriber {
         while true {
-            if let deaf = try? DeafSubscriber(at: endpoint, to: topic) { return deaf }
             await Task.yield()
+            guard let deaf = try? DeafSubscriber(at: endpoint, to: topic) else { continue }
+            while !deaf.isClosed {
+                if await isHeard() { return deaf }
+                await Task.yield()
+                deaf.listen()
+            }
         }
     }
 
@@ -90,8 +95,9 @@ struct SlowSubscriberTests {
         var deaf: [DeafSubscriber] = []
         // Each comes when the one before has had its share, and gets other messages than that one.
         for topic in ["abcdef", "abcde", "abcd", "abc", "ab", "a"] {
-            deaf.append(await deafSubscriber(at: endpoint, to: topic))
-            while await !tester.hears(topic) { await Task.yield() }
+            deaf.append(
+                await deafSubscriber(at: endpoint, to: topic) { await tester.hears(topic) }
+            )
             for _ in 0..<80 { most = max(most, await tester.publish("abcdef", Self.megabyte)) }
         }
         #expect(most > BusLimits.publishBytes, "they did not have a share each")
