@@ -10,7 +10,8 @@ internal import ZeroMQ
 ///
 /// The host is an actor on the bus's reactor: everything that touches sockets or sessions runs
 /// there and never blocks. Bodies of operations and answers of queries run elsewhere; the log's
-/// files are written by the log's own thread and read by the fetch desk's.
+/// files are written by the log's own thread and by bodies that publish, and read by the fetch
+/// desk's.
 ///
 /// Life: `run()` opens the sockets, asks for the lease, starts what autostarts, and serves until
 /// ``shutdown()``, a graceful shutdown of its service group, or a refused lease; then it stops the
