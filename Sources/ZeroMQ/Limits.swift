@@ -6,8 +6,6 @@ public enum ZeroMQLimits {
     public static let bytesPerTurn = 4 << 20
     /// Jobs that run before the sockets have their turn; the rest waits.
     public static let jobsPerTurn = 1_024
-    /// Time after which every socket is asked, whatever its descriptor says.
-    static let wholeLook = Duration.seconds(1)
     /// Sockets that are told in one turn that they may have something; the rest waits.
     public static let socketsPerTurn = 64
     /// Parts of one message; a message with more is dropped and counted.

@@ -29,7 +29,6 @@ final class ReactorLoop {
     /// The earliest last, so that taking it is cheap.
     private var timers: [Timer] = []
     private let clock = ContinuousClock()
-    private var lookedAtAll = ContinuousClock.now
 
     init() throws(ZeroMQError) {
         let wake = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
@@ -102,7 +101,6 @@ final class ReactorLoop {
         let most = ZeroMQLimits.socketsPerTurn
         withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: most) { events in
             let timeout = mayWait ? timeout() : 0
-            defer { lookAtAllIfDue() }
             let count = epoll_wait(pollDescriptor, events.baseAddress, Int32(most), timeout)
             for event in events.prefix(max(0, Int(count))) {
                 if event.data.fd == wakeDescriptor {
@@ -121,14 +119,6 @@ final class ReactorLoop {
         while let socket = sockets.values.first { socket.close() }
     }
 
-    /// Has every socket asked now and then, should a sign of the library have been missed.
-    private func lookAtAllIfDue() {
-        let now = clock.now
-        guard now - lookedAtAll >= ZeroMQLimits.wholeLook else { return }
-        lookedAtAll = now
-        for socket in sockets.values { lookAgain(at: socket) }
-    }
-
     private func watch(_ descriptor: Int32) throws(ZeroMQError) {
         var event = epoll_event()
         event.events = EPOLLIN.rawValue
@@ -139,14 +129,12 @@ final class ReactorLoop {
     }
 
     private func timeout() -> Int32 {
-        let most = Int32(1_000)
-        guard let next = timers.last else { return most }
+        guard let next = timers.last else { return -1 }
         let wait = clock.now.duration(to: next.deadline)
         guard wait > .zero else { return 0 }
         let (seconds, attoseconds) = wait.components
         // Rounded up: waking a moment early would turn in circles until it is time.
-        let wanted = Int32(min(seconds, 3_600)) * 1_000
-        return min(most, wanted + Int32(attoseconds / 1_000_000_000_000_000) + 1)
+        return Int32(min(seconds, 3_600)) * 1_000 + Int32(attoseconds / 1_000_000_000_000_000) + 1
     }
 
     private func runTimers() {
