@@ -10,6 +10,8 @@ public enum ZeroMQLimits {
     public static let socketsPerTurn = 64
     /// Parts of one message; a message with more is dropped and counted.
     public static let mostParts = 8
+    /// Events of connections that wait to be read; then the library's thread waits for the reactor.
+    public static let monitorMark = 100_000
     /// Timers that wait at once in one reactor; one more is a mistake and traps.
     public static let mostTimers = 65_536
 }

@@ -116,7 +116,10 @@ final class ReactorLoop {
     func closeAll() {
         isOpen = false
         timers.removeAll()
-        while let socket = sockets.values.first { socket.close() }
+        // A monitor goes with the socket that it watches, never before: the library's thread would
+        // wait for ever with an event that nobody takes, and the watched socket for that thread.
+        while let socket = sockets.values.first(where: { !$0.isMonitor }) { socket.close() }
+        precondition(sockets.isEmpty, "a monitor outlives the socket that it watches")
     }
 
     private func watch(_ descriptor: Int32) throws(ZeroMQError) {

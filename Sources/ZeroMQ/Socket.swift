@@ -58,6 +58,8 @@ public final class Socket {
     private var handle: UnsafeMutableRawPointer?
     private let parts: UnsafeMutablePointer<zmq_msg_t>
     private var monitorSocket: Socket?
+    /// Whether it hears what happens to another socket, which closes it.
+    private(set) var isMonitor = false
     let waiting = WaitingBytes()
     /// Readable when the library has something to tell of the socket.
     private(set) var descriptor: Int32 = -1
@@ -206,12 +208,15 @@ public final class Socket {
         guard zmq_socket_monitor(handle, endpoint, MonitorEvent.mask) == 0 else {
             throw .last("zmq_socket_monitor")
         }
-        let monitor = try Socket(.pair, context: context, reactor: reactor)
+        var options = SocketOptions()
+        options.receiveMark = ZeroMQLimits.monitorMark
+        let monitor = try Socket(.pair, context: context, reactor: reactor, options: options)
         monitor.onMessage = { message in
             if let event = MonitorEvent(message) { handler(event) }
         }
-        try monitor.connect(to: endpoint)
+        monitor.isMonitor = true
         monitorSocket = monitor
+        try monitor.connect(to: endpoint)
     }
 }
 

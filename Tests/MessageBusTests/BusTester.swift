@@ -48,8 +48,8 @@ actor BusTester {
         return server.endpoint
     }
 
-    /// Serves again on the port of a server that was just closed, as soon as it is free.
-    func serveAgain(at endpoint: BusEndpoint) async throws {
+    /// Serves at a port that another one may still be about to let go of.
+    func serve(at endpoint: BusEndpoint) async throws {
         for _ in 0..<1_000_000 {
             do {
                 let ports = endpoint.port...endpoint.port
@@ -60,6 +60,19 @@ actor BusTester {
             }
         }
         Issue.record("the port of a closed server was not free again")
+    }
+
+    /// Asks until there is a reply, as often as the connection is made.
+    ///
+    /// A server that is closed may take a connection, and a request, in its last moment: both are
+    /// lost, and the state tells it.
+    func ask(_ bytes: [UInt8]) async {
+        while replies.isEmpty {
+            await wait { $0.states.last == .connected }
+            let heard = states.count
+            _ = send(bytes)
+            await wait { !$0.replies.isEmpty || $0.states.count > heard }
+        }
     }
 
     func closeServer() {

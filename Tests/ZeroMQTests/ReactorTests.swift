@@ -49,14 +49,15 @@ struct ReactorTests {
         let counts = await withCheckedContinuation { (done: CheckedContinuation<[Int], Never>) in
             reactor.run {
                 let seen = Seen()
-                reactor.run(after: .milliseconds(2)) {
-                    done.resume(returning: seen.order)
-                }
+                reactor.run(after: .seconds(3_600)) { seen.order.append(-1) }
                 for number in 0..<3 {
                     reactor.run(after: .zero) {
                         actor.assumeIsolated { $0.add() }
                         seen.order.append(number)
                     }
+                }
+                reactor.run(after: .milliseconds(2)) {
+                    done.resume(returning: seen.order)
                 }
             }
         }
@@ -135,6 +136,35 @@ struct ReactorTests {
         }
         #expect(text.contains("192.0.2.1:5000"))
         #expect(text.contains("of this machine"))
+        await reactor.shutdown()
+    }
+
+    // Goal: the end of a process never waits for the library's thread, and that one never for us.
+    // Method: sockets that watch their connections, which are being made while the reactor ends.
+    @Test("a reactor ends while the connections of its sockets are watched", arguments: 0..<20)
+    func watched(round: Int) async throws {
+        let context = try Context()
+        let reactor = try Reactor(context: context)
+        let failure = await withCheckedContinuation { (done: CheckedContinuation<String?, Never>) in
+            reactor.run {
+                do throws(ZeroMQError) {
+                    for _ in 0..<8 {
+                        let server = try Socket(.router, context: context, reactor: reactor)
+                        try server.monitor { _ in }
+                        let endpoint = try server.bind(host: "127.0.0.1", ports: 0...0)
+                        for _ in 0..<4 {
+                            let client = try Socket(.dealer, context: context, reactor: reactor)
+                            try client.monitor { _ in }
+                            try client.connect(to: endpoint)
+                        }
+                    }
+                    done.resume(returning: nil)
+                } catch {
+                    done.resume(returning: error.description)
+                }
+            }
+        }
+        #expect(failure == nil)
         await reactor.shutdown()
     }
 }

@@ -9,6 +9,9 @@ import { addField } from "./view.js";
 const shown = 30;
 // Seconds that a list of all fields is good for.
 const fresh = 60;
+// Milliseconds until a field that was not found is looked for again: it may have its first samples
+// any moment.
+const again = 2000;
 
 let known = null;   // {at, fields: [{name, lower, unit, description}]}
 let found = [];
@@ -71,6 +74,9 @@ const look = settled(60, async () => {
   found = fitting.slice(0, shown);
   selected = 0;
   show(fitting.length);
+  if (found.length > 0) return;
+  known = null;
+  setTimeout(() => { if (document.activeElement === byId("search")) look(); }, again);
 });
 
 export function open() {
