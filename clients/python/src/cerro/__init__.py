@@ -13,6 +13,7 @@ import importlib
 
 _HOMES = {
     "client": ["CerroClient", "OCSClient"],
+    "observatory": ["Site", "get_data", "get_fields", "live"],
     "replies": ["OK", "ERROR", "TIMEOUT", "OpCode", "Reply"],
     "errors": [
         "CerroError", "Unreachable", "UnknownInstance", "NotRunning", "TimedOut", "Refused",

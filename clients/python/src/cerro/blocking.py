@@ -6,9 +6,8 @@ import time
 import zmq
 
 from . import limits, wire
-from .errors import TimedOut, Unreachable
-from .flows import Ask, Connect, Emit, NotReady, Receive, Subscribe
-from .sockets import dealer, subscriber
+from .flows import Ask, Connect, Emit, NotReady, Receive, Subscribe, timed_out, unreachable
+from .sockets import Subscription, dealer, message_of
 
 
 class BlockingDriver:
@@ -22,7 +21,6 @@ class BlockingDriver:
         self._keys = keys
         self._lock = threading.Lock()
         self._idle = {}
-        self._is_closed = False
 
     def run(self, flow):
         """The result of a flow."""
@@ -69,13 +67,17 @@ class BlockingDriver:
             for socket in sockets:
                 socket.close()
 
+    def __del__(self):
+        if hasattr(self, "_idle"):
+            self.close()
+
     def _perform(self, effect, opened):
         if isinstance(effect, Ask):
             return self._exchange(effect)
         if isinstance(effect, Receive):
             return self._receive(effect)
         if isinstance(effect, Subscribe):
-            opened.append(_Subscription(effect.topics, self._keys))
+            opened.append(Subscription(zmq.Context.instance(), effect.topics, self._keys))
             return opened[-1]
         if isinstance(effect, Connect):
             return effect.subscription.connect(effect.endpoints)
@@ -86,8 +88,7 @@ class BlockingDriver:
         socket = effect.subscription.socket
         if not socket.poll(max(0, int(effect.timeout * 1000))):
             return None
-        parts = socket.recv_multipart()
-        return (parts[0].decode(errors="replace"), parts[1]) if len(parts) == 2 else None
+        return message_of(socket.recv_multipart())
 
     def _exchange(self, ask):
         place = ask.endpoint, ask.key
@@ -137,41 +138,3 @@ class BlockingDriver:
                 continue
             if reply.id == ask.id:
                 return reply
-
-
-class _Subscription:
-    """A SUB socket and where it listens; for one thread."""
-
-    def __init__(self, topics, keys):
-        self._keys = keys
-        self._places = {}
-        self.socket = subscriber(zmq.Context.instance(), topics)
-
-    def connect(self, endpoints):
-        for endpoint in set(self._places) - set(endpoints):
-            del self._places[endpoint]
-            self.socket.disconnect(endpoint)
-        for endpoint, key in endpoints.items():
-            if endpoint not in self._places:
-                self._places[endpoint] = key
-                if self._keys is not None:
-                    self._keys.apply(self.socket, key)
-                self.socket.connect(endpoint)
-
-    def close(self):
-        self.socket.close()
-
-
-def unreachable(ask):
-    """No connection in time."""
-    return Unreachable(
-        f"{ask.what} is not reachable: no connection within {ask.timeout:g} s; nothing was asked"
-    )
-
-
-def timed_out(ask):
-    """No reply in time."""
-    return TimedOut(
-        f"{ask.what} did not answer within {ask.timeout:g} s; whether it was carried out is not "
-        "known: ask for the status"
-    )

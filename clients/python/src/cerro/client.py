@@ -4,6 +4,7 @@ from . import limits, operations, site as sites
 from .blocking import BlockingDriver
 from .errors import CerroError
 from .flows import Flows
+from .replies import session_of
 
 
 def connection(registry, site, keys, name, timeout):
@@ -40,12 +41,19 @@ def of_ocs(args):
 class ClientShape:
     """What the blocking and the asyncio client of an agent share."""
 
-    def __init__(self, driver, flows, instance):
-        self._driver = driver
-        self._flows = flows
+    #: What carries the flows out: blocking, or in an event loop.
+    _DRIVER = None
+
+    def __init__(
+        self, instance_id, privs=None, args=None, *, site=None, registry=None, keys=None,
+        name=None, timeout=limits.PATIENCE,
+    ):
+        del privs
+        self._flows, held = connection(registry, site or of_ocs(args), keys, name, timeout)
+        self._driver = self._DRIVER(held)
         self._description = None
         self._made = {}
-        self.instance_id = instance
+        self.instance_id = instance_id
 
     def __repr__(self):
         return f"<{type(self).__name__} {self.instance_id} at {self._flows.registry}>"
@@ -59,6 +67,19 @@ class ClientShape:
             made = operations.make(self._driver, flows, item)
             self._made[operations.attribute_of(item["name"])] = made
         return description
+
+    def _operation(self, name):
+        if name not in self._made:
+            there = ", ".join(sorted(self._made)) or "none"
+            raise AttributeError(
+                f"{self.instance_id} has no operation `{name}`; there are {there}"
+            )
+        return self._made[name]
+
+    @property
+    def operations(self):
+        """The operations by attribute; also those whose name is a method of the client."""
+        return dict(self._made)
 
     def _describing(self):
         return self._take((yield from self._flows.describe(self.instance_id)))
@@ -81,7 +102,7 @@ class ClientShape:
     def _status(self):
         found = yield from self._flows.result(self.instance_id, "status")
         return dict(found, sessions=[
-            operations.session_of(session) for session in found.get("sessions") or []
+            session_of(session) for session in found.get("sessions") or []
         ])
 
 
@@ -100,25 +121,14 @@ class CerroClient(ClientShape):
     :param timeout: seconds for each request.
     """
 
-    def __init__(
-        self, instance_id, privs=None, args=None, *, site=None, registry=None, keys=None,
-        name=None, timeout=limits.PATIENCE,
-    ):
-        del privs
-        flows, held = connection(registry, site or of_ocs(args), keys, name, timeout)
-        super().__init__(BlockingDriver(held), flows, instance_id)
+    _DRIVER = BlockingDriver
 
     def __getattr__(self, name):
         if name.startswith("_"):
             raise AttributeError(name)
         if self._description is None:
             self.describe()
-        if name not in self._made:
-            there = ", ".join(sorted(self._made)) or "none"
-            raise AttributeError(
-                f"{self.instance_id} has no operation `{name}`; there are {there}"
-            )
-        return self._made[name]
+        return self._operation(name)
 
     def __dir__(self):
         if self._description is None:

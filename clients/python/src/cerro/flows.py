@@ -10,7 +10,7 @@ from typing import NamedTuple, Optional
 
 from . import limits, wire
 from .errors import (
-    CerroError, Malformed, NotRunning, Unreachable, UnknownInstance, error_of,
+    CerroError, Malformed, NotRunning, TimedOut, UnknownInstance, Unreachable, error_of,
 )
 
 
@@ -201,3 +201,18 @@ class Flows:
                 yield Connect(subscription, {own["publisher"]: own.get("key")})
             # It tells its version each second, which also covers a change before the connection.
             yield Receive(subscription, min(left, 1.0))
+
+
+def unreachable(ask):
+    """No connection in time."""
+    return Unreachable(
+        f"{ask.what} is not reachable: no connection within {ask.timeout:g} s; nothing was asked"
+    )
+
+
+def timed_out(ask):
+    """No reply in time."""
+    return TimedOut(
+        f"{ask.what} did not answer within {ask.timeout:g} s; whether it was carried out is not "
+        "known: ask for the status"
+    )

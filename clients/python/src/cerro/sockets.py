@@ -54,3 +54,33 @@ def publisher(context, endpoint):
     socket.set_hwm(limits.PUBLISH_MARK)
     socket.bind(endpoint)
     return socket
+
+
+class Subscription:
+    """A SUB socket and where it listens; for one thread or loop."""
+
+    def __init__(self, context, topics, keys):
+        self._keys = keys
+        self._places = {}
+        self.socket = subscriber(context, topics)
+
+    def connect(self, endpoints):
+        """Listens at exactly these, a map of endpoint to public key."""
+        for endpoint in set(self._places) - set(endpoints):
+            del self._places[endpoint]
+            self.socket.disconnect(endpoint)
+        for endpoint, key in endpoints.items():
+            if endpoint not in self._places:
+                self._places[endpoint] = key
+                if self._keys is not None:
+                    self._keys.apply(self.socket, key)
+                self.socket.connect(endpoint)
+
+    def close(self):
+        """Listens no more."""
+        self.socket.close()
+
+
+def message_of(parts):
+    """The topic and the payload of a published message, None if it is none."""
+    return (parts[0].decode(errors="replace"), parts[1]) if len(parts) == 2 else None
