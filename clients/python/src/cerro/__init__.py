@@ -13,6 +13,7 @@ import importlib
 
 _HOMES = {
     "client": ["CerroClient", "OCSClient"],
+    "agent": ["Agent", "Feed", "Field", "Parameter", "Stopped"],
     "observatory": ["Site", "get_data", "get_fields", "live"],
     "replies": ["OK", "ERROR", "TIMEOUT", "OpCode", "Reply"],
     "errors": [
@@ -23,7 +24,7 @@ _HOMES = {
     ],
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
-_MODULES = ("aio", "archive")
+_MODULES = ("aio", "archive", "data", "spool")
 
 __all__ = sorted(_HOME)
 __version__ = "0.1.0"
