@@ -203,7 +203,7 @@ def _losses(log, ask, epoch, low, high, before, until):
 def _announced_from(log, epoch, begin, end):
     """When the first of some records was published, where a loss record tells it."""
     starts = [
-        body[3] for _, _, body in log.announced
+        body[3] for segment in log.segments for _, body in segment.losses
         if body[0] == epoch and body[1] < end and body[1] + body[2] > begin
     ]
     return min(starts, default=None)

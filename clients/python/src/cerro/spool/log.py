@@ -110,8 +110,6 @@ class AgentLog:
         self.epochs = [
             known.get(number, Epoch(number, "unread")) for number in sorted(held | untold)
         ]
-        #: Loss records that stand in this log: `(epoch, position, body)`.
-        self.announced = []
         self._starts = self.predecessors
         self._begin_epoch()
 
@@ -338,15 +336,12 @@ class AgentLog:
                     "spool full",
                 ])
             # What was only told in a segment that goes is told once more.
-            losses += [
-                body for epoch, position, body in self.announced
-                if epoch == segment.epoch and segment.first <= position < end
-            ]
-        for body in losses:
+            losses += [body for position, body in segment.losses if position < end]
+        for body in _joined(losses):
             position = self.next
             self._write(LOSS, 0, packed(body))
-            self.announced.append((self.epoch, position, body))
-        self.dropped += losses[0][2] if losses else 0
+            self.segments[-1].losses.append((position, body))
+        self.dropped += sum(body[2] for body in losses[:1])
         self._guarded(self._synced)
         self._remove(count)
 
@@ -354,10 +349,6 @@ class AgentLog:
         gone, self.segments = self.segments[:count], self.segments[count:]
         for segment in gone:
             os.unlink(segment.path)
-        self.announced = [
-            item for item in self.announced
-            if not any(s.epoch == item[0] and s.first <= item[1] < s.next for s in gone)
-        ]
         held = {segment.epoch for segment in self.segments} | {self.epoch}
         if any(entry.number not in held for entry in self.epochs):
             self.epochs = [
@@ -417,6 +408,19 @@ class AgentLog:
     def newest(self):
         """The position of the newest record; 0 before the first one."""
         return self.next - 1
+
+
+def _joined(losses):
+    """The losses with those put together that join on to each other."""
+    joined = []
+    for body in sorted(losses):
+        last = joined[-1] if joined else None
+        if last and (last[0], last[5]) == (body[0], body[5]) and body[1] <= last[1] + last[2]:
+            last[2] = max(last[1] + last[2], body[1] + body[2]) - last[1]
+            last[3], last[4] = min(last[3], body[3]), max(last[4], body[4])
+        else:
+            joined.append(list(body))
+    return joined
 
 
 def _boot_id():

@@ -5,8 +5,10 @@ import os
 import re
 import struct
 
+import msgpack
+
 from ..checksum import crc32c
-from ..records import DECLARATION, HEAD_BYTES, MAGIC, MOST_PAYLOAD_BYTES, peek
+from ..records import DECLARATION, HEAD_BYTES, LOSS, MAGIC, MOST_PAYLOAD_BYTES, peek
 
 #: Bytes between two places that are remembered: what a fetch reads in vain.
 STRIDE = 64 << 10
@@ -41,6 +43,8 @@ class Segment:
         self.next = first
         #: When its first and its last record were published.
         self.published = None
+        #: Loss records in it, `(position, body)`: who drops it tells them once more.
+        self.losses = []
         self.is_indexed = is_own
         self.is_damaged = False
         self._positions, self._offsets = [first], [0]
@@ -69,6 +73,9 @@ class Segment:
             self.is_damaged = self.is_damaged or position > self.next or start > self.end
             self.end = start
             self.note(position, end, published)
+            if peek(data, start + HEAD_BYTES)[0] == LOSS:
+                document = msgpack.unpackb(data[start + HEAD_BYTES : end])
+                self.losses.append((position, document[5]))
         self.is_damaged = self.is_damaged or self.end < len(data)
         head = peek(data, HEAD_BYTES)
         self.begins_with_declarations = bool(head) and head[0] == DECLARATION and head[3] == 1
