@@ -43,7 +43,8 @@ class BookTest(unittest.TestCase):
             self.book.begin("sing", 0)
         self.assertEqual(caught.exception.code, "operation.unknown")
         for name, kind, code in [
-            ("acquire", "process", "operation.idle"), ("acquire", "task", "operation.not-abortable"),
+            ("acquire", "process", "operation.idle"),
+            ("acquire", "task", "operation.not-abortable"),
             ("move", "process", "operation.not-abortable"), ("move", "task", "operation.idle"),
         ]:
             with self.assertRaises(Refusal) as caught:
