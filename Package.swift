@@ -66,6 +66,7 @@ let package = Package(
         library("G3Format", ["ArchiveFormat"]),
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
         library("ZeroMQ", ["CZeroMQ"]),
+        library("Access", ["SiteConfig", "Telemetry", "ZeroMQ"]),
         library("MessageBus", ["MessagePack", "Telemetry", "ZeroMQ", logging]),
         library("Log", ["ArchiveFormat", "MessagePack", "Telemetry"]),
         library(
@@ -149,6 +150,7 @@ let package = Package(
             ["CerroTesting", "MessageBus", "MessagePack", "Telemetry", "ZeroMQ", logging]
         ),
         tests("SiteConfigTests", ["SiteConfig", "Telemetry"]),
+        tests("AccessTests", ["Access", "CerroTesting", "SiteConfig", "Telemetry", "ZeroMQ"]),
         tests(
             "ArchiveFormatTests",
             ["ArchiveFormat", "CerroTesting", "MessagePack", "Telemetry"]
