@@ -23,6 +23,7 @@ extension AgentHost {
         var showsLease = false
         var hasStarted = false
         while !isClosing {
+            noteLeftOutRefusals()
             let due = time.monotonic + RuntimeLimits.heartbeatPeriod
             let answer =
                 hasLease

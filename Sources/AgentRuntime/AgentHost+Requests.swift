@@ -30,6 +30,7 @@ extension AgentHost {
         _ text: String = "",
         result: Value = .null
     ) {
+        noteAnswer(call, code, text)
         server?.answer(call, code: code, text: text, result: result)
     }
 
@@ -45,7 +46,8 @@ extension AgentHost {
         if !enqueued { refuse(call) }
     }
 
-    private func refuse(_ call: Call) {
+    /// Refuses since too much waits already.
+    func refuse(_ call: Call) {
         finish(call, .requestTooMany, "too many requests wait: ask again in a second")
     }
 
@@ -82,7 +84,11 @@ extension AgentHost {
             return finish(call, .shuttingDown, "the agent is shutting down")
         }
         do {
-            let session = try start(name, call.request.arguments["parameters"]?.map ?? [:])
+            let session = try start(
+                name,
+                call.request.arguments["parameters"]?.map ?? [:],
+                audited: auditEntry(call)
+            )
             guard let wait = call.request.arguments["wait_ns"]?.int, wait > 0 else {
                 return finish(call, .ok, result: ["session": session.value])
             }
@@ -97,7 +103,9 @@ extension AgentHost {
     private func end(_ call: Call, _ kind: AgentOperation.Kind) {
         let name = call.request.arguments["operation"]?.string ?? ""
         do {
-            let session = try end(name, as: kind)
+            guard let session = try end(name, as: kind, audited: auditEntry(call)) else {
+                return refuse(call)
+            }
             guard let wait = call.request.arguments["wait_ns"]?.int, wait > 0 else {
                 return finish(call, .ok, result: ["session": session.value])
             }
