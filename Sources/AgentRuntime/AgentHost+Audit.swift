@@ -91,7 +91,7 @@ extension AgentHost {
 
     /// The end of a session is that of the commands that were about it.
     func noteEnd(of session: Int64, failure: String?) {
-        audit.end(session, failure: failure, at: time.monotonic).forEach(note)
+        audit.end(.session(session), failure: failure, at: time.monotonic).forEach(note)
     }
 
     /// Notes an answer that says that nothing was done.

@@ -9,6 +9,7 @@ extension AgentHost {
 
     /// One request that is to be done; never suspends.
     func answer(_ call: Call) {
+        if refusesForControl(call) { return }
         switch call.request.action {
         case Action.describe: finish(call, .ok, result: description)
         case Action.status: status(call)
@@ -19,6 +20,7 @@ extension AgentHost {
         case Action.fetch: fetch(call)
         case Action.log: finish(call, .ok, result: logStatus)
         case Action.forget: forget(call)
+        case Action.take, Action.release: changeControl(call)
         default: query(call)
         }
     }
@@ -60,7 +62,7 @@ extension AgentHost {
                 result: [
                     "sessions": .array(newest), "faults": .array(faults.open.map(\.value)),
                     "operations": .map(book.summary.mapValues(Value.string)),
-                    "published": .int(log.newestPosition),
+                    "published": .int(log.newestPosition), "control": controlValue,
                 ]
             )
         }
@@ -196,6 +198,7 @@ extension AgentHost {
             "version": .string(identity.version), "epoch": .int(log.epoch),
             "feeds": .array((agent.feeds + BuiltInFeed.all).map(\.value)),
             "operations": .array(agent.operations.map(\.value)),
+            "control": controlValue,
             "queries": .array(queries.keys.sorted().map(Value.string)),
         ]
     }

@@ -16,7 +16,7 @@ extension AgentHost {
         let body = try operation.prepare(parameters)
         let session = try book.begin(name, at: time.now)
         note(session)
-        if let entry { audit.begin(entry, with: session.id, at: time.monotonic) }
+        if let entry { audit.begin(entry, with: .session(session.id), at: time.monotonic) }
         let handle = OperationSession(
             RuntimeSession(
                 host: self,
@@ -58,7 +58,7 @@ extension AgentHost {
         guard audited(entry, { $0.bodies[session.id]?.cancel() }) else { return nil }
         book = ending
         note(session)
-        audit.begin(entry, with: session.id, at: time.monotonic)
+        audit.begin(entry, with: .session(session.id), at: time.monotonic)
         return session
     }
 

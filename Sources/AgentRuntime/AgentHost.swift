@@ -73,6 +73,7 @@ public actor AgentHost: Service {
     var fetchCount = 0
     var faults = FaultBook()
     var audit = AuditBook()
+    var control = ControlDesk()
     var bodies: [Int64: Task<Void, Never>] = [:]
     private var bodiesWait: CheckedContinuation<Void, Never>?
     /// Those who wait for the end of a session, by its id.

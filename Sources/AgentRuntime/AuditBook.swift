@@ -11,15 +11,23 @@ struct AuditBook: Sendable {
         var begin: Duration
     }
 
-    /// The commands that end with a session, by its id.
-    private var commands: [Int64: [Command]] = [:]
+    /// What the end of a command is the end of.
+    enum Subject: Hashable, Comparable, Sendable {
+        /// Somebody has control.
+        case control
+        /// A session, by its id.
+        case session(Int64)
+    }
+
+    /// The commands that are under way.
+    private var commands: [Subject: [Command]] = [:]
     /// The refusals since `periodBegin` that are in the audit, and those that are not.
     private var listed = 0, leftOut = 0
     private var periodBegin: Duration = .zero
 
-    /// Notes a command that ends when the session does.
-    mutating func begin(_ entry: AuditEntry, with session: Int64, at now: Duration) {
-        commands[session, default: []].append(Command(entry: entry, begin: now))
+    /// Notes a command that ends when its subject does.
+    mutating func begin(_ entry: AuditEntry, with subject: Subject, at now: Duration) {
+        commands[subject, default: []].append(Command(entry: entry, begin: now))
     }
 
     /// Whether the command is under way.
@@ -27,13 +35,13 @@ struct AuditBook: Sendable {
         commands.values.contains { $0.contains { $0.entry.request == request } }
     }
 
-    /// The entries that the end of a session completes; `failure` says why it failed.
+    /// The entries that the end of a subject completes; `failure` says why it failed.
     mutating func end(
-        _ session: Int64,
+        _ subject: Subject,
         failure: String?,
         at now: Duration
     ) -> [AuditEntry] {
-        (commands.removeValue(forKey: session) ?? []).map { command in
+        (commands.removeValue(forKey: subject) ?? []).map { command in
             // Whoever stops what fails has stopped it all the same.
             let hasFailed = failure != nil && command.entry.action == "start"
             return command.entry.ended(

@@ -32,6 +32,13 @@ public enum RuntimeLimits {
     static let auditedParameters = 4096
     /// Characters of an operation's name in the audit; the rest is cut off.
     static let auditedName = 128
+    /// The longest time for which control is taken at once, a night: more is refused, and whoever
+    /// needs more takes it again.
+    public static let longestControl = Duration.seconds(12 * 3600)
+    /// How long control lasts where nobody says otherwise.
+    public static let usualControl = Duration.seconds(1800)
+    /// Characters of the reason for taking control; a longer one is refused.
+    static let controlReason = 200
     /// How far the newest row of a block may be from the host's clock; beyond, the block is kept
     /// and the fault `clock` is raised.
     public static let clockTolerance = Duration.seconds(30)

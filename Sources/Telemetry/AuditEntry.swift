@@ -50,12 +50,7 @@ public struct AuditEntry: Hashable, Sendable {
         self.outcome = outcome
         who = caller.description
         name = caller.name
-        proof =
-            switch caller.proof {
-            case .local: "local"
-            case .key(let key): "key:\(key)"
-            case .token(let id): "token:\(id)"
-            }
+        proof = caller.proof.word
         address = caller.address ?? ""
         self.action = action
         self.operation = operation

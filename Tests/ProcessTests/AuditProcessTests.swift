@@ -111,3 +111,51 @@ struct AuditProcessTests {
         #expect(output.contains(answer), "\(output)")
     }
 }
+
+@Suite("Control of a running site", .serialized, .timeLimit(.minutes(2)))
+struct ControlProcessTests {
+    // Goal: a console takes control, everybody sees it, and a restart gives it back.
+    @Test("control is taken, shown, released, and gone after a restart, which the audit tells")
+    func control() async throws {
+        try await ProcessSite.run(agents: [fake]) { site in
+            func control(_ words: [String]) async throws -> (code: Int32?, output: String) {
+                try await RunningProgram.run(["control", "fake-1", "--site", site.file] + words)
+            }
+            let none = try await control([])
+            #expect(none.code == 0 && none.output.contains("nobody has control"))
+            let taken = try await control(["take", "--reason", "cooldown", "--for", "2h"])
+            #expect(taken.code == 0, "\(taken.output)")
+            #expect(taken.output.contains(": cooldown, since "))
+            let shown = try await control(["show", "--json"])
+            let value = try Value(json: shown.output.trimmingCharacters(in: .newlines))
+            let held = try #require(Control(value))
+            #expect(held.until - held.since == .seconds(7200))
+            try await eventually("the status shows it") {
+                let (_, output) = try await RunningProgram.run(["status", "--site", site.file])
+                return output.contains("control:\n  fake-1: ") ? true : nil
+            }
+            let epoch = try await site.client.instance("fake-1").epoch
+            try await site.killAndAwaitRestart("fake-1")
+            try await eventually("the next life") {
+                try await site.client.instance("fake-1").epoch > epoch ? true : nil
+            }
+            #expect(try await control([]).output.contains("nobody has control"))
+            let released = try await control(["release"])
+            #expect(released.code == 0 && released.output.contains("nobody has control"))
+        }
+    }
+
+    @Test(
+        "a bad request for control says what is wrong",
+        arguments: [
+            (["take"], "say why"), (["release", "--for", "1h"], "belong to `take`"),
+            (["take", "--reason", "x", "--for", "soon"], "--for is `soon`"),
+            (["steal"], "steal"),
+        ]
+    )
+    func bad(words: [String], answer: String) async throws {
+        let (code, output) = try await RunningProgram.run(["control", "fake-1"] + words)
+        #expect(code == 2, "\(output)")
+        #expect(output.contains(answer), "\(output)")
+    }
+}
