@@ -86,6 +86,12 @@ enum Limits {
     /// Bytes of decoded columns that an export keeps: windows share the groups that they cut.
     static let exportCache = 64 << 20
 
+    /// How often `cerro audit --follow` asks for news.
+    static let auditPeriod: Duration = .seconds(1)
+
+    /// How late an entry of the audit may be committed and still be seen by `--follow`.
+    static let auditDelay: Duration = .seconds(60)
+
     /// How often `cerro archive export --follow` looks for newly sealed files.
     static let followPeriod: Duration = .seconds(10)
 }

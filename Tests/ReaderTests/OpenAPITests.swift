@@ -67,6 +67,7 @@ struct OpenAPITests {
         "field": "cryo.*", "start": "1795240800", "end": "1795240860", "step": "10",
         "query": "temps_stage", "match[]": "temps_stage", "label": "agent", "instance": "cryo",
         "operation": "acquire", "action": "status", "max_points": "3",
+        "change": "take",
     ]
 
     /// What is posted as JSON.
@@ -80,6 +81,7 @@ struct OpenAPITests {
         {"range":{"from":"2026-11-21T06:00:00Z","to":"2026-11-21T06:01:00Z"},
          "annotation":{"name":"gaps","query":""}}
         """,
+        "/api/v1/agents/{instance}/control/{change}": #"{"reason":"tests"}"#,
         "/grafana/tag-keys": "{}",
         "/grafana/tag-values": #"{"key":"agent"}"#,
     ]
