@@ -123,10 +123,11 @@ let package = Package(
                 "ZeroMQ", logging,
             ]
         ),
+        .systemLibrary(name: "CCairo", providers: [.apt(["libcairo2-dev"])]),
         library(
             "CerroCommand",
             [
-                "AgentClient", "AgentRuntime", "Aggregator", "Archive", "ArchiveFormat",
+                "AgentClient", "AgentRuntime", "Aggregator", "Archive", "ArchiveFormat", "CCairo",
                 "InstrumentAgents", "InstrumentEmulators", "Log", "MessageBus", "MessagePack",
                 "Reader", "Registry", "SiteConfig", "Telemetry", "ZeroMQ", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
