@@ -50,8 +50,8 @@ let package = Package(
     ],
     targets: [
         // A target imports only targets above it; TidyTests holds the sources to that.
-        .target(name: "CTimer"),
-        library("Telemetry", ["CTimer"]),
+        .target(name: "CKernel"),
+        library("Telemetry", ["CKernel"]),
         .systemLibrary(name: "CMsgPack", providers: [.apt(["libmsgpack-dev"])]),
         library("MessagePack", ["CMsgPack", "Telemetry"]),
         library(
@@ -127,7 +127,8 @@ let package = Package(
         library(
             "CerroCommand",
             [
-                "AgentClient", "AgentRuntime", "Aggregator", "Archive", "ArchiveFormat", "CCairo",
+                "CKernel", "AgentClient", "AgentRuntime", "Aggregator", "Archive", "ArchiveFormat",
+                "CCairo",
                 "InstrumentAgents", "InstrumentEmulators", "Log", "MessageBus", "MessagePack",
                 "Reader", "Registry", "SiteConfig", "Telemetry", "ZeroMQ", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
