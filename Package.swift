@@ -50,8 +50,8 @@ let package = Package(
     ],
     targets: [
         // A target imports only targets above it; TidyTests holds the sources to that.
-        .target(name: "CTimer"),
-        library("Telemetry", ["CTimer"]),
+        .target(name: "CKernel"),
+        library("Telemetry", ["CKernel"]),
         .systemLibrary(name: "CMsgPack", providers: [.apt(["libmsgpack-dev"])]),
         library("MessagePack", ["CMsgPack", "Telemetry"]),
         library(
@@ -66,6 +66,7 @@ let package = Package(
         library("G3Format", ["ArchiveFormat"]),
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
         library("ZeroMQ", ["CZeroMQ"]),
+        library("Access", ["SiteConfig", "Telemetry", "ZeroMQ"]),
         library("MessageBus", ["MessagePack", "Telemetry", "ZeroMQ", logging]),
         library("Log", ["ArchiveFormat", "MessagePack", "Telemetry"]),
         library(
@@ -122,10 +123,12 @@ let package = Package(
                 "ZeroMQ", logging,
             ]
         ),
+        .systemLibrary(name: "CCairo", providers: [.apt(["libcairo2-dev"])]),
         library(
             "CerroCommand",
             [
-                "AgentClient", "AgentRuntime", "Aggregator", "Archive", "ArchiveFormat",
+                "CKernel", "AgentClient", "AgentRuntime", "Aggregator", "Archive", "ArchiveFormat",
+                "CCairo",
                 "InstrumentAgents", "InstrumentEmulators", "Log", "MessageBus", "MessagePack",
                 "Reader", "Registry", "SiteConfig", "Telemetry", "ZeroMQ", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -149,6 +152,7 @@ let package = Package(
             ["CerroTesting", "MessageBus", "MessagePack", "Telemetry", "ZeroMQ", logging]
         ),
         tests("SiteConfigTests", ["SiteConfig", "Telemetry"]),
+        tests("AccessTests", ["Access", "CerroTesting", "SiteConfig", "Telemetry", "ZeroMQ"]),
         tests(
             "ArchiveFormatTests",
             ["ArchiveFormat", "CerroTesting", "MessagePack", "Telemetry"]

@@ -23,6 +23,8 @@ extension AgentHost {
         var showsLease = false
         var hasStarted = false
         while !isClosing {
+            noteLeftOutRefusals()
+            endOverdueControl()
             let due = time.monotonic + RuntimeLimits.heartbeatPeriod
             let answer =
                 hasLease
@@ -144,7 +146,7 @@ extension AgentHost {
             "instance": .string(settings.identity.instance), "epoch": .int(log.epoch),
             "clock": .timestamp(time.now), "published": .int(log.newestPosition),
             "operations": .map(book.summary.mapValues(Value.string)),
-            "faults": .array(faults.open.map(\.value)),
+            "faults": .array(faults.open.map(\.value)), "control": controlValue,
         ]
     }
 
@@ -165,6 +167,7 @@ extension AgentHost {
         row.operations = book.summary
         row.faults = faults.open
         row.published = log.newestPosition
+        row.control = control.control
         return [
             "row": row.value, "shows_lease": .bool(showsLease), "clock": .timestamp(time.now),
             "predecessors": .array(log.predecessors.map(Value.int)),

@@ -72,6 +72,8 @@ public actor AgentHost: Service {
     /// Fetches that are not answered yet.
     var fetchCount = 0
     var faults = FaultBook()
+    var audit = AuditBook()
+    var control = ControlDesk()
     var bodies: [Int64: Task<Void, Never>] = [:]
     private var bodiesWait: CheckedContinuation<Void, Never>?
     /// Those who wait for the end of a session, by its id.
@@ -243,11 +245,16 @@ public actor AgentHost: Service {
                     timeSource: time
                 ),
                 timeSource: time,
-                logger: logger
-            ) { [weak self] call in
-                guard let self else { return }
-                self.assumeIsolated { $0.answer(call) }
-            }
+                logger: logger,
+                onSettled: { [weak self] call, verdict in
+                    guard let self else { return }
+                    self.assumeIsolated { $0.noteSettled(call, verdict) }
+                },
+                onRequest: { [weak self] call in
+                    guard let self else { return }
+                    self.assumeIsolated { $0.answer(call) }
+                }
+            )
             let publisher = try bus.bindPublisher(settings.publisher)
             publisherSocket = publisher
             relay.attach(publisher.audience)
@@ -280,7 +287,8 @@ public actor AgentHost: Service {
         return true
     }
 
-    /// Records changes of sessions and faults in the order in which they happened.
+    /// Records changes of sessions and faults, and the audit's ends and refusals, in the order in
+    /// which they happened.
     private func recordChanges() async {
         for await (feed, block) in changes {
             noteDroppedChanges()
@@ -319,6 +327,7 @@ public actor AgentHost: Service {
             )
         }
         answerWaits { _ in true }
+        closeAudit()
         alarm.clear()
         await leave()
         changeSink.finish()

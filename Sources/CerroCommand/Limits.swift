@@ -14,10 +14,19 @@ enum Limits {
     /// An instance that ran this long was fine, so that its next end starts from the first pause.
     static let steadyRun: Duration = .seconds(60)
 
-    /// The size at which an instance's log file is put aside as `.log.1`; the one before goes.
+    /// The size at which an instance's log file is put aside before the day is over.
     static let logFileBytes = 16 << 20
 
-    /// The longest piece of output that is handled at once; a longer line comes in pieces.
+    /// Files that an instance's log has put aside; the oldest one goes.
+    static let logFiles = 14
+
+    /// How often an instance looks whether its log file is full.
+    static let logPeriod: Duration = .seconds(60)
+
+    /// How much of the end of a log file is looked at for its last line.
+    static let lastLineBytes = 1_000
+
+    /// The longest line of a log that is shown in one piece.
     static let outputPieceBytes = 64 << 10
 
     /// The lines that `cerro logs` shows unless told otherwise.
@@ -86,6 +95,29 @@ enum Limits {
     /// Bytes of decoded columns that an export keeps: windows share the groups that they cut.
     static let exportCache = 64 << 20
 
+    /// How often `cerro audit --follow` asks for news.
+    static let auditPeriod: Duration = .seconds(1)
+
+    /// How late an entry of the audit may be committed and still be seen by `--follow`.
+    static let auditDelay: Duration = .seconds(60)
+
     /// How often `cerro archive export --follow` looks for newly sealed files.
     static let followPeriod: Duration = .seconds(10)
+
+    /// Fields of one plot: more cannot be told apart.
+    static let plotFields = 32
+
+    /// Points of each field of a plot: more than any picture is wide.
+    static let plotPoints = 20_000
+
+    /// The size of a plot in a terminal, in characters, and of a picture, in pixels.
+    static let plotWidth = 30...1000, plotHeight = 10...500
+    static let pictureWidth = 300...10_000, pictureHeight = 200...10_000
+
+    /// How wide a picture is unless told otherwise.
+    static let pictureUsualWidth = 1200
+
+    /// Lines that a panel has in a terminal: fewer show nothing, more are only larger; and in a
+    /// text that no terminal limits.
+    static let plotLeastRows = 5, plotMostRows = 40, plotUsualRows = 14
 }

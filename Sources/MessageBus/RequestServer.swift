@@ -17,6 +17,7 @@ public final class RequestServer {
 
     private let timeSource: any TimeSource
     private let onRequest: (Call) -> Void
+    private let onSettled: (Call, RequestLedger.Verdict) -> Void
     private var ledger: RequestLedger
     private var socket: (any RequestSocket)?
     private var joined: [[UInt8]: [Peer]] = [:]
@@ -27,6 +28,8 @@ public final class RequestServer {
 
     /// Listens at `binding` for requests to `target` in `epoch`.
     ///
+    /// `onSettled` hears of requests that the ledger refuses, or has answered before.
+    ///
     /// - Throws: ``BusError``.
     public init(
         bus: any Bus,
@@ -34,10 +37,12 @@ public final class RequestServer {
         ledger: RequestLedger,
         timeSource: any TimeSource,
         logger: Logger,
+        onSettled: @escaping (Call, RequestLedger.Verdict) -> Void = { _, _ in },
         onRequest: @escaping (Call) -> Void
     ) throws(BusError) {
         self.timeSource = timeSource
         self.onRequest = onRequest
+        self.onSettled = onSettled
         self.ledger = ledger
         drops = DropCounter(logger: logger, timeSource: timeSource)
         socket = try bus.bindRequests(binding) { peer, bytes in self.receive(bytes, from: peer) }
@@ -82,8 +87,10 @@ public final class RequestServer {
             }
             return
         }
-        switch ledger.admit(request) {
-        case .run, .runWithoutEffect: onRequest(Call(request: request, peer: peer))
+        let verdict = ledger.admit(request)
+        let call = Call(request: request, peer: peer)
+        switch verdict {
+        case .run, .runWithoutEffect: return onRequest(call)
         case .answered(let reply): send(reply, to: peer)
         case .joined:
             var peers = joined[request.id] ?? []
@@ -92,6 +99,7 @@ public final class RequestServer {
         case .refused(let code, let text):
             send(reply(to: request.id, code, text, .null), to: peer)
         }
+        onSettled(call, verdict)
     }
 
     private func reply(

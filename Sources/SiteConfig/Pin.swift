@@ -20,28 +20,27 @@ extension Pin {
     /// - Throws: ``SiteError/invalid(_:)`` with all that is wrong in it: then nobody knows what is
     ///   pinned, and nothing may be removed.
     public static func read(_ text: String, file: String) throws(SiteError) -> [Pin] {
-        var parser = SettingParser(file: file, environment: [:])
-        guard let root = parser.parse(text) else { throw .invalid(parser.problems.inFileOrder) }
-        var reader = SettingsReader(root, owner: "the file", folder: "/")
-        let pins = reader.sections("pins") { section in
-            let range = (section.instant("from"), section.instant("to"))
-            let note = section.has("note") ? section.setting("note")?.text ?? "" : ""
-            _ = section.setting("note")
-            if let from = range.0, let to = range.1, from >= to {
-                section.wrong("to", "is not behind `from`; the end is not included")
+        try SettingsReader.read(text, file: file, environment: [:]) { reader in
+            let pins = reader.sections("pins") { section in
+                let range = (section.instant("from"), section.instant("to"))
+                let note = section.has("note") ? section.setting("note")?.text ?? "" : ""
+                _ = section.setting("note")
+                if let from = range.0, let to = range.1, from >= to {
+                    section.wrong("to", "is not behind `from`; the end is not included")
+                }
+                return Pin(
+                    range: (range.0 ?? Timestamp(nanoseconds: 0))..<(max(
+                        range.0 ?? Timestamp(nanoseconds: 0),
+                        range.1 ?? Timestamp(nanoseconds: 0)
+                    )),
+                    note: note
+                )
             }
-            return Pin(
-                range: (range.0 ?? Timestamp(nanoseconds: 0))..<(max(
-                    range.0 ?? Timestamp(nanoseconds: 0),
-                    range.1 ?? Timestamp(nanoseconds: 0)
-                )),
-                note: note
-            )
+            if !reader.has("pins") {
+                reader.reject("pins", "`pins` is missing. Write `pins: []`")
+            }
+            return pins
         }
-        if !reader.has("pins") { reader.reject("pins", "`pins` is missing. Write `pins: []`") }
-        let problems = (parser.problems + reader.finish()).inFileOrder
-        guard problems.isEmpty else { throw .invalid(problems) }
-        return pins
     }
 
     /// The text of `pins.yaml`, which ``read(_:file:)`` reads back.
@@ -61,17 +60,5 @@ extension Pin {
             """
         }
         return head + "pins:\n" + lines.joined()
-    }
-}
-
-extension SettingsReader {
-    /// An instant in ISO 8601; nil where it is none, which is a problem.
-    fileprivate mutating func instant(_ key: String) -> Timestamp? {
-        read(key, nil, harmless: nil, example: "2026-11-21T05:00:00Z") { setting in
-            guard let text = setting.text, let instant = Timestamp(iso8601: text) else {
-                return .wrong("expected a time such as `2026-11-21T05:00:00Z`")
-            }
-            return .value(instant)
-        }
     }
 }

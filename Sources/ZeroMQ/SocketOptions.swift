@@ -53,22 +53,32 @@ public struct SocketOptions: Sendable {
     }
 }
 
-/// The keys of a socket, 32 bytes each.
+/// ZMQ_ZAP_ENFORCE_DOMAIN, which the library has and the header names only for drafts.
+private let enforceDomain: Int32 = 93
+
+/// The keys of a socket.
 public enum CurveKeys: Sendable {
-    /// Of a socket that is bound: it proves who it is and encrypts.
-    case server(secretKey: [UInt8])
-    /// Of a socket that connects: it accepts the server of `serverKey` only.
-    case client(serverKey: [UInt8], publicKey: [UInt8], secretKey: [UInt8])
+    /// Of a socket that is bound: it proves who it is, encrypts, and asks the ZAP handler of its
+    /// context about each peer; without a handler nobody gets in.
+    case server(KeyPair)
+    /// Of a socket that connects: it accepts only who has the key `server`.
+    case client(KeyPair, server: PublicKey)
+
+    /// What the ZAP handler is told; the library asks it only where there is a domain.
+    static let domain = "cerro"
 
     fileprivate func apply(to socket: Socket) {
         switch self {
-        case .server(let secretKey):
+        case .server(let own):
             socket.set(ZMQ_CURVE_SERVER, 1 as Int32)
-            socket.set(ZMQ_CURVE_SECRETKEY, secretKey)
-        case .client(let serverKey, let publicKey, let secretKey):
-            socket.set(ZMQ_CURVE_SERVERKEY, serverKey)
-            socket.set(ZMQ_CURVE_PUBLICKEY, publicKey)
-            socket.set(ZMQ_CURVE_SECRETKEY, secretKey)
+            socket.set(ZMQ_CURVE_SECRETKEY, own.secretBytes)
+            socket.set(ZMQ_ZAP_DOMAIN, Array(Self.domain.utf8))
+            // Without it a missing handler would let everybody in.
+            socket.set(enforceDomain, 1 as Int32)
+        case .client(let own, let server):
+            socket.set(ZMQ_CURVE_SERVERKEY, server.bytes)
+            socket.set(ZMQ_CURVE_PUBLICKEY, own.publicKey.bytes)
+            socket.set(ZMQ_CURVE_SECRETKEY, own.secretBytes)
         }
     }
 }

@@ -3,11 +3,12 @@ enum LayerRules {
     /// The one target, or the few, that may import a third-party or C module.
     static let homes: [String: Set<String>] = [
         "Yams": ["SiteConfig"],
+        "CCairo": ["CerroCommand"],
         "CMsgPack": ["MessagePack"],
         "CZstd": ["ArchiveFormat"],
         "CChecksum": ["ArchiveFormat"],
         "CRE2": ["PromQL"],
-        "CTimer": ["Telemetry"],
+        "CKernel": ["CerroCommand", "Telemetry"],
         "CZeroMQ": ["ZeroMQ"],
         "GRDB": ["Archive"],
         "ServiceLifecycle": ["AgentRuntime", "CerroCommand"],
