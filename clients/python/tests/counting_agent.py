@@ -56,6 +56,11 @@ def hot(session, value: float):
         session.clear_fault("hot", "stage")
 
 
+@agent.task()
+def login(session, name: str, password: str):
+    """Takes what nobody else should see."""
+
+
 @agent.process()
 def stubborn(session):
     """Is degraded until it is stopped."""

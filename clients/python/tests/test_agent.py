@@ -71,14 +71,15 @@ class RuntimeTest(unittest.TestCase):
         found = self.client.describe()
         self.assertEqual((found["instance"], found["class"]), ("py-1", "Counting"))
         self.assertEqual(
-            [feed["feed"] for feed in found["feeds"]], ["numbers", "sessions", "faults"]
+            [feed["feed"] for feed in found["feeds"]], ["numbers", "sessions", "faults", "audit"],
         )
         self.assertEqual(found["feeds"][0]["fields"][2]["limits"], [0.0, 1e6])
         work = self.client.work
         self.assertEqual(
             work.parameters["seconds"],
             {"name": "seconds", "type": "double", "range": [0.0, 3600.0], "choices": None,
-             "default": None, "required": True, "unit": "s", "help": "how long"},
+             "default": None, "required": True, "unit": "s", "help": "how long",
+             "secret": False},
         )
         self.assertEqual(work.parameters["how"]["choices"], ["well", "badly"])
 
@@ -145,6 +146,44 @@ class RuntimeTest(unittest.TestCase):
             }
 
         eventually(recorded)
+
+    def test_every_command_and_every_refusal_is_in_the_audit(self):
+        self.client.login(name="me", password="hunter2").check()
+        self.assertEqual(self.client.login.start(name="me", password=5).code, "parameter.invalid")
+        names = [f"py-1.audit.{name}" for name in (
+            "outcome", "action", "operation", "parameters", "reason", "who",
+        )]
+        who = "local, claimed unknown, unproven"
+        secret = '{"name":"me","password":"(secret)"}'
+
+        def recorded():
+            found = self.site.get_data(names, -600)
+            rows = list(zip(*(found[name].values.tolist() for name in names)))
+            reason = "parameter `password` is (secret); expected a text of at most 4,096 bytes"
+            return set(rows) >= {
+                ("started", "start", "login", secret, "", who),
+                ("done", "start", "login", secret, "", who),
+                ("refused", "start", "login", secret, reason, who),
+            }
+
+        eventually(recorded)
+
+    def test_who_has_control_alone_commands(self):
+        taken = self.client.take("a leak is looked for", 60)["control"]
+        self.assertEqual((taken["reason"], taken["proof"]), ("a leak is looked for", "local"))
+        self.assertEqual(self.client.status()["control"], taken)
+        self.assertTrue(self.client.work(seconds=0).succeeded, "it is theirs")
+        row = self.client.wait_alive()
+        request = wire.Request(
+            wire.new_id(), "start", "py-1", row["epoch"], None, {"operation": "work"}, ["eve"],
+        )
+        reply = self.ask(row, request)
+        self.assertEqual((reply.code, reply.result["control"]), ("control.held", taken))
+        self.assertIsNone(self.client.release()["control"])
+        reply = self.ask(row, request._replace(id=wire.new_id()))
+        self.assertEqual(reply.code, "parameter.invalid")
+        with self.assertRaisesRegex(cerro.InvalidParameter, "give `reason`"):
+            self.client.take("")
 
     def test_a_request_that_is_sent_twice_runs_once(self):
         row = self.client.wait_alive()

@@ -19,8 +19,8 @@ _HOMES = {
     "errors": [
         "CerroError", "Unreachable", "UnknownInstance", "NotRunning", "TimedOut", "Refused",
         "Stale", "Busy", "Idle", "NotAbortable", "InvalidParameter", "UnknownOperation",
-        "OperationFailed", "WaitTimeout", "QueryFailed", "QueryLimit", "LeaseHeld", "Malformed",
-        "SiteError", "KeyMissing",
+        "OperationFailed", "WaitTimeout", "QueryFailed", "QueryLimit", "ControlHeld", "LeaseHeld",
+        "Malformed", "SiteError", "KeyMissing",
     ],
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

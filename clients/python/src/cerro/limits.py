@@ -77,3 +77,9 @@ MOST_WAITING = 16
 UNPUBLISHED = 10_000
 #: Seconds between two lines about what was dropped.
 DROP_REPORT = 60.0
+#: Refusals in the audit in so many seconds; further ones are counted and told in one entry.
+AUDITED_REFUSALS, AUDIT_PERIOD = 60, 60.0
+#: Bytes of the parameters, and characters of an operation's name, in the audit.
+AUDITED_PARAMETERS, AUDITED_NAME = 4096, 128
+#: Characters of the reason for taking control; seconds for which it is taken, usually and at most.
+CONTROL_REASON, USUAL_CONTROL, LONGEST_CONTROL = 200, 1_800.0, 43_200.0

@@ -118,8 +118,8 @@ class SessionBook:
                 words[name] = "succeeded" if kept[-1].success else "failed"
         return words
 
-    def begin(self, name, now):
-        """A new session in `starting`."""
+    def may_begin(self, name):
+        """Refuses a start while a session is not done."""
         self.operation(name)
         newest = self.session(name)
         if newest is not None and not newest.is_done:
@@ -128,6 +128,10 @@ class SessionBook:
                 f"`{name}` runs already: session {newest.id}. Stop it first, or wait for it",
                 newest,
             )
+
+    def begin(self, name, now):
+        """A new session in `starting`."""
+        self.may_begin(name)
         session = Session(self._next, name, now)
         self._next += 1
         kept = self._sessions[name]

@@ -4,6 +4,7 @@ import inspect
 import math
 
 from .. import limits
+from .audit import sounds_secret
 
 _TYPES = {float: "double", int: "int", bool: "bool", str: "string"}
 _NAMES = {
@@ -23,10 +24,13 @@ class Parameter:
         def set_heater(session, watts: float = Parameter(range=(0, 1), unit="W")): …
 
     Without `default` it has to be given. `range` are the smallest and the largest value that are
-    possible, `choices` the texts.
+    possible, `choices` the texts. A `secret` one is shown in no audit and no error.
     """
 
-    def __init__(self, default=REQUIRED, range=None, unit=None, choices=None, help="", type=None):
+    def __init__(
+        self, default=REQUIRED, range=None, unit=None, choices=None, help="", type=None,
+        secret=False,
+    ):
         self.name = ""
         self.default = default
         self.range = None if range is None else (float(range[0]), float(range[1]))
@@ -34,6 +38,12 @@ class Parameter:
         self.choices = None if choices is None else list(choices)
         self.help = help
         self.type = type
+        self._is_secret = secret
+
+    @property
+    def is_secret(self):
+        """Whether it was declared so, or has a name that sounds like one."""
+        return self._is_secret or sounds_secret(self.name)
 
     @property
     def value(self):
@@ -43,6 +53,7 @@ class Parameter:
             "name": self.name, "type": self.type, "range": self.range and list(self.range),
             "choices": self.choices, "default": None if is_required else self.default,
             "required": is_required, "unit": self.unit, "help": self.help,
+            "secret": self.is_secret,
         }
 
     @property
@@ -71,6 +82,7 @@ class Parameter:
         )
         if not is_inside:
             found = f"`{value[:100]}`" if isinstance(value, str) else repr(value)[:100]
+            found = "(secret)" if self.is_secret else found
             raise ParameterError(f"parameter `{self.name}` is {found}; expected {self.expectation}")
         return {"double": float, "int": int, "bool": bool, "string": str}[self.type](value)
 

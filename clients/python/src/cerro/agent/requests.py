@@ -8,10 +8,27 @@ import zmq
 
 from .. import __version__, limits, wire
 from ..spool import FetchError, fetch
+from .audit import Caller, entry_of
 from .book import Refusal
 from .parameters import ParameterError
 
 _LONGEST_WAIT = 86_400.0
+#: Actions that only the holder of control may ask for.
+_CONTROLLED = ("start", "stop", "abort")
+
+
+class _Call(NamedTuple):
+    """A request that is to be done, and who asks."""
+
+    peer: bytes
+    id: bytes
+    request: wire.Request
+    caller: Caller
+
+    @property
+    def arguments(self):
+        """The arguments, an empty map where there are none."""
+        return self.request.arguments if isinstance(self.request.arguments, dict) else {}
 
 
 class _Wait(NamedTuple):
@@ -39,7 +56,7 @@ class Requests:
         #: Whether somebody waits for a record.
         self.is_awaited = False
 
-    def take(self, peer, data):
+    def take(self, peer, data, address=None):
         """One request as it came."""
         runtime = self._runtime
         try:
@@ -49,13 +66,19 @@ class Requests:
             if error.id is not None:
                 self._send(peer, self._reply(error.id, "request.version", str(error), None))
             return
+        name = request.asker[0] if request.asker else "unknown"
+        call = _Call(peer, request.id, request, Caller(name, "local", address or ""))
         verdict, found = runtime.ledger.admit(request, peer, runtime.now(), time.monotonic())
+        if verdict == "run":
+            return self._do(call)
+        if request.action not in wire.EFFECT_FREE:
+            is_stale = verdict == "refused" and found[0] == "request.stale"
+            outcome = "expired" if is_stale else "refused" if verdict == "refused" else "repeated"
+            self._note_refusal(call, outcome, found[1] if verdict == "refused" else "")
         if verdict == "answered":
             self._send(peer, found)
         elif verdict == "refused":
             self._send(peer, self._reply(request.id, *found, None))
-        elif verdict == "run":
-            self._do(peer, request)
 
     def count_malformed(self, what):
         """Counts what is no request; a line a minute says so."""
@@ -67,22 +90,46 @@ class Requests:
                 "%d malformed requests were dropped, the last: %s", self._malformed, what
             )
 
-    def _do(self, peer, request):
-        arguments = request.arguments if isinstance(request.arguments, dict) else {}
+    def _note_refusal(self, call, outcome, reason):
+        runtime = self._runtime
+        with runtime.lock:
+            now = time.monotonic()
+            runtime.note_audit(filter(None, [runtime.audit.summary(now)]))
+            if runtime.audit.lists(now):
+                reason = reason[: limits.MESSAGE_LENGTH]
+                runtime.note_audit([self._entry(call, outcome)._replace(reason=reason)])
+
+    def _entry(self, call, outcome="started"):
+        name = _name(call.arguments)
+        operation = self._runtime.book.operations.get(name)
+        parameters = operation.parameters if operation else []
+        secrets = [item.name for item in parameters if item.is_secret]
+        return entry_of(call.request, call.caller, outcome, secrets)
+
+    def _do(self, call):
+        peer, request, arguments = call.peer, call.request, call.arguments
         try:
+            self._end_overdue_control()
+            if request.action in _CONTROLLED:
+                self._runtime.control.check(call.caller)
             act = getattr(self, f"_do_{request.action}", None)
             if act is None or not request.action.isalpha():
                 raise Refusal("action.unknown", f"there is no action `{request.action}` here")
-            act(peer, request, arguments)
+            act(call, arguments)
         except Refusal as error:
-            self._finish(peer, request.id, error.code, str(error), error.result)
+            self._refuse(call, error.code, str(error), error.result)
         except ParameterError as error:
-            self._finish(peer, request.id, "parameter.invalid", str(error))
+            self._refuse(call, "parameter.invalid", str(error))
         except FetchError as error:
-            self._finish(peer, request.id, "request.malformed", str(error))
+            self._refuse(call, "request.malformed", str(error))
         except Exception as error:  # A defect must not end the agent.
             self._runtime.logger.exception("a request failed")
             self._finish(peer, request.id, "internal", f"{type(error).__name__}: {error}")
+
+    def _refuse(self, call, code, text, result=None):
+        if call.request.action not in wire.EFFECT_FREE:
+            self._note_refusal(call, "refused", text)
+        self._finish(call.peer, call.id, code, text, result)
 
     def _finish(self, peer, id, code, text="", result=None):
         reply = self._reply(id, code, text, result)
@@ -103,17 +150,17 @@ class Requests:
 
     # The actions.
 
-    def _do_describe(self, peer, request, _):
+    def _do_describe(self, call, _):
         runtime, settings = self._runtime, self._runtime.settings
-        self._finish(peer, request.id, "ok", "", {
+        self._finish(call.peer, call.id, "ok", "", {
             "instance": settings.instance, "class": settings.class_name, "host": settings.host,
             "pid": os.getpid(), "version": __version__, "epoch": runtime.log.epoch,
             "feeds": [feed.value() for feed in runtime.feeds.values()],
             "operations": [item.value for item in runtime.book.operations.values()],
-            "queries": [],
+            "queries": [], "control": runtime.control.value,
         })
 
-    def _do_status(self, peer, request, arguments):
+    def _do_status(self, call, arguments):
         runtime, name = self._runtime, arguments.get("operation")
         with runtime.lock:
             book = runtime.book
@@ -128,53 +175,54 @@ class Requests:
                 result = {
                     "sessions": [session.value for session in newest if session is not None],
                     "faults": runtime.faults.open, "operations": book.summary,
-                    "published": runtime.log.newest,
+                    "published": runtime.log.newest, "control": runtime.control.value,
                 }
-        self._finish(peer, request.id, "ok", "", result)
+        self._finish(call.peer, call.id, "ok", "", result)
 
-    def _do_start(self, peer, request, arguments):
+    def _do_start(self, call, arguments):
         if self._runtime.is_ending:
             raise Refusal("shutting-down", "the agent is shutting down")
-        session = self._runtime.start(_name(arguments), arguments.get("parameters") or {})
-        self._accepted(peer, request, session, arguments)
+        given = arguments.get("parameters") or {}
+        session = self._runtime.start(_name(arguments), given, self._entry(call))
+        self._accepted(call, session, arguments)
 
-    def _do_stop(self, peer, request, arguments):
-        session = self._runtime.end(_name(arguments), "process")
-        self._accepted(peer, request, session, arguments)
+    def _do_stop(self, call, arguments):
+        session = self._runtime.end(_name(arguments), "process", self._entry(call))
+        self._accepted(call, session, arguments)
 
-    def _do_abort(self, peer, request, arguments):
-        session = self._runtime.end(_name(arguments), "task")
-        self._accepted(peer, request, session, arguments)
+    def _do_abort(self, call, arguments):
+        session = self._runtime.end(_name(arguments), "task", self._entry(call))
+        self._accepted(call, session, arguments)
 
-    def _accepted(self, peer, request, session, arguments):
+    def _accepted(self, call, session, arguments):
         wait = _int(arguments.get("wait_ns")) or 0
         if wait > 0:
-            self._wait(peer, request.id, session, wait)
+            self._wait(call.peer, call.id, session, wait)
         else:
             with self._runtime.lock:
                 value = session.value
-            self._finish(peer, request.id, "ok", "", {"session": value})
+            self._finish(call.peer, call.id, "ok", "", {"session": value})
 
-    def _do_wait(self, peer, request, arguments):
+    def _do_wait(self, call, arguments):
         book, name = self._runtime.book, _name(arguments)
         book.operation(name)
         session = book.session(name, _int(arguments.get("session")))
         if session is None:
             raise Refusal("operation.idle", f"`{name}` has not run")
-        self._wait(peer, request.id, session, _int(arguments.get("wait_ns")) or 0)
+        self._wait(call.peer, call.id, session, _int(arguments.get("wait_ns")) or 0)
 
-    def _do_fetch(self, peer, request, arguments):
+    def _do_fetch(self, call, arguments):
         wait = max(0, _int(arguments.get("wait_ms")) or 0) / 1000
         newest = self._runtime.log.newest
         answer = fetch(self._runtime.log, arguments)
         has_room = len(self._fetches) < limits.PENDING_REQUESTS
         if answer["count"] or answer["state"] != "caught-up" or not wait or not has_room:
-            return self._finish(peer, request.id, "ok", "", answer)
+            return self._finish(call.peer, call.id, "ok", "", answer)
         deadline = time.monotonic() + min(wait, limits.FETCH_WAIT)
-        self._fetches.append(_Fetch(peer, request.id, arguments, newest, deadline))
+        self._fetches.append(_Fetch(call.peer, call.id, arguments, newest, deadline))
         self.is_awaited = True
 
-    def _do_log(self, peer, request, _):
+    def _do_log(self, call, _):
         log = self._runtime.log
         with log.lock:
             oldest = log.segments[0]
@@ -191,14 +239,54 @@ class Requests:
                     for name, counts in self._runtime.counts.items()
                 },
             }
-        self._finish(peer, request.id, "ok", "", result)
+        self._finish(call.peer, call.id, "ok", "", result)
 
-    def _do_forget(self, peer, request, arguments):
+    def _do_forget(self, call, arguments):
         archive = arguments.get("archive")
         if not isinstance(archive, str):
             raise Refusal("request.malformed", "`forget` needs `archive`, an archive's id")
+        entry, begin = self._entry(call), time.monotonic()
+        self._runtime.begin_audit(entry)
         known = self._runtime.log.forget(archive)
-        self._finish(peer, request.id, "ok", "", {"known": known})
+        self._runtime.note_audit([entry.ended("done", "", time.monotonic() - begin)])
+        self._finish(call.peer, call.id, "ok", "", {"known": known})
+
+    # Control.
+
+    def _do_take(self, call, arguments):
+        self._change_control(call, arguments, is_taken=True)
+
+    def _do_release(self, call, arguments):
+        self._change_control(call, arguments, is_taken=False)
+
+    def _change_control(self, call, arguments, is_taken):
+        runtime, entry, now = self._runtime, self._entry(call), time.monotonic()
+        before = runtime.control.value
+        if is_taken:
+            runtime.control.take(call.caller, arguments, runtime.now(), now)
+        else:
+            runtime.control.release(call.caller, arguments)
+        with runtime.lock:
+            runtime.note_audit([entry])
+            if before is not None:
+                is_own = before["holder"] == call.caller.name
+                how = "" if is_own and not is_taken else "renewed" if is_own else "broken"
+                self._note_end_of_control(how)
+            if is_taken:
+                runtime.audit.begin(entry, "control", now)
+            else:
+                runtime.note_audit([entry.ended("done", "", 0.0)])
+        self._finish(call.peer, call.id, "ok", "", {"control": runtime.control.value})
+
+    def _end_overdue_control(self):
+        if self._runtime.control.expire(time.monotonic()):
+            self._note_end_of_control("its time was over")
+
+    def _note_end_of_control(self, how):
+        runtime = self._runtime
+        with runtime.lock:
+            ended = runtime.audit.end("control", None, time.monotonic())
+            runtime.note_audit(entry._replace(reason=how) for entry in ended)
 
     # What is answered later.
 

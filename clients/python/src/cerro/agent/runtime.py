@@ -21,10 +21,12 @@ from ..records import block_body
 from ..sockets import dealer
 from ..spool import AgentLog, LogError
 from . import ports
-from .book import Fault, FaultBook, SessionBook
+from .audit import AuditBook, ControlDesk
+from .book import Fault, FaultBook, Refusal, SessionBook
 from .handle import Session, Stopped, offset_of
 from .ledger import RequestLedger
 from .lease import Lease
+from .parameters import checked
 from .requests import Requests
 
 SESSIONS = Feed("sessions", (
@@ -41,7 +43,21 @@ FAULTS = Feed("faults", (
     Field("open", "bool", description="true when raised, false when cleared"),
     Field("text", "string", description="what is wrong and what to do"),
 ), "faults raised and cleared")
-BUILT_IN = (SESSIONS, FAULTS)
+AUDIT = Feed("audit", (
+    Field("request", "string", description="id of the request; a command has two entries"),
+    Field("outcome", "string",
+          description="started, then done or failed; or refused, expired, repeated"),
+    Field("who", "string", description="who asked, and what stands behind the name"),
+    Field("name", "string", description="the name alone"),
+    Field("proof", "string", description="local, key:…, token:…"),
+    Field("address", "string", description="where the request came from"),
+    Field("action", "string"),
+    Field("operation", "string"),
+    Field("parameters", "string", description="as JSON, secrets blanked"),
+    Field("reason", "string", description="why it was refused or failed"),
+    Field("duration", "double", "s", "missing but at the end of a command"),
+), "commands and refusals")
+BUILT_IN = (SESSIONS, FAULTS, AUDIT)
 
 
 class Settings(NamedTuple):
@@ -68,7 +84,7 @@ class Runtime:
         self.lock = threading.RLock()
         self.feeds = {feed.name: feed for feed in [*feeds, *BUILT_IN]}
         self.book = SessionBook(operations)
-        self.faults = FaultBook()
+        self.faults, self.audit, self.control = FaultBook(), AuditBook(), ControlDesk()
         self.counts = {name: [0, None, None] for name in self.feeds}
         self.bodies = {}
         self._offsets, self._outside = {}, set()
@@ -93,8 +109,9 @@ class Runtime:
     def feed(self, feed):
         """A declared feed, by itself or by its name."""
         name = getattr(feed, "name", feed)
-        if name not in self.feeds or name in ("sessions", "faults"):
-            raise ValueError(f"there is no feed {name}; there are {', '.join(self.feeds)}")
+        if name not in self.feeds or self.feeds[name] in BUILT_IN:
+            there = ", ".join(other for other in self.feeds if self.feeds[other] not in BUILT_IN)
+            raise ValueError(f"there is no feed {name} to publish; there are {there or 'none'}")
         return self.feeds[name]
 
     def publish(self, feed, times, columns, body):
@@ -175,6 +192,21 @@ class Runtime:
             if fault is not None:
                 self._record(FAULTS, [id, subject, fault.severity, False, fault.text])
 
+    def note_audit(self, entries):
+        """Puts entries into the audit."""
+        for entry in entries:
+            self._record(AUDIT, entry)
+
+    def begin_audit(self, entry):
+        """Writes that a command begins; Refusal if the disk refuses that."""
+        try:
+            self.log.append(AUDIT, block_body(AUDIT, [self.now()], [[value] for value in entry]))
+        except LogError as error:
+            raise Refusal(
+                "operation.failed", f"nothing was done, since the audit cannot be written: {error}"
+            ) from None
+        self._count(AUDIT.name, self.now())
+
     def _record(self, feed, values):
         now = self.now()
         try:
@@ -185,14 +217,20 @@ class Runtime:
 
     # Operations.
 
-    def start(self, name, given):
-        """Starts an operation: parameters first, then the session, then its thread."""
-        from .parameters import checked
+    def start(self, name, given, entry=None):
+        """Starts an operation: parameters first, then the session, then its thread.
 
+        `entry` is what the audit says before anything is done; None if nobody asked for it.
+        """
         operation = self.book.operation(name)
         arguments = checked(operation.parameters, given)
         with self.lock:
+            self.book.may_begin(name)
+            if entry is not None:
+                self.begin_audit(entry)
             session = self.book.begin(name, self.now())
+            if entry is not None:
+                self.audit.begin(entry, session.id, time.monotonic())
             self.clear_fault("operation.failed", name)
             self.note(session)
             handle = Session(self, session)
@@ -204,10 +242,12 @@ class Runtime:
         thread.start()
         return session
 
-    def end(self, name, kind):
-        """Stops a process or aborts a task."""
+    def end(self, name, kind, entry):
+        """Stops a process or aborts a task, whatever the disk says to the audit."""
         with self.lock:
             session = self.book.end(name, kind)
+            self.note_audit([entry])
+            self.audit.begin(entry, session.id, time.monotonic())
             self.note(session)
         self.bodies[session.id]._end()
         return session
@@ -225,6 +265,7 @@ class Runtime:
         with self.lock:
             SessionBook.finish(session, failure, self.now())
             self.note(session)
+            self.note_audit(self.audit.end(session.id, failure, time.monotonic()))
             started = [entry[0] for entry in self.settings.start]
             if failure is not None and not self.is_ending and operation.name in started:
                 self.raise_fault(Fault(
@@ -323,11 +364,11 @@ class Runtime:
     def _receive(self):
         for _ in range(100):
             try:
-                parts = self.router.recv_multipart(zmq.NOBLOCK)
+                parts = self.router.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
                 return
             if len(parts) == 2:
-                self.requests.take(parts[0], parts[1])
+                self.requests.take(parts[0].bytes, parts[1].bytes, parts[1].get("Peer-Address"))
             else:
                 self.requests.count_malformed(f"{len(parts)} frames")
 
@@ -404,7 +445,7 @@ class Runtime:
             return {
                 "instance": self.settings.instance, "epoch": self.log.epoch, "clock": self.now(),
                 "published": self.log.newest, "operations": self.book.summary,
-                "faults": self.faults.open,
+                "faults": self.faults.open, "control": self.control.value,
             }
 
     def _registration(self):
@@ -415,7 +456,7 @@ class Runtime:
             "version": __version__, "site_hash": "", "requests": self.own[0],
             "publisher": self.own[1], "since": 0, "seen": 0, "clock_offset_ns": 0,
             "operations": beat["operations"], "faults": beat["faults"],
-            "published": beat["published"],
+            "published": beat["published"], "control": beat["control"],
         }
         return {
             "row": row, "shows_lease": self.lease.shows_lease, "clock": beat["clock"],
@@ -454,6 +495,10 @@ class Runtime:
         """Says good-bye, so that nobody waits for the lease to end."""
         for session in self.book.active:
             self.logger.warning("%s did not stop in time", session.operation)
+        with self.lock:
+            now = time.monotonic()
+            self.note_audit(self.audit.abandon("the agent ended before it", now))
+            self.note_audit(filter(None, [self.audit.summary(now, is_last=True)]))
         arguments = {"instance": self.settings.instance, "epoch": self.log.epoch}
         if self._ask(registry, "leave", arguments):
             registry.poll(int(limits.HEARTBEAT_PERIOD * 1000))
