@@ -107,11 +107,12 @@ class KeysTest(unittest.TestCase):
             self.write(name, text, mode)
             with self.subTest(words), self.assertRaisesRegex(KeyMissing, words):
                 self.ask()
+        self.setUp()
         (self.folder / "operator.secret").unlink()
         with self.assertRaisesRegex(KeyMissing, "cerro keys new NAME"):
             self.ask()
+        self.setUp()
         with self.assertRaisesRegex(KeyMissing, "runs without keys"):
-            self.setUp()
             Keys(str(self.folder), "operator").apply(None, "")
 
 
