@@ -122,16 +122,16 @@ public struct AccessTable: Hashable, Sendable {
         let revoked = Set(revocations.map(\.key))
         byKey = [:]
         for (place, member) in members.enumerated() where !revoked.contains(member.key) {
-            byKey[member.key.z85] = place
+            byKey[member.key.description] = place
         }
     }
 
-    /// Whose key it is, in Z85; nil where it is nobody's or revoked.
+    /// Whose key it is, in hexadecimal digits; nil where it is nobody's or revoked.
     public func member(key: String) -> Member? { byKey[key].map { members[$0] } }
 
     /// The member of that name, unless its key is revoked.
     public func member(named name: String) -> Member? {
-        members.first { $0.name == name && byKey[$0.key.z85] != nil }
+        members.first { $0.name == name && byKey[$0.key.description] != nil }
     }
 
     /// The token of that id.
