@@ -79,8 +79,8 @@ let package = Package(
         library(
             "AgentRuntime",
             [
-                "ArchiveFormat", "Log", "MessageBus", "MessagePack", "SiteConfig", "Telemetry",
-                "ZeroMQ", logging,
+                "Access", "ArchiveFormat", "Log", "MessageBus", "MessagePack", "SiteConfig",
+                "Telemetry", "ZeroMQ", logging,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]
@@ -89,7 +89,10 @@ let package = Package(
             "AgentClient",
             ["ArchiveFormat", "MessageBus", "MessagePack", "Telemetry", "ZeroMQ", logging]
         ),
-        library("Registry", ["AgentRuntime", "MessageBus", "SiteConfig", "Telemetry", logging]),
+        library(
+            "Registry",
+            ["Access", "AgentRuntime", "MessageBus", "SiteConfig", "Telemetry", logging]
+        ),
         library(
             "Aggregator",
             [
@@ -119,14 +122,14 @@ let package = Package(
         library(
             "CerroTesting",
             [
-                "AgentClient", "AgentRuntime", "Log", "MessageBus", "Registry", "Telemetry",
-                "ZeroMQ", logging,
+                "Access", "AgentClient", "AgentRuntime", "Log", "MessageBus", "Registry",
+                "Telemetry", "ZeroMQ", logging,
             ]
         ),
         library(
             "CerroCommand",
             [
-                "AgentClient", "AgentRuntime", "Aggregator", "Archive", "ArchiveFormat",
+                "Access", "AgentClient", "AgentRuntime", "Aggregator", "Archive", "ArchiveFormat",
                 "InstrumentAgents", "InstrumentEmulators", "Log", "MessageBus", "MessagePack",
                 "Reader", "Registry", "SiteConfig", "Telemetry", "ZeroMQ", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -168,7 +171,7 @@ let package = Package(
         tests(
             "AgentRuntimeTests",
             [
-                "AgentClient", "AgentRuntime", "ArchiveFormat", "CerroTesting", "Log",
+                "Access", "AgentClient", "AgentRuntime", "ArchiveFormat", "CerroTesting", "Log",
                 "MessageBus", "Telemetry", "ZeroMQ",
             ]
         ),
@@ -194,7 +197,7 @@ let package = Package(
         tests(
             "CerroCommandTests",
             [
-                "AgentRuntime", "Archive", "ArchiveFormat", "CerroCommand", "MessageBus",
+                "Access", "AgentRuntime", "Archive", "ArchiveFormat", "CerroCommand", "MessageBus",
                 "MessagePack", "Reader", "SiteConfig", "Telemetry",
             ]
         ),
@@ -228,7 +231,10 @@ let package = Package(
         ),
         tests(
             "FaultTests",
-            ["AgentClient", "CerroTesting", "MessageBus", "Telemetry", "ZeroMQ", "cerro"]
+            [
+                "Access", "AgentClient", "CerroTesting", "MessageBus", "Telemetry", "ZeroMQ",
+                "cerro", logging,
+            ]
         ),
         tests("FuzzTargetsTests", ["FuzzTargets"]),
         tests("TidyTests", []),

@@ -111,6 +111,7 @@ extension AgentHost {
                     )
                 )
             case .leaseUnknown: return .unknown
+            case .refused: return .away("it refuses: \(reply.text)")
             default: return .later
             }
         } catch { return .away("\(error)") }
@@ -144,7 +145,7 @@ extension AgentHost {
             "instance": .string(settings.identity.instance), "epoch": .int(log.epoch),
             "clock": .timestamp(time.now), "published": .int(log.newestPosition),
             "operations": .map(book.summary.mapValues(Value.string)),
-            "faults": .array(faults.open.map(\.value)),
+            "faults": .array(faults.open.map(\.value)), "refused": .int(refusedCount),
         ]
     }
 
@@ -164,6 +165,7 @@ extension AgentHost {
         row.publisher = advertised(publisherSocket?.endpoint)
         row.operations = book.summary
         row.faults = faults.open
+        row.refused = refusedCount
         row.published = log.newestPosition
         return [
             "row": row.value, "shows_lease": .bool(showsLease), "clock": .timestamp(time.now),

@@ -58,7 +58,7 @@ extension AgentHost {
                 result: [
                     "sessions": .array(newest), "faults": .array(faults.open.map(\.value)),
                     "operations": .map(book.summary.mapValues(Value.string)),
-                    "published": .int(log.newestPosition),
+                    "published": .int(log.newestPosition), "refused": .int(refusedCount),
                 ]
             )
         }
@@ -169,9 +169,10 @@ extension AgentHost {
                 "there is no action `\(call.request.action)` here"
             )
         }
+        let caller = caller(of: call)
         later(call) { host in
             do {
-                let result = try await query.answer(call.request.arguments)
+                let result = try await query.answer(call.request.arguments, caller)
                 await host.finish(call, .ok, result: result)
             } catch let failure as QueryFailure {
                 await host.finish(call, failure.code, failure.text, result: failure.result)
@@ -188,6 +189,7 @@ extension AgentHost {
             "version": .string(identity.version), "epoch": .int(log.epoch),
             "feeds": .array((agent.feeds + BuiltInFeed.all).map(\.value)),
             "operations": .array(agent.operations.map(\.value)),
+            "needs": .map(queries.mapValues { .string("\($0.needs)") }),
             "queries": .array(queries.keys.sorted().map(Value.string)),
         ]
     }

@@ -16,6 +16,10 @@ public final class RequestServer {
     }
 
     private let timeSource: any TimeSource
+    /// Why who sent a request may not have it done; nil if it may.
+    public typealias Refusal = (code: ReplyCode, text: String)
+
+    private let authorize: (Call) -> Refusal?
     private let onRequest: (Call) -> Void
     private var ledger: RequestLedger
     private var socket: (any RequestSocket)?
@@ -27,6 +31,9 @@ public final class RequestServer {
 
     /// Listens at `binding` for requests to `target` in `epoch`.
     ///
+    /// `authorize` is asked about each request, also one that was asked before, and before anything
+    /// else is told about it.
+    ///
     /// - Throws: ``BusError``.
     public init(
         bus: any Bus,
@@ -34,9 +41,11 @@ public final class RequestServer {
         ledger: RequestLedger,
         timeSource: any TimeSource,
         logger: Logger,
+        authorize: @escaping (Call) -> Refusal? = { _ in nil },
         onRequest: @escaping (Call) -> Void
     ) throws(BusError) {
         self.timeSource = timeSource
+        self.authorize = authorize
         self.onRequest = onRequest
         self.ledger = ledger
         drops = DropCounter(logger: logger, timeSource: timeSource)
@@ -82,8 +91,12 @@ public final class RequestServer {
             }
             return
         }
-        switch ledger.admit(request) {
-        case .run, .runWithoutEffect: onRequest(Call(request: request, peer: peer))
+        let call = Call(request: request, peer: peer)
+        if let refusal = authorize(call) {
+            return send(reply(to: request.id, refusal.code, refusal.text, .null), to: peer)
+        }
+        switch ledger.admit(request, from: peer.user) {
+        case .run, .runWithoutEffect: onRequest(call)
         case .answered(let reply): send(reply, to: peer)
         case .joined:
             var peers = joined[request.id] ?? []

@@ -100,10 +100,10 @@ struct AccessTableTests {
     @Test("a refusal says which role is missing where, and which is there")
     func words() throws {
         let key = Caller.Proof.key(alice.publicKey.description)
+        let start = alice.publicKey.description.prefix(8)
         let words =
-            "`set_heater` of LSA2 needs the role `engineer`; x (key "
-            + "\(alice.publicKey.description.prefix(8))…) has the role `operate` there: whoever keeps "
-            + "access.yaml grants it"
+            "`set_heater` of LSA2 needs the role `engineer`; x (key \(start)…) has the role "
+            + "`operate` there: whoever keeps access.yaml grants it"
         #expect(decide(key, .role(.engineer), "LSA2", "set_heater") == .refused(words))
     }
 
