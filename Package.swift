@@ -79,8 +79,8 @@ let package = Package(
         library(
             "AgentRuntime",
             [
-                "ArchiveFormat", "Log", "MessageBus", "MessagePack", "SiteConfig", "Telemetry",
-                "ZeroMQ", logging,
+                "Access", "ArchiveFormat", "Log", "MessageBus", "MessagePack", "SiteConfig",
+                "Telemetry", "ZeroMQ", logging,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]
@@ -89,7 +89,10 @@ let package = Package(
             "AgentClient",
             ["ArchiveFormat", "MessageBus", "MessagePack", "Telemetry", "ZeroMQ", logging]
         ),
-        library("Registry", ["AgentRuntime", "MessageBus", "SiteConfig", "Telemetry", logging]),
+        library(
+            "Registry",
+            ["Access", "AgentRuntime", "MessageBus", "SiteConfig", "Telemetry", logging]
+        ),
         library(
             "Aggregator",
             [
@@ -119,16 +122,16 @@ let package = Package(
         library(
             "CerroTesting",
             [
-                "AgentClient", "AgentRuntime", "Log", "MessageBus", "Registry", "Telemetry",
-                "ZeroMQ", logging,
+                "Access", "AgentClient", "AgentRuntime", "Log", "MessageBus", "Registry",
+                "Telemetry", "ZeroMQ", logging,
             ]
         ),
         .systemLibrary(name: "CCairo", providers: [.apt(["libcairo2-dev"])]),
         library(
             "CerroCommand",
             [
-                "CKernel", "AgentClient", "AgentRuntime", "Aggregator", "Archive", "ArchiveFormat",
-                "CCairo",
+                "Access", "AgentClient", "AgentRuntime", "Aggregator", "Archive", "ArchiveFormat",
+                "CCairo", "CKernel",
                 "InstrumentAgents", "InstrumentEmulators", "Log", "MessageBus", "MessagePack",
                 "Reader", "Registry", "SiteConfig", "Telemetry", "ZeroMQ", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -170,7 +173,7 @@ let package = Package(
         tests(
             "AgentRuntimeTests",
             [
-                "AgentClient", "AgentRuntime", "ArchiveFormat", "CerroTesting", "Log",
+                "Access", "AgentClient", "AgentRuntime", "ArchiveFormat", "CerroTesting", "Log",
                 "MessageBus", "Telemetry", "ZeroMQ",
             ]
         ),
@@ -196,7 +199,7 @@ let package = Package(
         tests(
             "CerroCommandTests",
             [
-                "AgentRuntime", "Archive", "ArchiveFormat", "CerroCommand", "MessageBus",
+                "Access", "AgentRuntime", "Archive", "ArchiveFormat", "CerroCommand", "MessageBus",
                 "MessagePack", "Reader", "SiteConfig", "Telemetry",
             ]
         ),
@@ -230,7 +233,10 @@ let package = Package(
         ),
         tests(
             "FaultTests",
-            ["AgentClient", "CerroTesting", "MessageBus", "Telemetry", "ZeroMQ", "cerro"]
+            [
+                "Access", "AgentClient", "CerroTesting", "MessageBus", "Telemetry", "ZeroMQ",
+                "cerro", logging,
+            ]
         ),
         tests("FuzzTargetsTests", ["FuzzTargets"]),
         tests("TidyTests", []),
