@@ -15,7 +15,7 @@ struct RootCommand: AsyncParsableCommand {
             UpCommand.self, AgentCommand.self, StatusCommand.self, CallCommand.self,
             DescribeCommand.self, WatchCommand.self, LogsCommand.self, FaultsCommand.self,
             AuditCommand.self,
-            ControlCommand.self,
+            ControlCommand.self, TokenCommand.self,
             FieldsCommand.self, GetCommand.self, GapsCommand.self, WhyCommand.self,
             ArchiveCommand.self, ConfigCommand.self,
             EmulateCommand.self, BenchCommand.self,
