@@ -126,10 +126,12 @@ let package = Package(
                 "ZeroMQ", logging,
             ]
         ),
+        .systemLibrary(name: "CCairo", providers: [.apt(["libcairo2-dev"])]),
         library(
             "CerroCommand",
             [
                 "Access", "AgentClient", "AgentRuntime", "Aggregator", "Archive", "ArchiveFormat",
+                "CCairo",
                 "InstrumentAgents", "InstrumentEmulators", "Log", "MessageBus", "MessagePack",
                 "Reader", "Registry", "SiteConfig", "Telemetry", "ZeroMQ", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -36,6 +36,7 @@ enum RequestError: Error, CustomStringConvertible {
     case tooMany(Flood, Duration)
     case address(byteCount: Int)
     case path(String, known: [String])
+    case asset(String)
     case method(String)
     case needsPost(String)
     case format(accept: String)
@@ -48,7 +49,7 @@ enum RequestError: Error, CustomStringConvertible {
         case .host, .origin, .token, .role: .refused
         case .tooMany: .requestTooMany
         case .address: .queryLimit
-        case .path, .method, .needsPost, .notInstalled: .actionUnknown
+        case .path, .asset, .method, .needsPost, .notInstalled: .actionUnknown
         case .format, .other: .requestMalformed
         case .site(ClientError.timedOut): .waitTimeout
         case .site: .targetUnknown
@@ -61,7 +62,7 @@ enum RequestError: Error, CustomStringConvertible {
         case .token: .unauthorized
         case .tooMany: .tooManyRequests
         case .address: .contentTooLarge
-        case .path, .notInstalled: .notFound
+        case .path, .asset, .notInstalled: .notFound
         case .method, .needsPost: .methodNotAllowed
         case .format: .notAcceptable
         case .site(ClientError.unknownInstance): .notFound
@@ -99,6 +100,9 @@ enum RequestError: Error, CustomStringConvertible {
             "there is nothing at `\(path.prefix(100))`; "
                 + NearMatch.suggestion(for: path, among: known)
                 + "there are \(known.joined(separator: ", "))"
+        case .asset(let path):
+            "the monitor has no part `\(path.prefix(100))`; if the page asked for it, the reader "
+                + "is another version since: load the page anew"
         case .method(let method):
             "the method `\(method.prefix(20))` is not possible here"
         case .needsPost(let path):

@@ -21,7 +21,6 @@ struct ReaderRoutes: Sendable {
         )
         router.add(middleware: Compression(service: service))
         for route in routes { route.add(to: router) }
-        MonitorRoutes.add(to: router)
         return router
     }
 
@@ -30,7 +29,9 @@ struct ReaderRoutes: Sendable {
         let prometheus = PrometheusRoutes(service: service, labels: labels)
         let simple = SimpleJSONRoutes(service: service, table: live.table)
         let login = LoginRoutes(entrance: entrance)
-        let others = own + login.routes + live.routes + prometheus.routes + simple.routes
+        let others =
+            MonitorRoutes.routes + own + login.routes + live.routes + prometheus.routes
+            + simple.routes
         return others + [OpenAPI.route(for: others)]
     }
 
