@@ -115,11 +115,15 @@ extension AgentHost {
     }
 
     private func noteRefusal(_ call: Call, _ outcome: AuditEntry.Outcome, _ reason: String) {
-        noteLeftOutRefusals()
-        guard audit.lists(refusalAt: time.monotonic) else { return }
         var entry = auditEntry(call, outcome)
         entry.reason = String(reason.prefix(RuntimeLimits.messageLength))
-        note(entry)
+        noteRefusal(entry)
+    }
+
+    /// Notes a refusal, as far as there are not too many of them.
+    func noteRefusal(_ entry: AuditEntry) {
+        noteLeftOutRefusals()
+        if audit.lists(refusalAt: time.monotonic) { note(entry) }
     }
 
     /// Says how many refusals were left out, once their period is over.
