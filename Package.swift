@@ -44,6 +44,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
@@ -79,8 +80,8 @@ let package = Package(
         library(
             "AgentRuntime",
             [
-                "ArchiveFormat", "Log", "MessageBus", "MessagePack", "SiteConfig", "Telemetry",
-                "ZeroMQ", logging,
+                "Access", "ArchiveFormat", "Log", "MessageBus", "MessagePack", "SiteConfig",
+                "Telemetry", "ZeroMQ", logging,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]
@@ -89,7 +90,10 @@ let package = Package(
             "AgentClient",
             ["ArchiveFormat", "MessageBus", "MessagePack", "Telemetry", "ZeroMQ", logging]
         ),
-        library("Registry", ["AgentRuntime", "MessageBus", "SiteConfig", "Telemetry", logging]),
+        library(
+            "Registry",
+            ["Access", "AgentRuntime", "MessageBus", "SiteConfig", "Telemetry", logging]
+        ),
         library(
             "Aggregator",
             [
@@ -102,10 +106,12 @@ let package = Package(
         library(
             "Reader",
             [
-                "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "ArrowFormat", "CZlib",
-                "MessageBus", "PromQL", "SiteConfig", "Telemetry", logging, nioCore,
+                "Access", "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "ArrowFormat",
+                "CZlib", "MessageBus", "PromQL", "SiteConfig", "Telemetry", logging, nioCore,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HummingbirdTLS", package: "hummingbird"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
             resources: [.embedInCode("Monitor/Page")]
         ),
@@ -119,16 +125,16 @@ let package = Package(
         library(
             "CerroTesting",
             [
-                "AgentClient", "AgentRuntime", "Log", "MessageBus", "Registry", "Telemetry",
-                "ZeroMQ", logging,
+                "Access", "AgentClient", "AgentRuntime", "Log", "MessageBus", "Registry",
+                "Telemetry", "ZeroMQ", logging,
             ]
         ),
         .systemLibrary(name: "CCairo", providers: [.apt(["libcairo2-dev"])]),
         library(
             "CerroCommand",
             [
-                "CKernel", "AgentClient", "AgentRuntime", "Aggregator", "Archive", "ArchiveFormat",
-                "CCairo",
+                "Access", "AgentClient", "AgentRuntime", "Aggregator", "Archive", "ArchiveFormat",
+                "CCairo", "CKernel",
                 "InstrumentAgents", "InstrumentEmulators", "Log", "MessageBus", "MessagePack",
                 "Reader", "Registry", "SiteConfig", "Telemetry", "ZeroMQ", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -170,7 +176,7 @@ let package = Package(
         tests(
             "AgentRuntimeTests",
             [
-                "AgentClient", "AgentRuntime", "ArchiveFormat", "CerroTesting", "Log",
+                "Access", "AgentClient", "AgentRuntime", "ArchiveFormat", "CerroTesting", "Log",
                 "MessageBus", "Telemetry", "ZeroMQ",
             ]
         ),
@@ -178,7 +184,8 @@ let package = Package(
         tests(
             "ReaderTests",
             [
-                "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "CZlib", "CerroTesting",
+                "Access", "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "CZlib",
+                "CerroTesting",
                 "Log", "MessageBus", "MessagePack", "PromQL", "Reader", "SiteConfig", "Telemetry",
                 nioCore, .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -196,7 +203,7 @@ let package = Package(
         tests(
             "CerroCommandTests",
             [
-                "AgentRuntime", "Archive", "ArchiveFormat", "CerroCommand", "MessageBus",
+                "Access", "AgentRuntime", "Archive", "ArchiveFormat", "CerroCommand", "MessageBus",
                 "MessagePack", "Reader", "SiteConfig", "Telemetry",
             ]
         ),
@@ -230,7 +237,10 @@ let package = Package(
         ),
         tests(
             "FaultTests",
-            ["AgentClient", "CerroTesting", "MessageBus", "Telemetry", "ZeroMQ", "cerro"]
+            [
+                "Access", "AgentClient", "CerroTesting", "MessageBus", "Telemetry", "ZeroMQ",
+                "cerro", logging,
+            ]
         ),
         tests("FuzzTargetsTests", ["FuzzTargets"]),
         tests("TidyTests", []),

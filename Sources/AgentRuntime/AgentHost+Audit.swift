@@ -16,11 +16,6 @@ struct AuditFailure: Error, CustomStringConvertible {
 }
 
 extension AgentHost {
-    /// Who sent a request.
-    func caller(of call: Call) -> Caller {
-        Caller(name: "unknown", proof: .local, address: call.peer.address)
-    }
-
     /// Whether the action changes something, so that its request is audited.
     func isCommand(_ action: String) -> Bool {
         !Action.effectFree.contains(action) && queries[action] == nil
@@ -107,6 +102,9 @@ extension AgentHost {
 
     /// Notes a request that the ledger has settled: refused, or asked once more.
     func noteSettled(_ call: Call, _ verdict: RequestLedger.Verdict) {
+        if case .refused(.refused, let text) = verdict {
+            return noteRefusal(call, .refused, text)
+        }
         guard isCommand(call.request.action) else { return }
         switch verdict {
         case .run, .runWithoutEffect: break
@@ -117,11 +115,15 @@ extension AgentHost {
     }
 
     private func noteRefusal(_ call: Call, _ outcome: AuditEntry.Outcome, _ reason: String) {
-        noteLeftOutRefusals()
-        guard audit.lists(refusalAt: time.monotonic) else { return }
         var entry = auditEntry(call, outcome)
         entry.reason = String(reason.prefix(RuntimeLimits.messageLength))
-        note(entry)
+        noteRefusal(entry)
+    }
+
+    /// Notes a refusal, as far as there are not too many of them.
+    func noteRefusal(_ entry: AuditEntry) {
+        noteLeftOutRefusals()
+        if audit.lists(refusalAt: time.monotonic) { note(entry) }
     }
 
     /// Says how many refusals were left out, once their period is over.

@@ -15,7 +15,9 @@ enum LayerRules {
         "UnixSignals": ["AgentRuntime", "CerroCommand"],
         "Hummingbird": ["Reader"],
         "HummingbirdCore": ["Reader"],
+        "HummingbirdTLS": ["Reader"],
         "HummingbirdTesting": ["Reader"],
+        "NIOSSL": ["Reader"],
         "HTTPTypes": ["Reader"],
         "ArgumentParser": ["CerroCommand"],
     ]
