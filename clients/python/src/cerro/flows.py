@@ -62,8 +62,12 @@ class Emit(NamedTuple):
 class Flows:
     """The flows of one client: the registry's table, requests, replies, and the clocks in them."""
 
-    def __init__(self, registry, registry_key=None, timeout=limits.PATIENCE, now=time.time_ns):
+    def __init__(
+        self, registry, registry_key=None, timeout=limits.PATIENCE, asker=None, now=time.time_ns
+    ):
         self.registry = registry
+        #: What we call ourselves, which is believed where there are no keys.
+        self._asker = None if asker is None else [asker, None, None]
         self.registry_key = registry_key
         self.timeout = timeout
         self.rows = {}
@@ -76,7 +80,9 @@ class Flows:
     def _ask(self, endpoint, key, action, target, epoch, arguments, timeout, at_once=False):
         ahead = self._ahead.get(endpoint)
         expiry = None if ahead is None else self._now() + ahead + int(timeout * 1e9)
-        request = wire.Request(wire.new_id(), action, target, epoch, expiry, arguments)
+        request = wire.Request(
+            wire.new_id(), action, target, epoch, expiry, arguments, self._asker
+        )
         try:
             data = wire.encode_request(request)
         except (TypeError, ValueError, OverflowError) as error:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import zmq
 
-from .. import __version__, limits, wire
+from .. import __version__, limits, sockets, wire
 from ..errors import CerroError, LeaseHeld
 from ..model import Feed, Field
 from ..records import block_body
@@ -69,6 +69,7 @@ class Settings(NamedTuple):
     spool: str
     spool_bytes: int
     address: str
+    bind: str
     ports: tuple
     start: tuple
     host: str
@@ -77,8 +78,10 @@ class Settings(NamedTuple):
 class Runtime:
     """Runs one agent until it is told to end."""
 
-    def __init__(self, settings, operations, feeds):
+    def __init__(self, settings, operations, feeds, gate):
         self.settings = settings
+        #: Who gets in, and what each may do.
+        self.gate = gate
         self.logger = logging.getLogger(f"cerro.agent.{settings.instance}")
         self.now = time.time_ns
         self.lock = threading.RLock()
@@ -323,14 +326,15 @@ class Runtime:
 
     def _serve(self, context):
         settings = self.settings
-        self.router, self.publisher = ports.bind(context, settings)
+        self.gate.listen(context)
+        self.router, self.publisher = ports.bind(context, settings, self.gate.protect)
         self.own = ports.endpoints(settings, self.router, self.publisher)
-        registry = dealer(context, settings.registry, None, None)
+        keys = self.gate.keys
+        registry = dealer(context, settings.registry, keys and keys.registry, keys)
         self.lease = Lease(time.monotonic())
         self._question = None
-        poller = zmq.Poller()
-        for reader in (self.router, self.publisher, registry, self._ear.fileno()):
-            poller.register(reader, zmq.POLLIN)
+        poller = self._poller(registry)
+        looked = time.monotonic()
         while True:
             now = time.monotonic()
             self._keep_lease(registry, now)
@@ -338,6 +342,8 @@ class Runtime:
                 break
             due = min(self.lease.due(), self.requests.due(), self._deadline or now + 60)
             ready = dict(poller.poll(max(0, min(1000, int((due - now) * 1000) + 1))))
+            if self.gate.socket in ready:
+                self.gate.answer()
             if self._ear.fileno() in ready:
                 self._hear()
             if self.router in ready:
@@ -348,8 +354,31 @@ class Runtime:
                 self._take_subscriptions()
             self._publish()
             self.requests.answer_due(time.monotonic())
+            if now - looked >= limits.ACCESS_PERIOD:
+                looked = now
+                if self.gate.refresh():
+                    self._expel(context)
+                    poller = self._poller(registry)
         self.requests.answer_all()
         self._leave(registry)
+
+    def _poller(self, registry):
+        poller = zmq.Poller()
+        readers = [self.router, self.publisher, registry, self._ear.fileno(), self.gate.socket]
+        for reader in readers:
+            if reader is not None:
+                poller.register(reader, zmq.POLLIN)
+        return poller
+
+    def _expel(self, context):
+        """Ends all connections, as the table has changed; who still belongs here comes back."""
+        self.logger.info("access.yaml has changed and holds")
+        for name, make in (("router", sockets.router), ("publisher", sockets.publisher)):
+            socket = getattr(self, name)
+            place = ports.endpoint(socket)
+            socket.close(linger=100)
+            setattr(self, name, ports.bind_again(context, make, place, self.gate.protect))
+        self._subscribed = set()
 
     def _hear(self):
         self._is_waking = False
@@ -368,7 +397,7 @@ class Runtime:
             except zmq.Again:
                 return
             if len(parts) == 2:
-                self.requests.take(parts[0].bytes, parts[1].bytes, parts[1].get("Peer-Address"))
+                self.requests.take(parts[0].bytes, parts[1].bytes, _facts(parts[1]))
             else:
                 self.requests.count_malformed(f"{len(parts)} frames")
 
@@ -502,3 +531,14 @@ class Runtime:
         arguments = {"instance": self.settings.instance, "epoch": self.log.epoch}
         if self._ask(registry, "leave", arguments):
             registry.poll(int(limits.HEARTBEAT_PERIOD * 1000))
+
+
+def _facts(frame):
+    """The key that the sender has proved, None without keys, and its address."""
+    found = []
+    for name in ("User-Id", "Peer-Address"):
+        try:
+            found.append(frame.get(name) or None)
+        except zmq.ZMQError:
+            found.append(None)
+    return tuple(found)
