@@ -145,6 +145,7 @@ extension AgentHost {
             "clock": .timestamp(time.now), "published": .int(log.newestPosition),
             "operations": .map(book.summary.mapValues(Value.string)),
             "faults": .array(faults.open.map(\.value)),
+            "refused": .int(Int64(server?.drops.total ?? 0)),
         ]
     }
 
@@ -165,6 +166,7 @@ extension AgentHost {
         row.operations = book.summary
         row.faults = faults.open
         row.published = log.newestPosition
+        row.refused = Int64(server?.drops.total ?? 0)
         return [
             "row": row.value, "shows_lease": .bool(showsLease), "clock": .timestamp(time.now),
             "predecessors": .array(log.predecessors.map(Value.int)),

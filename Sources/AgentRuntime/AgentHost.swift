@@ -249,6 +249,9 @@ public actor AgentHost: Service {
                 self.assumeIsolated { $0.answer(call) }
             }
             let publisher = try bus.bindPublisher(settings.publisher)
+            publisher.onRefusal = { [weak server] reason, detail in
+                server?.refused(reason, detail)
+            }
             publisherSocket = publisher
             relay.attach(publisher.audience)
         } catch {

@@ -125,6 +125,7 @@ public final class RegistryAgent: Agent {
                     arguments["operations"]?.map?.compactMapValues(\.string) ?? row.operations
                 row.faults = arguments["faults"]?.array?.compactMap(Fault.init) ?? row.faults
                 row.published = arguments["published"]?.int ?? row.published
+                row.refused = arguments["refused"]?.int ?? row.refused
             }
         }
         return try reply(answer)

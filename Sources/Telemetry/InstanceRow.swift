@@ -34,6 +34,8 @@ public struct InstanceRow: Hashable, Sendable {
     public var faults: [Fault]
     /// How many records its log has accepted in this epoch.
     public var published: Int64
+    /// Messages and connections of peers that it has refused or ended since it began.
+    public var refused: Int64
 
     /// A row for an instance of which nothing is known but the site file's entry.
     public init(instance: String, className: String, host: String) {
@@ -53,6 +55,7 @@ public struct InstanceRow: Hashable, Sendable {
         operations = [:]
         faults = []
         published = 0
+        refused = 0
     }
 
     /// The row as a map; ``init(_:)`` reads it back.
@@ -66,6 +69,7 @@ public struct InstanceRow: Hashable, Sendable {
             "clock_offset_ns": .int(clockOffset.nanoseconds),
             "operations": .map(operations.mapValues(Value.string)),
             "faults": .array(faults.map(\.value)), "published": .int(published),
+            "refused": .int(refused),
         ]
     }
 
@@ -89,5 +93,6 @@ public struct InstanceRow: Hashable, Sendable {
         operations = value["operations"]?.map?.compactMapValues(\.string) ?? [:]
         faults = value["faults"]?.array?.compactMap(Fault.init) ?? []
         published = value["published"]?.int ?? 0
+        refused = value["refused"]?.int ?? 0
     }
 }
