@@ -53,6 +53,12 @@ public final class RequestServer {
         self.ledger = ledger
         drops = DropCounter(logger: logger, timeSource: timeSource)
         socket = try bus.bindRequests(binding) { peer, bytes in self.receive(bytes, from: peer) }
+        socket?.onRefusal = { [weak self] reason, detail in self?.refused(reason, detail) }
+    }
+
+    /// Counts what was refused beside requests, and logs it once a minute; `reason` is constant.
+    public func refused(_ reason: String, _ detail: String) {
+        drops.count(reason, detail: detail)
     }
 
     /// Where it listens, nil once it is closed.

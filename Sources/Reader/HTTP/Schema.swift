@@ -72,7 +72,7 @@ enum Schema {
             "pid": integer, "epoch": integer, "version": text, "site_hash": text,
             "requests": text, "publisher": text, "since": any, "seen": any,
             "clock_offset_ns": integer, "operations": map(of: text),
-            "faults": list(named("Fault")), "published": integer,
+            "faults": list(named("Fault")), "published": integer, "refused": integer,
             "control": orNull(named("Control")),
         ]),
         "Visitor": object([
