@@ -73,7 +73,7 @@ enum Schema {
             "requests": text, "publisher": text, "since": any, "seen": any,
             "clock_offset_ns": integer, "operations": map(of: text),
             "faults": list(named("Fault")), "published": integer, "refused": integer,
-            "control": orNull(named("Control")),
+            "control": orNull(named("Control")), "key": text,
         ]),
         "Visitor": object([
             "name": text, "proof": text, "has_token": boolean, "expires": orNull(number),
