@@ -1,9 +1,11 @@
 """The pure parts of an agent: sessions, faults, parameters, requests, the lease."""
 
+import logging
 import sys
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
@@ -12,9 +14,13 @@ from cerro.agent import bytes_of  # noqa: E402
 from cerro.agent.access import AccessFile, AccessTable  # noqa: E402
 from cerro.agent.audit import AuditBook, Caller, ControlDesk, entry_of  # noqa: E402
 from cerro.agent.book import Fault, FaultBook, Operation, Refusal, SessionBook  # noqa: E402
+from cerro.agent.gate import OpenGate  # noqa: E402
+from cerro.agent.handle import Session as Handle  # noqa: E402
 from cerro.agent.ledger import RequestLedger  # noqa: E402
 from cerro.agent.lease import Lease  # noqa: E402
 from cerro.agent.parameters import ParameterError, checked, parameters_of  # noqa: E402
+from cerro.agent.runtime import Runtime, Settings  # noqa: E402
+from cerro.spool import LogError  # noqa: E402
 
 
 class BookTest(unittest.TestCase):
@@ -305,6 +311,51 @@ class ControlTest(unittest.TestCase):
         self.assertIn("40 more", book.summary(66.0).reason)
         long = request._replace(arguments={"parameters": {"x": "y" * 5000}})
         self.assertIn("too many for the audit", entry_of(long, Caller(), "started").parameters)
+
+
+class SpoolFaultTest(unittest.TestCase):
+    """What is wrong with the spool is a fault, as long as it is."""
+
+    def setUp(self):
+        logging.disable()
+        self.addCleanup(logging.disable, logging.NOTSET)
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        agent = Agent("a-1")
+        self.feed = agent.feed("f", [Field("t", "string")])
+        settings = Settings(
+            "a-1", "Python", "tcp://127.0.0.1:9", f"{folder.name}/spool", 64 << 10, "127.0.0.1",
+            "127.0.0.1", (0, 0), (), "here",
+        )
+        self.runtime = Runtime(settings, [], [self.feed], OpenGate())
+        self.addCleanup(self.runtime._ear.close)
+        self.addCleanup(self.runtime._bell.close)
+        self.addCleanup(self.runtime.log.close)
+
+    def publish(self, count):
+        session = Handle(self.runtime, None)
+        for _ in range(count):
+            session.publish(self.feed, ["x" * 1000])
+
+    def faults(self):
+        self.runtime._watch_spool()
+        return {fault["id"]: fault["severity"] for fault in self.runtime.faults.open}
+
+    def test_a_spool_that_fills(self):
+        self.assertEqual(self.faults(), {})
+        self.publish(40)
+        self.assertEqual(self.faults(), {"spool.filling": "warning"})
+        self.publish(60)
+        self.assertEqual(self.faults()["spool.full"], "critical")
+
+    def test_a_disk_that_refuses(self):
+        full = OSError(28, "No space left on device")
+        with mock.patch("cerro.spool.tables.write_all", side_effect=full):
+            with self.assertRaises(LogError):
+                self.publish(1)
+        self.assertEqual(self.faults(), {"spool.unwritable": "critical"})
+        self.publish(1)
+        self.assertEqual(self.faults(), {})
 
 
 class LeaseTest(unittest.TestCase):

@@ -1,8 +1,8 @@
 """What a client does, without sockets: flows that the blocking and the asyncio driver carry out.
 
-A flow is a generator. It yields what it wants done, an :class:`Ask`, :class:`Subscribe`,
-:class:`Connect`, :class:`Receive` or :class:`Emit`, is sent the outcome or thrown an error, and
-returns its result. So there is one logic for both worlds.
+A flow is a generator. It yields what it wants done, an :class:`Ask`, :class:`Leave`,
+:class:`Subscribe`, :class:`Connect`, :class:`Receive` or :class:`Emit`, is sent the outcome or
+thrown an error, and returns its result. So there is one logic for both worlds.
 """
 
 import time
@@ -51,6 +51,13 @@ class Receive(NamedTuple):
 
     subscription: object
     timeout: float
+
+
+class Leave(NamedTuple):
+    """Close connections to an endpoint where somebody was before."""
+
+    endpoint: str
+    key: Optional[str]
 
 
 class Emit(NamedTuple):
@@ -127,7 +134,10 @@ class Flows:
             raise NotRunning(
                 f"{name} is {row.get('state')}: start it on its host with `cerro agent run {name}`"
             )
+        before = self.rows.get(name)
         self.rows[name] = row
+        if before is not None and before["requests"] != row["requests"]:
+            yield Leave(before["requests"], before.get("key"))
         return row
 
     def _of_row(self, row, action, arguments, timeout, epoch, at_once=False):

@@ -77,6 +77,8 @@ class Agent:
         if not names or len(set(names)) < len(names):
             raise ValueError(f"feed {name} has no fields, or two of one name")
         for field in feed.fields:
+            if field.limits is not None and field.type not in ("double", "int"):
+                raise ValueError(f"{name}.{field.name} is a {field.type}, which has no limits")
             if field.type not in TYPES:
                 raise ValueError(f"{name}.{field.name} is a {field.type}; expected one of {TYPES}")
         if name in [other.name for other in [*self._feeds, *BUILT_IN]]:
@@ -141,7 +143,7 @@ class Agent:
         logger = logging.getLogger(f"cerro.agent.{self.instance}")
         gate = OpenGate() if keys is None else CurveGate(keys, self.instance, logger)
         entries = tuple((item, {}) if isinstance(item, str) else tuple(item) for item in start)
-        self._runtime = Runtime(
+        runtime = Runtime(
             Settings(
                 self.instance, self.class_name, registry, str(spool),
                 spool_size or limits.SPOOL_BYTES, address, bind, tuple(ports), entries,
@@ -149,6 +151,7 @@ class Agent:
             ),
             self._operations, self._feeds, gate,
         )
+        self._runtime = runtime
         self._ready.set()
         before = {}
         if threading.current_thread() is threading.main_thread():
@@ -161,7 +164,10 @@ class Agent:
                 signal.signal(number, handler)
 
     def stop(self):
-        """Has :meth:`run` stop the operations, say good-bye and return; from any thread."""
+        """Has :meth:`run` stop the operations, say good-bye and return; from any thread.
+
+        Before it runs, it waits for that.
+        """
         self._ready.wait()
         self._runtime.stop()
 

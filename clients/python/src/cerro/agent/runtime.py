@@ -12,6 +12,7 @@ import time
 from collections import deque
 from typing import NamedTuple
 
+import numpy as np
 import zmq
 
 from .. import __version__, limits, sockets, wire
@@ -120,8 +121,13 @@ class Runtime:
     def publish(self, feed, times, columns, body):
         """Appends a block, counts it, and watches its clock and its limits."""
         begin = self.now()
-        self.log.append(feed, body)
+        try:
+            self.log.append(feed, body)
+        except LogError as error:
+            self.raise_fault(Fault("spool.unwritable", "critical", self.now(), str(error), ""))
+            raise
         with self.lock:
+            self.clear_fault("spool.unwritable")
             self._count(feed.name, int(times[-1]))
             self._watch_clock(feed, offset_of(feed, times, begin))
             self._watch_limits(feed, columns)
@@ -152,7 +158,7 @@ class Runtime:
     def _watch_limits(self, feed, columns):
         for field, values in zip(feed.fields, columns):
             value = values[-1]
-            if field.limits is None or value is None or not isinstance(value + 0.0, float):
+            if field.limits is None or value is None or value is np.ma.masked:
                 continue
             subject, (low, high) = f"{feed.name}.{field.name}", field.limits
             is_outside = not low <= value <= high
@@ -168,6 +174,26 @@ class Runtime:
             else:
                 self._outside.discard(subject)
                 self.clear_fault("field.limits", subject)
+
+    def _watch_spool(self):
+        fraction, dropped = self.log.fraction, self.log.dropped
+        if fraction < 0.5:
+            self.log.dropped = 0
+            self.clear_fault("spool.filling")
+            self.clear_fault("spool.full")
+            return
+        self.raise_fault(Fault(
+            "spool.filling", "critical" if fraction >= 0.9 else "warning", self.now(),
+            f"the spool is {fraction:.0%} full, and drops its oldest records when it is full: is "
+            "the aggregator recording, and is there an archive that is gone (`cerro why`, `cerro "
+            "archive forget`)?", "",
+        ))
+        if dropped:
+            self.raise_fault(Fault(
+                "spool.full", "critical", self.now(),
+                f"the spool is full: {dropped} records are dropped. Start the aggregator, give the "
+                "spool more, or end an archive that is gone with `cerro archive forget`", "",
+            ))
 
     def change(self, session, change, *arguments):
         """Changes a session and records that it did."""
@@ -356,6 +382,7 @@ class Runtime:
             self.requests.answer_due(time.monotonic())
             if now - looked >= limits.ACCESS_PERIOD:
                 looked = now
+                self._watch_spool()
                 if self.gate.refresh():
                     self._expel(context)
                     poller = self._poller(registry)
