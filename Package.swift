@@ -126,10 +126,12 @@ let package = Package(
                 "Telemetry", "ZeroMQ", logging,
             ]
         ),
+        .systemLibrary(name: "CCairo", providers: [.apt(["libcairo2-dev"])]),
         library(
             "CerroCommand",
             [
                 "Access", "AgentClient", "AgentRuntime", "Aggregator", "Archive", "ArchiveFormat",
+                "CCairo",
                 "InstrumentAgents", "InstrumentEmulators", "Log", "MessageBus", "MessagePack",
                 "Reader", "Registry", "SiteConfig", "Telemetry", "ZeroMQ", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -198,7 +200,7 @@ let package = Package(
             "CerroCommandTests",
             [
                 "Access", "AgentRuntime", "Archive", "ArchiveFormat", "CerroCommand", "MessageBus",
-                "MessagePack", "Reader", "SiteConfig", "Telemetry",
+                "MessagePack", "Reader", "SiteConfig", "Telemetry", "ZeroMQ",
             ]
         ),
         tests(

@@ -1,16 +1,21 @@
 #!/usr/bin/env python3
 """What the reader's HTTP costs: dashboards, event streams and plots, while samples arrive.
 
-    Benchmarks/reader.py CERRO [--seconds 20] [--archive FOLDER --field NAME --start T --end T]
+    Benchmarks/reader.py CERRO [--seconds 20] [--only NAME] [--archive FOLDER --field NAME ...]
 
 CERRO is the program of a release build. A site of its own runs in a temporary folder: ten agents
 that publish 10,000 samples a second together, the aggregator and the reader. `wrk` (Debian) asks
-as Grafana does, 100 queries a second; 500 clients open event streams. With an archive, a plot of
-1,000 points is asked of it, again and again. Each figure is one line of JSON.
+as Grafana does, 100 queries a second; 500 clients open event streams; samples are looked for as
+soon as they are published; `chromium` (Debian) opens the monitor page, on which 190 agents of
+another host are expected too. With an archive, plots of 1,000 points are asked of it: `--start`
+and `--end` may be repeated, one pair for each plot (a day, a year). Each figure is one line of
+JSON; `most` beside it is what it may be, where that is promised.
 """
 
 import argparse
+import http.client
 import json
+import os
 import pathlib
 import re
 import socket
@@ -27,6 +32,21 @@ AGENTS, FIELDS, RATE = 10, 10, 100
 
 CONNECTIONS, STREAMS, STREAMS_SECONDS = 10, 500, 10
 """Connections of dashboards, each with a question 90 ms after an answer; streams, and how long."""
+
+PUBLISH_SECONDS, PAINTS, PLOTS = 15, 15, 200
+"""How long newest samples are looked for; how often the page is opened, and a plot asked for."""
+
+EXPECTED = 190
+"""Agents of another host that are expected and missing: they are on the page like any other."""
+
+PAINTED = """
+new MutationObserver((changes, observer) => {
+  if (document.querySelectorAll(".tile").length < %d) return;
+  observer.disconnect();
+  requestAnimationFrame(() => setTimeout(() => { window.painted = performance.now(); }));
+}).observe(document, {childList: true, subtree: true});
+"""
+"""Notes when so many tiles were painted, in milliseconds since the navigation began."""
 
 DASHBOARD = """
 local queries = {
@@ -89,6 +109,10 @@ def resident_mb(pid):
     return int(re.search(r"VmRSS:\s+(\d+)", text).group(1)) / 1000
 
 
+def p99(values):
+    return sorted(values)[min(len(values) - 1, int(len(values) * 0.99))]
+
+
 def site_file(folder, http, archive=None):
     loads = "\n".join(
         f"      - {{class: FakeData, id: load-{n}, start: [load], "
@@ -96,6 +120,9 @@ def site_file(folder, http, archive=None):
         for n in range(1, AGENTS + 1)
     )
     writers = "      - {class: Aggregator, id: aggregator, start: [record]}\n" + loads
+    expected = "\n".join(
+        f"      - {{class: FakeData, id: far-{n:03}, start: [acquire]}}" for n in range(EXPECTED)
+    )
     path = folder / "site.yaml"
     path.write_text(
         f"""site: bench
@@ -110,6 +137,11 @@ hosts:
     agents:
       - {{class: Reader, id: reader, start: [serve]}}
 {"" if archive else writers}
+  elsewhere:
+    address: 127.0.0.1
+    ports: 0
+    agents:
+{expected}
 """
     )
     return path
@@ -120,7 +152,8 @@ class Site:
 
     def __init__(self, cerro, folder, archive=None):
         self.http = free_port()
-        self.words = [cerro, "up", "--site", str(site_file(folder, self.http, archive))]
+        file = site_file(folder, self.http, archive)
+        self.words = [cerro, "up", "--host", "here", "--site", str(file)]
         self.log = (folder / "up.log").open("w")
 
     def __enter__(self):
@@ -147,8 +180,17 @@ def dashboards(site, folder, seconds):
     text = subprocess.run(
         [*words, site.address("/")], capture_output=True, text=True, check=True
     ).stdout
-    count, errors, median, p99, took = map(float, re.search(r"FIGURES (.*)", text).group(1).split())
-    report("http.dashboard", median, "ms", p99=p99, per_second=count / took, errors=errors)
+    figures = re.search(r"FIGURES (.*)", text).group(1).split()
+    count, errors, median, worst, took = map(float, figures)
+    report(
+        "http.dashboard",
+        median,
+        "ms",
+        p99=worst,
+        most_p99=100,
+        per_second=count / took,
+        errors=errors,
+    )
 
 
 def event_streams(site):
@@ -173,25 +215,152 @@ def event_streams(site):
     grown = resident_mb(pid) - before
     for one in streams:
         one.close()
-    report("http.streams", grown, "MB", streams=STREAMS, received_mb=received / 1e6)
+    report("http.streams", grown, "MB", most=100, streams=STREAMS, received_mb=received / 1e6)
+
+
+def publish_to_answer(site):
+    """From the time of a sample to the first answer that holds it, for one who always asks."""
+    connection = http.client.HTTPConnection("127.0.0.1", site.http)
+    field = "load-1.load.n"
+    path = f"/api/v1/data?field={field}&start=-2s&time=ns"
+    ages, known = [], 0
+    end = time.monotonic() + PUBLISH_SECONDS
+    while time.monotonic() < end:
+        connection.request("GET", path)
+        times = json.loads(connection.getresponse().read())["timeline"]
+        now = time.time_ns()
+        newest = [int(t) for line in times.values() for t in line["t"] if int(t) > known]
+        ages += [(now - t) / 1e9 for t in newest if known]
+        known = max([known, *newest])
+    if not ages:
+        raise SystemExit("reader.py: nothing came while it was looked for")
+    report(
+        "http.publish_to_answer",
+        statistics.median(ages),
+        "s",
+        most=0.3,
+        p99=p99(ages),
+        samples=len(ages),
+    )
+
+
+class Chromium:
+    """A headless browser with one page, driven over two pipes as Chrome's protocol has it."""
+
+    def __init__(self, folder):
+        to_read, self.to = os.pipe()
+        self.of, of_write = os.pipe()
+
+        def pipes():
+            # The protocol wants them as 3 and 4, whatever they are here.
+            read, write = os.dup(to_read), os.dup(of_write)
+            os.dup2(read, 3)
+            os.dup2(write, 4)
+
+        self.process = subprocess.Popen(
+            [
+                "chromium",
+                "--headless=new",
+                "--remote-debugging-pipe",
+                f"--user-data-dir={folder}",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "about:blank",
+            ],
+            close_fds=False,
+            preexec_fn=pipes,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(to_read)
+        os.close(of_write)
+        self.pending, self.last, self.session = b"", 0, None
+        target = self.send("Target.createTarget", url="about:blank")["targetId"]
+        self.session = self.send("Target.attachToTarget", targetId=target, flatten=True)[
+            "sessionId"
+        ]
+        self.send("Page.enable")
+
+    def send(self, method, **parameters):
+        """The result of a command."""
+        self.last += 1
+        message = {"id": self.last, "method": method, "params": parameters}
+        if self.session:
+            message["sessionId"] = self.session
+        os.write(self.to, json.dumps(message).encode() + b"\0")
+        while True:
+            while b"\0" not in self.pending:
+                piece = os.read(self.of, 1 << 20)
+                if not piece:
+                    raise SystemExit("reader.py: chromium has ended")
+                self.pending += piece
+            text, self.pending = self.pending.split(b"\0", 1)
+            answer = json.loads(text)
+            if answer.get("id") == self.last:
+                return answer["result"]
+
+    def value(self, expression):
+        answer = self.send("Runtime.evaluate", expression=expression, returnByValue=True)
+        return answer["result"].get("value")
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+def first_paint(site, folder):
+    """From the navigation to all tiles on the screen, with nothing kept from before."""
+    browser = Chromium(folder / "profile")
+    try:
+        browser.send("Network.enable")
+        browser.send("Page.addScriptToEvaluateOnNewDocument", source=PAINTED % (EXPECTED + AGENTS))
+        taken = []
+        # The first opens a browser that has shown nothing yet: it says nothing of the page.
+        for _ in range(PAINTS + 1):
+            browser.send("Network.clearBrowserCache")
+            browser.send("Page.navigate", url="about:blank")
+            browser.send("Page.navigate", url=site.address("/"))
+            taken.append(until("the tiles", lambda: browser.value("window.painted")))
+    finally:
+        browser.close()
+    report(
+        "http.first_paint",
+        statistics.median(taken[1:]) / 1000,
+        "s",
+        most=0.3,
+        agents=EXPECTED + AGENTS,
+        worst=max(taken[1:]) / 1000,
+        cold=taken[0] / 1000,
+    )
 
 
 def plots(site, options):
-    query = {
-        "field": options.field,
-        "start": options.start,
-        "end": options.end,
-        "max_points": 1000,
-    }
-    address = site.address("/api/v1/data?" + urllib.parse.urlencode(query))
-    tier = until("the plot", lambda: ask(address))["tier"]
-    taken = []
-    for _ in range(50):
-        start = time.perf_counter()
-        with urllib.request.urlopen(address) as answer:
-            answer.read()
-        taken.append((time.perf_counter() - start) * 1000)
-    report("http.plot", statistics.median(taken), "ms", worst=max(taken), tier=tier)
+    for start, end in zip(options.start, options.end):
+        query = {"field": options.field, "start": start, "end": end, "max_points": 1000}
+        path = "/api/v1/data?" + urllib.parse.urlencode(query)
+        tier = until("the plot", lambda path=path: ask(site.address(path)))["tier"]
+        # As a browser or a dashboard does: one connection for all questions.
+        connection = http.client.HTTPConnection("127.0.0.1", site.http)
+        taken = []
+        for _ in range(PLOTS):
+            begun = time.perf_counter()
+            connection.request("GET", path)
+            connection.getresponse().read()
+            taken.append((time.perf_counter() - begun) * 1000)
+        report(
+            "http.plot",
+            statistics.median(taken),
+            "ms",
+            p99=p99(taken),
+            tier=tier,
+            start=start,
+            end=end,
+        )
 
 
 def main():
@@ -200,12 +369,17 @@ def main():
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--archive")
     parser.add_argument("--field")
-    parser.add_argument("--start")
-    parser.add_argument("--end")
+    parser.add_argument("--start", action="append", default=[])
+    parser.add_argument("--end", action="append", default=[])
+    parts = ["dashboards", "streams", "publish", "paint"]
+    parser.add_argument("--only", choices=parts, action="append")
     options = parser.parse_args()
+    only = options.only or parts
     with tempfile.TemporaryDirectory(prefix="cerro-bench-") as name:
         folder = pathlib.Path(name)
         if options.archive:
+            if not options.field or not options.start or len(options.start) != len(options.end):
+                parser.error("--archive needs --field, and as many --start as --end")
             with Site(options.cerro, folder, options.archive) as site:
                 plots(site, options)
             return
@@ -213,8 +387,14 @@ def main():
             query = urllib.parse.quote(f'count(load_n{{agent="load-{AGENTS}"}})')
             address = site.address("/prometheus/api/v1/query?query=" + query)
             until("the first samples", lambda: ask(address)["data"]["result"])
-            dashboards(site, folder, options.seconds)
-            event_streams(site)
+            if "dashboards" in only:
+                dashboards(site, folder, options.seconds)
+            if "streams" in only:
+                event_streams(site)
+            if "publish" in only:
+                publish_to_answer(site)
+            if "paint" in only:
+                first_paint(site, folder)
 
 
 if __name__ == "__main__":

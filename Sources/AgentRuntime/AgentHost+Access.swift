@@ -38,6 +38,7 @@ extension AgentHost {
             // One that is not there is answered as such to whoever may look here.
             let needs = try? book.operation(operation ?? "").needs
             return (.role(needs ?? .observe), operation ?? request.action)
+        case Action.take, Action.release: return (.role(.operate), request.action)
         case Action.fetch: return (.instance, request.action)
         // It lets go of samples that no archive has.
         case Action.forget: return (.role(.admin), request.action)
@@ -62,6 +63,7 @@ extension AgentHost {
             "request refused",
             detail: "from \(caller.address ?? "an unknown address"): \(text)"
         )
+        noteRefusal(call, .refused, text)
         return (.refused, text)
     }
 

@@ -23,6 +23,8 @@ extension AgentHost {
         var showsLease = false
         var hasStarted = false
         while !isClosing {
+            noteLeftOutRefusals()
+            endOverdueControl()
             let due = time.monotonic + RuntimeLimits.heartbeatPeriod
             let answer =
                 hasLease
@@ -146,6 +148,7 @@ extension AgentHost {
             "clock": .timestamp(time.now), "published": .int(log.newestPosition),
             "operations": .map(book.summary.mapValues(Value.string)),
             "faults": .array(faults.open.map(\.value)), "refused": .int(refusedCount),
+            "control": controlValue,
         ]
     }
 
@@ -167,6 +170,7 @@ extension AgentHost {
         row.faults = faults.open
         row.refused = refusedCount
         row.published = log.newestPosition
+        row.control = control.control
         return [
             "row": row.value, "shows_lease": .bool(showsLease), "clock": .timestamp(time.now),
             "predecessors": .array(log.predecessors.map(Value.int)),

@@ -18,10 +18,16 @@ extension AgentHost {
         guard let archive = call.request.arguments["archive"]?.string else {
             return finish(call, .requestMalformed, "`forget` needs `archive`, an archive's id")
         }
-        let isKnown = log.forget(archive: archive)
-        if isKnown {
-            logger.notice("an archive is forgotten", metadata: ["archive": "\(archive)"])
+        let entry = auditEntry(call)
+        let begin = time.monotonic
+        let isAccepted = audited(entry) { host in
+            let isKnown = host.log.forget(archive: archive)
+            if isKnown {
+                host.logger.notice("an archive is forgotten", metadata: ["archive": "\(archive)"])
+            }
+            host.note(entry.ended(.done, "", after: host.time.monotonic - begin))
+            host.finish(call, .ok, result: ["known": .bool(isKnown)])
         }
-        finish(call, .ok, result: ["known": .bool(isKnown)])
+        if !isAccepted { refuse(call) }
     }
 }

@@ -9,6 +9,7 @@ extension AgentHost {
 
     /// One request that is to be done; never suspends.
     func answer(_ call: Call) {
+        if refusesForControl(call) { return }
         switch call.request.action {
         case Action.describe: finish(call, .ok, result: description)
         case Action.status: status(call)
@@ -19,6 +20,7 @@ extension AgentHost {
         case Action.fetch: fetch(call)
         case Action.log: finish(call, .ok, result: logStatus)
         case Action.forget: forget(call)
+        case Action.take, Action.release: changeControl(call)
         default: query(call)
         }
     }
@@ -30,6 +32,7 @@ extension AgentHost {
         _ text: String = "",
         result: Value = .null
     ) {
+        noteAnswer(call, code, text)
         server?.answer(call, code: code, text: text, result: result)
     }
 
@@ -45,7 +48,8 @@ extension AgentHost {
         if !enqueued { refuse(call) }
     }
 
-    private func refuse(_ call: Call) {
+    /// Refuses since too much waits already.
+    func refuse(_ call: Call) {
         finish(call, .requestTooMany, "too many requests wait: ask again in a second")
     }
 
@@ -59,6 +63,7 @@ extension AgentHost {
                     "sessions": .array(newest), "faults": .array(faults.open.map(\.value)),
                     "operations": .map(book.summary.mapValues(Value.string)),
                     "published": .int(log.newestPosition), "refused": .int(refusedCount),
+                    "control": controlValue,
                 ]
             )
         }
@@ -82,7 +87,11 @@ extension AgentHost {
             return finish(call, .shuttingDown, "the agent is shutting down")
         }
         do {
-            let session = try start(name, call.request.arguments["parameters"]?.map ?? [:])
+            let session = try start(
+                name,
+                call.request.arguments["parameters"]?.map ?? [:],
+                audited: auditEntry(call)
+            )
             guard let wait = call.request.arguments["wait_ns"]?.int, wait > 0 else {
                 return finish(call, .ok, result: ["session": session.value])
             }
@@ -97,7 +106,9 @@ extension AgentHost {
     private func end(_ call: Call, _ kind: AgentOperation.Kind) {
         let name = call.request.arguments["operation"]?.string ?? ""
         do {
-            let session = try end(name, as: kind)
+            guard let session = try end(name, as: kind, audited: auditEntry(call)) else {
+                return refuse(call)
+            }
             guard let wait = call.request.arguments["wait_ns"]?.int, wait > 0 else {
                 return finish(call, .ok, result: ["session": session.value])
             }
@@ -190,6 +201,7 @@ extension AgentHost {
             "feeds": .array((agent.feeds + BuiltInFeed.all).map(\.value)),
             "operations": .array(agent.operations.map(\.value)),
             "needs": .map(queries.mapValues { .string("\($0.needs)") }),
+            "control": controlValue,
             "queries": .array(queries.keys.sorted().map(Value.string)),
         ]
     }

@@ -5,16 +5,18 @@ internal import Telemetry
 // Sessions: the book decides, the host runs bodies and records every change.
 
 extension AgentHost {
-    /// Accepts a start, or says why not; the body runs off the reactor.
+    /// Accepts a start, or says why not; the body runs off the reactor, when `entry` is written.
     func start(
         _ name: String,
-        _ parameters: [String: Value]
+        _ parameters: [String: Value],
+        audited entry: AuditEntry? = nil
     ) throws -> Session {
         let operation = try book.operation(name)
         // Parameters first: a start that is refused must not have touched anything.
         let body = try operation.prepare(parameters)
         let session = try book.begin(name, at: time.now)
         note(session)
+        if let entry { audit.begin(entry, with: .session(session.id), at: time.monotonic) }
         let handle = OperationSession(
             RuntimeSession(
                 host: self,
@@ -32,6 +34,7 @@ extension AgentHost {
             // Not waited for: what the body reports arrives behind it anyway.
             self?.onReactor { $0.begun(name, session.id) }
             do {
+                if let entry { try await self?.writeAudit(entry, at: session.start) }
                 try await body(handle)
                 await self?.ended(name, session.id, failure: nil)
             } catch is CancellationError {
@@ -44,11 +47,18 @@ extension AgentHost {
         return session
     }
 
-    /// Stops a process or aborts a task.
-    func end(_ name: String, as kind: AgentOperation.Kind) throws -> Session {
-        let session = try book.end(name, as: kind)
+    /// Stops a process or aborts a task when `entry` is written; nil where too much waits already.
+    func end(
+        _ name: String,
+        as kind: AgentOperation.Kind,
+        audited entry: AuditEntry
+    ) throws -> Session? {
+        var ending = book
+        let session = try ending.end(name, as: kind)
+        guard audited(entry, { $0.bodies[session.id]?.cancel() }) else { return nil }
+        book = ending
         note(session)
-        bodies[session.id]?.cancel()
+        audit.begin(entry, with: .session(session.id), at: time.monotonic)
         return session
     }
 
@@ -94,6 +104,7 @@ extension AgentHost {
     private func ended(_ name: String, _ id: Int64, failure: String?) {
         bodies[id] = nil
         if let session = book.finish(name, id, failure: failure, at: time.now) { note(session) }
+        noteEnd(of: id, failure: failure)
         if let failure, !isClosing {
             logger.warning(
                 "an operation failed",
@@ -148,7 +159,7 @@ extension AgentHost {
         record(BuiltInFeed.sessions, BuiltInFeed.block(of: session, at: time.now))
     }
 
-    private func record(_ feed: Feed, _ block: Block) {
+    func record(_ feed: Feed, _ block: Block) {
         if case .dropped = changeSink.yield((feed, block)) { droppedChanges += 1 }
     }
 
@@ -161,8 +172,9 @@ extension AgentHost {
                 id: "changes.dropped",
                 severity: .error,
                 since: time.now,
-                text: "\(droppedChanges) changes of sessions and faults are not in the log: more "
-                    + "than \(RuntimeLimits.pendingChanges) waited for it at a time"
+                text: "\(droppedChanges) changes of sessions and faults, or ends of commands, are "
+                    + "not in the log: more than \(RuntimeLimits.pendingChanges) waited for it at "
+                    + "a time"
             )
         )
     }

@@ -74,6 +74,8 @@ public actor AgentHost: Service {
     /// Fetches that are not answered yet.
     var fetchCount = 0
     var faults = FaultBook()
+    var audit = AuditBook()
+    var control = ControlDesk()
     var bodies: [Int64: Task<Void, Never>] = [:]
     private var bodiesWait: CheckedContinuation<Void, Never>?
     /// Those who wait for the end of a session, by its id.
@@ -257,6 +259,10 @@ public actor AgentHost: Service {
                 authorize: { [weak self] call in
                     self?.assumeIsolated { $0.refusal(of: call) }
                 },
+                onSettled: { [weak self] call, verdict in
+                    guard let self else { return }
+                    self.assumeIsolated { $0.noteSettled(call, verdict) }
+                },
                 onRequest: { [weak self] call in
                     guard let self else { return }
                     self.assumeIsolated { $0.answer(call) }
@@ -295,7 +301,8 @@ public actor AgentHost: Service {
         return true
     }
 
-    /// Records changes of sessions and faults in the order in which they happened.
+    /// Records changes of sessions and faults, and the audit's ends and refusals, in the order in
+    /// which they happened.
     private func recordChanges() async {
         for await (feed, block) in changes {
             noteDroppedChanges()
@@ -334,6 +341,7 @@ public actor AgentHost: Service {
             )
         }
         answerWaits { _ in true }
+        closeAudit()
         alarm.clear()
         await leave()
         changeSink.finish()

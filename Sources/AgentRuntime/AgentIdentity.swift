@@ -65,6 +65,7 @@ extension ParameterDeclaration {
             "choices": choices.map { .array($0.map(Value.string)) } ?? .null,
             "default": fallback ?? .null, "required": .bool(fallback == nil),
             "unit": .optional(unit?.rawValue), "help": .string(help),
+            "secret": .bool(isSecret || Value.soundsSecret(name)),
         ]
     }
 }

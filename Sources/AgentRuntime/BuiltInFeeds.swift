@@ -28,8 +28,43 @@ public enum BuiltInFeed {
         description: "faults raised and cleared"
     )
 
+    /// Every command and every refusal: who, from where, what, what came of it.
+    public static let audit = Feed(
+        "audit",
+        fields: [
+            Field("request", .string, description: "id of the request; a command has two entries"),
+            Field(
+                "outcome",
+                .string,
+                description: "started, then done or failed; or refused, expired, repeated"
+            ),
+            Field("who", .string, description: "who asked, and what stands behind the name"),
+            Field("name", .string, description: "the name alone"),
+            Field("proof", .string, description: "local, key:…, token:…"),
+            Field("address", .string, description: "where the request came from"),
+            Field("action", .string),
+            Field("operation", .string),
+            Field("parameters", .string, description: "as JSON, secrets blanked"),
+            Field("reason", .string, description: "why it was refused or failed"),
+            Field("duration", unit: .second, description: "missing but at the end of a command"),
+        ],
+        description: "commands and refusals"
+    )
+
     /// Names that an agent's own feeds may not use.
-    public static let all = [sessions, faults]
+    public static let all = [sessions, faults, audit]
+
+    static func block(of entry: AuditEntry, at time: Timestamp) -> Block {
+        Block(
+            timestamps: [time],
+            columns: [
+                .strings([entry.request]), .strings([entry.outcome.rawValue]),
+                .strings([entry.who]), .strings([entry.name]), .strings([entry.proof]),
+                .strings([entry.address]), .strings([entry.action]), .strings([entry.operation]),
+                .strings([entry.parameters]), .strings([entry.reason]), .doubles([entry.seconds]),
+            ]
+        )
+    }
 
     static func block(of session: Session, at time: Timestamp) -> Block {
         Block(

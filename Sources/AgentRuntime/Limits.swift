@@ -18,10 +18,27 @@ public enum RuntimeLimits {
     static let dataSize = 64 << 10
     /// Faults that an agent may hold; further ones are logged only.
     static let openFaults = 256
-    /// Changes of sessions and faults that wait for the log; the newest is dropped and counted.
+    /// Changes of sessions and faults, and ends of commands, that wait for the log; the newest is
+    /// dropped and counted.
     static let pendingChanges = 4096
     /// Requests that are being answered off the reactor; further ones are refused as busy.
     static let pendingRequests = 1024
+    /// Refusals that the audit lists in each ``auditPeriod``; further ones are counted, and one
+    /// entry tells how many there were: a flood must not fill the archive.
+    static let auditedRefusals = 60
+    /// How long a count of refusals lasts.
+    static let auditPeriod = Duration.seconds(60)
+    /// Bytes of a command's parameters in the audit; longer ones are left out, and it says so.
+    static let auditedParameters = 4096
+    /// Characters of an operation's name in the audit; the rest is cut off.
+    static let auditedName = 128
+    /// The longest time for which control is taken at once, a night: more is refused, and whoever
+    /// needs more takes it again.
+    public static let longestControl = Duration.seconds(12 * 3600)
+    /// How long control lasts where nobody says otherwise.
+    public static let usualControl = Duration.seconds(1800)
+    /// Characters of the reason for taking control; a longer one is refused.
+    static let controlReason = 200
     /// How far the newest row of a block may be from the host's clock; beyond, the block is kept
     /// and the fault `clock` is raised.
     public static let clockTolerance = Duration.seconds(30)

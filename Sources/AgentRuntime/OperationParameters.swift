@@ -52,6 +52,13 @@ public struct ParameterDeclaration: Hashable, Sendable {
     public let fallback: Value?
     /// The unit, and what it means, for people.
     public let unit: Unit?, help: String
+    /// Whether nobody is to see the value: not the audit, and no error.
+    public var isSecret = false
+
+    /// A value as an error shows it.
+    func shown(_ value: Value) -> String {
+        isSecret || Value.soundsSecret(name) ? "a secret that is not shown" : value.text
+    }
 }
 
 /// Reads the parameters of one start request, or learns what an operation takes.
@@ -80,10 +87,18 @@ public struct ParameterReader {
             return fallback ?? range?.lowerBound ?? 0
         }
         guard let number = value.double, number.isFinite else {
-            throw .wrongType(name, found: value.text, expected: declaration.expectation)
+            throw .wrongType(
+                name,
+                found: declaration.shown(value),
+                expected: declaration.expectation
+            )
         }
         guard range?.contains(number) ?? true else {
-            throw .outOfRange(name, found: value.text, expected: declaration.expectation)
+            throw .outOfRange(
+                name,
+                found: declaration.shown(value),
+                expected: declaration.expectation
+            )
         }
         return number
     }
@@ -109,10 +124,18 @@ public struct ParameterReader {
             return fallback ?? range?.lowerBound ?? 0
         }
         guard let number = value.int.flatMap(Int.init(exactly:)) else {
-            throw .wrongType(name, found: value.text, expected: declaration.expectation)
+            throw .wrongType(
+                name,
+                found: declaration.shown(value),
+                expected: declaration.expectation
+            )
         }
         guard range?.contains(number) ?? true else {
-            throw .outOfRange(name, found: value.text, expected: declaration.expectation)
+            throw .outOfRange(
+                name,
+                found: declaration.shown(value),
+                expected: declaration.expectation
+            )
         }
         return number
     }
@@ -134,19 +157,26 @@ public struct ParameterReader {
         )
         guard let value = try next(declaration) else { return fallback ?? false }
         guard let truth = value.bool else {
-            throw .wrongType(name, found: value.text, expected: declaration.expectation)
+            throw .wrongType(
+                name,
+                found: declaration.shown(value),
+                expected: declaration.expectation
+            )
         }
         return truth
     }
 
     /// Reads a text of at most 4,096 bytes, one of `choices` where they are given.
+    ///
+    /// A `secret` one is shown nowhere, as is one whose name sounds like one (`password`).
     public mutating func string(
         _ name: String,
         choices: [String]? = nil,
         default fallback: String? = nil,
-        help: String = ""
+        help: String = "",
+        secret isSecret: Bool = false
     ) throws(ParameterError) -> String {
-        let declaration = ParameterDeclaration(
+        var declaration = ParameterDeclaration(
             name: name,
             type: .string,
             range: nil,
@@ -155,12 +185,21 @@ public struct ParameterReader {
             unit: nil,
             help: help
         )
+        declaration.isSecret = isSecret
         guard let value = try next(declaration) else { return fallback ?? choices?.first ?? "" }
         guard let text = value.string else {
-            throw .wrongType(name, found: value.text, expected: declaration.expectation)
+            throw .wrongType(
+                name,
+                found: declaration.shown(value),
+                expected: declaration.expectation
+            )
         }
         guard text.utf8.count <= 4096, choices?.contains(text) ?? true else {
-            throw .outOfRange(name, found: value.text, expected: declaration.expectation)
+            throw .outOfRange(
+                name,
+                found: declaration.shown(value),
+                expected: declaration.expectation
+            )
         }
         return text
     }

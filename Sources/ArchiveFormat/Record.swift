@@ -166,8 +166,15 @@ public struct Record {
 
     /// The rows in a record of data, whose columns are as `feed` declares them: `types` is the
     /// types of its fields.
-    public func rows(of feed: Feed, types: [FieldType]) throws(RecordError) -> RecordRows {
-        try RecordRows(body, feed, types)
+    public func rows(
+        of feed: @autoclosure () -> Feed,
+        types: [FieldType]
+    ) throws(RecordError) -> RecordRows {
+        do {
+            return try RecordRows(body, types)
+        } catch {
+            throw error.asRecordError(feed())
+        }
     }
 
     /// The blocks in a record of data, whose columns are as `feed` declares them.

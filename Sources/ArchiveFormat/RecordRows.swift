@@ -1,4 +1,4 @@
-internal import MessagePack
+public import MessagePack
 public import Telemetry
 
 /// The rows of a record of data: checked against the declaration, and not decoded yet.
@@ -13,17 +13,34 @@ public struct RecordRows {
     public let types: [FieldType]
     private let body: UnsafeRawBufferPointer
 
+    /// What does not fit; who knows the declaration tells it in full.
+    enum Flaw: Error {
+        case noBlocks, shape
+        case column(Int, rows: Int)
+
+        func asRecordError(_ feed: Feed) -> RecordError {
+            switch self {
+            case .noBlocks: .mismatch(feed: feed.name, "the body is no array of blocks")
+            case .shape:
+                .mismatch(
+                    feed: feed.name,
+                    "the body is no array of blocks of timestamps and \(feed.fields.count) columns"
+                )
+            case .column(let place, let rows):
+                .mismatch(
+                    feed: feed.name,
+                    "column \(feed.fields[place].name) is not \(rows) values of "
+                        + "\(feed.fields[place].type)"
+                )
+            }
+        }
+    }
+
     /// Checks all that ``reader`` will give: shapes, lengths, and that texts are UTF-8.
-    init(
-        _ body: UnsafeRawBufferPointer,
-        _ feed: Feed,
-        _ types: [FieldType]
-    ) throws(RecordError) {
+    init(_ body: UnsafeRawBufferPointer, _ types: [FieldType]) throws(Flaw) {
         self.body = body
         self.types = types
-        guard var reader = RowReader(body) else {
-            throw .mismatch(feed: feed.name, "the body is no array of blocks")
-        }
+        guard var reader = RowReader(body) else { throw .noBlocks }
         var count = 0
         var earliest = Int64.max
         var latest = Int64.min
@@ -35,19 +52,10 @@ public struct RecordRows {
                 latest = max(latest, time)
             }
             for place in types.indices where reader.column(types[place], isChecked: false) == nil {
-                throw .mismatch(
-                    feed: feed.name,
-                    "column \(feed.fields[place].name) is not \(times.count / 8) values of "
-                        + "\(types[place])"
-                )
+                throw .column(place, rows: times.count / 8)
             }
         }
-        guard reader.isDone else {
-            throw .mismatch(
-                feed: feed.name,
-                "the body is no array of blocks of timestamps and \(types.count) columns"
-            )
-        }
+        guard reader.isDone else { throw .shape }
         self.count = count
         self.earliest = earliest
         self.latest = latest
@@ -91,8 +99,9 @@ public struct RecordRows {
 
 /// Reads the blocks of a record where they stand: of each its times, then its columns in order.
 public struct RowReader {
-    private var reader: MessagePackReader
-    private var blocks: Int, rows = 0
+    @usableFromInline var reader: MessagePackReader
+    @usableFromInline var rows = 0
+    private var blocks: Int
 
     /// Nil where `body` is no array.
     init?(_ body: UnsafeRawBufferPointer) {
@@ -130,6 +139,18 @@ public struct RowReader {
         }
         guard let bytes, bytes.count == rows * (type == .bool ? 1 : 8) else { return nil }
         return ColumnView(type: type, rows: rows, presence: presence, bytes: bytes)
+    }
+
+    /// Where the values of the next column stand, `width` bytes each and none missing; nil, and
+    /// nothing is read, where it is another one: ``column(_:isChecked:)`` reads all.
+    ///
+    /// One pointer and not a ``ColumnView``: it is called for every value of messages of one row.
+    @inlinable
+    public mutating func plain(width: Int) -> UnsafeRawPointer? {
+        var ahead = reader
+        guard let bytes = ahead.bytes(), bytes.count == rows * width else { return nil }
+        reader = ahead
+        return bytes.baseAddress
     }
 
     private mutating func texts(isChecked: Bool) -> ColumnView? {

@@ -86,6 +86,29 @@ enum Limits {
     /// Bytes of decoded columns that an export keeps: windows share the groups that they cut.
     static let exportCache = 64 << 20
 
+    /// How often `cerro audit --follow` asks for news.
+    static let auditPeriod: Duration = .seconds(1)
+
+    /// How late an entry of the audit may be committed and still be seen by `--follow`.
+    static let auditDelay: Duration = .seconds(60)
+
     /// How often `cerro archive export --follow` looks for newly sealed files.
     static let followPeriod: Duration = .seconds(10)
+
+    /// Fields of one plot: more cannot be told apart.
+    static let plotFields = 32
+
+    /// Points of each field of a plot: more than any picture is wide.
+    static let plotPoints = 20_000
+
+    /// The size of a plot in a terminal, in characters, and of a picture, in pixels.
+    static let plotWidth = 30...1000, plotHeight = 10...500
+    static let pictureWidth = 300...10_000, pictureHeight = 200...10_000
+
+    /// How wide a picture is unless told otherwise.
+    static let pictureUsualWidth = 1200
+
+    /// Lines that a panel has in a terminal: fewer show nothing, more are only larger; and in a
+    /// text that no terminal limits.
+    static let plotLeastRows = 5, plotMostRows = 40, plotUsualRows = 14
 }

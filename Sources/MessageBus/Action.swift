@@ -18,6 +18,13 @@ public enum Action {
     public static let log = "log"
     /// Forgets an archive that will never come back, so that it holds nothing back any more.
     public static let forget = "forget"
+    /// Takes control: nobody else starts or stops anything until it ends.
+    public static let take = "take"
+    /// Gives control back.
+    public static let release = "release"
+
+    /// What only the holder may do while somebody has control.
+    public static let controlled: Set<String> = [start, stop, abort]
 
     /// Asks the registry for the lease of an instance.
     public static let register = "register"

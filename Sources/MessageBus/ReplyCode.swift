@@ -32,6 +32,8 @@ public enum ReplyCode: String, CaseIterable, Sendable {
     case waitTimeout = "wait.timeout"
     /// The caller may not do that.
     case refused
+    /// Somebody else has taken control of the instance.
+    case controlHeld = "control.held"
     /// Somebody else holds the instance's lease.
     case leaseHeld = "lease.held"
     /// The registry has not granted that lease: register.
@@ -64,7 +66,7 @@ public enum ReplyCode: String, CaseIterable, Sendable {
         case .actionUnknown, .operationUnknown, .parameterInvalid, .fieldUnknown, .feedUnknown: 2
         case .targetUnknown, .shuttingDown: 3
         case .requestStale, .requestTooMany, .operationBusy, .operationIdle,
-            .operationNotAbortable, .refused, .leaseHeld, .leaseUnknown, .leaseWait:
+            .operationNotAbortable, .refused, .controlHeld, .leaseHeld, .leaseUnknown, .leaseWait:
             4
         case .waitTimeout: 5
         }

@@ -21,6 +21,7 @@ public final class RequestServer {
 
     private let authorize: (Call) -> Refusal?
     private let onRequest: (Call) -> Void
+    private let onSettled: (Call, RequestLedger.Verdict) -> Void
     private var ledger: RequestLedger
     private var socket: (any RequestSocket)?
     private var joined: [[UInt8]: [Peer]] = [:]
@@ -33,6 +34,7 @@ public final class RequestServer {
     ///
     /// `authorize` is asked about each request, also one that was asked before, and before anything
     /// else is told about it.
+    /// `onSettled` hears of requests that the ledger refuses, or has answered before.
     ///
     /// - Throws: ``BusError``.
     public init(
@@ -42,11 +44,13 @@ public final class RequestServer {
         timeSource: any TimeSource,
         logger: Logger,
         authorize: @escaping (Call) -> Refusal? = { _ in nil },
+        onSettled: @escaping (Call, RequestLedger.Verdict) -> Void = { _, _ in },
         onRequest: @escaping (Call) -> Void
     ) throws(BusError) {
         self.timeSource = timeSource
         self.authorize = authorize
         self.onRequest = onRequest
+        self.onSettled = onSettled
         self.ledger = ledger
         drops = DropCounter(logger: logger, timeSource: timeSource)
         socket = try bus.bindRequests(binding) { peer, bytes in self.receive(bytes, from: peer) }
@@ -95,8 +99,9 @@ public final class RequestServer {
         if let refusal = authorize(call) {
             return send(reply(to: request.id, refusal.code, refusal.text, .null), to: peer)
         }
-        switch ledger.admit(request, from: peer.user) {
-        case .run, .runWithoutEffect: onRequest(call)
+        let verdict = ledger.admit(request, from: peer.user)
+        switch verdict {
+        case .run, .runWithoutEffect: return onRequest(call)
         case .answered(let reply): send(reply, to: peer)
         case .joined:
             var peers = joined[request.id] ?? []
@@ -105,6 +110,7 @@ public final class RequestServer {
         case .refused(let code, let text):
             send(reply(to: request.id, code, text, .null), to: peer)
         }
+        onSettled(call, verdict)
     }
 
     private func reply(

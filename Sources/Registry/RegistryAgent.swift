@@ -142,6 +142,7 @@ public final class RegistryAgent: Agent {
                 row.operations =
                     arguments["operations"]?.map?.compactMapValues(\.string) ?? row.operations
                 row.faults = arguments["faults"]?.array?.compactMap(Fault.init) ?? row.faults
+                row.control = arguments["control"].flatMap(Control.init)
                 row.published = arguments["published"]?.int ?? row.published
                 row.refused = arguments["refused"]?.int ?? row.refused
             }

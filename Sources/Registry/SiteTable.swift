@@ -109,7 +109,7 @@ public struct SiteTable: Sendable {
         row.state = .alive
         rows[instance] = row
         if row.state != before.state || row.faults != before.faults
-            || row.operations != before.operations
+            || row.operations != before.operations || row.control != before.control
         {
             version += 1
         }

@@ -38,6 +38,8 @@ public struct InstanceRow: Hashable, Sendable {
     public var faults: [Fault]
     /// How many records its log has accepted in this epoch.
     public var published: Int64
+    /// Who has taken control of it; nil for nobody.
+    public var control: Control?
 
     /// A row for an instance of which nothing is known but the site file's entry.
     public init(instance: String, className: String, host: String) {
@@ -73,6 +75,7 @@ public struct InstanceRow: Hashable, Sendable {
             "clock_offset_ns": .int(clockOffset.nanoseconds),
             "operations": .map(operations.mapValues(Value.string)),
             "faults": .array(faults.map(\.value)), "published": .int(published),
+            "control": control?.value ?? .null,
         ]
     }
 
@@ -98,5 +101,6 @@ public struct InstanceRow: Hashable, Sendable {
         operations = value["operations"]?.map?.compactMapValues(\.string) ?? [:]
         faults = value["faults"]?.array?.compactMap(Fault.init) ?? []
         published = value["published"]?.int ?? 0
+        control = value["control"].flatMap(Control.init)
     }
 }

@@ -286,7 +286,7 @@ struct AgentHostTests {
         try await run { site, _ in
             let description = try await site.client.result("a", Action.describe)
             let feeds = description["feeds"]?.array?.compactMap(Feed.init) ?? []
-            #expect(feeds.map(\.name) == ["numbers", "sessions", "faults"])
+            #expect(feeds.map(\.name) == ["numbers", "sessions", "faults", "audit"])
             let operations = description["operations"]?.array ?? []
             #expect(operations[1]["parameters"]?.array?.first?["range"] == [-100.0, 100.0])
         }

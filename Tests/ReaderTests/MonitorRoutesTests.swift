@@ -1,6 +1,8 @@
 import CerroTesting
 import Foundation
 import HTTPTypes
+import HummingbirdTesting
+import NIOCore
 import Telemetry
 import Testing
 
@@ -84,6 +86,36 @@ struct MonitorRoutesTests {
             #expect(again.status == 304 && again.text.isEmpty)
             let other = try await reader.get(path, headers: [.ifNoneMatch: "\"1-0\""])
             #expect(other.status == 200)
+        }
+    }
+
+    @Test("a browser that takes gzip gets the same bytes, packed")
+    func packed() async throws {
+        try await files { reader in
+            let path = MonitorAsset.folder + "/main.js"
+            let plain = try await reader.get(path)
+            #expect(plain.headers[.contentEncoding] == nil)
+            let packed = try await reader.answer(path, more: [.acceptEncoding: "gzip, br"])
+            #expect(packed.headers[.contentEncoding] == "gzip")
+            #expect(packed.headers[.vary]?.contains("Accept-Encoding") == true)
+            #expect(packed.headers[.eTag] == plain.headers[.eTag])
+            let bytes = packed.body.map { Array($0.readableBytesView) } ?? []
+            let asset = try #require(MonitorAsset.all.first { $0.path == path })
+            #expect(try bytes == asset.load(takesGzip: true).bytes)
+            #expect(bytes.starts(with: [0x1F, 0x8B]) && bytes.count < plain.text.utf8.count)
+        }
+    }
+
+    @Test("a part of another version is not there, and the answer says what to do")
+    func otherVersion() async throws {
+        try await files { reader in
+            let answer = try await reader.get("/monitor/0/main.js")
+            #expect(answer.status == 404 && answer.text.contains("load the page anew"))
+            let nothing = try await reader.get("/monitr")
+            #expect(
+                nothing.status == 404
+                    && nothing.text.contains("there are /, /monitor/{version}/{part}, ")
+            )
         }
     }
 

@@ -3,6 +3,7 @@ enum LayerRules {
     /// The one target, or the few, that may import a third-party or C module.
     static let homes: [String: Set<String>] = [
         "Yams": ["SiteConfig"],
+        "CCairo": ["CerroCommand"],
         "CMsgPack": ["MessagePack"],
         "CZstd": ["ArchiveFormat"],
         "CChecksum": ["ArchiveFormat"],

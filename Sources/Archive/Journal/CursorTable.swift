@@ -23,10 +23,15 @@ struct CursorTable {
 
     /// Takes over what is further than what is known.
     mutating func merge(_ cursor: Cursor) {
-        guard let known = self[cursor.instance, cursor.epoch] else { return set(cursor) }
-        var further = cursor.position > known.position ? cursor : known
-        further.isFinished = known.isFinished || cursor.isFinished
-        set(further)
+        let key = Key(instance: cursor.instance, epoch: cursor.epoch)
+        // Looked up once: it is done for each batch of a journal.
+        Self.advance(&entries[key, default: cursor], to: cursor)
+    }
+
+    private static func advance(_ known: inout Cursor, to cursor: Cursor) {
+        let isFinished = known.isFinished || cursor.isFinished
+        if cursor.position > known.position { known = cursor }
+        known.isFinished = isFinished
     }
 
     /// Takes a row of the ledger into account: what it names is not waited for any more.

@@ -73,7 +73,7 @@ extension RecordInterpreter {
             ?? Cursor(instance: key.instance, epoch: key.epoch, position: 0, crc: 0)
         guard end > cursor.position else { return }
         let hole = (cursor.position + 1)..<(end + 1)
-        try body(.ledger(row(key, hole, lastPublished[key], published(), damage)))
+        try body(.ledger(row(key, hole, epoch(key).published, published(), damage)))
         cursor.position = end
         cursor.crc = 0
         cursors.set(cursor)

@@ -8,6 +8,13 @@ struct RecordInterpreter {
         let instance: String, feed: Feed
     }
 
+    /// What is known of one epoch beside its cursor.
+    final class Epoch {
+        /// When its newest record was published.
+        var published: Timestamp?
+        fileprivate var declared = DeclaredFeeds()
+    }
+
     /// What is read beyond these cursors does not count, since the next segment has it again.
     var limit: CursorTable?
     var cursors = CursorTable()
@@ -16,12 +23,10 @@ struct RecordInterpreter {
     /// When the segment was created, by its opening.
     var opened: Timestamp?
     private var timelines: [Timeline: JournalFeed] = [:]
-    private var declared: [CursorTable.Key: [Int64: JournalFeed]] = [:]
+    private var epochs: [CursorTable.Key: Epoch] = [:]
     var damage: String?
     /// The epochs that have gone on since the damage: a later jump of theirs has another cause.
     var goneOn: Set<CursorTable.Key> = []
-    /// When the newest record of each epoch was published.
-    var lastPublished: [CursorTable.Key: Timestamp] = [:]
 
     /// Notes that bytes were skipped: they explain the next jump of positions.
     mutating func noteDamage(_ text: String) {
@@ -89,6 +94,7 @@ struct RecordInterpreter {
         _ body: (JournalEvent) throws -> Void
     ) throws {
         let key = CursorTable.Key(instance: batch.instance, epoch: batch.epoch)
+        let epoch = epoch(key)
         var last = Int64.max
         if let limit { last = limit.entries[key]?.position ?? 0 }
         if batch.count > 0, batch.first <= last {
@@ -98,8 +104,7 @@ struct RecordInterpreter {
             cursors.entries[key]
             ?? Cursor(instance: batch.instance, epoch: batch.epoch, position: 0, crc: 0)
         if batch.count > 0 { cursor.position = max(cursor.position, min(batch.first - 1, last)) }
-        var published = lastPublished[key]
-        var declared = declared[key] ?? [:]
+        var published = epoch.published
         var scanner = FrameScanner(frames)
         var next = batch.first
         while let item = scanner.next() {
@@ -123,10 +128,10 @@ struct RecordInterpreter {
                 cursor.crc = crc
                 cursor.isFinished = cursor.isFinished || place.endsEpoch
             }
-            if let event = event(record, payload, batch, place, &declared) { try body(event) }
+            if let event = event(record, payload, batch, place, epoch) { try body(event) }
         }
         guard batch.count > 0 else { return }
-        lastPublished[key] = published
+        epoch.published = published
         let end = min(batch.first + batch.count - 1, last)
         if end > cursor.position {
             let hole = (cursor.position + 1)..<(end + 1)
@@ -138,22 +143,30 @@ struct RecordInterpreter {
         try body(.progress(cursor, received: batch.received))
     }
 
+    /// What is known of an epoch; it is entered where it was not known.
+    mutating func epoch(_ key: CursorTable.Key) -> Epoch {
+        if let known = epochs[key] { return known }
+        let new = Epoch()
+        epochs[key] = new
+        return new
+    }
+
     /// What one record says; nil where that is nothing, or nothing new.
     private mutating func event(
         _ record: Result<Record, RecordError>,
         _ payload: UnsafeRawBufferPointer,
         _ batch: JournalBatch,
         _ place: JournalBatch.Place,
-        _ declared: inout [Int64: JournalFeed]
+        _ epoch: Epoch
     ) -> JournalEvent? {
         do throws(RecordError) {
             let record = try record.get()
             switch record.header.kind {
             case .declaration:
-                return .declaration(try declaration(record, payload, batch, &declared))
+                return .declaration(try declaration(record, payload, batch, epoch))
             case .data:
                 guard place.isNew else { return nil }
-                return .blocks(try blocks(record, batch, place, declared))
+                return .blocks(try blocks(record, batch, place, epoch))
             case .loss:
                 // What is missing by it, the writer has entered, who knew what was there.
                 _ = try record.loss()
@@ -179,9 +192,9 @@ struct RecordInterpreter {
         _ record: Record,
         _ batch: JournalBatch,
         _ place: JournalBatch.Place,
-        _ declared: [Int64: JournalFeed]
+        _ epoch: Epoch
     ) throws(RecordError) -> JournalBlocks {
-        guard let source = declared[record.header.revision] else {
+        guard let source = epoch.declared[record.header.revision] else {
             throw .malformed(
                 "declaration \(record.header.revision) of epoch \(batch.epoch) is unknown"
             )
@@ -200,7 +213,7 @@ struct RecordInterpreter {
         _ record: Record,
         _ payload: UnsafeRawBufferPointer,
         _ batch: JournalBatch,
-        _ declared: inout [Int64: JournalFeed]
+        _ epoch: Epoch
     ) throws(RecordError) -> KeptDeclaration {
         let feed = try record.declaration()
         let timeline = Timeline(instance: batch.instance, feed: feed)
@@ -208,9 +221,7 @@ struct RecordInterpreter {
             timelines[timeline]
             ?? JournalFeed(instance: batch.instance, feed: feed, number: timelines.count)
         timelines[timeline] = source
-        declared[record.header.revision] = source
-        let key = CursorTable.Key(instance: batch.instance, epoch: batch.epoch)
-        self.declared[key] = declared
+        epoch.declared[record.header.revision] = source
         var frame: [UInt8] = []
         Frame.append(payload, to: &frame)
         return KeptDeclaration(
@@ -219,5 +230,30 @@ struct RecordInterpreter {
             revision: record.header.revision,
             frame: frame
         )
+    }
+}
+
+/// The declarations of an epoch by their revisions, which mostly are the first few numbers.
+private struct DeclaredFeeds {
+    private var few: [JournalFeed?] = []
+    private var many: [Int64: JournalFeed] = [:]
+
+    /// Revisions that are found by their place.
+    private static let fewest = 4096
+
+    subscript(revision: Int64) -> JournalFeed? {
+        get {
+            let place = Int(revision)
+            return few.indices.contains(place) ? few[place] : many[revision]
+        }
+        set {
+            guard (0..<Int64(Self.fewest)).contains(revision) else {
+                many[revision] = newValue
+                return
+            }
+            let place = Int(revision)
+            while few.count <= place { few.append(nil) }
+            few[place] = newValue
+        }
     }
 }

@@ -75,13 +75,14 @@ struct OpenRows {
         columns = collector.feed.fields.indices.map { collector.column($0) }
         epochs = []
         positions = []
-        for (index, mark) in collector.marks.enumerated() {
-            let isLast = index + 1 == collector.marks.count
-            let end = isLast ? times.count : collector.marks[index + 1].firstRow
+        let marks = collector.marks
+        for (index, mark) in marks.enumerated() {
+            let isLast = index + 1 == marks.count
+            let end = isLast ? times.count : marks[index + 1].firstRow
             epochs += repeatElement(mark.epoch, count: end - mark.firstRow)
             positions += repeatElement(mark.position, count: end - mark.firstRow)
         }
-        lastRecord = collector.marks.last.map { OpenRecord(epoch: $0.epoch, position: $0.position) }
+        lastRecord = marks.last.map { OpenRecord(epoch: $0.epoch, position: $0.position) }
         if let order = stableOrder(times) { self = self[order] }
     }
 

@@ -40,12 +40,12 @@ struct OpenTimeline: Sendable {
         let more = RowCollector.byteCount(record) + MemoryLayout<RowCollector.Mark>.stride
         tailByteCount += more
         byteCount += more
-        if tail.times.count >= Limits.openChunkRows { encodeTail() }
+        if tail.count >= Limits.openChunkRows { encodeTail() }
     }
 
     /// Encodes the newest rows, however few they are.
     mutating func encodeTail() {
-        guard !tail.times.isEmpty else { return }
+        guard tail.count > 0 else { return }
         add(OpenRows(tail))
         byteCount -= tailByteCount
         tailByteCount = 0
@@ -142,7 +142,7 @@ extension OpenTimeline {
                 guard isOwn else { return }
                 let place = OpenRecord(epoch: record.epoch, position: record.position)
                 if limit.map({ place.isCommitted($0, instance) }) ?? true { rows.append(record) }
-                if rows.times.count >= Limits.openChunkRows { end() }
+                if rows.count >= Limits.openChunkRows { end() }
                 if place == forgotten.lastRecord { throw Enough() }
             }
         } catch is Enough {

@@ -34,7 +34,7 @@ enum RowSource: Sendable {
         for chunk in timeline.chunks where chunk.span.overlaps(range) {
             sources.append(.chunk(chunk, timeline))
         }
-        if !timeline.tail.times.isEmpty { sources.append(.tail(timeline)) }
+        if timeline.tail.count > 0 { sources.append(.tail(timeline)) }
         return sources
     }
 }

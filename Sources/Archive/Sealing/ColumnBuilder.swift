@@ -5,9 +5,9 @@ internal import Telemetry
 struct ColumnBuilder {
     let type: FieldType
     private(set) var count = 0
-    private var doubles: [Double] = []
-    private var ints: [Int64] = []
-    private var bools: [Bool] = []
+    private var doubles = GrowingValues<Double>()
+    private var ints = GrowingValues<Int64>()
+    private var bools = GrowingValues<Bool>()
     private var strings: [String] = []
     private var presence: [Bool]?
     private var lastText = ""
@@ -29,9 +29,9 @@ struct ColumnBuilder {
     /// What was appended.
     var column: Column {
         switch type {
-        case .double: Column(.doubles(doubles), presence: presence)
-        case .int: Column(.ints(ints), presence: presence)
-        case .bool: Column(.bools(bools), presence: presence)
+        case .double: Column(.doubles(doubles.array), presence: presence)
+        case .int: Column(.ints(ints.array), presence: presence)
+        case .bool: Column(.bools(bools.array), presence: presence)
         case .string: Column(.strings(strings), presence: presence)
         }
     }
@@ -40,10 +40,11 @@ struct ColumnBuilder {
     /// type they are missing.
     mutating func append(_ column: Column, rows: Range<Int>) {
         switch (type, column.values) {
-        case (.double, .doubles(let values)): doubles += values[rows]
-        case (.double, .ints(let values)): doubles += values[rows].lazy.map(Double.init)
-        case (.int, .ints(let values)): ints += values[rows]
-        case (.bool, .bools(let values)): bools += values[rows]
+        case (.double, .doubles(let values)): doubles.append(contentsOf: values[rows])
+        case (.double, .ints(let values)):
+            doubles.append(contentsOf: values[rows].lazy.map(Double.init))
+        case (.int, .ints(let values)): ints.append(contentsOf: values[rows])
+        case (.bool, .bools(let values)): bools.append(contentsOf: values[rows])
         case (.string, .strings(let values)): strings += values[rows]
         default: return appendMissing(rows.count)
         }
@@ -56,13 +57,29 @@ struct ColumnBuilder {
         count += rows.count
     }
 
+    /// Appends the next column of a block if it has a number in each row, as most have.
+    @inline(__always)
+    mutating func appendPlain(from reader: inout RowReader, rows: Int) -> Bool {
+        guard presence == nil else { return false }
+        switch type {
+        case .double:
+            guard let values = reader.plain(width: 8) else { return false }
+            doubles.append(UnsafeRawBufferPointer(start: values, count: 8 * rows), rows: rows)
+        case .int:
+            guard let values = reader.plain(width: 8) else { return false }
+            ints.append(UnsafeRawBufferPointer(start: values, count: 8 * rows), rows: rows)
+        case .bool, .string: return false
+        }
+        count += rows
+        return true
+    }
+
     /// Appends all rows of a column of the same type where they stand.
     mutating func append(_ view: ColumnView) {
         switch type {
         case .double: doubles.append(view.bytes, rows: view.rows)
         case .int: ints.append(view.bytes, rows: view.rows)
         case .bool:
-            bools.makeRoom(for: view.rows)
             for byte in view.bytes { bools.append(byte != 0) }
         case .string:
             strings.makeRoom(for: view.rows)
@@ -108,26 +125,6 @@ extension Array {
     mutating func makeRoom(for more: Int) {
         guard capacity - count < more else { return }
         reserveCapacity(count + Swift.max(more, count / 4, 16))
-    }
-}
-
-extension Array where Element: BitwiseCopyable {
-    /// Appends values of eight bytes each as they stand in `bytes`, without alignment.
-    ///
-    /// Little-endian, as every machine is that Swift and libzmq are built for here.
-    fileprivate mutating func append(_ bytes: UnsafeRawBufferPointer, rows: Int) {
-        makeRoom(for: rows)
-        if rows == 1 {
-            append(bytes.loadUnaligned(as: Element.self))
-        } else {
-            append(addingCapacity: rows) { span in
-                span.withUnsafeMutableBufferPointer { buffer, count in
-                    let free = UnsafeMutableBufferPointer(rebasing: buffer[count...])
-                    UnsafeMutableRawBufferPointer(free).copyMemory(from: bytes)
-                    count += rows
-                }
-            }
-        }
     }
 }
 

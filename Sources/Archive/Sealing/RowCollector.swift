@@ -3,16 +3,15 @@ internal import Telemetry
 
 /// The rows of one declaration of a feed as they arrive.
 struct RowCollector {
-    /// Where the rows of one record begin.
+    /// One record: where its rows begin, and when it was received.
     struct Mark {
-        let epoch: Int64, position: Int64, firstRow: Int
+        let epoch: Int64, position: Int64, received: Int64, firstRow: Int
     }
 
     let instance: String
     let feed: Feed
-    private(set) var times: [Int64] = []
-    private(set) var received: [Int64] = []
-    private(set) var marks: [Mark] = []
+    private var ownTimes = GrowingValues<Int64>()
+    private var ownMarks = GrowingValues<Mark>()
     private var builders: [ColumnBuilder]
 
     init(instance: String, feed: Feed) {
@@ -21,23 +20,32 @@ struct RowCollector {
         builders = feed.fields.map { ColumnBuilder($0.type) }
     }
 
+    /// How many rows there are.
+    var count: Int { ownTimes.count }
+    /// Their times, in order of arrival.
+    var times: [Int64] { ownTimes.array }
+    /// The records that they came in, in order of arrival.
+    var marks: [Mark] { ownMarks.array }
+
     /// Appends the rows of one record.
     mutating func append(_ record: JournalBlocks) {
-        marks.makeRoom(for: 1)
-        marks.append(
-            Mark(epoch: record.epoch, position: record.position, firstRow: times.count)
+        ownMarks.append(
+            Mark(
+                epoch: record.epoch,
+                position: record.position,
+                received: record.received.nanoseconds,
+                firstRow: count
+            )
         )
-        let types = record.source.types
         var reader = record.rows.reader
-        while let block = reader.block(columns: types.count) {
-            times.makeRoom(for: block.count / 8)
-            received.makeRoom(for: block.count / 8)
-            for offset in stride(from: 0, to: block.count, by: 8) {
-                times.append(block.loadUnaligned(fromByteOffset: offset, as: Int64.self))
-                received.append(record.received.nanoseconds)
-            }
-            for place in types.indices {
-                guard let column = reader.column(types[place], isChecked: true) else { return }
+        while let block = reader.block(columns: builders.count) {
+            let rows = block.count / 8
+            ownTimes.append(block, rows: rows)
+            for place in builders.indices {
+                if builders[place].appendPlain(from: &reader, rows: rows) { continue }
+                guard let column = reader.column(builders[place].type, isChecked: true) else {
+                    return
+                }
                 builders[place].append(column)
             }
         }
@@ -53,7 +61,7 @@ struct RowCollector {
     /// grow, and texts as if none came twice.
     static func byteCount(_ record: JournalBlocks) -> Int {
         let types = record.source.types
-        let numbers = (16 + 9 * types.count) * record.rows.count
+        let numbers = (8 + 9 * types.count) * record.rows.count
         let texts = types.contains(.string) ? record.rows.byteCount + 40 * record.rows.count : 0
         return MemoryLayout<Mark>.stride + numbers + numbers / 4 + texts
     }
@@ -65,27 +73,47 @@ struct RowCollector {
 
     /// Leaves out the records that `isKept` refuses.
     mutating func filter(_ isKept: (Mark) -> Bool) {
+        let marks = marks
         guard !marks.allSatisfy(isKept) else { return }
+        let times = times
+        let columns = feed.fields.indices.map { column($0) }
         var kept = RowCollector(instance: instance, feed: feed)
         for (index, mark) in marks.enumerated() where isKept(mark) {
             let end = index + 1 < marks.count ? marks[index + 1].firstRow : times.count
             let rows = mark.firstRow..<end
-            kept.marks.append(
-                Mark(epoch: mark.epoch, position: mark.position, firstRow: kept.times.count)
+            kept.ownMarks.append(
+                Mark(
+                    epoch: mark.epoch,
+                    position: mark.position,
+                    received: mark.received,
+                    firstRow: kept.count
+                )
             )
-            kept.times += times[rows]
-            kept.received += received[rows]
-            for field in builders.indices {
-                kept.builders[field].append(builders[field].column, rows: rows)
+            kept.ownTimes.append(contentsOf: times[rows])
+            for field in columns.indices {
+                kept.builders[field].append(columns[field], rows: rows)
             }
         }
         self = kept
+    }
+
+    /// When each row was received, in order of arrival.
+    private var received: [Int64] {
+        let marks = marks
+        var received: [Int64] = []
+        received.reserveCapacity(count)
+        for (index, mark) in marks.enumerated() {
+            let end = index + 1 < marks.count ? marks[index + 1].firstRow : count
+            received += repeatElement(mark.received, count: end - mark.firstRow)
+        }
+        return received
     }
 }
 
 extension RowCollector {
     /// Its rows in the order of time, equal times in order of arrival.
     func sorted() -> (times: [Int64], received: [Int64], columns: [Column]) {
+        let (times, received) = (times, received)
         let columns = feed.fields.indices.map { column($0) }
         guard let order = stableOrder(times) else { return (times, received, columns) }
         return (
@@ -95,7 +123,8 @@ extension RowCollector {
 
     /// Adds its rows to a sealed file.
     func add(to builder: inout SealedFileBuilder) throws {
-        guard !times.isEmpty else { return }
+        guard count > 0 else { return }
+        let (times, received) = (times, received)
         let order = stableOrder(times)
         try builder.add(
             instance,

@@ -160,8 +160,12 @@ public final class Sealer {
             var pass = SealingPass(budget: budget)
             var unreadable: [LedgerEntry] = []
             try read { event in
+                if case .blocks(let record) = event {
+                    plan.note(record)
+                    pass.take(record)
+                    return
+                }
                 plan.note(event)
-                if case .blocks(let record) = event { pass.take(record) }
                 if let row = try builder.add(unreadable: event) { unreadable.append(row) }
             }
             if let cursors = next?.cursors {

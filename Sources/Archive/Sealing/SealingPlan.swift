@@ -21,6 +21,9 @@ struct SealingPlan {
         hasStart = start != nil
     }
 
+    /// Takes note of when the rows of a record say that they are from.
+    mutating func note(_ record: JournalBlocks) { marks.note(record) }
+
     /// Takes note of what the segment holds; rows and unreadable records are not
     /// its business.
     mutating func note(_ event: JournalEvent) {
@@ -36,7 +39,7 @@ struct SealingPlan {
         case .declaration(let kept):
             let key = CursorTable.Key(instance: kept.instance, epoch: kept.epoch)
             declarations[key, default: [:]][kept.revision] = kept
-        case .blocks(let record): marks.note(record)
+        case .blocks(let record): note(record)
         case .ledger(let entry) where entry.kind == .clock: marks.note(entry)
         case .ledger(let entry):
             missing.append(entry)

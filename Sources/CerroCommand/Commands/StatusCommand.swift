@@ -94,6 +94,10 @@ enum StatusReport {
         for (index, row) in sorted.enumerated() {
             lines[index + 1] = coloured(lines[index + 1], row, console)
         }
+        let controls = sorted.compactMap { row in
+            row.control.map { TextTable.onOneLine("\(row.instance): \($0)") }
+        }
+        if !controls.isEmpty { lines += ["", "control:"] + controls.map { "  " + $0 } }
         let faults = sorted.flatMap { row in
             row.faults.map { FaultReport.line($0, of: row.instance, now: now, console) }
         }

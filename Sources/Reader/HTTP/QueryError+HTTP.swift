@@ -22,6 +22,7 @@ enum RequestError: Error, CustomStringConvertible {
     case origin(String)
     case address(byteCount: Int)
     case path(String, known: [String])
+    case asset(String)
     case method(String)
     case needsPost(String)
     case format(accept: String)
@@ -33,7 +34,7 @@ enum RequestError: Error, CustomStringConvertible {
         switch self {
         case .host, .origin: .refused
         case .address: .queryLimit
-        case .path, .method, .needsPost, .notInstalled: .actionUnknown
+        case .path, .asset, .method, .needsPost, .notInstalled: .actionUnknown
         case .format, .other: .requestMalformed
         case .site(ClientError.timedOut): .waitTimeout
         case .site: .targetUnknown
@@ -44,7 +45,7 @@ enum RequestError: Error, CustomStringConvertible {
         switch self {
         case .host, .origin: .forbidden
         case .address: .contentTooLarge
-        case .path, .notInstalled: .notFound
+        case .path, .asset, .notInstalled: .notFound
         case .method, .needsPost: .methodNotAllowed
         case .format: .notAcceptable
         case .site(ClientError.unknownInstance): .notFound
@@ -68,6 +69,9 @@ enum RequestError: Error, CustomStringConvertible {
             "there is nothing at `\(path.prefix(100))`; "
                 + NearMatch.suggestion(for: path, among: known)
                 + "there are \(known.joined(separator: ", "))"
+        case .asset(let path):
+            "the monitor has no part `\(path.prefix(100))`; if the page asked for it, the reader "
+                + "is another version since: load the page anew"
         case .method(let method):
             "the method `\(method.prefix(20))` is not possible here"
         case .needsPost(let path):

@@ -21,7 +21,6 @@ struct ReaderRoutes: Sendable {
         )
         router.add(middleware: Compression(service: service))
         for route in routes { route.add(to: router) }
-        MonitorRoutes.add(to: router)
         return router
     }
 
@@ -29,7 +28,8 @@ struct ReaderRoutes: Sendable {
     var routes: [Route] {
         let prometheus = PrometheusRoutes(service: service, labels: labels)
         let simple = SimpleJSONRoutes(service: service, table: live.table)
-        let others = own + live.routes + prometheus.routes + simple.routes
+        let others =
+            MonitorRoutes.routes + own + live.routes + prometheus.routes + simple.routes
         return others + [OpenAPI.route(for: others)]
     }
 

@@ -72,6 +72,10 @@ enum Schema {
             "requests": text, "publisher": text, "since": any, "seen": any,
             "clock_offset_ns": integer, "operations": map(of: text),
             "faults": list(named("Fault")), "published": integer,
+            "control": orNull(named("Control")),
+        ]),
+        "Control": object([
+            "holder": text, "proof": text, "reason": text, "since": integer, "until": integer,
         ]),
         "Reply": object(["code": text, "text": text, "result": any]),
     ]

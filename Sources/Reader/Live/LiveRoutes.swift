@@ -80,6 +80,25 @@ struct LiveRoutes: Sendable {
                 }
             ),
             Route(
+                methods: [.post],
+                path: "/api/v1/agents/{instance}/control/{change}",
+                about: "takes control of an agent, or gives it back; the body is a JSON map",
+                parameters: [
+                    instance,
+                    .init(
+                        name: "change",
+                        place: .path,
+                        schema: Schema.choice([Action.take, Action.release]),
+                        about:
+                            "with `take` go `reason`, `seconds` and `break`, with `release` `break`"
+                    ),
+                ],
+                isPostedAsJSON: true,
+                answer: .json(Schema.named("Reply")),
+                statuses: [400, 403, 404, 405, 409, 503, 504],
+                handler: { request, context in try await self.control(request, context) }
+            ),
+            Route(
                 methods: [.post, .get],
                 path: "/api/v1/agents/{instance}/ops/{operation}/{action}",
                 about: "starts, stops or asks for an operation; the body of `start` is a JSON map",
@@ -140,6 +159,31 @@ struct LiveRoutes: Sendable {
         if action == Action.start { arguments["parameters"] = try await parameters(request) }
         if action == Action.status { arguments["history"] = true }
         return try await answer(instance, action, .map(arguments))
+    }
+
+    /// `POST …/control/<take or release>`.
+    private func control(
+        _ request: Request,
+        _ context: ReaderContext
+    ) async throws -> Response {
+        let instance = try context.parameters.require("instance")
+        let change = try context.parameters.require("change")
+        guard change == Action.take || change == Action.release else {
+            throw QueryError.parameter(
+                "change",
+                found: change,
+                expected: "\(Action.take) or \(Action.release)"
+            )
+        }
+        let given = try await parameters(request)
+        var arguments: [String: Value] = ["break": .bool(given["break"]?.bool ?? false)]
+        if change == Action.take {
+            arguments["reason"] = given["reason"] ?? ""
+            if let seconds = given["seconds"]?.double, abs(seconds) < 1e9 {
+                arguments["duration_ns"] = .int(Int64(seconds * 1e9))
+            }
+        }
+        return try await answer(instance, change, .map(arguments))
     }
 
     private func parameters(_ request: Request) async throws -> Value {
@@ -299,7 +343,8 @@ extension ReplyCode {
         case .actionUnknown, .targetUnknown, .operationUnknown, .fieldUnknown, .feedUnknown,
             .positionUnknown:
             .notFound
-        case .operationBusy, .operationIdle, .requestDuplicateID, .leaseHeld: .conflict
+        case .operationBusy, .operationIdle, .requestDuplicateID, .leaseHeld, .controlHeld:
+            .conflict
         case .requestTooMany, .requestStale, .shuttingDown, .leaseUnknown, .leaseWait:
             .serviceUnavailable
         case .waitTimeout: .gatewayTimeout

@@ -8,8 +8,9 @@ struct MonitorAsset: Sendable {
     private let content: Content
 
     private enum Content {
-        /// Part of this program, with the mark by which a browser knows it again.
-        case embedded([UInt8], mark: String)
+        /// Part of this program, as it is and smaller, with the mark by which a browser knows it
+        /// again.
+        case embedded([UInt8], packed: [UInt8], mark: String)
         /// A file that the system's package installs.
         case installed(String, package: String)
     }
@@ -18,6 +19,11 @@ struct MonitorAsset: Sendable {
         self.path = path
         self.contentType = contentType + "; charset=utf-8"
         self.content = content
+    }
+
+    private init(_ path: String, _ contentType: String, embedded bytes: [UInt8]) {
+        let packed = Deflater(.gzip).add(bytes, isLast: true)
+        self.init(path, contentType, .embedded(bytes, packed: packed, mark: Self.mark(of: bytes)))
     }
 
     /// What the page is made of, but for itself.
@@ -60,38 +66,40 @@ struct MonitorAsset: Sendable {
             .joined(separator: "\"\(folder.dropFirst())/")
         let bytes = Array(page.utf8)
         let embedded = parts.map { part in
-            MonitorAsset(
-                "\(folder)/\(part.name)",
-                part.type,
-                .embedded(part.bytes, mark: mark(of: part.bytes))
-            )
+            MonitorAsset("\(folder)/\(part.name)", part.type, embedded: part.bytes)
         }
         let installed = [("dygraph.min.js", "text/javascript"), ("dygraph.min.css", "text/css")]
             .map { name, type in
                 MonitorAsset(
-                    "/monitor/\(name)",
+                    "/monitor/installed/\(name)",
                     type,
                     .installed("/usr/share/javascript/dygraphs/\(name)", package: "libjs-dygraphs")
                 )
             }
-        return [MonitorAsset("/", "text/html", .embedded(bytes, mark: mark(of: bytes)))]
+        return [MonitorAsset("/", "text/html", embedded: bytes)]
             + embedded + installed
     }()
 
     /// Whether its path says which version it is, so that it never changes there.
     var isImmutable: Bool { path.hasPrefix(Self.folder + "/") }
 
-    /// The bytes and their mark.
+    /// The bytes and their mark; packed by gzip where a browser takes that and it was done before.
+    ///
+    /// What is packed once is there at once, however many queries compress their answers meanwhile.
     ///
     /// - Throws: ``RequestError/notInstalled(_:package:)`` without the package.
-    func load() throws(RequestError) -> (bytes: [UInt8], mark: String) {
+    func load(
+        takesGzip: Bool
+    ) throws(RequestError) -> (bytes: [UInt8], mark: String, isPacked: Bool) {
         switch content {
-        case .embedded(let bytes, let mark): return (bytes, mark)
+        case .embedded(let bytes, let packed, let mark):
+            let isPacked = takesGzip && packed.count < bytes.count
+            return (isPacked ? packed : bytes, mark, isPacked)
         case .installed(let file, let package):
             guard let bytes = FileBytes.read(file, atMost: ReaderLimits.assetBytes) else {
                 throw .notInstalled(file, package: package)
             }
-            return (bytes, Self.mark(of: bytes))
+            return (bytes, Self.mark(of: bytes), false)
         }
     }
 

@@ -9,7 +9,7 @@ export function loadLibrary() {
   library ??= new Promise((resolve, reject) => {
     const sheet = (href) => make("link", { rel: "stylesheet", href });
     const own = new URL("./plots.css", import.meta.url).href;
-    const script = make("script", { src: "monitor/dygraph.min.js" });
+    const script = make("script", { src: "monitor/installed/dygraph.min.js" });
     script.onload = () => {
       const { Dygraph } = globalThis;
       // Its legend writes style attributes, which the page's policy forbids; ours has its place.
@@ -18,7 +18,7 @@ export function loadLibrary() {
     };
     script.onerror = () => reject(new Error(
       "There are no plots, since the reader's host lacks dygraphs: apt-get install libjs-dygraphs"));
-    document.head.append(sheet("monitor/dygraph.min.css"), sheet(own), script);
+    document.head.append(sheet("monitor/installed/dygraph.min.css"), sheet(own), script);
   });
   return library;
 }

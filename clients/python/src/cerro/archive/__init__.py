@@ -5,12 +5,12 @@ where both read the same, the page says enough. All values come as numpy arrays,
 nanoseconds since 1970-01-01T00:00:00 UTC.
 """
 
-from .checksum import crc32c
+from ..checksum import crc32c
 from .columns import Column
 from .errors import Damage, FormatError
 from .folder import ArchiveFolder
 from .journal import Journal
-from .model import Feed, Field, Rollup, Rows, Statistics
+from ..model import Feed, Field, Rollup, Rows, Statistics
 from .sealed import SealedFile, Timeline
 
 __all__ = [

@@ -1,52 +1,9 @@
 """Columns: plain, in planes, and packed."""
 
-from dataclasses import dataclass
-from typing import Optional
-
 import numpy as np
 
+from ..model import NUMBERS, Column, empty
 from .integers import Truncated, unpack
-
-_NUMBERS = {"double": np.dtype("<f8"), "int": np.dtype("<i8"), "bool": np.dtype("bool")}
-
-
-@dataclass
-class Column:
-    """The values of one field: N values and, where some are missing, N truth values.
-
-    `values` is float64, int64, bool, or an array of `str` objects. Where `present` is false, the
-    value means nothing; `present` is None where all values are there.
-    """
-
-    values: np.ndarray
-    present: Optional[np.ndarray] = None
-
-    def __len__(self):
-        return len(self.values)
-
-    @staticmethod
-    def missing(kind, rows):
-        """A column of which nothing is there."""
-        return Column(_empty(kind, rows), np.zeros(rows, bool))
-
-    @staticmethod
-    def joined(kind, columns):
-        """The rows of columns of one type, one behind the other."""
-        values = np.concatenate([c.values for c in columns] or [_empty(kind, 0)])
-        if all(c.present is None for c in columns):
-            return Column(values)
-        flags = [np.ones(len(c), bool) if c.present is None else c.present for c in columns]
-        return Column(values, np.concatenate(flags))
-
-    def taken(self, rows):
-        """The rows that `rows` selects: a slice, places or truth values."""
-        return Column(self.values[rows], None if self.present is None else self.present[rows])
-
-
-def _empty(kind, rows):
-    if kind == "string":
-        return np.full(rows, "", object)
-    return np.zeros(rows, _NUMBERS[kind])
 
 
 def _need(data, count, what):
@@ -94,7 +51,7 @@ def plain(data, kind, rows):
         values, used = _texts(data, rows)
         _exactly(data, used)
     else:
-        kinds = np.dtype(np.uint8) if kind == "bool" else _NUMBERS[kind]
+        kinds = np.dtype(np.uint8) if kind == "bool" else NUMBERS[kind]
         _exactly(data, rows * kinds.itemsize)
         values = np.frombuffer(data, kinds)
         values = values != 0 if kind == "bool" else values.copy()
@@ -133,7 +90,7 @@ def packed(data, kind, rows):
         there = _doubles(data, form, count)
     if present is None:
         return Column(there)
-    values = _empty(kind, rows)
+    values = empty(kind, rows)
     values[present] = there
     return Column(values, present)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from .errors import Damage, FormatError
 from .journal import Journal
-from .model import Rows
+from ..model import Rows
 from .sealed import SealedFile
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import zstandard
 
 from . import columns
-from .checksum import crc32c
+from ..checksum import crc32c
 from .columns import Column
 from .errors import Damage, FormatError
 from .integers import Truncated
-from .model import Feed, Rollup, Rows, Statistics
+from ..model import Feed, Rollup, Rows, Statistics
 
 MAGIC = b"\x89CERRO\r\n"
 CLOSING_MAGIC = MAGIC[::-1]

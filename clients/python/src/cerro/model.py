@@ -1,13 +1,52 @@
-"""What files say about fields, rows and buckets."""
+"""Fields, feeds, columns and rows: the words for what is measured, in files and on the wire."""
 
 from dataclasses import dataclass, field
 from typing import Optional
 
 import numpy as np
 
-from .columns import Column
-
 TYPES = ("double", "int", "bool", "string")
+#: How the values of a type stand in memory; on the wire and on disk a bool is one byte.
+NUMBERS = {"double": np.dtype("<f8"), "int": np.dtype("<i8"), "bool": np.dtype("bool")}
+
+
+@dataclass
+class Column:
+    """The values of one field: N values and, where some are missing, N truth values.
+
+    `values` is float64, int64, bool, or an array of `str` objects. Where `present` is false, the
+    value means nothing; `present` is None where all values are there.
+    """
+
+    values: np.ndarray
+    present: Optional[np.ndarray] = None
+
+    def __len__(self):
+        return len(self.values)
+
+    @staticmethod
+    def missing(kind, rows):
+        """A column of which nothing is there."""
+        return Column(empty(kind, rows), np.zeros(rows, bool))
+
+    @staticmethod
+    def joined(kind, columns):
+        """The rows of columns of one type, one behind the other."""
+        values = np.concatenate([c.values for c in columns] or [empty(kind, 0)])
+        if all(c.present is None for c in columns):
+            return Column(values)
+        flags = [np.ones(len(c), bool) if c.present is None else c.present for c in columns]
+        return Column(values, np.concatenate(flags))
+
+    def taken(self, rows):
+        """The rows that `rows` selects: a slice, places or truth values."""
+        return Column(self.values[rows], None if self.present is None else self.present[rows])
+
+
+def empty(kind, rows):
+    if kind == "string":
+        return np.full(rows, "", object)
+    return np.zeros(rows, NUMBERS[kind])
 
 
 @dataclass(frozen=True)
@@ -40,7 +79,7 @@ class Feed:
             limits = part.get("limits")
             fields.append(
                 Field(
-                    part["name"], part["type"], part.get("unit"), part.get("description", ""),
+                    part["name"], part["type"], part.get("unit"), part.get("description") or "",
                     tuple(limits) if limits else None,
                 )
             )

@@ -1,0 +1,207 @@
+"""The asyncio twin: the same clients, whose methods are awaited.
+
+    async with cerro.aio.CerroClient("cryo-1") as client:
+        await client.acquire.start()
+        async for session in client.acquire.follow():
+            print(session["status"])
+
+One client belongs to one event loop.
+"""
+
+import asyncio
+
+import zmq
+import zmq.asyncio
+
+from . import wire
+from .client import ClientShape
+from .errors import CerroError
+from .flows import Ask, Connect, Emit, NotReady, Receive, Subscribe, timed_out, unreachable
+from .observatory import SiteShape
+from .sockets import Subscription, dealer, message_of
+
+__all__ = ["CerroClient", "OCSClient", "Site"]
+
+
+class AsyncDriver:
+    """Carries flows out in an event loop: one connection to each endpoint, for all requests."""
+
+    def __init__(self, keys=None):
+        self._keys = keys
+        self._links = {}
+
+    async def run(self, flow):
+        """The result of a flow."""
+        result = None
+        steps = self._steps(flow)
+        async for kind, item in steps:
+            if kind == "end":
+                result = item
+        return result
+
+    async def iterate(self, flow):
+        """The items that a flow emits."""
+        steps = self._steps(flow)
+        try:
+            async for kind, item in steps:
+                if kind == "item":
+                    yield item
+        finally:
+            await steps.aclose()
+
+    async def _steps(self, flow):
+        opened = []
+        try:
+            effect = next(flow)
+            while True:
+                try:
+                    if isinstance(effect, Emit):
+                        yield "item", effect.item
+                        outcome = None
+                    else:
+                        outcome = await self._perform(effect, opened)
+                except GeneratorExit:
+                    raise
+                except BaseException as error:
+                    effect = flow.throw(error)
+                else:
+                    effect = flow.send(outcome)
+        except StopIteration as end:
+            yield "end", end.value
+        finally:
+            flow.close()
+            for subscription in opened:
+                subscription.close()
+
+    async def close(self):
+        """Ends the connections; a client that asks again opens new ones."""
+        links, self._links = self._links, {}
+        for link in links.values():
+            await link.close()
+
+    async def _perform(self, effect, opened):
+        if isinstance(effect, Ask):
+            return await self._link(effect).ask(effect)
+        if isinstance(effect, Receive):
+            socket = effect.subscription.socket
+            if not await socket.poll(max(0, int(effect.timeout * 1000))):
+                return None
+            return message_of(await socket.recv_multipart())
+        if isinstance(effect, Subscribe):
+            context = zmq.asyncio.Context.instance()
+            opened.append(Subscription(context, effect.topics, self._keys))
+            return opened[-1]
+        if isinstance(effect, Connect):
+            return effect.subscription.connect(effect.endpoints)
+        raise TypeError(f"a flow wants {effect!r}")
+
+    def _link(self, ask):
+        place = ask.endpoint, ask.key
+        if place not in self._links:
+            context = zmq.asyncio.Context.instance()
+            self._links[place] = _Link(dealer(context, ask.endpoint, ask.key, self._keys))
+        return self._links[place]
+
+
+class _Link:
+    """A connection on which replies find those who asked by their ids."""
+
+    def __init__(self, socket):
+        self._socket = socket
+        self._waiting = {}
+        self._reader = None
+
+    async def ask(self, ask):
+        reply = asyncio.get_running_loop().create_future()
+        self._waiting[ask.id] = reply
+        if self._reader is None or self._reader.done():
+            # Kept here, and cancelled with the link.
+            self._reader = asyncio.ensure_future(self._read())
+        try:
+            await self._send(ask)
+            try:
+                return await asyncio.wait_for(reply, ask.timeout)
+            except asyncio.TimeoutError:
+                raise timed_out(ask) from None
+        finally:
+            self._waiting.pop(ask.id, None)
+
+    async def _send(self, ask):
+        try:
+            await self._socket.send(ask.data, zmq.NOBLOCK)
+        except zmq.Again:
+            if ask.at_once:
+                raise NotReady(ask.what) from None
+            if not await self._socket.poll(int(ask.timeout * 1000) + 1, zmq.POLLOUT):
+                raise unreachable(ask) from None
+            await self._socket.send(ask.data, zmq.NOBLOCK)
+
+    async def _read(self):
+        while True:
+            try:
+                reply = wire.decode_reply(await self._socket.recv())
+            except wire.WireError:
+                continue
+            waiting = self._waiting.get(reply.id)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(reply)
+
+    async def close(self):
+        if self._reader is not None:
+            self._reader.cancel()
+            await asyncio.gather(self._reader, return_exceptions=True)
+        self._socket.close()
+
+
+class CerroClient(ClientShape):
+    """A client of one agent, as :class:`cerro.CerroClient` but awaited.
+
+    Operations are known once the agent has described itself: `async with CerroClient(…)`, or
+    `await client.describe()`.
+    """
+
+    _DRIVER = AsyncDriver
+
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if self._description is None:
+            raise CerroError(
+                f"{self.instance_id} has not described itself yet: write `async with` before the "
+                "client, or `await client.describe()`"
+            )
+        return self._operation(name)
+
+    async def __aenter__(self):
+        try:
+            await self.describe()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(self, *_):
+        await self.close()
+
+    async def close(self):
+        """Ends the connections."""
+        await self._driver.close()
+
+
+class Site(SiteShape):
+    """A site, as :class:`cerro.Site` but awaited; `live` is iterated with `async for`."""
+
+    _DRIVER, _CLIENT = AsyncDriver, CerroClient
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_):
+        await self.close()
+
+    async def close(self):
+        """Ends the connections."""
+        await self._driver.close()
+
+
+OCSClient = CerroClient

@@ -1,0 +1,86 @@
+"""Sockets with the options that every end of Cerro's wire has."""
+
+import zmq
+
+from . import limits
+
+
+def _common(socket):
+    socket.linger = 0
+    socket.setsockopt(zmq.HANDSHAKE_IVL, limits.HANDSHAKE_MS)
+    socket.setsockopt(zmq.HEARTBEAT_IVL, limits.PING_MS)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, limits.SILENCE_MS)
+    socket.setsockopt(zmq.IPV6, 1)
+    return socket
+
+
+def dealer(context, endpoint, key, keys):
+    """A DEALER that sends on an established connection only."""
+    socket = _common(context.socket(zmq.DEALER))
+    socket.setsockopt(zmq.IMMEDIATE, 1)
+    socket.setsockopt(zmq.RECONNECT_IVL, 100)
+    socket.setsockopt(zmq.RECONNECT_IVL_MAX, 1000)
+    socket.setsockopt(zmq.MAXMSGSIZE, limits.LONGEST_MESSAGE)
+    socket.set_hwm(limits.REQUEST_MARK)
+    if keys is not None:
+        keys.apply(socket, key)
+    socket.connect(endpoint)
+    return socket
+
+
+def subscriber(context, topics):
+    """A SUB of what begins with one of `topics`, not connected yet."""
+    socket = _common(context.socket(zmq.SUB))
+    socket.setsockopt(zmq.MAXMSGSIZE, limits.LONGEST_MESSAGE)
+    socket.set_hwm(limits.PUBLISH_MARK)
+    for topic in topics:
+        socket.subscribe(topic)
+    return socket
+
+
+def router(context, endpoint):
+    """A ROUTER that listens at `endpoint`."""
+    socket = _common(context.socket(zmq.ROUTER))
+    socket.setsockopt(zmq.MAXMSGSIZE, limits.LONGEST_REQUEST)
+    socket.set_hwm(limits.REQUEST_MARK)
+    socket.bind(endpoint)
+    return socket
+
+
+def publisher(context, endpoint):
+    """A PUB that listens at `endpoint`."""
+    socket = _common(context.socket(zmq.PUB))
+    socket.setsockopt(zmq.MAXMSGSIZE, limits.LONGEST_REQUEST)
+    socket.set_hwm(limits.PUBLISH_MARK)
+    socket.bind(endpoint)
+    return socket
+
+
+class Subscription:
+    """A SUB socket and where it listens; for one thread or loop."""
+
+    def __init__(self, context, topics, keys):
+        self._keys = keys
+        self._places = {}
+        self.socket = subscriber(context, topics)
+
+    def connect(self, endpoints):
+        """Listens at exactly these, a map of endpoint to public key."""
+        for endpoint in set(self._places) - set(endpoints):
+            del self._places[endpoint]
+            self.socket.disconnect(endpoint)
+        for endpoint, key in endpoints.items():
+            if endpoint not in self._places:
+                self._places[endpoint] = key
+                if self._keys is not None:
+                    self._keys.apply(self.socket, key)
+                self.socket.connect(endpoint)
+
+    def close(self):
+        """Listens no more."""
+        self.socket.close()
+
+
+def message_of(parts):
+    """The topic and the payload of a published message, None if it is none."""
+    return (parts[0].decode(errors="replace"), parts[1]) if len(parts) == 2 else None

@@ -1,0 +1,135 @@
+"""Requests and replies as bytes, from the page ``Wire.md``; no socket, no clock."""
+
+import os
+from typing import NamedTuple, Optional
+
+import msgpack
+
+from . import limits
+
+VERSION = 1
+_ID_BYTES = 16
+
+#: Actions that may be answered again, late, or by a restarted process without harm.
+EFFECT_FREE = frozenset(
+    ["wait", "status", "describe", "fetch", "log", "register", "heartbeat", "leave", "table"]
+)
+
+
+class WireError(ValueError):
+    """Bytes that are no message; `version` and `id` are set where only the version is foreign."""
+
+    def __init__(self, text, version=None, id=None):
+        super().__init__(text)
+        self.version = version
+        self.id = id
+
+
+class Request(NamedTuple):
+    """What is asked of an instance; `expiry` in ns on the target's clock, None if it has none."""
+
+    id: bytes
+    action: str
+    target: str
+    epoch: int
+    expiry: Optional[int]
+    arguments: object
+
+
+class Reply(NamedTuple):
+    """What became of a request; `clock` in ns on the clock of `epoch`'s holder."""
+
+    id: bytes
+    code: str
+    text: str
+    result: object
+    clock: int
+    epoch: int
+
+
+def new_id():
+    """The id of a new request: 16 random bytes."""
+    return os.urandom(_ID_BYTES)
+
+
+def ordered(value):
+    """The value with the members of every map in the order of their keys."""
+    if isinstance(value, dict):
+        return {key: ordered(value[key]) for key in sorted(value)}
+    if isinstance(value, (list, tuple)):
+        return [ordered(item) for item in value]
+    return value
+
+
+def packed(value):
+    """A value as MessagePack."""
+    return msgpack.packb(ordered(value), use_bin_type=True)
+
+
+def unpacked(data, most_bytes=limits.LONGEST_MESSAGE):
+    """The value of some MessagePack; WireError if it is none, or longer than is allowed.
+
+    msgpack takes no length on trust: it allocates for what is there.
+    """
+    if len(data) > most_bytes:
+        raise WireError(f"{len(data)} bytes, {most_bytes} are possible")
+    try:
+        return msgpack.unpackb(data, raw=False, strict_map_key=False)
+    except Exception as error:  # It raises its own classes, ValueError and others by its version.
+        raise WireError(f"no MessagePack: {error}") from None
+
+
+def encode_request(request):
+    """The bytes of a request."""
+    data = packed([VERSION, *request])
+    if len(data) > limits.LONGEST_REQUEST:
+        raise WireError(f"a request of {len(data)} bytes, {limits.LONGEST_REQUEST} are possible")
+    return data
+
+
+def encode_reply(reply):
+    """The bytes of a reply; its text is cut where it is too long."""
+    text = reply.text.encode()[: limits.LONGEST_TEXT].decode(errors="ignore")
+    return packed([VERSION, *reply._replace(text=text)])
+
+
+def _parts(data, count, most_bytes):
+    parts = unpacked(data, most_bytes)
+    if not isinstance(parts, list) or len(parts) < 2:
+        raise WireError("no message")
+    version, id = parts[:2]
+    if not isinstance(id, bytes) or len(id) != _ID_BYTES:
+        raise WireError("no id")
+    if version != VERSION or isinstance(version, bool):
+        raise WireError(f"wire version {version}, here is {VERSION}", version, id)
+    if len(parts) != count:
+        raise WireError(f"{len(parts)} parts, expected {count}")
+    return parts[1:]
+
+
+def _is_name(value):
+    return isinstance(value, str) and 1 <= len(value.encode()) <= limits.LONGEST_NAME
+
+
+def _is_int(value):
+    return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
+
+
+def decode_request(data):
+    """The request in some bytes; WireError if there is none."""
+    request = Request(*_parts(data, 7, limits.LONGEST_REQUEST))
+    if not (_is_name(request.action) and _is_name(request.target) and _is_int(request.epoch)):
+        raise WireError("action, target or epoch is none")
+    if request.expiry is not None and not _is_int(request.expiry):
+        raise WireError("the expiry is none")
+    return request
+
+
+def decode_reply(data):
+    """The reply in some bytes; WireError if there is none."""
+    reply = Reply(*_parts(data, 7, limits.LONGEST_MESSAGE))
+    if not (_is_name(reply.code) and isinstance(reply.text, str)):
+        raise WireError("code or text is none")
+    if not (_is_int(reply.clock) and _is_int(reply.epoch)):
+        raise WireError("clock or epoch is none")
+    return reply

@@ -1,0 +1,105 @@
+"""A simulated site in a temporary folder, with real processes, for the tests."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+sys.path.insert(0, str(ROOT / "clients/python/src"))
+
+from cerro import CerroClient  # noqa: E402
+
+PROGRAM = os.environ.get("CERRO_PROGRAM") or str(ROOT / ".build/debug/cerro")
+PATIENCE = 30
+
+SITE = """
+site: trial
+registry: {{address: 127.0.0.1, port: {port}}}
+archive: {{directory: archive, rotate: 1 h}}
+reader: {{listen: "127.0.0.1:0", cache: 16 MiB}}
+spool: {{directory: spool, size: 16 MiB}}
+hosts:
+  here:
+    address: 127.0.0.1
+    ports: 0
+    agents:
+      - {{class: Aggregator, id: aggregator, start: [record]}}
+      - {{class: Reader, id: reader, start: [serve]}}
+      - {{class: FakeData, id: fake-1, start: [acquire]}}
+      - {{class: FakeData, id: fake-2}}
+"""
+
+
+def free_port():
+    """A port of this machine that nobody has."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Observatory:
+    """`cerro up` of a small site; everything ends with :meth:`close`."""
+
+    def __init__(self):
+        if not os.access(PROGRAM, os.X_OK):
+            raise RuntimeError(
+                f"{PROGRAM} is missing, and these tests need the real processes: run `swift build "
+                "--product cerro` first, or name the program in $CERRO_PROGRAM"
+            )
+        self._folder = tempfile.TemporaryDirectory(prefix="cerro-python-")
+        self.folder = Path(self._folder.name)
+        self.site = self.folder / "site.yaml"
+        port = free_port()
+        self.registry = f"tcp://127.0.0.1:{port}"
+        self.site.write_text(SITE.format(port=port), encoding="utf-8")
+        self.log = open(self.folder / "up.log", "wb")
+        self.process = self.run("up", "--host", "here")
+        try:
+            for name in ("fake-1", "fake-2", "aggregator", "reader"):
+                with self.client(name) as client:
+                    client.wait_alive(PATIENCE)
+        except BaseException:
+            print((self.folder / "up.log").read_text(), file=sys.stderr)
+            self.close()
+            raise
+
+    def run(self, *words):
+        """A process of the program, in this site."""
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("CERRO_")}
+        return subprocess.Popen(
+            [PROGRAM, *words, "--site", str(self.site)], env=environment, cwd=self.folder,
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+        )
+
+    def client(self, instance, **more):
+        """A client of one instance."""
+        return CerroClient(instance, registry=self.registry, **more)
+
+    def close(self):
+        """Ends the processes and removes the folder."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
+        self._folder.cleanup()
+
+
+_shared = None
+
+
+def shared():
+    """The site that all tests of a run share; it is started once and ends with the run."""
+    global _shared
+    if _shared is None:
+        import atexit
+
+        _shared = Observatory()
+        atexit.register(_shared.close)
+    return _shared
