@@ -204,7 +204,7 @@ let package = Package(
             "CerroCommandTests",
             [
                 "Access", "AgentRuntime", "Archive", "ArchiveFormat", "CerroCommand", "MessageBus",
-                "MessagePack", "Reader", "SiteConfig", "Telemetry",
+                "MessagePack", "Reader", "SiteConfig", "Telemetry", "ZeroMQ",
             ]
         ),
         tests(
