@@ -111,10 +111,26 @@ final class FixedSite: LiveSite {
             id: [],
             code: isBusy ? .operationBusy : .ok,
             text: isBusy ? "it runs already" : "",
-            result: action == Action.describe ? ["feeds": [FixedSite.feed.value]] : arguments,
+            result: result(of: action, arguments),
             clock: at(0),
             epoch: 1
         )
+    }
+
+    private func result(of action: String, _ arguments: Value) -> Value {
+        switch action {
+        case Action.describe: return ["feeds": [FixedSite.feed.value], "operations": []]
+        case Action.take:
+            let count = requests.count { $0.action == Action.take }
+            let control = Control(
+                holder: Caller(name: "http", proof: .local),
+                reason: "tests",
+                since: at(100),
+                until: at(100 + 600 * Double(count))
+            )
+            return ["control": control.value]
+        default: return arguments
+        }
     }
 
     static let feed = Feed("temps", fields: [Field("stage", unit: .kelvin)])
