@@ -198,6 +198,8 @@ func withReader(
     site: FixedSite = FixedSite(),
     behindProxy: Bool = false,
     keys: ReaderAgent.Keys = .table(.open),
+    tls: TLSFiles? = nil,
+    names: [String] = [],
     _ body: @escaping @Sendable (RunningReader) async throws -> Void
 ) async throws {
     let wake = ReaderWake()
@@ -207,7 +209,9 @@ func withReader(
         settings: ReaderSettings(
             listen: Endpoint(host: "127.0.0.1", port: 0),
             cache: 1 << 20,
-            isBehindProxy: behindProxy
+            isBehindProxy: behindProxy,
+            tls: tls,
+            names: names
         ),
         site: site,
         labels: SeriesLabels(site: "hill", homes: ["cryo": ("dome", "Lakeshore372")]),
@@ -244,11 +248,21 @@ func withReader(
 extension ReaderServer {
     /// A server without a site, whose archive is `service`'s.
     init(_ service: QueryService, listen: Endpoint, time: any TimeSource) {
-        let settings = ReaderSettings(listen: listen, cache: 1 << 20)
+        self.init(ReaderSettings(listen: listen, cache: 1 << 20), service, time)
+    }
+
+    /// A server without a site and without keys, of an archive of one second.
+    init(
+        _ settings: ReaderSettings,
+        _ service: QueryService? = nil,
+        _ time: any TimeSource = ManualTimeSource(at(0))
+    ) {
         let entrance = Entrance(settings, access: .open, services: nil, time: time)
+        let engine = QueryEngine(archive: cryostat(seconds: 1))
         self.init(
             routes: ReaderRoutes(
-                service: service,
+                service: service
+                    ?? QueryService(engine: engine, pool: WorkPool(time: time), time: time),
                 live: LiveRoutes(
                     site: FixedSite(),
                     name: "hill",
