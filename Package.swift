@@ -51,8 +51,8 @@ let package = Package(
     ],
     targets: [
         // A target imports only targets above it; TidyTests holds the sources to that.
-        .target(name: "CTimer"),
-        library("Telemetry", ["CTimer"]),
+        .target(name: "CKernel"),
+        library("Telemetry", ["CKernel"]),
         .systemLibrary(name: "CMsgPack", providers: [.apt(["libmsgpack-dev"])]),
         library("MessagePack", ["CMsgPack", "Telemetry"]),
         library(
@@ -80,8 +80,8 @@ let package = Package(
         library(
             "AgentRuntime",
             [
-                "ArchiveFormat", "Log", "MessageBus", "MessagePack", "SiteConfig", "Telemetry",
-                "ZeroMQ", logging,
+                "Access", "ArchiveFormat", "Log", "MessageBus", "MessagePack", "SiteConfig",
+                "Telemetry", "ZeroMQ", logging,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]
@@ -90,7 +90,10 @@ let package = Package(
             "AgentClient",
             ["ArchiveFormat", "MessageBus", "MessagePack", "Telemetry", "ZeroMQ", logging]
         ),
-        library("Registry", ["AgentRuntime", "MessageBus", "SiteConfig", "Telemetry", logging]),
+        library(
+            "Registry",
+            ["Access", "AgentRuntime", "MessageBus", "SiteConfig", "Telemetry", logging]
+        ),
         library(
             "Aggregator",
             [
@@ -122,8 +125,8 @@ let package = Package(
         library(
             "CerroTesting",
             [
-                "AgentClient", "AgentRuntime", "Log", "MessageBus", "Registry", "Telemetry",
-                "ZeroMQ", logging,
+                "Access", "AgentClient", "AgentRuntime", "Log", "MessageBus", "Registry",
+                "Telemetry", "ZeroMQ", logging,
             ]
         ),
         .systemLibrary(name: "CCairo", providers: [.apt(["libcairo2-dev"])]),
@@ -131,7 +134,7 @@ let package = Package(
             "CerroCommand",
             [
                 "Access", "AgentClient", "AgentRuntime", "Aggregator", "Archive", "ArchiveFormat",
-                "CCairo",
+                "CCairo", "CKernel",
                 "InstrumentAgents", "InstrumentEmulators", "Log", "MessageBus", "MessagePack",
                 "Reader", "Registry", "SiteConfig", "Telemetry", "ZeroMQ", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -173,7 +176,7 @@ let package = Package(
         tests(
             "AgentRuntimeTests",
             [
-                "AgentClient", "AgentRuntime", "ArchiveFormat", "CerroTesting", "Log",
+                "Access", "AgentClient", "AgentRuntime", "ArchiveFormat", "CerroTesting", "Log",
                 "MessageBus", "Telemetry", "ZeroMQ",
             ]
         ),
@@ -200,7 +203,7 @@ let package = Package(
         tests(
             "CerroCommandTests",
             [
-                "AgentRuntime", "Archive", "ArchiveFormat", "CerroCommand", "MessageBus",
+                "Access", "AgentRuntime", "Archive", "ArchiveFormat", "CerroCommand", "MessageBus",
                 "MessagePack", "Reader", "SiteConfig", "Telemetry",
             ]
         ),
@@ -234,7 +237,10 @@ let package = Package(
         ),
         tests(
             "FaultTests",
-            ["AgentClient", "CerroTesting", "MessageBus", "Telemetry", "ZeroMQ", "cerro"]
+            [
+                "Access", "AgentClient", "CerroTesting", "MessageBus", "Telemetry", "ZeroMQ",
+                "cerro", logging,
+            ]
         ),
         tests("FuzzTargetsTests", ["FuzzTargets"]),
         tests("TidyTests", []),

@@ -26,8 +26,8 @@ public enum AccessError: Error, Sendable, CustomStringConvertible {
             "\(path) has the mode \(mode), by which others than its owner may use it: run "
                 + "`\(advice)`, and make a new key if somebody may have read it"
         case .noKey(let path):
-            "\(path) holds no key, which is one line of 40 characters: restore it, or delete it "
-                + "and make a new one with `cerro keys`"
+            "\(path) holds no key, which is one line of 64 hexadecimal digits: restore it, or "
+                + "delete it and make a new one with `cerro keys`"
         case .exists(let path): "\(path) is there already and is not written over"
         case .invalid(let error): error.description
         case .failed(let path, let call, let reason): "\(path): \(call) failed: \(reason)"

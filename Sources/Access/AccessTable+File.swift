@@ -69,10 +69,10 @@ extension AccessTable {
         let instances = members.filter(\.isInstance).map { member in
             let vouches = member.kind == .instance(vouches: true) ? ", vouches: true" : ""
             let grants = member.grants.isEmpty ? "" : ", grants: \(Self.text(member.grants))"
-            return "  - {id: \(member.name), key: \"\(member.key)\"\(vouches)\(grants)}"
+            return "  - {id: \(member.name), key: \(member.key)\(vouches)\(grants)}"
         }
         let people = members.filter { !$0.isInstance }.map { member in
-            "  - name: \(member.name)\n    key: \"\(member.key)\"\n    grants: "
+            "  - name: \(member.name)\n    key: \(member.key)\n    grants: "
                 + Self.text(member.grants)
         }
         let tokens = tokens.map { token in
@@ -81,7 +81,7 @@ extension AccessTable {
                 + "\(end)\n    grants: \(Self.text(token.grants))"
         }
         let revoked = revocations.map { entry in
-            "  - {name: \(entry.name), key: \"\(entry.key)\", at: \"\(entry.at)\"}"
+            "  - {name: \(entry.name), key: \(entry.key), at: \"\(entry.at)\"}"
         }
         let head = """
             # Who belongs to this site and what each may do; page Security of target Access tells
@@ -156,9 +156,9 @@ extension SettingsReader {
             return nil
         }
         let text = string(key)
-        if let found = PublicKey(z85: text) { return found }
+        if let found = PublicKey(text) { return found }
         if !text.isEmpty {
-            reject(key, "`\(key)` is no public key: 40 characters of Z85, in quotes")
+            reject(key, "`\(key)` is no public key: 64 hexadecimal digits")
         }
         return nil
     }

@@ -122,16 +122,16 @@ public struct AccessTable: Hashable, Sendable {
         let revoked = Set(revocations.map(\.key))
         byKey = [:]
         for (place, member) in members.enumerated() where !revoked.contains(member.key) {
-            byKey[member.key.z85] = place
+            byKey[member.key.description] = place
         }
     }
 
-    /// Whose key it is, in Z85; nil where it is nobody's or revoked.
+    /// Whose key it is, in hexadecimal digits; nil where it is nobody's or revoked.
     public func member(key: String) -> Member? { byKey[key].map { members[$0] } }
 
     /// The member of that name, unless its key is revoked.
     public func member(named name: String) -> Member? {
-        members.first { $0.name == name && byKey[$0.key.z85] != nil }
+        members.first { $0.name == name && byKey[$0.key.description] != nil }
     }
 
     /// The token of that id.
@@ -158,7 +158,7 @@ extension AccessTable {
         let what = "`\(operation)` of \(instance) needs \(needs)"
         switch caller.proof {
         case .local:
-            if isOpen || needs == .role(.observe) { return .allowed }
+            if isOpen || needs == .role(.observe) || needs == .member { return .allowed }
             return .refused("\(caller): \(what). This site has keys: show one, or a token")
         case .key(let key):
             guard let member = member(key: key) else {
@@ -166,6 +166,7 @@ extension AccessTable {
             }
             let isEnough =
                 switch needs {
+                case .member: true
                 case .instance: member.isInstance
                 case .role(.observe) where member.isInstance: true
                 case .role(let role): covers(member.grants, role, instance, operation)
@@ -178,10 +179,13 @@ extension AccessTable {
             if let end = token.expires, end <= now {
                 return .refused("\(caller): the token ended at \(end)")
             }
-            guard case .role(let role) = needs,
-                covers(token.grants, role, instance, operation)
-            else { return refusal(caller, token.grants, instance, what) }
-            return .allowed
+            let isEnough =
+                switch needs {
+                case .member: true
+                case .instance: false
+                case .role(let role): covers(token.grants, role, instance, operation)
+                }
+            return isEnough ? .allowed : refusal(caller, token.grants, instance, what)
         }
     }
 

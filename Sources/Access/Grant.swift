@@ -29,6 +29,8 @@ public struct Grant: Hashable, Sendable {
 public enum Need: Hashable, Sendable, CustomStringConvertible {
     /// A role, at the instance and for the operation that are meant.
     case role(Role)
+    /// To belong to the site: what everybody has to know to find the others.
+    case member
     /// To be an instance of the site: what instances say to each other.
     case instance
 
@@ -36,6 +38,7 @@ public enum Need: Hashable, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .role(let role): "the role `\(role.rawValue)`"
+        case .member: "a key or token of this site"
         case .instance: "the key of an instance"
         }
     }

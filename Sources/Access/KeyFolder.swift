@@ -84,7 +84,7 @@ public struct KeyFolder: Sendable {
             repair: "chmod 644 \(registryFile)",
             advice: "copy it from the registry's host, where `cerro keys init` makes it"
         )
-        guard let key = PublicKey(z85: text.trimmed) else { throw .noKey(path: registryFile) }
+        guard let key = PublicKey(text.trimmed) else { throw .noKey(path: registryFile) }
         return key
     }
 
@@ -92,7 +92,7 @@ public struct KeyFolder: Sendable {
     ///
     /// - Throws: ``AccessError``.
     public func write(registryKey key: PublicKey) throws(AccessError) {
-        try KeyFile.replace(registryFile, key.z85 + "\n", mode: 0o644)
+        try KeyFile.replace(registryFile, key.description + "\n", mode: 0o644)
     }
 
     /// Who may do what.

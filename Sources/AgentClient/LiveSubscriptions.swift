@@ -60,7 +60,7 @@ struct LiveSubscriptions {
         if hearing.isOver.load(ordering: .relaxed) { close() }
         guard let sink else { return }
         let wanted = Set(
-            table.filter { $0.state == .alive }.compactMap { BusEndpoint($0.publisher) }
+            table.filter { $0.state == .alive }.compactMap(\.publisherEndpoint)
         )
         for (endpoint, connection) in connections where !wanted.contains(endpoint) {
             connection.close()

@@ -12,6 +12,7 @@ public actor SiteClient {
     private let registry: BusEndpoint
     private let time: any TimeSource
     private let logger: Logger
+    private let asker: Asker?
     private var requesters: [BusEndpoint: Requester] = [:]
     var live: LiveSubscriptions
     private var rows: [String: InstanceRow] = [:]
@@ -22,11 +23,20 @@ public actor SiteClient {
     }
 
     /// A client of the site whose registry answers at `registry`.
-    public init(bus: any Bus, registry: BusEndpoint, time: any TimeSource, logger: Logger) {
+    ///
+    /// `asker` is for whom all is asked that does not say otherwise.
+    public init(
+        bus: any Bus,
+        registry: BusEndpoint,
+        time: any TimeSource,
+        logger: Logger,
+        asker: Asker? = nil
+    ) {
         self.bus = bus
         self.registry = registry
         self.time = time
         self.logger = logger
+        self.asker = asker
         live = LiveSubscriptions(bus: bus)
     }
 
@@ -51,6 +61,7 @@ public actor SiteClient {
             target: "registry",
             epoch: 0,
             [:],
+            asker,
             timeout
         )
         guard let list = reply.result["rows"]?.array else {
@@ -65,7 +76,7 @@ public actor SiteClient {
             rows[row.instance] = row
             // The registry's clock at its reply, moved by the offset that it saw: good to the
             // jitter of one heartbeat, until the instance itself answers.
-            guard let endpoint = BusEndpoint(row.requests), requesters[endpoint] == nil else {
+            guard let endpoint = row.requestsEndpoint, requesters[endpoint] == nil else {
                 continue
             }
             await requester(endpoint).noteClock(of: reply.clock + row.clockOffset)
@@ -79,7 +90,7 @@ public actor SiteClient {
 
     /// Whether the connection to where an instance was last stands.
     private func isConnected(_ row: InstanceRow?) async -> Bool {
-        guard let row, row.state == .alive, let endpoint = BusEndpoint(row.requests) else {
+        guard let row, row.state == .alive, let endpoint = row.requestsEndpoint else {
             return false
         }
         return await requesters[endpoint]?.isConnected ?? false
@@ -91,9 +102,9 @@ public actor SiteClient {
         for row: InstanceRow,
         of table: [InstanceRow]
     ) async {
-        guard let before, !row.requests.isEmpty, before.requests != row.requests,
-            !table.contains(where: { $0.requests == before.requests }),
-            let endpoint = BusEndpoint(before.requests)
+        guard let before, !row.requests.isEmpty, before.requestsEndpoint != row.requestsEndpoint,
+            !table.contains(where: { $0.requestsEndpoint == before.requestsEndpoint }),
+            let endpoint = before.requestsEndpoint
         else { return }
         await requesters.removeValue(forKey: endpoint)?.close()
     }
@@ -123,6 +134,7 @@ public actor SiteClient {
         _ instance: String,
         _ action: String,
         _ arguments: Value = [:],
+        for asker: Asker? = nil,
         timeout: Duration = patience
     ) async throws -> Reply {
         // A row is as good as the connection: without one the instance may be elsewhere by now.
@@ -141,6 +153,7 @@ public actor SiteClient {
             target: instance,
             epoch: row.epoch,
             arguments,
+            asker ?? self.asker,
             timeout
         )
         guard reply.code == .requestStale, known != nil else { return reply }
@@ -153,6 +166,7 @@ public actor SiteClient {
             target: instance,
             epoch: fresh.epoch,
             arguments,
+            asker ?? self.asker,
             timeout
         )
     }
@@ -181,6 +195,7 @@ public actor SiteClient {
         target: String,
         epoch: Int64,
         _ arguments: Value,
+        _ asker: Asker?,
         _ timeout: Duration
     ) async throws -> Reply {
         do {
@@ -189,7 +204,8 @@ public actor SiteClient {
                 target: target,
                 epoch: epoch,
                 arguments: arguments,
-                timeout: timeout
+                timeout: timeout,
+                asker: asker
             )
         } catch {
             switch error {
@@ -203,7 +219,7 @@ public actor SiteClient {
     }
 
     private func endpoint(of row: InstanceRow) throws -> BusEndpoint {
-        guard let endpoint = BusEndpoint(row.requests) else {
+        guard let endpoint = row.requestsEndpoint else {
             throw ClientError.malformed("the registry, about \(row.instance),")
         }
         return endpoint

@@ -1,3 +1,4 @@
+public import Access
 public import Telemetry
 
 /// What an instrument (or a duty such as recording) adds to the runtime: feeds and operations.
@@ -27,12 +28,28 @@ extension Agent {
 public struct AgentQuery: Sendable {
     /// The action that a request names.
     public let action: String
-    /// Answers one request; runs off the reactor, several at a time.
-    public let answer: @Sendable (Value) async throws -> Value
+    /// What it asks of who asks.
+    public let needs: Need
+    /// Answers one request of a caller; runs off the reactor, several at a time.
+    public let answer: @Sendable (Value, Caller) async throws -> Value
 
     /// A query.
-    public init(_ action: String, answer: @escaping @Sendable (Value) async throws -> Value) {
+    public init(
+        _ action: String,
+        needs: Need = .role(.observe),
+        answer: @escaping @Sendable (Value) async throws -> Value
+    ) {
+        self.init(action, needs: needs) { arguments, _ in try await answer(arguments) }
+    }
+
+    /// A query whose answer depends on who asks.
+    public init(
+        _ action: String,
+        needs: Need = .role(.observe),
+        answer: @escaping @Sendable (Value, Caller) async throws -> Value
+    ) {
         self.action = action
+        self.needs = needs
         self.answer = answer
     }
 }
@@ -53,6 +70,8 @@ public struct AgentOperation: Sendable {
     public let help: String
     /// Whether a task may be cut short; processes are stopped instead.
     public let isAbortable: Bool
+    /// The role that starts, stops and aborts it.
+    public let needs: Role
     /// What it takes, read off from its parameters' own `init(from:)`.
     public let parameters: [ParameterDeclaration]
     /// Checks the parameters and returns the body that runs with them.
@@ -65,18 +84,22 @@ public struct AgentOperation: Sendable {
     public static func process(
         _ name: String,
         help: String = "",
+        needs: Role = .operate,
         _ body: @escaping @Sendable (OperationSession) async throws -> Void
     ) -> AgentOperation {
-        make(name, .process, help, false) { (session, _: NoParameters) in try await body(session) }
+        make(name, .process, help, false, needs) { (session, _: NoParameters) in
+            try await body(session)
+        }
     }
 
     /// A process with parameters: `body` runs until its task is cancelled.
     public static func process<Parameters: OperationParameters>(
         _ name: String,
         help: String = "",
+        needs: Role = .operate,
         _ body: @escaping @Sendable (OperationSession, Parameters) async throws -> Void
     ) -> AgentOperation {
-        make(name, .process, help, false, body)
+        make(name, .process, help, false, needs, body)
     }
 
     /// A task without parameters; cancelled by `abort` only if `abortable`.
@@ -84,9 +107,12 @@ public struct AgentOperation: Sendable {
         _ name: String,
         help: String = "",
         abortable: Bool = false,
+        needs: Role = .operate,
         _ body: @escaping @Sendable (OperationSession) async throws -> Void
     ) -> AgentOperation {
-        make(name, .task, help, abortable) { (session, _: NoParameters) in try await body(session) }
+        make(name, .task, help, abortable, needs) { (session, _: NoParameters) in
+            try await body(session)
+        }
     }
 
     /// A task with parameters; cancelled by `abort` only if `abortable`.
@@ -94,9 +120,10 @@ public struct AgentOperation: Sendable {
         _ name: String,
         help: String = "",
         abortable: Bool = false,
+        needs: Role = .operate,
         _ body: @escaping @Sendable (OperationSession, Parameters) async throws -> Void
     ) -> AgentOperation {
-        make(name, .task, help, abortable, body)
+        make(name, .task, help, abortable, needs, body)
     }
 
     /// Refuses parameters that a start would refuse.
@@ -111,6 +138,7 @@ public struct AgentOperation: Sendable {
         _ kind: Kind,
         _ help: String,
         _ isAbortable: Bool,
+        _ needs: Role,
         _ body: @escaping @Sendable (OperationSession, Parameters) async throws -> Void
     ) -> AgentOperation {
         AgentOperation(
@@ -118,6 +146,7 @@ public struct AgentOperation: Sendable {
             kind: kind,
             help: help,
             isAbortable: isAbortable,
+            needs: needs,
             parameters: ParameterReader.declarations(of: Parameters.self)
         ) { given throws(ParameterError) in
             let parameters = try ParameterReader.read(Parameters.self, from: given)

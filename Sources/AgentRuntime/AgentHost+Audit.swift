@@ -16,11 +16,6 @@ struct AuditFailure: Error, CustomStringConvertible {
 }
 
 extension AgentHost {
-    /// Who sent a request.
-    func caller(of call: Call) -> Caller {
-        Caller(name: "unknown", proof: .local, address: call.peer.address)
-    }
-
     /// Whether the action changes something, so that its request is audited.
     func isCommand(_ action: String) -> Bool {
         !Action.effectFree.contains(action) && queries[action] == nil
@@ -107,6 +102,9 @@ extension AgentHost {
 
     /// Notes a request that the ledger has settled: refused, or asked once more.
     func noteSettled(_ call: Call, _ verdict: RequestLedger.Verdict) {
+        if case .refused(.refused, let text) = verdict {
+            return noteRefusal(call, .refused, text)
+        }
         guard isCommand(call.request.action) else { return }
         switch verdict {
         case .run, .runWithoutEffect: break

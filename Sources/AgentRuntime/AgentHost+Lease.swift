@@ -113,6 +113,7 @@ extension AgentHost {
                     )
                 )
             case .leaseUnknown: return .unknown
+            case .refused: return .away("it refuses: \(reply.text)")
             default: return .later
             }
         } catch { return .away("\(error)") }
@@ -147,6 +148,7 @@ extension AgentHost {
             "clock": .timestamp(time.now), "published": .int(log.newestPosition),
             "operations": .map(book.summary.mapValues(Value.string)),
             "faults": .array(faults.open.map(\.value)), "control": controlValue,
+            "refused": .int(refusedCount),
         ]
     }
 
@@ -166,6 +168,7 @@ extension AgentHost {
         row.publisher = advertised(publisherSocket?.endpoint)
         row.operations = book.summary
         row.faults = faults.open
+        row.refused = refusedCount
         row.published = log.newestPosition
         row.control = control.control
         return [

@@ -63,6 +63,7 @@ extension AgentHost {
                     "sessions": .array(newest), "faults": .array(faults.open.map(\.value)),
                     "operations": .map(book.summary.mapValues(Value.string)),
                     "published": .int(log.newestPosition), "control": controlValue,
+                    "refused": .int(refusedCount),
                 ]
             )
         }
@@ -179,9 +180,10 @@ extension AgentHost {
                 "there is no action `\(call.request.action)` here"
             )
         }
+        let caller = caller(of: call)
         later(call) { host in
             do {
-                let result = try await query.answer(call.request.arguments)
+                let result = try await query.answer(call.request.arguments, caller)
                 await host.finish(call, .ok, result: result)
             } catch let failure as QueryFailure {
                 await host.finish(call, failure.code, failure.text, result: failure.result)
@@ -199,6 +201,7 @@ extension AgentHost {
             "feeds": .array((agent.feeds + BuiltInFeed.all).map(\.value)),
             "operations": .array(agent.operations.map(\.value)),
             "control": controlValue,
+            "needs": .map(queries.mapValues { .string("\($0.needs)") }),
             "queries": .array(queries.keys.sorted().map(Value.string)),
         ]
     }

@@ -1,3 +1,4 @@
+public import Access
 internal import ArchiveFormat
 internal import Log
 public import Logging
@@ -60,6 +61,7 @@ public actor AgentHost: Service {
     let agent: any Agent
     let settings: Settings
     let bus: any Bus
+    let access: AccessControl
     let log: AgentLog
     let time: any TimeSource
     nonisolated let logger: Logger
@@ -87,6 +89,8 @@ public actor AgentHost: Service {
     var droppedRecords: Int64 = 0
     /// Changes of sessions and faults that did not fit the queue, and how many of them are told.
     var droppedChanges = 0, toldDrops = 0
+    /// Requests that were refused as their callers may not have them done.
+    var refusals: DropCounter
 
     private let relay: EventRelay
     private let jobs: AsyncStream<Job>
@@ -120,12 +124,15 @@ public actor AgentHost: Service {
 
     /// Opens the spool, which begins an epoch, and makes a host for `agent`.
     ///
+    /// `access` says who may have what done, and is kept up while the agent runs.
+    ///
     /// - Throws: `LogError`, or `ZeroMQError` where the machine gives no thread.
     public init(
         _ agent: any Agent,
         settings: Settings,
         spool: Spool,
         bus: any Bus,
+        access: AccessControl = .open,
         time: any TimeSource,
         logger: Logger
     ) throws {
@@ -143,6 +150,7 @@ public actor AgentHost: Service {
         self.agent = agent
         self.settings = settings
         self.bus = bus
+        self.access = access
         self.time = time
         self.logger = logger
         desk = try FetchDesk(log: log, time: time)
@@ -152,6 +160,7 @@ public actor AgentHost: Service {
             uniquingKeysWith: { first, _ in first }
         )
         limits = LimitWatch(agent.feeds)
+        refusals = DropCounter(logger: logger, timeSource: time)
         queries = Dictionary(
             agent.queries.map { ($0.action, $0) },
             uniquingKeysWith: { first, _ in first }
@@ -210,6 +219,7 @@ public actor AgentHost: Service {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.recordChanges() }
             group.addTask { await self.holdLease() }
+            group.addTask { await self.followAccess() }
             for await job in jobs { group.addTask { await job() } }
             group.cancelAll()
         }
@@ -246,6 +256,9 @@ public actor AgentHost: Service {
                 ),
                 timeSource: time,
                 logger: logger,
+                authorize: { [weak self] call in
+                    self?.assumeIsolated { $0.refusal(of: call) }
+                },
                 onSettled: { [weak self] call, verdict in
                     guard let self else { return }
                     self.assumeIsolated { $0.noteSettled(call, verdict) }
@@ -269,6 +282,7 @@ public actor AgentHost: Service {
             instance: settings.identity.instance,
             bus: bus,
             registry: registryEndpoint,
+            access: access,
             time: time,
             logger: logger,
             announce: { [weak self] topic, value in

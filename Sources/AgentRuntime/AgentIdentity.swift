@@ -50,7 +50,7 @@ extension AgentOperation {
     var value: Value {
         [
             "name": .string(name), "kind": .string(kind.rawValue), "help": .string(help),
-            "abortable": .bool(isAbortable),
+            "abortable": .bool(isAbortable), "needs": .string(needs.rawValue),
             "parameters": .array(parameters.map(\.value)),
         ]
     }

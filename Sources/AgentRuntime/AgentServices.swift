@@ -1,3 +1,4 @@
+public import Access
 public import Logging
 public import MessageBus
 public import Telemetry
@@ -10,6 +11,8 @@ public struct AgentServices: Sendable {
     public let bus: any Bus
     /// Where the registry answers; nil only where the agent's own socket is closed.
     public let registry: BusEndpoint?
+    /// Who may do what, as it holds now.
+    public let access: AccessControl
     /// Where the agent takes its time from.
     public let time: any TimeSource
     /// Where the agent logs.

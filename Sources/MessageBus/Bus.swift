@@ -11,6 +11,13 @@ public protocol Bus: AnyObject, Sendable {
     /// The thread that owns the sockets. Its `shutdown()` closes them.
     var reactor: Reactor { get }
 
+    /// Peers that were not let in, or that did not know how to ask for it.
+    var strangerCount: Int { get }
+
+    /// Ends the connections of peers that would not be let in now; called when that may have
+    /// changed.
+    func expelStrangers()
+
     /// Listens for requests.
     func bindRequests(
         _ binding: Binding,
@@ -41,6 +48,12 @@ public protocol Bus: AnyObject, Sendable {
 }
 
 extension Bus {
+    /// None: nobody is kept out.
+    public var strangerCount: Int { 0 }
+
+    /// Nobody is kept out.
+    public func expelStrangers() {}
+
     /// Subscribes without hearing of the connection.
     public func subscribe(
         to endpoint: BusEndpoint,

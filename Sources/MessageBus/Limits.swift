@@ -43,6 +43,10 @@ public enum BusLimits {
     public static let mostRunning = 1_024
     /// Peers that wait for the answer of one request that runs; one more replaces the oldest.
     public static let mostWaiting = 16
+    /// Addresses of strangers that are told apart; those of further ones are logged as one.
+    public static let mostStrangers = 256
+    /// How often strangers of one address are logged.
+    public static let strangerReportInterval = Duration.seconds(60)
     /// How often drops of one kind are logged.
     public static let dropReportInterval = Duration.seconds(60)
     /// How long a connection that was refused waits before it tries again.

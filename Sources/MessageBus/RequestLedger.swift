@@ -56,8 +56,8 @@ public struct RequestLedger: Sendable {
     /// How many requests are remembered.
     public var count: Int { entries.count }
 
-    /// Tells what to do with `request`.
-    public mutating func admit(_ request: Request) -> Verdict {
+    /// Tells what to do with `request` of `user`, by what the handshake proved.
+    public mutating func admit(_ request: Request, from user: String? = nil) -> Verdict {
         guard request.target == target else {
             return .refused(
                 .requestStale,
@@ -67,7 +67,7 @@ public struct RequestLedger: Sendable {
         let hasEffect = !withoutEffect.contains(request.action)
         // Before the checks of epoch and time: a repeated request is late, and was done.
         if hasEffect, let entry = entries[request.id] {
-            guard entry.content == Self.content(of: request) else {
+            guard entry.content == Self.content(of: request, from: user) else {
                 return .refused(
                     .requestDuplicateID,
                     "another request had this id: use an id of its own"
@@ -86,7 +86,7 @@ public struct RequestLedger: Sendable {
                 "\(entries.count) requests of the last 10 minutes, \(running) of them under way"
             )
         }
-        entries[request.id] = Entry(content: Self.content(of: request))
+        entries[request.id] = Entry(content: Self.content(of: request, from: user))
         running += 1
         return .run
     }
@@ -137,9 +137,11 @@ public struct RequestLedger: Sendable {
         }
     }
 
-    /// What the request says, without who asks and until when.
-    private static func content(of request: Request) -> Int {
+    /// What the request says and for whom, without until when: nobody hears another's answer.
+    private static func content(of request: Request, from user: String?) -> Int {
         var hasher = Hasher()
+        hasher.combine(user)
+        hasher.combine(request.asker)
         hasher.combine(request.action)
         hasher.combine(request.targetEpoch)
         hasher.combine(request.arguments)

@@ -16,6 +16,10 @@ public final class RequestServer {
     }
 
     private let timeSource: any TimeSource
+    /// Why who sent a request may not have it done; nil if it may.
+    public typealias Refusal = (code: ReplyCode, text: String)
+
+    private let authorize: (Call) -> Refusal?
     private let onRequest: (Call) -> Void
     private let onSettled: (Call, RequestLedger.Verdict) -> Void
     private var ledger: RequestLedger
@@ -28,7 +32,8 @@ public final class RequestServer {
 
     /// Listens at `binding` for requests to `target` in `epoch`.
     ///
-    /// `onSettled` hears of requests that the ledger refuses, or has answered before.
+    /// `authorize` is asked about each request, also one that was asked before, and before anything
+    /// else is told about it. `onSettled` hears of requests that are refused, or were answered before.
     ///
     /// - Throws: ``BusError``.
     public init(
@@ -37,10 +42,12 @@ public final class RequestServer {
         ledger: RequestLedger,
         timeSource: any TimeSource,
         logger: Logger,
+        authorize: @escaping (Call) -> Refusal? = { _ in nil },
         onSettled: @escaping (Call, RequestLedger.Verdict) -> Void = { _, _ in },
         onRequest: @escaping (Call) -> Void
     ) throws(BusError) {
         self.timeSource = timeSource
+        self.authorize = authorize
         self.onRequest = onRequest
         self.onSettled = onSettled
         self.ledger = ledger
@@ -87,8 +94,13 @@ public final class RequestServer {
             }
             return
         }
-        let verdict = ledger.admit(request)
         let call = Call(request: request, peer: peer)
+        let verdict: RequestLedger.Verdict
+        if let refusal = authorize(call) {
+            verdict = .refused(refusal.code, refusal.text)
+        } else {
+            verdict = ledger.admit(request, from: peer.user)
+        }
         switch verdict {
         case .run, .runWithoutEffect: return onRequest(call)
         case .answered(let reply): send(reply, to: peer)

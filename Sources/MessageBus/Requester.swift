@@ -92,8 +92,8 @@ public actor Requester {
     /// The request expires with the timeout on the target's clock, once a reply or
     /// ``noteClock(of:)`` has told that clock. A `Reply` says itself what became of the request.
     ///
-    /// `epoch` is that of the target, or 0 for actions without effect; `id` is nil, or that of an
-    /// earlier request that is repeated.
+    /// `epoch` is that of the target, or 0 for actions without effect; `asker` is for whom it is
+    /// asked; `id` is nil, or that of an earlier request that is repeated.
     ///
     /// - Returns: the reply, whatever its code.
     /// - Throws: ``RequestError``.
@@ -103,6 +103,7 @@ public actor Requester {
         epoch: Int64 = 0,
         arguments: Value = .null,
         timeout: Duration,
+        asker: Asker? = nil,
         id: [UInt8]? = nil
     ) async throws(RequestError) -> Reply {
         let request = Request(
@@ -111,7 +112,8 @@ public actor Requester {
             target: target,
             targetEpoch: epoch,
             expiry: clockOffset.map { timeSource.now + $0 + timeout },
-            arguments: arguments
+            arguments: arguments,
+            asker: asker
         )
         let bytes = request.bytes
         try check(request, byteCount: bytes.count)

@@ -31,8 +31,28 @@ public enum WireError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 }
 
+/// For whom something is asked, as who asks says: `[name, token, address]`.
+///
+/// It is believed only where there is nothing better: without keys, or from an instance that
+/// vouches for others.
+public struct Asker: Hashable, Sendable {
+    /// What the asker is called.
+    public var name: String
+    /// The id of the token of HTTP that was shown; nil for none.
+    public var token: String?
+    /// The address that it came from; nil where that is the sender's own.
+    public var address: String?
+
+    /// An asker.
+    public init(name: String, token: String? = nil, address: String? = nil) {
+        self.name = name
+        self.token = token
+        self.address = address
+    }
+}
+
 /// What somebody asks of an instance: `[version, id, action, target, target_epoch, expiry,
-/// arguments]`.
+/// arguments, asker]`.
 public struct Request: Hashable, Sendable {
     /// Sixteen random bytes; whoever asks again for the same thing uses them again.
     public var id: [UInt8]
@@ -47,6 +67,8 @@ public struct Request: Hashable, Sendable {
     public var expiry: Timestamp?
     /// What the action needs to know.
     public var arguments: Value
+    /// For whom it is asked; nil where the sender says nothing.
+    public var asker: Asker?
 
     /// A request.
     public init(
@@ -55,7 +77,8 @@ public struct Request: Hashable, Sendable {
         target: String,
         targetEpoch: Int64 = 0,
         expiry: Timestamp? = nil,
-        arguments: Value = .null
+        arguments: Value = .null,
+        asker: Asker? = nil
     ) {
         self.id = id
         self.action = action
@@ -63,12 +86,13 @@ public struct Request: Hashable, Sendable {
         self.targetEpoch = targetEpoch
         self.expiry = expiry
         self.arguments = arguments
+        self.asker = asker
     }
 
     /// The bytes on the wire.
     public var bytes: [UInt8] {
         var writer = MessagePackWriter()
-        writer.beginArray(7)
+        writer.beginArray(asker == nil ? 7 : 8)
         writer.write(Wire.version)
         id.withUnsafeBytes { writer.write(bytes: $0) }
         writer.write(action)
@@ -76,6 +100,12 @@ public struct Request: Hashable, Sendable {
         writer.write(targetEpoch)
         if let expiry { writer.write(expiry.nanoseconds) } else { writer.writeNull() }
         writer.write(arguments)
+        if let asker {
+            writer.beginArray(3)
+            writer.write(asker.name)
+            if let token = asker.token { writer.write(token) } else { writer.writeNull() }
+            if let address = asker.address { writer.write(address) } else { writer.writeNull() }
+        }
         return writer.bytes
     }
 
@@ -85,7 +115,7 @@ public struct Request: Hashable, Sendable {
     public init(bytes: UnsafeRawBufferPointer) throws(WireError) {
         self = try decode(bytes, longest: BusLimits.longestRequest, items: 65_536) {
             view throws(WireError) in
-            let id = try identifier(view, count: 7)
+            let id = try identifier(view, counts: 7...8)
             guard let action = name(view[2]), let target = name(view[3]),
                 let targetEpoch = view[4].int, view[5].isNull || view[5].int != nil,
                 let arguments = view[6].value
@@ -94,13 +124,20 @@ public struct Request: Hashable, Sendable {
                     "a request is [version, id, action, target, target_epoch, expiry, arguments]"
                 )
             }
+            let asker: Asker?
+            if view.arrayCount == 8, !view[7].isNull {
+                asker = try Asker(view[7])
+            } else {
+                asker = nil
+            }
             return Request(
                 id: id,
                 action: action,
                 target: target,
                 targetEpoch: targetEpoch,
                 expiry: view[5].int.map(Timestamp.init(nanoseconds:)),
-                arguments: arguments
+                arguments: arguments,
+                asker: asker
             )
         }
     }
@@ -162,7 +199,7 @@ public struct Reply: Hashable, Sendable {
     public init(bytes: UnsafeRawBufferPointer) throws(WireError) {
         self = try decode(bytes, longest: BusLimits.longestMessage, items: 1 << 20) {
             view throws(WireError) in
-            let id = try identifier(view, count: 7)
+            let id = try identifier(view, counts: 7...7)
             guard let code = name(view[2]), let text = view[3].string, let result = view[4].value,
                 let clock = view[5].int, let epoch = view[6].int
             else {
@@ -209,16 +246,32 @@ private func decode<Result>(
     }
 }
 
-/// The id of a message of `count` parts whose version is spoken here.
+extension Asker {
+    fileprivate init(_ view: MessagePackView) throws(WireError) {
+        guard view.arrayCount == 3, let name = MessageBus.name(view[0]),
+            view[1].isNull || MessageBus.name(view[1]) != nil,
+            view[2].isNull || MessageBus.name(view[2]) != nil
+        else { throw .malformed("an asker is [name, token, address]") }
+        self.init(
+            name: name,
+            token: MessageBus.name(view[1]),
+            address: MessageBus.name(view[2])
+        )
+    }
+}
+
+/// The id of a message of so many parts whose version is spoken here.
 private func identifier(
     _ view: MessagePackView,
-    count: Int
+    counts: ClosedRange<Int>
 ) throws(WireError) -> [UInt8] {
     guard let found = view.arrayCount, found >= 2, let version = view[0].int,
         let id = view[1].bytes, id.count == BusLimits.idLength
     else { throw .malformed("an array that begins with version and id is expected") }
     guard Wire.readable.contains(version) else { throw .version(version, id: Array(id)) }
-    guard found == count else { throw .malformed("\(found) parts, expected \(count)") }
+    guard counts.contains(found) else {
+        throw .malformed("\(found) parts, expected \(counts.lowerBound)")
+    }
     return Array(id)
 }
 

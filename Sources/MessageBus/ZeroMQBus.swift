@@ -3,23 +3,39 @@ public import ZeroMQ
 
 /// The bus over TCP: one reactor thread, one context of the library.
 ///
-/// Sockets listen on loopback only: off it they need keys, without which they are refused with
-/// ``BusError/unprotected(host:)``.
+/// With keys, all its sockets encrypt and prove who they are, on loopback too, and who is not
+/// admitted stays out. Without, it listens and connects on loopback only: off it sockets are
+/// refused with ``BusError/unprotected(host:)`` and ``BusError/unprotectedWay(to:)``.
 public final class ZeroMQBus: Bus {
     /// The thread that owns all sockets of the bus.
     public let reactor: Reactor
     private let context: Context
+    // Touched on the reactor only: every method that reaches it checks that.
+    private nonisolated(unsafe) let guardian: PeerGuard?
 
     /// Starts the threads; `reactor.shutdown()` ends them.
     ///
     /// - Throws: ``BusError/failed(_:)``.
-    public init() throws(BusError) {
+    public init(keys: BusKeys? = nil) throws(BusError) {
+        guardian = keys.map { PeerGuard($0) }
         do throws(ZeroMQError) {
             context = try Context()
             reactor = try Reactor(context: context)
         } catch {
             throw BusError(error)
         }
+    }
+
+    /// Peers that were not let in; see ``Bus``.
+    public var strangerCount: Int {
+        reactor.checkIsolated()
+        return guardian?.strangerCount ?? 0
+    }
+
+    /// Ends the connections of peers that would not be let in now; see ``Bus``.
+    public func expelStrangers() {
+        reactor.checkIsolated()
+        guardian?.expelStrangers()
     }
 
     /// Listens for requests; see ``Bus``.
@@ -32,13 +48,14 @@ public final class ZeroMQBus: Bus {
         options.sendMark = BusLimits.requestMark
         options.receiveMark = BusLimits.requestMark
         let (socket, endpoint) = try bind(.router, binding, options)
-        return ZeroMQRequestSocket(socket, endpoint, onRequest)
+        return ZeroMQRequestSocket(socket, endpoint, guardian, onRequest)
     }
 
     /// Listens for subscribers; see ``Bus``.
     public func bindPublisher(_ binding: Binding) throws(BusError) -> any PublisherSocket {
         let (socket, endpoint) = try bindPublisher(binding, mark: BusLimits.publishMark)
-        return ZeroMQPublisherSocket(socket, endpoint) { (mark, endpoint) throws(BusError) in
+        return ZeroMQPublisherSocket(socket, endpoint, guardian) {
+            (mark, endpoint) throws(BusError) in
             let ports = endpoint.port...endpoint.port
             let again = Binding(host: binding.host, ports: ports)
             return try self.bindPublisher(again, mark: mark).0
@@ -89,16 +106,23 @@ public final class ZeroMQBus: Bus {
         _ binding: Binding,
         _ options: SocketOptions
     ) throws(BusError) -> (Socket, BusEndpoint) {
-        guard binding.isLoopback else { throw .unprotected(host: binding.host) }
+        guard guardian != nil || binding.isLoopback else {
+            throw .unprotected(host: binding.host)
+        }
+        var options = options
+        if let guardian { options.curve = .server(guardian.keys.own) }
         do throws(ZeroMQError) {
+            try guardian?.open(context, reactor)
             let socket = try Socket(kind, context: context, reactor: reactor, options: options)
             do throws(ZeroMQError) {
+                try guardian?.follow(socket)
                 let text = try socket.bind(
                     host: binding.host,
                     ports: binding.ports,
                     preferred: binding.preferred
                 )
-                guard let endpoint = BusEndpoint(text) else {
+                let key = guardian?.keys.own.publicKey
+                guard let endpoint = BusEndpoint(text, key: key) else {
                     throw ZeroMQError.badAddress(text, reason: "it is no endpoint")
                 }
                 return (socket, endpoint)
@@ -117,6 +141,13 @@ public final class ZeroMQBus: Bus {
         _ options: SocketOptions,
         _ onState: @escaping (ConnectionState) -> Void
     ) throws(BusError) -> Link {
+        var options = options
+        if let guardian {
+            guard let server = endpoint.key else { throw .keyUnknown(of: endpoint) }
+            options.curve = .client(guardian.keys.own, server: server)
+        } else if !endpoint.isLoopback {
+            throw .unprotectedWay(to: endpoint)
+        }
         do throws(ZeroMQError) {
             let socket = try Socket(kind, context: context, reactor: reactor, options: options)
             do throws(ZeroMQError) {

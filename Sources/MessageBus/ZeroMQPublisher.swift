@@ -9,6 +9,7 @@ final class ZeroMQPublisherSocket: PublisherSocket {
     /// Nil while it is made anew.
     private var socket: Socket?
     private let reactor: Reactor
+    private let guardian: PeerGuard?
     /// Makes a socket that lets so many messages wait for each subscriber, at one place.
     private let makeSocket: (Int, BusEndpoint) throws(BusError) -> Socket
     private var isClosed = false
@@ -18,9 +19,11 @@ final class ZeroMQPublisherSocket: PublisherSocket {
     init(
         _ socket: Socket,
         _ endpoint: BusEndpoint,
+        _ guardian: PeerGuard?,
         _ makeSocket: @escaping (Int, BusEndpoint) throws(BusError) -> Socket
     ) {
         reactor = socket.reactor
+        self.guardian = guardian
         self.endpoint = endpoint
         self.makeSocket = makeSocket
         take(socket)
@@ -70,6 +73,8 @@ final class ZeroMQPublisherSocket: PublisherSocket {
         socket.refuseWhenFull(true)
         socket.onMessage = { message in
             guard message.count == 1, let kind = message[0].first, kind <= 1 else { return }
+            // Whoever is not admitted any more ends with this; its end takes the subscription back.
+            if kind == 1 { _ = self.guardian?.admits(message) }
             let topic = Array(message[0].dropFirst())
             if kind == 1 {
                 self.subscriptions.add(topic)

@@ -11,6 +11,7 @@ final class ZeroMQRequestSocket: RequestSocket {
     init(
         _ socket: Socket,
         _ endpoint: BusEndpoint,
+        _ guardian: PeerGuard?,
         _ onRequest: @escaping (Peer, UnsafeRawBufferPointer) -> Void
     ) {
         self.socket = socket
@@ -20,6 +21,7 @@ final class ZeroMQRequestSocket: RequestSocket {
                 self.wrongForm += 1
                 return
             }
+            guard guardian?.admits(message) ?? true else { return }
             let peer = Peer(
                 routingID: Array(message[0]),
                 address: message.property("Peer-Address"),

@@ -1,3 +1,4 @@
+internal import Access
 public import AgentRuntime
 internal import MessageBus
 internal import Synchronization
@@ -53,10 +54,10 @@ public final class RegistryAgent: Agent {
     /// What agents and clients ask.
     public var queries: [AgentQuery] {
         [
-            AgentQuery(Action.register) { try self.register($0) },
-            AgentQuery(Action.heartbeat) { try self.heartbeat($0) },
-            AgentQuery(Action.leave) { try self.leave($0) },
-            AgentQuery(Action.table) { _ in self.tableValue() },
+            AgentQuery(Action.register, needs: .instance) { try self.register($0, $1) },
+            AgentQuery(Action.heartbeat, needs: .instance) { try self.heartbeat($0, $1) },
+            AgentQuery(Action.leave, needs: .instance) { try self.leave($0, $1) },
+            AgentQuery(Action.table, needs: .member) { (_: Value) in self.tableValue() },
         ]
     }
 
@@ -89,10 +90,26 @@ public final class RegistryAgent: Agent {
         }
     }
 
-    private func register(_ arguments: Value) throws -> Value {
+    /// Refuses whoever speaks for another instance than the one whose key it has.
+    ///
+    /// - Returns: the key, where there is one.
+    private func checkIdentity(_ caller: Caller, is instance: String) throws -> String? {
+        guard case .key(let key) = caller.proof else { return nil }
+        guard caller.name == instance else {
+            throw QueryFailure(
+                .refused,
+                "\(caller) may not speak for \(instance): in access.yaml the key of \(instance) "
+                    + "is another"
+            )
+        }
+        return key
+    }
+
+    private func register(_ arguments: Value, _ caller: Caller) throws -> Value {
         guard var row = arguments["row"].flatMap(InstanceRow.init), row.epoch > 0,
             Name.isValid(row.instance)
         else { throw QueryFailure(.requestMalformed, "this registers no instance") }
+        row.key = try checkIdentity(caller, is: row.instance) ?? ""
         let now = time.now
         row.since = now
         row.seen = now
@@ -112,9 +129,10 @@ public final class RegistryAgent: Agent {
         )
     }
 
-    private func heartbeat(_ arguments: Value) throws -> Value {
+    private func heartbeat(_ arguments: Value, _ caller: Caller) throws -> Value {
         guard let instance = arguments["instance"]?.string, let epoch = arguments["epoch"]?.int
         else { throw QueryFailure(.requestMalformed, "this is no heartbeat") }
+        _ = try checkIdentity(caller, is: instance)
         let now = time.now
         let monotonic = time.monotonic
         let answer = table.withLock { table in
@@ -126,14 +144,16 @@ public final class RegistryAgent: Agent {
                 row.faults = arguments["faults"]?.array?.compactMap(Fault.init) ?? row.faults
                 row.control = arguments["control"].flatMap(Control.init)
                 row.published = arguments["published"]?.int ?? row.published
+                row.refused = arguments["refused"]?.int ?? row.refused
             }
         }
         return try reply(answer)
     }
 
-    private func leave(_ arguments: Value) throws -> Value {
+    private func leave(_ arguments: Value, _ caller: Caller) throws -> Value {
         guard let instance = arguments["instance"]?.string, let epoch = arguments["epoch"]?.int
         else { throw QueryFailure(.requestMalformed, "this is no good-bye") }
+        _ = try checkIdentity(caller, is: instance)
         table.withLock { $0.leave(instance, epoch: epoch) }
         announce()
         return .null

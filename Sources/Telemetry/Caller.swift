@@ -4,7 +4,7 @@ public struct Caller: Hashable, Sendable {
     public enum Proof: Hashable, Sendable {
         /// Nothing: a process of this machine says so.
         case local
-        /// The key that the handshake proved, in Z85 as 40 characters.
+        /// The key that the handshake proved, as 64 hexadecimal digits.
         case key(String)
         /// A token of HTTP, by its id, which is no secret.
         case token(String)
@@ -26,7 +26,7 @@ public struct Caller: Hashable, Sendable {
 }
 
 extension Caller: CustomStringConvertible {
-    /// The name with its proof, as `alice (key rq:rM…)` or `local, claimed alice, unproven`.
+    /// The name with its proof, as `alice (key 3f0c12ab…)` or `local, claimed alice, unproven`.
     public var description: String {
         switch proof {
         case .local: "local, claimed \(name), unproven"

@@ -24,6 +24,10 @@ public struct InstanceRow: Hashable, Sendable {
     public var version: String, siteHash: String
     /// Where it answers requests and where it publishes: `tcp://10.0.0.2:5561`.
     public var requests: String, publisher: String
+    /// The public key that it proves, in hexadecimal digits; empty where the site has no keys.
+    public var key: String
+    /// Requests that it refused and peers that it did not let in, since it began.
+    public var refused: Int64
     /// When it registered and when its last heartbeat arrived, on the registry's clock.
     public var since: Timestamp, seen: Timestamp
     /// Its clock less the registry's, as seen in the last heartbeat.
@@ -49,6 +53,8 @@ public struct InstanceRow: Hashable, Sendable {
         siteHash = ""
         requests = ""
         publisher = ""
+        key = ""
+        refused = 0
         since = Timestamp(nanoseconds: 0)
         seen = Timestamp(nanoseconds: 0)
         clockOffset = .zero
@@ -64,6 +70,7 @@ public struct InstanceRow: Hashable, Sendable {
             "state": .string(state.rawValue), "host": .string(host), "pid": .int(pid),
             "epoch": .int(epoch), "version": .string(version), "site_hash": .string(siteHash),
             "requests": .string(requests), "publisher": .string(publisher),
+            "key": .string(key), "refused": .int(refused),
             "since": .timestamp(since), "seen": .timestamp(seen),
             "clock_offset_ns": .int(clockOffset.nanoseconds),
             "operations": .map(operations.mapValues(Value.string)),
@@ -86,6 +93,8 @@ public struct InstanceRow: Hashable, Sendable {
         siteHash = value["site_hash"]?.string ?? ""
         requests = value["requests"]?.string ?? ""
         publisher = value["publisher"]?.string ?? ""
+        key = value["key"]?.string ?? ""
+        refused = value["refused"]?.int ?? 0
         since = value["since"]?.timestamp ?? since
         seen = value["seen"]?.timestamp ?? seen
         clockOffset = .nanoseconds(value["clock_offset_ns"]?.int ?? 0)

@@ -1,33 +1,28 @@
 internal import CZeroMQ
 
 /// A public Curve25519 key; no secret.
+///
+/// It is written as 64 hexadecimal digits: they need no quotes in YAML, shells and addresses, as
+/// the library's own Z85 does.
 public struct PublicKey: Hashable, Sendable, CustomStringConvertible {
     /// How many bytes it has.
     public static let byteCount = 32
-    /// The characters of its text.
-    public static let characterCount = 40
-
-    /// The key in Z85: 40 characters, among them `$`, `#` and brackets, none of them `"` or `\`.
-    ///
-    /// Source: P. Hintjens, "Z85 - ZeroMQ Base-85 Encoding Algorithm", 32/Z85.
-    public let z85: String
     let bytes: [UInt8]
 
-    /// Reads 40 characters of Z85; nil where they are none.
-    public init?(z85: String) {
-        guard let bytes = Z85.decode(z85) else { return nil }
-        self.z85 = z85
+    /// Reads 64 hexadecimal digits; nil where they are none.
+    public init?(_ text: String) {
+        guard let bytes = Hexadecimal.bytes(text) else { return nil }
         self.bytes = bytes
     }
 
     /// The key of 32 bytes; nil where they are not so many.
     init?(bytes: UnsafeRawBufferPointer) {
         guard bytes.count == Self.byteCount else { return nil }
-        self.init(z85: Z85.encode(Array(bytes)))
+        self.bytes = Array(bytes)
     }
 
-    /// The key in Z85.
-    public var description: String { z85 }
+    /// The key as 64 hexadecimal digits, in small letters.
+    public var description: String { Hexadecimal.text(bytes) }
 }
 
 /// A secret Curve25519 key and the public one that follows from it.
@@ -36,36 +31,38 @@ public struct PublicKey: Hashable, Sendable, CustomStringConvertible {
 public struct KeyPair: Hashable, Sendable, CustomStringConvertible, CustomReflectable {
     /// What others may know.
     public let publicKey: PublicKey
-    /// What nobody else may know, in Z85; for the file of the key only.
-    public let secret: String
     let secretBytes: [UInt8]
 
     /// A new pair, from the system's random numbers.
     ///
     /// - Throws: ``ZeroMQError/library(call:reason:)`` where libzmq was built without CURVE.
     public static func random() throws(ZeroMQError) -> KeyPair {
-        var publicText = [CChar](repeating: 0, count: PublicKey.characterCount + 1)
+        var publicText = [CChar](repeating: 0, count: Z85.characterCount + 1)
         var secretText = publicText
         guard zmq_curve_keypair(&publicText, &secretText) == 0 else {
             throw .last("zmq_curve_keypair")
         }
-        guard let pair = KeyPair(secret: Z85.text(secretText)) else {
-            throw .library(call: "zmq_curve_keypair", reason: "what it makes is no key")
-        }
-        return pair
+        return KeyPair(publicKey: Z85.decode(publicText), secretBytes: Z85.decode(secretText))
     }
 
-    /// The pair of a secret key in Z85; nil where it is none.
-    public init?(secret: String) {
-        guard let bytes = Z85.decode(secret) else { return nil }
-        var text = [CChar](repeating: 0, count: PublicKey.characterCount + 1)
-        guard zmq_curve_public(&text, secret) == 0, let key = PublicKey(z85: Z85.text(text)) else {
-            return nil
+    private init(publicKey: [UInt8], secretBytes: [UInt8]) {
+        guard let key = publicKey.withUnsafeBytes({ PublicKey(bytes: $0) }) else {
+            preconditionFailure("the library makes keys of 32 bytes")
         }
-        publicKey = key
-        self.secret = secret
-        secretBytes = bytes
+        self.publicKey = key
+        self.secretBytes = secretBytes
     }
+
+    /// The pair of a secret key in 64 hexadecimal digits; nil where it is none.
+    public init?(secret: String) {
+        guard let bytes = Hexadecimal.bytes(secret) else { return nil }
+        var text = [CChar](repeating: 0, count: Z85.characterCount + 1)
+        guard zmq_curve_public(&text, Z85.encode(bytes)) == 0 else { return nil }
+        self.init(publicKey: Z85.decode(text), secretBytes: bytes)
+    }
+
+    /// What nobody else may know, in 64 hexadecimal digits; for the file of the key only.
+    public var secret: String { Hexadecimal.text(secretBytes) }
 
     /// The public key.
     public var description: String { "the key pair of \(publicKey)" }
@@ -82,25 +79,41 @@ public struct KeyPair: Hashable, Sendable, CustomStringConvertible, CustomReflec
     public func hash(into hasher: inout Hasher) { hasher.combine(publicKey) }
 }
 
-/// Bytes as text and back, by the library's functions.
-enum Z85 {
-    /// The 32 bytes that 40 characters stand for; nil where the text is anything else.
-    static func decode(_ text: String) -> [UInt8]? {
-        guard text.utf8.count == PublicKey.characterCount, text.utf8.allSatisfy({ $0 > 0x20 })
-        else { return nil }
+/// What the library takes and gives instead of bytes.
+///
+/// Source: P. Hintjens, "Z85 - ZeroMQ Base-85 Encoding Algorithm", 32/Z85.
+private enum Z85 {
+    static let characterCount = PublicKey.byteCount / 4 * 5
+
+    static func decode(_ text: [CChar]) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: PublicKey.byteCount)
-        guard zmq_z85_decode(&bytes, text) != nil else { return nil }
-        // The library takes characters that it would never write.
-        return encode(bytes) == text ? bytes : nil
+        zmq_z85_decode(&bytes, text)
+        return bytes
     }
 
-    static func encode(_ bytes: [UInt8]) -> String {
-        var text = [CChar](repeating: 0, count: bytes.count / 4 * 5 + 1)
+    static func encode(_ bytes: [UInt8]) -> [CChar] {
+        var text = [CChar](repeating: 0, count: characterCount + 1)
         zmq_z85_encode(&text, bytes, bytes.count)
-        return self.text(text)
+        return text
+    }
+}
+
+private enum Hexadecimal {
+    private static let digits = Array("0123456789abcdef".utf8)
+
+    static func text(_ bytes: [UInt8]) -> String {
+        let letters = bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+        return String(decoding: letters, as: UTF8.self)
     }
 
-    static func text(_ characters: [CChar]) -> String {
-        String(decoding: characters.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    /// The 32 bytes that 64 small digits stand for; nil where the text is anything else.
+    static func bytes(_ text: String) -> [UInt8]? {
+        let values = text.utf8.compactMap { digits.firstIndex(of: $0) }
+        guard text.utf8.count == PublicKey.byteCount * 2, values.count == text.utf8.count else {
+            return nil
+        }
+        return stride(from: 0, to: values.count, by: 2).map {
+            UInt8(values[$0] << 4 | values[$0 + 1])
+        }
     }
 }

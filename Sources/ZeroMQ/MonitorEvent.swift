@@ -5,9 +5,9 @@ public enum MonitorEvent: Hashable, Sendable {
     /// Both ends have introduced themselves: messages flow.
     case connected(endpoint: String)
     /// A peer has called; it has not introduced itself yet.
-    case accepted(endpoint: String)
-    /// An established connection is over.
-    case disconnected(endpoint: String)
+    case accepted(endpoint: String, descriptor: Int32)
+    /// A connection is over, established or not; its descriptor is another's soon.
+    case disconnected(endpoint: String, descriptor: Int32)
     /// No peer listens at the endpoint; the library tries again by itself.
     case retrying(endpoint: String)
     /// The peer speaks another protocol or went away during the handshake.
@@ -27,11 +27,13 @@ public enum MonitorEvent: Hashable, Sendable {
     init?(_ message: Message) {
         guard message.count == 2, message[0].count == 6 else { return nil }
         let number = Int32(message[0].loadUnaligned(as: UInt16.self))
+        let value = message[0].loadUnaligned(fromByteOffset: 2, as: Int32.self)
         let endpoint = String(decoding: message[1], as: UTF8.self)
         switch number {
         case ZMQ_EVENT_HANDSHAKE_SUCCEEDED: self = .connected(endpoint: endpoint)
-        case ZMQ_EVENT_ACCEPTED: self = .accepted(endpoint: endpoint)
-        case ZMQ_EVENT_DISCONNECTED: self = .disconnected(endpoint: endpoint)
+        case ZMQ_EVENT_ACCEPTED: self = .accepted(endpoint: endpoint, descriptor: value)
+        case ZMQ_EVENT_DISCONNECTED:
+            self = .disconnected(endpoint: endpoint, descriptor: value)
         case ZMQ_EVENT_CONNECT_RETRIED: self = .retrying(endpoint: endpoint)
         case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH: self = .refused(endpoint: endpoint)
         case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL, ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:

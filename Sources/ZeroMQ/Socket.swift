@@ -13,6 +13,8 @@ public enum SocketKind: Sendable {
     case subscriber
     /// Speaks with one other socket of the process.
     case pair
+    /// Answers one question after the other, each before the next.
+    case reply
 
     var type: Int32 {
         switch self {
@@ -21,6 +23,7 @@ public enum SocketKind: Sendable {
         case .publisher: ZMQ_XPUB
         case .subscriber: ZMQ_SUB
         case .pair: ZMQ_PAIR
+        case .reply: ZMQ_REP
         }
     }
 }
@@ -193,6 +196,26 @@ public final class Socket {
         zmq_msg_send(&message, handle, ZMQ_DONTWAIT)
     }
 
+    /// Sends one message of one or several parts, whole or not at all; never waits.
+    public func send(_ parts: [[UInt8]]) -> SendOutcome {
+        guard handle != nil else { return .full }
+        noteUse()
+        for (index, part) in parts.enumerated() {
+            let flags = ZMQ_DONTWAIT | (index + 1 < parts.count ? ZMQ_SNDMORE : 0)
+            let outcome = part.withUnsafeBytes { sendPart($0, flags) }
+            guard outcome == .sent else { return outcome }
+        }
+        return .sent
+    }
+
+    /// Listens for other sockets of the process.
+    ///
+    /// - Throws: ``ZeroMQError``.
+    func bind(inProcess name: String) throws(ZeroMQError) {
+        noteUse()
+        guard zmq_bind(handle, "inproc://\(name)") == 0 else { throw .last("zmq_bind") }
+    }
+
     /// Sends one message of one part; never waits.
     public func send(_ bytes: [UInt8]) -> SendOutcome {
         bytes.withUnsafeBytes { send($0) }
@@ -328,5 +351,11 @@ public struct Message {
     /// proves it; nil where it does not know.
     public func property(_ name: String) -> String? {
         zmq_msg_gets(parts, name).map { String(cString: $0) }
+    }
+
+    /// The descriptor of the connection that the message came by; nil where it is not known.
+    public var descriptor: Int32? {
+        let descriptor = zmq_msg_get(parts, ZMQ_SRCFD)
+        return descriptor >= 0 ? descriptor : nil
     }
 }

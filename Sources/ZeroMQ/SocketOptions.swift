@@ -30,7 +30,7 @@ public struct SocketOptions: Sendable {
         socket.set(ZMQ_LINGER, linger.wholeMilliseconds)
         socket.set(ZMQ_SNDHWM, Int32(sendMark))
         socket.set(ZMQ_RCVHWM, Int32(receiveMark))
-        guard kind != .pair else { return }
+        guard kind != .pair, kind != .reply else { return }
         socket.set(ZMQ_MAXMSGSIZE, Int64(longestMessage))
         socket.set(ZMQ_HEARTBEAT_IVL, heartbeat.wholeMilliseconds)
         socket.set(ZMQ_HEARTBEAT_TIMEOUT, heartbeatTimeout.wholeMilliseconds)
@@ -47,7 +47,7 @@ public struct SocketOptions: Sendable {
             // Without it a reply to a peer that is gone vanishes and nobody counts it.
             socket.set(ZMQ_ROUTER_MANDATORY, 1 as Int32)
         case .dealer: socket.set(ZMQ_IMMEDIATE, Int32(establishedOnly ? 1 : 0))
-        case .publisher, .subscriber, .pair: break
+        case .publisher, .subscriber, .pair, .reply: break
         }
         curve?.apply(to: socket)
     }

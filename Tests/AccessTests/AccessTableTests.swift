@@ -70,7 +70,7 @@ struct AccessTableTests {
     // Each row: who, what is needed, where, for what, and whether it is allowed.
     @Test("a grant counts at its instances, for its operations, up to its role")
     func grants() {
-        let key = Caller.Proof.key(alice.publicKey.z85)
+        let key = Caller.Proof.key(alice.publicKey.description)
         let rows: [(Need, String, String, Bool)] = [
             (.role(.operate), "LSA1", "acquire", true),
             (.role(.operate), "LSA1", "set_heater", true),
@@ -91,7 +91,7 @@ struct AccessTableTests {
 
     @Test("an instance looks everywhere and speaks to instances, but commands nobody")
     func instances() {
-        let key = Caller.Proof.key(agent.publicKey.z85)
+        let key = Caller.Proof.key(agent.publicKey.description)
         #expect(decide(key, .instance, "registry", "register").isAllowed)
         #expect(decide(key, .role(.observe), "fridge", "status").isAllowed)
         #expect(!decide(key, .role(.operate), "fridge", "cool").isAllowed)
@@ -99,20 +99,22 @@ struct AccessTableTests {
 
     @Test("a refusal says which role is missing where, and which is there")
     func words() throws {
-        let key = Caller.Proof.key(alice.publicKey.z85)
+        let key = Caller.Proof.key(alice.publicKey.description)
+        let start = alice.publicKey.description.prefix(8)
         let words =
-            "`set_heater` of LSA2 needs the role `engineer`; x (key "
-            + "\(alice.publicKey.z85.prefix(8))…) has the role `operate` there: whoever keeps "
-            + "access.yaml grants it"
+            "`set_heater` of LSA2 needs the role `engineer`; x (key \(start)…) has the role "
+            + "`operate` there: whoever keeps access.yaml grants it"
         #expect(decide(key, .role(.engineer), "LSA2", "set_heater") == .refused(words))
     }
 
     @Test("a revoked key, an unknown key and an ended token get nothing")
     func strangers() throws {
-        let stranger = try KeyPair.random().publicKey.z85
-        #expect(!decide(.key(bob.publicKey.z85), .role(.observe), "LSA1", "status").isAllowed)
+        let stranger = try KeyPair.random().publicKey.description
+        #expect(
+            !decide(.key(bob.publicKey.description), .role(.observe), "LSA1", "status").isAllowed
+        )
         #expect(!decide(.key(stranger), .role(.observe), "LSA1", "status").isAllowed)
-        #expect(table.member(key: bob.publicKey.z85) == nil)
+        #expect(table.member(key: bob.publicKey.description) == nil)
         #expect(table.member(named: "bob") == nil)
         #expect(decide(.token("t1"), .role(.observe), "LSA1", "status").isAllowed)
         #expect(!decide(.token("t1"), .role(.operate), "LSA1", "acquire").isAllowed)
@@ -126,12 +128,13 @@ struct AccessTableTests {
     func local() {
         let caller = Caller(name: "x", proof: .local)
         func decide(_ table: AccessTable, _ needs: Need) -> Bool {
-            table.decide(caller, needs: needs, instance: "a", operation: "b", at: now).isAllowed
+            table.decide(caller, needs: needs, instance: "a", operation: "b", at: now)
+                .isAllowed
         }
         #expect(decide(.open, .role(.admin)) && decide(.open, .instance))
         #expect(decide(table, .role(.observe)))
         #expect(!decide(table, .role(.operate)) && !decide(table, .instance))
-        #expect(AccessTable.open.member(key: alice.publicKey.z85) == nil)
+        #expect(AccessTable.open.member(key: alice.publicKey.description) == nil)
     }
 
     @Test("the text of a table reads back as the table")
@@ -142,7 +145,7 @@ struct AccessTableTests {
 
     @Test("what is wrong in the file is told with its place, all of it")
     func damage() throws {
-        let key = alice.publicKey.z85
+        let key = alice.publicKey.description
         let text = """
             instances:
               - {id: a.b, key: "\(key)"}

@@ -10,6 +10,8 @@ actor BusTester {
     var connections: [any RequestConnection] = []
     var subscription: (any Subscription)?
     var requests: [[UInt8]] = []
+    /// What the handshakes of those who sent requests proved.
+    var users: [String] = []
     var replies: [[UInt8]] = []
     var states: [ConnectionState] = []
     var messages: [(topic: String, bytes: [UInt8])] = []
@@ -40,6 +42,7 @@ actor BusTester {
             let copy = Array(bytes)
             self.assumeIsolated {
                 $0.requests.append(copy)
+                if let user = peer.user { $0.users.append(user) }
                 $0.server?.reply(to: peer, copy)
                 $0.changed()
             }
