@@ -111,10 +111,26 @@ final class FixedSite: LiveSite {
             id: [],
             code: isBusy ? .operationBusy : .ok,
             text: isBusy ? "it runs already" : "",
-            result: action == Action.describe ? ["feeds": [FixedSite.feed.value]] : arguments,
+            result: result(of: action, arguments),
             clock: at(0),
             epoch: 1
         )
+    }
+
+    private func result(of action: String, _ arguments: Value) -> Value {
+        switch action {
+        case Action.describe: return ["feeds": [FixedSite.feed.value], "operations": []]
+        case Action.take:
+            let count = requests.count { $0.action == Action.take }
+            let control = Control(
+                holder: Caller(name: "http", proof: .local),
+                reason: "tests",
+                since: at(100),
+                until: at(100 + 600 * Double(count))
+            )
+            return ["control": control.value]
+        default: return arguments
+        }
     }
 
     static let feed = Feed("temps", fields: [Field("stage", unit: .kelvin)])
@@ -182,6 +198,8 @@ func withReader(
     site: FixedSite = FixedSite(),
     behindProxy: Bool = false,
     keys: ReaderAgent.Keys = .table(.open),
+    tls: TLSFiles? = nil,
+    names: [String] = [],
     _ body: @escaping @Sendable (RunningReader) async throws -> Void
 ) async throws {
     let wake = ReaderWake()
@@ -191,7 +209,9 @@ func withReader(
         settings: ReaderSettings(
             listen: Endpoint(host: "127.0.0.1", port: 0),
             cache: 1 << 20,
-            isBehindProxy: behindProxy
+            isBehindProxy: behindProxy,
+            tls: tls,
+            names: names
         ),
         site: site,
         labels: SeriesLabels(site: "hill", homes: ["cryo": ("dome", "Lakeshore372")]),
@@ -228,11 +248,21 @@ func withReader(
 extension ReaderServer {
     /// A server without a site, whose archive is `service`'s.
     init(_ service: QueryService, listen: Endpoint, time: any TimeSource) {
-        let settings = ReaderSettings(listen: listen, cache: 1 << 20)
+        self.init(ReaderSettings(listen: listen, cache: 1 << 20), service, time)
+    }
+
+    /// A server without a site and without keys, of an archive of one second.
+    init(
+        _ settings: ReaderSettings,
+        _ service: QueryService? = nil,
+        _ time: any TimeSource = ManualTimeSource(at(0))
+    ) {
         let entrance = Entrance(settings, access: .open, services: nil, time: time)
+        let engine = QueryEngine(archive: cryostat(seconds: 1))
         self.init(
             routes: ReaderRoutes(
-                service: service,
+                service: service
+                    ?? QueryService(engine: engine, pool: WorkPool(time: time), time: time),
                 live: LiveRoutes(
                     site: FixedSite(),
                     name: "hill",
