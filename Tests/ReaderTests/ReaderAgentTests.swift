@@ -23,7 +23,7 @@ struct ReaderAgentTests {
         -> Value
     {
         let query = try #require(agent.queries.first { $0.action == action })
-        return try await query.answer(arguments)
+        return try await query.answer(arguments, Caller(name: "test", proof: .local))
     }
 
     @Test("queries of the bus carry numbers as bytes, to the nanosecond")
