@@ -203,11 +203,11 @@ extension ReaderAgent {
     ///
     /// - Parameters:
     ///   - wake: who announces commits.
-    ///   - live: connects to a site.
+    ///   - live: connects to a site, as the instance of that name.
     /// - Returns: the class.
     public static func agentClass(
         wake: ReaderWake = ReaderWake(),
-        live: @escaping @Sendable (Site) -> any LiveSite
+        live: @escaping @Sendable (Site, String) -> any LiveSite
     ) -> AgentClass {
         AgentClass("Reader", summary: "answers what the archive holds") { settings, context in
             let archive = ArchiveSettings.read(from: &settings, default: context.site.archive)
@@ -217,7 +217,7 @@ extension ReaderAgent {
                 holder: "\(context.entry.id) on \(context.host.name), pid \(getpid())",
                 settings: reader,
                 g3: archive.g3,
-                site: live(context.site),
+                site: live(context.site, context.entry.id),
                 labels: SeriesLabels(site: context.site),
                 wake: wake,
                 time: context.time

@@ -111,6 +111,15 @@ struct SiteMetrics {
                 .init(Double(row.published), ("agent", row.instance), ("class", row.className))
             }
         )
+        text.add(
+            .counter,
+            "agent_refused",
+            unit: "messages",
+            help: "messages and connections of peers that an agent has refused or ended",
+            rows.filter { $0.epoch != 0 }.map { row in
+                .init(Double(row.refused), ("agent", row.instance), ("class", row.className))
+            }
+        )
         let aggregators = rows.filter { $0.className == "Aggregator" }
         for recorded in Self.recorded {
             text.add(

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
@@ -32,6 +33,15 @@ hosts:
       - {{class: FakeData, id: fake-1, start: [acquire]}}
       - {{class: FakeData, id: fake-2}}
 """
+
+
+def eventually(check):
+    """Asks until something is true; what it costs is the machine's time, not a guess of ours."""
+    deadline = time.monotonic() + PATIENCE
+    while not check():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"it did not become true within {PATIENCE} s")
+        time.sleep(0.02)
 
 
 def free_port():

@@ -60,7 +60,8 @@ class WireTest(unittest.TestCase):
     def test_a_degraded_session(self):
         session = session_of({
             "session": 3, "operation": "acquire", "status": "degraded", "reason": "silent",
-            "success": None, "start": 1_500_000_000, "end": None, "data": {}, "messages": [[5, "x"]],
+            "success": None, "start": 1_500_000_000, "end": None, "data": {},
+            "messages": [[5, "x"]],
         })
         self.assertEqual(
             (session["status"], session["degraded"], session["op_code"], session["start_time"]),
@@ -155,7 +156,8 @@ class FlowTest(unittest.TestCase):
         with self.assertRaisesRegex(UnknownInstance, "did you mean cryo-1"):
             self.drive(self.flows.request("cryo", "stop"), self.table(self.row()))
         with self.assertRaisesRegex(NotRunning, "cerro agent run cryo-1"):
-            self.drive(self.flows.request("cryo-1", "stop"), self.table(self.row(state="missing")))
+            missing = self.row(state="missing")
+            self.drive(self.flows.request("cryo-1", "stop"), self.table(missing))
 
 
 class SiteTest(unittest.TestCase):
@@ -166,7 +168,7 @@ class SiteTest(unittest.TestCase):
             ("site: a\n", "tcp://127.0.0.1:5560"),
             ("registry: {address: 10.0.0.1, port: 77} # here\n", "tcp://10.0.0.1:77"),
             ('registry: {address: "10.0.0.1"}\n', "tcp://10.0.0.1:5560"),
-            ("registry:\n  # why\n  address: 10.0.0.1\n\n  port: 77\nhosts:\n", "tcp://10.0.0.1:77"),
+            ("registry:\n  # why\n  address: 10.0.0.1\n\n  port: 7\nhosts:\n", "tcp://10.0.0.1:7"),
             ('registry: {port: "${PORT:-12}"}\n', "tcp://127.0.0.1:12"),
             ("registry:\n  address: ${HOST}\n", "tcp://h:5560"),
             ("hosts:\n  x:\n    registry: {port: 9}\n", "tcp://127.0.0.1:5560"),

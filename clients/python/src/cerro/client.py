@@ -16,16 +16,8 @@ def connection(registry, site, keys, name, timeout):
     if keys is not None:
         from .keys import Keys
 
-        held = Keys(keys, name or default_name())
+        held = Keys(keys, name)
     return Flows(registry, held.registry if held else None, timeout), held
-
-
-def default_name():
-    """The name whose key is taken: $CERRO_KEY, else who is logged in."""
-    import getpass
-    import os
-
-    return os.environ.get("CERRO_KEY") or getpass.getuser()
 
 
 def of_ocs(args):
@@ -99,6 +91,20 @@ class ClientShape:
         """The newest session of each operation, open faults and the count of records."""
         return self._driver.run(self._status())
 
+    def take(self, reason, duration=None, *, is_breaking=False):
+        """Takes control: until it is released or `duration` seconds are over, nobody else starts
+        or stops operations of the agent. Returns who has control until when.
+        """
+        arguments = {"reason": reason, "break": is_breaking}
+        if duration is not None:
+            arguments["duration_ns"] = int(duration * 1e9)
+        return self._driver.run(self._flows.result(self.instance_id, "take", arguments))
+
+    def release(self, *, is_breaking=False):
+        """Gives control back."""
+        arguments = {"break": is_breaking}
+        return self._driver.run(self._flows.result(self.instance_id, "release", arguments))
+
     def _status(self):
         found = yield from self._flows.result(self.instance_id, "status")
         return dict(found, sessions=[
@@ -117,7 +123,9 @@ class CerroClient(ClientShape):
     :param args: of OCS's arguments `--site-file` counts, the others are taken and mean nothing.
     :param site: the site file; else $CERRO_SITE, else the usual places.
     :param registry: the registry's endpoint, `tcp://HOST:PORT`; then no site file is read.
-    :param keys: the folder of keys, and `name` whose key is taken; else as the site file says.
+    :param keys: the folder of keys; else as the site file says.
+    :param name: whose key is taken, or its file; else $CERRO_KEY, else who is logged in, else
+        `operator`.
     :param timeout: seconds for each request.
     """
 

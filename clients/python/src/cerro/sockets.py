@@ -43,16 +43,23 @@ def router(context, endpoint):
     socket = _common(context.socket(zmq.ROUTER))
     socket.setsockopt(zmq.MAXMSGSIZE, limits.LONGEST_REQUEST)
     socket.set_hwm(limits.REQUEST_MARK)
-    socket.bind(endpoint)
-    return socket
+    return _bound(socket, endpoint)
 
 
 def publisher(context, endpoint):
-    """A PUB that listens at `endpoint`."""
-    socket = _common(context.socket(zmq.PUB))
+    """An XPUB that listens at `endpoint`, so that it is told who listens to what."""
+    socket = _common(context.socket(zmq.XPUB))
     socket.setsockopt(zmq.MAXMSGSIZE, limits.LONGEST_REQUEST)
     socket.set_hwm(limits.PUBLISH_MARK)
-    socket.bind(endpoint)
+    return _bound(socket, endpoint)
+
+
+def _bound(socket, endpoint):
+    try:
+        socket.bind(endpoint)
+    except zmq.ZMQError:
+        socket.close()
+        raise
     return socket
 
 
