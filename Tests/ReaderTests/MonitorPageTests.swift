@@ -137,7 +137,7 @@ struct MonitorPageTests {
         try await withReader(
             archive.path,
             site: FixedSite([row]),
-            keys: .table(AccessControl(table))
+            access: AccessControl(table)
         ) { reader in
             #expect(try await reader.get("/api/v1/agents").status == 200)
             for (token, name) in [(looker, "looker · observe"), (worker, "worker · operate")] {

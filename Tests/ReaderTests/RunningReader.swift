@@ -67,6 +67,7 @@ final class FixedSite: LiveSite {
 
     private let rows: [InstanceRow]?
     private let asked = Mutex<[(instance: String, action: String, arguments: Value)]>([])
+    private let askers = Mutex<[Asker?]>([])
     private let stream: AsyncStream<LiveMessage>
     private let sink: AsyncStream<LiveMessage>.Continuation
     private let heard = Heard()
@@ -92,6 +93,9 @@ final class FixedSite: LiveSite {
         asked.withLock { $0 }
     }
 
+    /// For whom it was asked.
+    var askedFor: [Asker?] { askers.withLock { $0 } }
+
     /// Publishes a message.
     func publish(_ topic: String, _ payload: [UInt8]) {
         sink.yield(LiveMessage(topic: topic, payload: payload))
@@ -103,8 +107,14 @@ final class FixedSite: LiveSite {
     }
 
     /// An instance `cryo` with the feed `temps`, whose operations all are accepted but `busy`.
-    func reply(of instance: String, to action: String, _ arguments: Value) async throws -> Reply {
+    func reply(
+        of instance: String,
+        to action: String,
+        _ arguments: Value,
+        for asker: Asker?
+    ) async throws -> Reply {
         asked.withLock { $0.append((instance, action, arguments)) }
+        askers.withLock { $0.append(asker) }
         guard instance == "cryo" else { throw ClientError.unknownInstance(instance, near: []) }
         let isBusy = arguments["operation"] == "busy"
         return Reply(
@@ -197,7 +207,7 @@ func withReader(
     now: Timestamp = at(100),
     site: FixedSite = FixedSite(),
     behindProxy: Bool = false,
-    keys: ReaderAgent.Keys = .table(.open),
+    access: AccessControl? = nil,
     tls: TLSFiles? = nil,
     names: [String] = [],
     _ body: @escaping @Sendable (RunningReader) async throws -> Void
@@ -215,7 +225,7 @@ func withReader(
         ),
         site: site,
         labels: SeriesLabels(site: "hill", homes: ["cryo": ("dome", "Lakeshore372")]),
-        keys: keys,
+        access: access,
         wake: wake,
         time: ManualTimeSource(now)
     )

@@ -95,7 +95,7 @@ struct TLSTests {
             site: FixedSite([
                 InstanceRow(instance: "cryo", className: "Lakeshore372", host: "dome")
             ]),
-            keys: .table(control),
+            access: control,
             tls: certificate.files,
             names: ["cerro.example.org"]
         ) { reader in
