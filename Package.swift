@@ -44,14 +44,15 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
     ],
     targets: [
         // A target imports only targets above it; TidyTests holds the sources to that.
-        .target(name: "CTimer"),
-        library("Telemetry", ["CTimer"]),
+        .target(name: "CKernel"),
+        library("Telemetry", ["CKernel"]),
         .systemLibrary(name: "CMsgPack", providers: [.apt(["libmsgpack-dev"])]),
         library("MessagePack", ["CMsgPack", "Telemetry"]),
         library(
@@ -105,10 +106,12 @@ let package = Package(
         library(
             "Reader",
             [
-                "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "ArrowFormat", "CZlib",
-                "MessageBus", "PromQL", "SiteConfig", "Telemetry", logging, nioCore,
+                "Access", "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "ArrowFormat",
+                "CZlib", "MessageBus", "PromQL", "SiteConfig", "Telemetry", logging, nioCore,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HummingbirdTLS", package: "hummingbird"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
             resources: [.embedInCode("Monitor/Page")]
         ),
@@ -131,7 +134,7 @@ let package = Package(
             "CerroCommand",
             [
                 "Access", "AgentClient", "AgentRuntime", "Aggregator", "Archive", "ArchiveFormat",
-                "CCairo",
+                "CCairo", "CKernel",
                 "InstrumentAgents", "InstrumentEmulators", "Log", "MessageBus", "MessagePack",
                 "Reader", "Registry", "SiteConfig", "Telemetry", "ZeroMQ", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -181,7 +184,8 @@ let package = Package(
         tests(
             "ReaderTests",
             [
-                "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "CZlib", "CerroTesting",
+                "Access", "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "CZlib",
+                "CerroTesting",
                 "Log", "MessageBus", "MessagePack", "PromQL", "Reader", "SiteConfig", "Telemetry",
                 nioCore, .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "Hummingbird", package: "hummingbird"),

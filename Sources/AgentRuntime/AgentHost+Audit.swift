@@ -102,6 +102,9 @@ extension AgentHost {
 
     /// Notes a request that the ledger has settled: refused, or asked once more.
     func noteSettled(_ call: Call, _ verdict: RequestLedger.Verdict) {
+        if case .refused(.refused, let text) = verdict {
+            return noteRefusal(call, .refused, text)
+        }
         guard isCommand(call.request.action) else { return }
         switch verdict {
         case .run, .runWithoutEffect: break
@@ -111,13 +114,16 @@ extension AgentHost {
         }
     }
 
-    /// Notes a request of which nothing was done; some are counted only, where they are many.
-    func noteRefusal(_ call: Call, _ outcome: AuditEntry.Outcome, _ reason: String) {
-        noteLeftOutRefusals()
-        guard audit.lists(refusalAt: time.monotonic) else { return }
+    private func noteRefusal(_ call: Call, _ outcome: AuditEntry.Outcome, _ reason: String) {
         var entry = auditEntry(call, outcome)
         entry.reason = String(reason.prefix(RuntimeLimits.messageLength))
-        note(entry)
+        noteRefusal(entry)
+    }
+
+    /// Notes a refusal, as far as there are not too many of them.
+    func noteRefusal(_ entry: AuditEntry) {
+        noteLeftOutRefusals()
+        if audit.lists(refusalAt: time.monotonic) { note(entry) }
     }
 
     /// Says how many refusals were left out, once their period is over.

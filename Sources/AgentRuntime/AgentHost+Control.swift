@@ -8,13 +8,14 @@ internal import Telemetry
 extension AgentHost {
     /// Whether the caller may take control from somebody.
     func mayBreakControl(_ caller: Caller) -> Bool {
-        access.table.decide(
+        let decision = access.table.decide(
             caller,
             needs: .role(.admin),
             instance: settings.identity.instance,
             operation: Action.take,
             at: time.now
-        ).isAllowed
+        )
+        return decision == .allowed
     }
 
     /// Refuses a command while somebody else has control; whether it did.

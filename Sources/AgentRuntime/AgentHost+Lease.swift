@@ -147,8 +147,8 @@ extension AgentHost {
             "instance": .string(settings.identity.instance), "epoch": .int(log.epoch),
             "clock": .timestamp(time.now), "published": .int(log.newestPosition),
             "operations": .map(book.summary.mapValues(Value.string)),
-            "faults": .array(faults.open.map(\.value)), "refused": .int(refusedCount),
-            "control": controlValue,
+            "faults": .array(faults.open.map(\.value)), "control": controlValue,
+            "refused": .int(refusedCount),
         ]
     }
 

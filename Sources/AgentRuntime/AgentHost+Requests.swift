@@ -62,8 +62,8 @@ extension AgentHost {
                 result: [
                     "sessions": .array(newest), "faults": .array(faults.open.map(\.value)),
                     "operations": .map(book.summary.mapValues(Value.string)),
-                    "published": .int(log.newestPosition), "refused": .int(refusedCount),
-                    "control": controlValue,
+                    "published": .int(log.newestPosition), "control": controlValue,
+                    "refused": .int(refusedCount),
                 ]
             )
         }
@@ -200,8 +200,8 @@ extension AgentHost {
             "version": .string(identity.version), "epoch": .int(log.epoch),
             "feeds": .array((agent.feeds + BuiltInFeed.all).map(\.value)),
             "operations": .array(agent.operations.map(\.value)),
-            "needs": .map(queries.mapValues { .string("\($0.needs)") }),
             "control": controlValue,
+            "needs": .map(queries.mapValues { .string("\($0.needs)") }),
             "queries": .array(queries.keys.sorted().map(Value.string)),
         ]
     }

@@ -291,7 +291,8 @@ public actor AgentHost: Service {
             raise: { [weak self] fault in self?.onReactor { $0.raise(fault) } },
             clear: { [weak self] id, subject in
                 self?.onReactor { $0.clear(id, subject: subject) }
-            }
+            },
+            audit: { [weak self] entry in self?.onReactor { $0.noteRefusal(entry) } }
         )
     }
 

@@ -23,4 +23,6 @@ public struct AgentServices: Sendable {
     public let raise: @Sendable (Fault) -> Void
     /// Clears a fault by id and subject.
     public let clear: @Sendable (_ id: String, _ subject: String) -> Void
+    /// Puts a refusal of the agent's own into its audit, which bounds how many there are.
+    public let audit: @Sendable (AuditEntry) -> Void
 }

@@ -14,10 +14,19 @@ enum Limits {
     /// An instance that ran this long was fine, so that its next end starts from the first pause.
     static let steadyRun: Duration = .seconds(60)
 
-    /// The size at which an instance's log file is put aside as `.log.1`; the one before goes.
+    /// The size at which an instance's log file is put aside before the day is over.
     static let logFileBytes = 16 << 20
 
-    /// The longest piece of output that is handled at once; a longer line comes in pieces.
+    /// Files that an instance's log has put aside; the oldest one goes.
+    static let logFiles = 14
+
+    /// How often an instance looks whether its log file is full.
+    static let logPeriod: Duration = .seconds(60)
+
+    /// How much of the end of a log file is looked at for its last line.
+    static let lastLineBytes = 1_000
+
+    /// The longest line of a log that is shown in one piece.
     static let outputPieceBytes = 64 << 10
 
     /// The lines that `cerro logs` shows unless told otherwise.

@@ -14,9 +14,10 @@ struct RootCommand: AsyncParsableCommand {
         subcommands: [
             UpCommand.self, AgentCommand.self, StatusCommand.self, CallCommand.self,
             DescribeCommand.self, WatchCommand.self, LogsCommand.self, FaultsCommand.self,
-            AuditCommand.self, ControlCommand.self, FieldsCommand.self, GetCommand.self,
-            PlotCommand.self, GapsCommand.self, WhyCommand.self, ArchiveCommand.self,
-            ConfigCommand.self, KeysCommand.self, EmulateCommand.self, BenchCommand.self,
+            AuditCommand.self, ControlCommand.self, TokenCommand.self, FieldsCommand.self,
+            GetCommand.self, PlotCommand.self, GapsCommand.self, WhyCommand.self,
+            ArchiveCommand.self, ConfigCommand.self, KeysCommand.self, EmulateCommand.self,
+            BenchCommand.self,
         ]
     )
 }

@@ -105,6 +105,26 @@ public enum ReaderLimits {
     /// that file.
     static let assetBytes = 4 << 20
 
+    /// Wrong tokens that an address may show at once, and then a second; more get 429, also where
+    /// the next one would be right for somebody else.
+    static let failedTokens = 20, failedTokensPerSecond = 0.2
+
+    /// Requests that the holder of a token, or an address that shows none where one is needed, may
+    /// make at once, and then a second; more get 429.
+    static let requestBurst = 1000, requestsPerSecond = 200.0
+
+    /// Tokens and addresses whose requests are counted at a time, those that asked last.
+    static let limitedVisitors = 10_000
+
+    /// Bytes of a login; a longer one is none.
+    static let loginBytes = 4096
+
+    /// How long a browser keeps a token that does not end before: a night and the day after it.
+    static let cookieTime: Duration = .seconds(24 * 3600)
+
+    /// Characters of an address of HTTP in the audit; the rest is cut off.
+    static let auditedPath = 200
+
     /// Seconds after which a connection without traffic is closed.
     static let idleSeconds: Int64 = 120
 

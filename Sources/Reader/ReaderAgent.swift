@@ -1,6 +1,8 @@
+public import Access
 public import AgentRuntime
 internal import Glibc
 public import SiteConfig
+internal import Synchronization
 public import Telemetry
 
 /// Answers what the archive holds, over HTTP and as queries of the bus.
@@ -21,6 +23,21 @@ public struct ReaderAgent: Agent {
     private let time: any TimeSource
     private let labels: SeriesLabels
     private let wake: ReaderWake
+    private let keys: Keys
+    private let begun = Begun()
+
+    /// Who has which token of HTTP.
+    public enum Keys: Sendable {
+        /// What the folder of a site's keys says, as it is when the reader serves, and later.
+        case folder(String)
+        /// A table that is there already; ``AccessControl/open`` for a site without keys.
+        case table(AccessControl)
+    }
+
+    /// What the runtime offers, once it does.
+    private final class Begun: Sendable {
+        let services = Mutex<AgentServices?>(nil)
+    }
 
     /// A reader of the archive in `archive`, a folder that may come into being later.
     ///
@@ -31,6 +48,7 @@ public struct ReaderAgent: Agent {
     ///   - g3: trees of `.g3` files that answer where the archive has nothing.
     ///   - site: the site as it is now; closed when the reader ends.
     ///   - labels: how fields are called in PromQL.
+    ///   - keys: who has which token of HTTP.
     ///   - wake: lets it look at once; changes of the files do that by themselves.
     ///   - time: the clock that relative times refer to.
     public init(
@@ -40,6 +58,7 @@ public struct ReaderAgent: Agent {
         g3: [String] = [],
         site: any LiveSite,
         labels: SeriesLabels,
+        keys: Keys = .table(.open),
         wake: ReaderWake = ReaderWake(),
         time: any TimeSource = SystemTimeSource()
     ) {
@@ -56,6 +75,7 @@ public struct ReaderAgent: Agent {
         self.time = time
         self.labels = labels
         self.wake = wake
+        self.keys = keys
     }
 
     /// The reader publishes nothing of its own.
@@ -104,19 +124,41 @@ public struct ReaderAgent: Agent {
         }
     }
 
+    /// Refusals of HTTP go into the reader's own audit.
+    public func begin(_ services: AgentServices) async throws {
+        begun.services.withLock { $0 = services }
+    }
+
     /// Serves until the session is stopped, or HTTP cannot listen.
     func serve(_ session: OperationSession) async throws {
+        let access =
+            switch keys {
+            case .folder(let path): try AccessControl(KeyFolder(path))
+            case .table(let table): table
+            }
+        let entrance = Entrance(
+            settings,
+            access: access,
+            services: begun.services.withLock { $0 },
+            time: time
+        )
         let server = ReaderServer(
             routes: ReaderRoutes(
                 service: service,
-                live: LiveRoutes(site: site, name: labels.site, table: table, time: time),
+                live: LiveRoutes(
+                    site: site,
+                    name: labels.site,
+                    table: table,
+                    time: time,
+                    entrance: entrance
+                ),
                 labels: labels,
-                isBehindProxy: settings.isBehindProxy
+                entrance: entrance
             ),
-            listen: settings.listen
+            settings: settings
         )
         do {
-            try await serve(session, server)
+            try await serve(session, server, access)
         } catch {
             await site.close()
             throw error
@@ -124,8 +166,13 @@ public struct ReaderAgent: Agent {
         await site.close()
     }
 
-    private func serve(_ session: OperationSession, _ server: ReaderServer) async throws {
+    private func serve(
+        _ session: OperationSession,
+        _ server: ReaderServer,
+        _ access: AccessControl
+    ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
+            if case .folder = keys { group.addTask { await follow(access, session) } }
             group.addTask { await follow(session) }
             group.addTask { await LiveFollower(site: site, table: table, time: time).run() }
             let watch = FolderWatch(archive) { [wake] in wake.wake() }
@@ -139,12 +186,28 @@ public struct ReaderAgent: Agent {
                 try await server.run { address in
                     session.set("address", .string("\(address)"))
                     session.set("port", .int(Int64(address.port)))
-                    session.log("HTTP on http://\(address)")
+                    let scheme = server.settings.tls == nil ? "http" : "https"
+                    session.log("HTTP on \(scheme)://\(address)")
                 }
             }
             // Each of them runs until the session is stopped, so whichever ends ends all.
             defer { group.cancelAll() }
             try await group.next()
+        }
+    }
+
+    /// Looks at the tokens whenever their file changes; a broken one changes nothing.
+    private func follow(_ access: AccessControl, _ session: OperationSession) async {
+        await access.watch(session.time) { change in
+            switch change {
+            case .changed: session.clear("access.broken")
+            case .broken(let error):
+                session.raise(
+                    "access.broken",
+                    .error,
+                    "the last good access.yaml holds: \(error)"
+                )
+            }
         }
     }
 
@@ -188,6 +251,7 @@ extension ReaderAgent {
                 g3: archive.g3,
                 site: live(context.site, context.entry.id),
                 labels: SeriesLabels(site: context.site),
+                keys: context.site.keys.map { .folder($0) } ?? .table(.open),
                 wake: wake,
                 time: context.time
             )

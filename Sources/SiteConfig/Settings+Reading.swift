@@ -96,18 +96,50 @@ extension ReaderSettings {
                     default: fallback.cache,
                     in: (1 << 20)...(1 << 40)
                 ),
-                isBehindProxy: section.bool("behind-proxy", default: fallback.isBehindProxy)
+                isBehindProxy: section.bool("behind-proxy", default: fallback.isBehindProxy),
+                tls: section.section("tls") { files in
+                    TLSFiles(certificate: files.path("certificate"), key: files.path("key"))
+                } ?? fallback.tls,
+                names: section.strings("names", default: fallback.names)
             )
-            if !settings.listen.isLoopback, !settings.isBehindProxy {
-                section.wrong(
-                    "listen",
-                    "is off loopback, and HTTP has neither TLS nor tokens there. Listen on "
-                        + "127.0.0.1, or put a proxy with both in front and write "
-                        + "`behind-proxy: true`"
-                )
-            }
+            settings.check(&section)
             return settings
         } ?? fallback
+    }
+}
+
+extension ReaderSettings {
+    private func check(_ section: inout SettingsReader) {
+        if !listen.isLoopback, !isBehindProxy, tls == nil {
+            section.wrong(
+                "listen",
+                "is off loopback, and HTTP has neither TLS nor tokens there. Listen on 127.0.0.1; "
+                    + "or write `tls: {certificate: FILE, key: FILE}` and make tokens by `cerro "
+                    + "token new`; or put a proxy with both in front and write "
+                    + "`behind-proxy: true`"
+            )
+        }
+        if isBehindProxy, tls != nil {
+            section.reject(
+                "tls",
+                "`tls` and `behind-proxy: true` exclude each other: either the reader speaks TLS, "
+                    + "or the proxy does. Drop one of them"
+            )
+        }
+        for name in names {
+            let isName =
+                name.utf8.count <= 253
+                && name.utf8.allSatisfy {
+                    (0x30...0x39).contains($0) || (0x41...0x5A).contains($0)
+                        || (0x61...0x7A).contains($0) || $0 == 0x2D || $0 == 0x2E
+                }
+            guard !isName else { continue }
+            section.reject(
+                "names",
+                "`\(name.prefix(Limits.quotedCharacters))` in `names` is no name of a host; write "
+                    + "for example `names: [cerro.example.org]`, without scheme and port"
+            )
+        }
     }
 }
 

@@ -94,14 +94,41 @@ public struct ReaderSettings: Hashable, Sendable {
     public var listen: Endpoint
     /// The bytes that the reader may use for decoded samples.
     public var cache: Int
-    /// Whether a proxy with TLS and tokens stands in front; without it HTTP stays on loopback.
+    /// Whether a proxy with TLS and tokens stands in front; without it or ``tls`` HTTP stays on
+    /// loopback.
     public var isBehindProxy: Bool
+    /// The files of the certificate; with them HTTP speaks TLS and asks everybody for a token.
+    public var tls: TLSFiles?
+    /// Names by which browsers call the reader, beside its addresses.
+    public var names: [String]
 
     /// Settings of a reader; the cache in bytes.
-    public init(listen: Endpoint, cache: Int, isBehindProxy: Bool = false) {
+    public init(
+        listen: Endpoint,
+        cache: Int,
+        isBehindProxy: Bool = false,
+        tls: TLSFiles? = nil,
+        names: [String] = []
+    ) {
         self.listen = listen
         self.cache = cache
         self.isBehindProxy = isBehindProxy
+        self.tls = tls
+        self.names = names
+    }
+}
+
+/// Where a certificate and its key are, as absolute paths of PEM files.
+public struct TLSFiles: Hashable, Sendable {
+    /// The certificate, followed by those that vouch for it.
+    public var certificate: String
+    /// The private key.
+    public var key: String
+
+    /// Files of a certificate.
+    public init(certificate: String, key: String) {
+        self.certificate = certificate
+        self.key = key
     }
 }
 

@@ -15,6 +15,7 @@ struct SiteChecks {
     mutating func run() -> [SiteProblem] {
         checkIds()
         checkKeys()
+        checkTokens()
         checkHostPorts()
         checkFixedPorts()
         return problems
@@ -62,6 +63,18 @@ struct SiteChecks {
             "\(who.joined(separator: ", ")) would be reachable off loopback, and the site has no "
                 + "`keys`: nobody could be told from anybody. Write `keys: keys/` and make them by "
                 + "`cerro keys init`"
+        )
+    }
+
+    /// Whoever asks a reader with TLS shows a token, and tokens are kept with the keys.
+    private mutating func checkTokens() {
+        guard site.reader.tls != nil, site.keys == nil else { return }
+        add(
+            setting(["reader", "tls"]),
+            root.place,
+            "`tls` of `reader` lets in who has a token, and the site has no `keys`, beside which "
+                + "tokens are kept. Write `keys: keys/`, then `cerro keys init` and `cerro token "
+                + "new NAME`"
         )
     }
 

@@ -1,4 +1,4 @@
-internal import CTimer
+internal import CKernel
 internal import Glibc
 internal import Synchronization
 

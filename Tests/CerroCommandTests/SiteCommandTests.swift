@@ -143,7 +143,10 @@ struct SiteCommandTests {
         #expect(members.map(\.name) == ["registry", "host-1"])
         #expect(
             members[1].program.arguments
-                == ["agent", "run", "host-1", "--site", "/s", "--until-stdin-closes"]
+                == [
+                    "agent", "run", "host-1", "--site", "/s", "--until-stdin-closes", "--log",
+                    folder.path("logs/host-1.log"),
+                ]
         )
         #expect(members[1].program.log == folder.path("logs/host-1.log"))
     }

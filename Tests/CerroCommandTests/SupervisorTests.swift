@@ -114,13 +114,37 @@ struct SupervisorTests {
         #expect(end == .signal(SIGKILL) || end == .signal(SIGTERM))
     }
 
-    @Test("a full log file is put aside, once")
+    @Test("a log is put aside by its day, and the oldest ones go")
     func logFile() throws {
-        var file = try LogFile(path: folder.path("a.log"), mostBytes: 8)
-        for text in ["12345\n", "abc\n", "end\n"] { file.append(Array(text.utf8)[...]) }
-        let read = { try String(contentsOfFile: folder.path($0), encoding: .utf8) }
-        #expect(try read("a.log.1") == "12345\n")
-        #expect(try read("a.log") == "abc\nend\n")
+        let file = LogFile(path: folder.path("a.log"), mostFiles: 3)
+        let first = try #require(LogFile.Day(text: "2026-12-31"))
+        #expect(first.end == Timestamp(iso8601: "2027-01-01T00:00:00Z"))
+        let next = LogFile.Day(of: first.end)
+        for (text, day) in [("1", first), ("2", first), ("3", next), ("4", next)] {
+            try file.open().write(contentsOf: Data("\(text)\n".utf8))
+            #expect(file.lastLine == text)
+            file.putAside(day)
+        }
+        let names = file.earlier().map { URL(filePath: $0).lastPathComponent }
+        #expect(names == ["a.2026-12-31-1.log", "a.2027-01-01.log", "a.2027-01-01-1.log"])
+        // Another instance whose name begins alike.
+        try "".write(toFile: folder.path("a.b.log"), atomically: true, encoding: .utf8)
+        #expect(file.earlier().count == 3)
+    }
+
+    @Test("a program without a pipe outlives who started it, and is taken over by its number")
+    func takenOver() async throws {
+        let program = ChildProcess.Program(
+            executable: "/bin/sh",
+            arguments: ["-c", "echo here; exec sleep 600"],
+            log: folder.path("long.log")
+        )
+        let started = try ChildProcess(program, lifeline: nil)
+        let later = try #require(ChildProcess(running: started.pid, program: program))
+        later.stop()
+        #expect(await later.end() == .unknown)
+        #expect(await started.end() == .signal(SIGTERM))
+        #expect(ChildProcess(running: started.pid, program: program) == nil)
     }
 
     @Test("pauses double to 30 s, are spread by a fifth, and start anew after a steady run")

@@ -208,17 +208,9 @@ struct HTTPBehaviourTests {
         )
         let query = DataQuery(fields: [FieldPattern("cryo.temps.stage")], range: at(0)..<at(9))
         let server = ReaderServer(
-            routes: ReaderRoutes(
-                service: service,
-                live: LiveRoutes(
-                    site: FixedSite(),
-                    name: "hill",
-                    table: LiveTable(),
-                    time: time
-                ),
-                labels: SeriesLabels(site: "hill", homes: [:])
-            ),
-            listen: Endpoint(host: "127.0.0.1", port: 0)
+            service,
+            listen: Endpoint(host: "127.0.0.1", port: 0),
+            time: time
         )
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
         try await withThrowingTaskGroup(of: Void.self) { group in

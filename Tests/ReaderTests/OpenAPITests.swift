@@ -133,7 +133,9 @@ struct OpenAPITests {
             let checker = SchemaChecker(shared: components?["schemas"] as? [String: Any] ?? [:])
             let paths = document["paths"] as? [String: [String: [String: Any]]] ?? [:]
             #expect(paths.count > 20)
-            for (path, methods) in paths where path != "/api/v1/live" {
+            // A stream does not end, and a login needs a token.
+            for (path, methods) in paths
+            where path != "/api/v1/live" && path != LoginRoutes.login {
                 for (method, operation) in methods {
                     try await ask(reader, path, method, operation, checker)
                 }

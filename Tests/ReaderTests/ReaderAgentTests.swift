@@ -148,26 +148,22 @@ struct ReaderAgentTests {
         _ = try holder.fields(in: at(0)..<at(1))
     }
 
+    private static var service: QueryService {
+        QueryService(
+            engine: QueryEngine(archive: cryostat(seconds: 1)),
+            pool: WorkPool(time: ManualTimeSource(at(0))),
+            time: ManualTimeSource(at(0))
+        )
+    }
+
     @Test("a port that is taken ends the process with the reason")
     func taken() async throws {
         let archive = try TemporaryArchive()
         try await withReader(archive.path) { reader in
             let server = ReaderServer(
-                routes: ReaderRoutes(
-                    service: QueryService(
-                        engine: QueryEngine(archive: cryostat(seconds: 1)),
-                        pool: WorkPool(time: ManualTimeSource(at(0))),
-                        time: ManualTimeSource(at(0))
-                    ),
-                    live: LiveRoutes(
-                        site: FixedSite(),
-                        name: "hill",
-                        table: LiveTable(),
-                        time: ManualTimeSource(at(0))
-                    ),
-                    labels: SeriesLabels(site: "hill", homes: [:])
-                ),
-                listen: Endpoint(host: "127.0.0.1", port: reader.port)
+                Self.service,
+                listen: Endpoint(host: "127.0.0.1", port: reader.port),
+                time: ManualTimeSource(at(0))
             )
             let error = await #expect(throws: ReaderError.self) {
                 try await server.run { _ in }
@@ -179,21 +175,9 @@ struct ReaderAgentTests {
     @Test("HTTP does not open off loopback")
     func offLoopback() async {
         let server = ReaderServer(
-            routes: ReaderRoutes(
-                service: QueryService(
-                    engine: QueryEngine(archive: cryostat(seconds: 1)),
-                    pool: WorkPool(time: ManualTimeSource(at(0))),
-                    time: ManualTimeSource(at(0))
-                ),
-                live: LiveRoutes(
-                    site: FixedSite(),
-                    name: "hill",
-                    table: LiveTable(),
-                    time: ManualTimeSource(at(0))
-                ),
-                labels: SeriesLabels(site: "hill", homes: [:])
-            ),
-            listen: Endpoint(host: "0.0.0.0", port: 0)
+            Self.service,
+            listen: Endpoint(host: "0.0.0.0", port: 0),
+            time: ManualTimeSource(at(0))
         )
         await #expect(throws: ReaderError.notLoopback("0.0.0.0:0")) {
             try await server.run { _ in }

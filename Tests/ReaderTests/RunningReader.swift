@@ -1,3 +1,4 @@
+import Access
 import AgentClient
 import AgentRuntime
 import CerroTesting
@@ -180,6 +181,7 @@ func withReader(
     now: Timestamp = at(100),
     site: FixedSite = FixedSite(),
     behindProxy: Bool = false,
+    keys: ReaderAgent.Keys = .table(.open),
     _ body: @escaping @Sendable (RunningReader) async throws -> Void
 ) async throws {
     let wake = ReaderWake()
@@ -193,6 +195,7 @@ func withReader(
         ),
         site: site,
         labels: SeriesLabels(site: "hill", homes: ["cryo": ("dome", "Lakeshore372")]),
+        keys: keys,
         wake: wake,
         time: ManualTimeSource(now)
     )
@@ -219,5 +222,28 @@ func withReader(
         try await client.shutdown()
         group.cancelAll()
         try await group.waitForAll()
+    }
+}
+
+extension ReaderServer {
+    /// A server without a site, whose archive is `service`'s.
+    init(_ service: QueryService, listen: Endpoint, time: any TimeSource) {
+        let settings = ReaderSettings(listen: listen, cache: 1 << 20)
+        let entrance = Entrance(settings, access: .open, services: nil, time: time)
+        self.init(
+            routes: ReaderRoutes(
+                service: service,
+                live: LiveRoutes(
+                    site: FixedSite(),
+                    name: "hill",
+                    table: LiveTable(),
+                    time: time,
+                    entrance: entrance
+                ),
+                labels: SeriesLabels(site: "hill", homes: [:]),
+                entrance: entrance
+            ),
+            settings: settings
+        )
     }
 }

@@ -39,13 +39,25 @@ struct AgentCommand: AsyncParsableCommand {
         @Flag(help: "End when standard input closes, as it does when a supervisor dies.")
         var untilStdinCloses = false
 
+        @Option(help: ArgumentHelp("Write to this file, one a day, instead.", valueName: "file"))
+        var log: String?
+
         func run() async throws {
+            let log = log.map { LogFile(path: $0) }
+            try log?.becomeOutput()
             let site = try site.load(check: AgentClasses.check)
             var logger = Logger(label: instance) { StreamLogHandler.standardError(label: $0) }
             logger.logLevel = logLevel
             // Who reads the log may go away; that must not end the instance.
             signal(SIGPIPE, SIG_IGN)
             if untilStdinCloses { ParentWatch.start() }
+            let keeping = log.map { log in
+                // Ends with the process.
+                Task { [logger] in
+                    await log.keep(SystemTimeSource()) { logger.error("\($0)") }
+                }
+            }
+            defer { keeping?.cancel() }
             do {
                 try await InstanceRunner(site: site, classes: AgentClasses.all, logger: logger)
                     .run(instance)

@@ -58,21 +58,23 @@ struct LogsCommand: AsyncParsableCommand {
     }
 }
 
-/// Reads a growing file line by line; one that was put aside is read on from its successor.
+/// Reads a growing file line by line; one that was put aside is read to its end, and then its
+/// successor.
 struct LogTail: Sendable {
     private let path: String
-    private var place: UInt64 = 0
-    private var file: UInt64 = 0
+    private var file: FileHandle?
     private var open: [UInt8] = []
 
     /// The file at `path`.
     init(path: String) throws(CommandFailure) {
         self.path = path
-        guard FileManager.default.isReadableFile(atPath: path) else {
+        file = FileHandle(forReadingAtPath: path)
+        guard file != nil else {
             throw CommandFailure(
                 .failed,
-                "there is no log \(path) on this machine. It is written where `cerro up` runs the "
-                    + "instance; run this command there, by a user who may read it"
+                "there is no log \(path) on this machine. It is written where `cerro up` or "
+                    + "`cerro host run` runs the instance; run this command there, by a user who "
+                    + "may read it"
             )
         }
     }
@@ -85,18 +87,32 @@ struct LogTail: Sendable {
 
     /// The whole lines that were added since.
     mutating func next() -> [String] {
-        guard let handle = FileHandle(forReadingAtPath: path) else { return [] }
-        defer { try? handle.close() }
-        var status = stat()
-        guard fstat(handle.fileDescriptor, &status) == 0 else { return [] }
-        if UInt64(status.st_ino) != file || UInt64(status.st_size) < place { place = 0 }
-        file = UInt64(status.st_ino)
-        guard (try? handle.seek(toOffset: place)) != nil,
-            let bytes = try? handle.read(upToCount: Limits.logFileBytes), !bytes.isEmpty
-        else { return [] }
-        place += UInt64(bytes.count)
+        var lines = read()
+        while isPutAside, let successor = FileHandle(forReadingAtPath: path) {
+            // What was written between the two looks.
+            lines += read()
+            try? file?.close()
+            file = successor
+            lines += read()
+        }
+        return lines
+    }
+
+    private mutating func read() -> [String] {
+        guard let bytes = try? file?.read(upToCount: Limits.logFileBytes), !bytes.isEmpty else {
+            return []
+        }
         var lines = (open + bytes).split(separator: 0x0A, omittingEmptySubsequences: false)
         open = Array(lines.removeLast().suffix(Limits.outputPieceBytes))
         return lines.map { TextTable.onOneLine(String(decoding: $0, as: UTF8.self)) }
+    }
+
+    /// Whether another file has the name now.
+    private var isPutAside: Bool {
+        var (own, named) = (stat(), stat())
+        guard let file, fstat(file.fileDescriptor, &own) == 0, stat(path, &named) == 0 else {
+            return file == nil
+        }
+        return own.st_ino != named.st_ino
     }
 }

@@ -86,6 +86,7 @@ enum UpPlan {
                     executable: executable,
                     arguments: [
                         "agent", "run", name, "--site", sitePath, "--until-stdin-closes",
+                        "--log", LogFolder.file(of: name, at: site),
                     ],
                     log: LogFolder.file(of: name, at: site)
                 )

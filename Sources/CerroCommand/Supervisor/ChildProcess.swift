@@ -1,13 +1,17 @@
+internal import CKernel
 internal import Dispatch
 internal import Foundation
 internal import Synchronization
 internal import Telemetry
 
-/// A program that was started, until it has ended and all that it wrote is kept.
+/// A program that was started, until it has ended.
 ///
 /// Its standard input is a pipe that nobody writes to: it closes when this process dies, however
 /// that happens, and so tells the program to stop. It gets a process group of its own, so that
 /// Ctrl-C reaches this process only, which then stops its children in good order.
+///
+/// One that shall outlive this process has no such pipe, and a later process takes it over by its
+/// number.
 final class ChildProcess: Sendable {
     /// How a program ended.
     enum End: Hashable, Sendable, CustomStringConvertible {
@@ -15,12 +19,15 @@ final class ChildProcess: Sendable {
         case code(Int32)
         /// This signal ended it.
         case signal(Int32)
+        /// It ended; only the process that started it is told how.
+        case unknown
 
         /// How it ended, as the end of a sentence.
         var description: String {
             switch self {
             case .code(let code): "ended with exit code \(code)"
             case .signal(let number): "was ended by signal \(number)"
+            case .unknown: "ended"
             }
         }
     }
@@ -31,35 +38,41 @@ final class ChildProcess: Sendable {
         var executable: String
         /// Its arguments, without its name.
         var arguments: [String]
-        /// Where its output goes.
+        /// The file that its output goes to.
         var log: String
     }
 
     /// The number of the process.
     let pid: pid_t
-    private let log: Mutex<LogFile>
+    private let log: LogFile
     private let state = Mutex(State())
 
-    /// What is known of the end; the output is drained before it is there.
     private struct State {
         var end: End?
-        var lastLine = ""
         var waiter: CheckedContinuation<End, Never>?
     }
 
-    /// Starts a program; `lifeline` becomes its standard input.
-    init(_ program: Program, lifeline: FileHandle) throws(CommandFailure) {
-        log = Mutex(try LogFile(path: program.log))
-        let output = try Spawn.Channel()
-        pid = try Spawn.start(program, input: lifeline, output: output.writing)
-        let reading = output.reading
+    /// Starts a program; `lifeline` becomes its standard input, and without one it outlives this
+    /// process.
+    init(_ program: Program, lifeline: FileHandle?) throws(CommandFailure) {
+        log = LogFile(path: program.log)
+        pid = try Spawn.start(program, input: lifeline, output: try log.open())
+        Thread.detachNewThread { [self] in finish(Spawn.wait(for: pid)) }
+    }
+
+    /// Takes over a program that an earlier process started and that runs; nil where it has ended.
+    init?(running pid: pid_t, program: Program) {
+        let handle = cerro_process_open(pid)
+        guard handle >= 0 else { return nil }
+        log = LogFile(path: program.log)
+        self.pid = pid
         Thread.detachNewThread { [self] in
-            drain(reading)
-            finish(Spawn.wait(for: pid))
+            Spawn.wait(forHandle: handle)
+            finish(.unknown)
         }
     }
 
-    /// Suspends until the program has ended and its output is kept, cancelled or not.
+    /// Suspends until the program has ended, cancelled or not.
     func end() async -> End {
         await withCheckedContinuation { waiter in
             let end = state.withLock { state in
@@ -79,7 +92,7 @@ final class ChildProcess: Sendable {
     }
 
     /// The last line that the program wrote, for people who wonder why it ended.
-    var lastLine: String { state.withLock { $0.lastLine } }
+    var lastLine: String { log.lastLine }
 
     private func send(_ signal: Int32) {
         // The lock keeps the number from being another process's: it is free after the end only.
@@ -94,28 +107,5 @@ final class ChildProcess: Sendable {
             return state.waiter.take()
         }
         waiter?.resume(returning: end)
-    }
-
-    private func drain(_ handle: FileHandle) {
-        var piece = [UInt8](repeating: 0, count: Limits.outputPieceBytes)
-        var line: [UInt8] = []
-        while true {
-            let count = piece.withUnsafeMutableBytes {
-                read(handle.fileDescriptor, $0.baseAddress, $0.count)
-            }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { break }
-            log.withLock { $0.append(piece[..<count]) }
-            line = Self.lastLine(of: line + piece[..<count])
-            let text = String(decoding: line.prefix { $0 != 0x0A }, as: UTF8.self)
-            state.withLock { $0.lastLine = text }
-        }
-    }
-
-    /// The last line that holds anything, with what follows it; at most 1,000 bytes.
-    private static func lastLine(of bytes: [UInt8]) -> [UInt8] {
-        let lines = bytes.split(separator: 0x0A)
-        let isOpen = bytes.last != 0x0A
-        return Array((lines.last ?? []).suffix(1000)) + (isOpen ? [] : [0x0A])
     }
 }

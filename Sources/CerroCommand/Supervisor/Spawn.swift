@@ -1,3 +1,4 @@
+internal import CKernel
 internal import Foundation
 
 /// Starting a program with signals, groups and descriptors as a supervisor needs them.
@@ -23,7 +24,7 @@ enum Spawn {
     /// inherited that could not be stopped.
     static func start(
         _ program: ChildProcess.Program,
-        input: FileHandle,
+        input: FileHandle?,
         output: FileHandle
     ) throws(CommandFailure) -> pid_t {
         var attributes = posix_spawnattr_t()
@@ -34,13 +35,19 @@ enum Spawn {
         posix_spawnattr_setsigmask(&attributes, &signals)
         sigfillset(&signals)
         posix_spawnattr_setsigdefault(&attributes, &signals)
-        let flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
+        // Who outlives this process has a session of its own too, and no terminal that may hang up.
+        let own = input == nil ? cerro_new_session : Int32(POSIX_SPAWN_SETPGROUP)
+        let flags = own | Int32(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF)
         posix_spawnattr_setflags(&attributes, Int16(flags))
 
         var files = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&files)
         defer { posix_spawn_file_actions_destroy(&files) }
-        posix_spawn_file_actions_adddup2(&files, input.fileDescriptor, STDIN_FILENO)
+        if let input {
+            posix_spawn_file_actions_adddup2(&files, input.fileDescriptor, STDIN_FILENO)
+        } else {
+            posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+        }
         posix_spawn_file_actions_adddup2(&files, output.fileDescriptor, STDOUT_FILENO)
         posix_spawn_file_actions_adddup2(&files, output.fileDescriptor, STDERR_FILENO)
 
@@ -61,6 +68,13 @@ enum Spawn {
         while waitpid(pid, &status, 0) < 0, errno == EINTR {}
         let signal = status & 0x7F
         return signal == 0 ? .code((status >> 8) & 0xFF) : .signal(signal)
+    }
+
+    /// Waits for the end of a process that somebody else started, and closes its handle.
+    static func wait(forHandle handle: Int32) {
+        var place = pollfd(fd: handle, events: Int16(POLLIN), revents: 0)
+        while poll(&place, 1, -1) < 0, errno == EINTR {}
+        close(handle)
     }
 
     private static func withCStrings<Result>(

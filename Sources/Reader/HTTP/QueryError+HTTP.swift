@@ -18,8 +18,22 @@ extension QueryError {
 
 /// What HTTP refuses before any query is read.
 enum RequestError: Error, CustomStringConvertible {
+    /// What is wrong with a token.
+    enum TokenProblem {
+        case missing, wrong
+        case ended(Timestamp)
+    }
+
+    /// Of what there is too much.
+    enum Flood {
+        case requests, failures
+    }
+
     case host(String)
     case origin(String)
+    case token(TokenProblem)
+    case role(String)
+    case tooMany(Flood, Duration)
     case address(byteCount: Int)
     case path(String, known: [String])
     case asset(String)
@@ -32,7 +46,8 @@ enum RequestError: Error, CustomStringConvertible {
 
     var code: ReplyCode {
         switch self {
-        case .host, .origin: .refused
+        case .host, .origin, .token, .role: .refused
+        case .tooMany: .requestTooMany
         case .address: .queryLimit
         case .path, .asset, .method, .needsPost, .notInstalled: .actionUnknown
         case .format, .other: .requestMalformed
@@ -43,7 +58,9 @@ enum RequestError: Error, CustomStringConvertible {
 
     var status: HTTPResponse.Status {
         switch self {
-        case .host, .origin: .forbidden
+        case .host, .origin, .role: .forbidden
+        case .token: .unauthorized
+        case .tooMany: .tooManyRequests
         case .address: .contentTooLarge
         case .path, .asset, .notInstalled: .notFound
         case .method, .needsPost: .methodNotAllowed
@@ -59,9 +76,23 @@ enum RequestError: Error, CustomStringConvertible {
         switch self {
         case .host(let host):
             "the host `\(host.prefix(100))` is not this machine; a server on loopback answers to "
-                + "localhost, 127.0.0.1 and [::1] only"
+                + "localhost, 127.0.0.1 and [::1] only, others to their address as well, and to "
+                + "what `names` of the reader says"
         case .origin(let origin):
-            "a page of `\(origin.prefix(100))` may not ask; pages of this machine may"
+            origin.isEmpty
+                ? "a browser that shows a cookie has to say which page asks (`Origin`)"
+                : "a page of `\(origin.prefix(100))` may not ask; pages of this machine may"
+        case .token(.missing):
+            "show a token: `Authorization: Bearer cerro_…`; `cerro token new NAME` makes one"
+        case .token(.wrong): "the token is unknown here, wrong, or revoked"
+        case .token(.ended(let end)):
+            "the token ended at \(end): `cerro token new` makes another one"
+        case .role(let text): text
+        case .tooMany(.requests, let wait):
+            "more than \(Int(ReaderLimits.requestsPerSecond)) requests a second: ask again in "
+                + "\(wait.wholeSeconds) s"
+        case .tooMany(.failures, let wait):
+            "too many wrong tokens from this address: try again in \(wait.wholeSeconds) s"
         case .address(let count):
             "the address has \(count) bytes; \(ReaderLimits.addressBytes) are possible: "
                 + "ask for fewer fields at a time, or use a pattern with `*`"
@@ -85,4 +116,32 @@ enum RequestError: Error, CustomStringConvertible {
         case .other(let status): "the request failed: \(status.reasonPhrase)"
         }
     }
+}
+
+extension RequestError {
+    /// Why somebody did not get in, as a word for metrics; nil for what anybody may get wrong.
+    var reason: String? {
+        switch self {
+        case .host: "host"
+        case .origin: "origin"
+        case .token(.missing): "no token"
+        case .token(.wrong): "wrong token"
+        case .token(.ended): "token ended"
+        case .role: "role"
+        case .tooMany(.requests, _): "too many requests"
+        case .tooMany(.failures, _): "too many wrong tokens"
+        default: nil
+        }
+    }
+
+    /// After how many seconds to ask again; nil where that changes nothing.
+    var retryAfter: Int? {
+        guard case .tooMany(_, let wait) = self else { return nil }
+        return wait.wholeSeconds
+    }
+}
+
+extension Duration {
+    /// Seconds, up to the next whole one, at least 1.
+    fileprivate var wholeSeconds: Int { max(1, Int(inSeconds.rounded(.up))) }
 }

@@ -6,7 +6,7 @@ struct ReaderRoutes: Sendable {
     let service: QueryService
     let live: LiveRoutes
     let labels: SeriesLabels
-    var isBehindProxy = false
+    let entrance: Entrance
 
     /// The router of all paths.
     func router() -> Router<ReaderContext> {
@@ -15,7 +15,7 @@ struct ReaderRoutes: Sendable {
         router.add(
             middleware: RequestGuard(
                 routes: routes,
-                isBehindProxy: isBehindProxy,
+                entrance: entrance,
                 counters: service.counters
             )
         )
@@ -28,8 +28,10 @@ struct ReaderRoutes: Sendable {
     var routes: [Route] {
         let prometheus = PrometheusRoutes(service: service, labels: labels)
         let simple = SimpleJSONRoutes(service: service, table: live.table)
+        let login = LoginRoutes(entrance: entrance)
         let others =
-            MonitorRoutes.routes + own + live.routes + prometheus.routes + simple.routes
+            MonitorRoutes.routes + own + login.routes + live.routes + prometheus.routes
+            + simple.routes
         return others + [OpenAPI.route(for: others)]
     }
 

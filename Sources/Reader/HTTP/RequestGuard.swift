@@ -1,19 +1,15 @@
 internal import Hummingbird
 internal import MessageBus
-internal import SiteConfig
 internal import Telemetry
 
 /// Stands before every route: lets in what may come in, and makes every error JSON.
-///
-/// A page of another site can make a browser ask this server, and by a name that resolves to
-/// 127.0.0.1 even read the answer. The names `Host` and `Origin` give it away.
 struct RequestGuard: RouterMiddleware {
     typealias Context = ReaderContext
 
     /// What exists, for errors.
     let routes: [Route]
-    /// Whether names other than this machine's loopback are good, since a proxy has checked them.
-    let isBehindProxy: Bool
+    /// Who may come in.
+    let entrance: Entrance
     /// Counts what is sent.
     let counters: QueryCounters
 
@@ -30,16 +26,29 @@ struct RequestGuard: RouterMiddleware {
         context: Context,
         next: @concurrent (Request, Context) async throws -> Response
     ) async throws -> Response {
+        var visitor: Visitor?
         do {
-            try check(request)
+            try checkLength(request)
+            try entrance.checkNames(request, localAddress: context.localAddress)
+            let known = try entrance.visitor(request, address: context.remoteAddress)
+            visitor = known
+            try entrance.checkIntent(request, known)
             let connection = await ConnectionState.of(context.channel)
-            return try await ConnectionState.$current.withValue(connection) {
-                try await next(request, context)
+            return try await Visitor.$current.withValue(known) {
+                try await ConnectionState.$current.withValue(connection) {
+                    try await next(request, context)
+                }
             }
         } catch let error as QueryError {
             return Self.response(error.status, error.code, "\(error)", error.limit)
         } catch let error as RequestError {
-            return Self.response(error.status, error.code, "\(error)")
+            entrance.note(error, request, context.remoteAddress, visitor?.caller)
+            var response = Self.response(error.status, error.code, "\(error)")
+            if let seconds = error.retryAfter { response.headers[.retryAfter] = "\(seconds)" }
+            if case .token = error {
+                response.headers[.wwwAuthenticate] = "Bearer realm=\"cerro\""
+            }
+            return response
         } catch let error as any HTTPResponseError {
             let refusal = refusal(of: request, error.status)
             return Self.response(refusal.status, refusal.code, "\(refusal)")
@@ -62,37 +71,9 @@ struct RequestGuard: RouterMiddleware {
         return response
     }
 
-    private func check(_ request: Request) throws(RequestError) {
+    private func checkLength(_ request: Request) throws(RequestError) {
         let count = request.uri.string.utf8.count
         guard count <= ReaderLimits.addressBytes else { throw .address(byteCount: count) }
-        if isBehindProxy { return }
-        let host = request.head.authority ?? ""
-        guard Self.isLoopback(authority: host[...]) else { throw .host(host) }
-        if let origin = request.headers[.origin] {
-            let parts = origin.split(separator: "://", maxSplits: 1)
-            guard parts.count == 2, Self.isLoopback(authority: parts[1]) else {
-                throw .origin(origin)
-            }
-        }
-    }
-
-    /// Whether `host`, `host:port` or `[address]:port` names this machine.
-    static func isLoopback(authority: Substring) -> Bool {
-        var host = authority
-        var port = Substring()
-        if host.hasPrefix("["), let end = host.firstIndex(of: "]") {
-            port = host[host.index(after: end)...]
-            host = host[host.index(after: host.startIndex)..<end]
-        } else if let colon = host.firstIndex(of: ":") {
-            port = host[colon...]
-            host = host[..<colon]
-        }
-        let isNumber = port.dropFirst().utf8.allSatisfy { (0x30...0x39).contains($0) }
-        guard port.isEmpty || (port.hasPrefix(":") && isNumber) else { return false }
-        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
-        let isAddress = parts.count == 4 && parts.allSatisfy { UInt8($0) != nil }
-        return host.lowercased() == "localhost" || host == "::1"
-            || (isAddress && host.hasPrefix("127."))
     }
 
     /// What the router's own refusal means.

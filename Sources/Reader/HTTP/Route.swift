@@ -66,4 +66,8 @@ struct ReaderContext: RequestContext {
         coreContext = .init(source: source)
         channel = source.channel
     }
+
+    /// The address that asks, and the one that is asked; nil where there is none.
+    var remoteAddress: String? { channel.remoteAddress?.ipAddress }
+    var localAddress: String? { channel.localAddress?.ipAddress }
 }

@@ -6,6 +6,7 @@ internal import Telemetry
 enum Schema {
     static let text: Value = ["type": "string"]
     static let number: Value = ["type": "number"]
+    static let boolean: Value = ["type": "boolean"]
     static let integer: Value = ["type": "integer"]
     static let truth: Value = ["type": "boolean"]
     /// Anything at all.
@@ -71,8 +72,14 @@ enum Schema {
             "pid": integer, "epoch": integer, "version": text, "site_hash": text,
             "requests": text, "publisher": text, "since": any, "seen": any,
             "clock_offset_ns": integer, "operations": map(of: text),
-            "faults": list(named("Fault")), "published": integer,
+            "faults": list(named("Fault")), "published": integer, "key": text, "refused": integer,
             "control": orNull(named("Control")),
+        ]),
+        "Visitor": object([
+            "name": text, "proof": text, "has_token": boolean, "expires": orNull(number),
+            "grants": list(
+                object(["role": text, "instances": list(text), "operations": list(text)])
+            ),
         ]),
         "Control": object([
             "holder": text, "proof": text, "reason": text, "since": integer, "until": integer,

@@ -11,6 +11,7 @@ struct LiveRoutes: Sendable {
     let name: String
     let table: LiveTable
     let time: any TimeSource
+    let entrance: Entrance
 
     /// What it answers.
     var routes: [Route] {
@@ -153,9 +154,9 @@ struct LiveRoutes: Sendable {
         guard request.method == .post || action == Action.status else {
             throw RequestError.needsPost(request.uri.path)
         }
-        var arguments: [String: Value] = [
-            "operation": .string(try context.parameters.require("operation")), "wait_ns": 0,
-        ]
+        let operation = try context.parameters.require("operation")
+        if Action.controlled.contains(action) { try check(operation, of: instance) }
+        var arguments: [String: Value] = ["operation": .string(operation), "wait_ns": 0]
         if action == Action.start { arguments["parameters"] = try await parameters(request) }
         if action == Action.status { arguments["history"] = true }
         return try await answer(instance, action, .map(arguments))
@@ -175,6 +176,7 @@ struct LiveRoutes: Sendable {
                 expected: "\(Action.take) or \(Action.release)"
             )
         }
+        try check("control", of: instance)
         let given = try await parameters(request)
         var arguments: [String: Value] = ["break": .bool(given["break"]?.bool ?? false)]
         if change == Action.take {
@@ -184,6 +186,12 @@ struct LiveRoutes: Sendable {
             }
         }
         return try await answer(instance, change, .map(arguments))
+    }
+
+    /// Refuses a command of whoever may not command anything of that name.
+    private func check(_ operation: String, of instance: String) throws(RequestError) {
+        guard let visitor = Visitor.current else { throw .token(.missing) }
+        try entrance.check(visitor, commands: operation, of: instance)
     }
 
     private func parameters(_ request: Request) async throws -> Value {

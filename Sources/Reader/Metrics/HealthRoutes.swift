@@ -20,6 +20,7 @@ struct HealthRoutes: Sendable {
         ReaderMetrics(
             counts: service.counters.counts,
             sentBytes: service.counters.sentBytes,
+            refused: live.entrance.refused,
             load: service.load,
             watchers: table.audience.count,
             droppedSamples: table.droppedCount,

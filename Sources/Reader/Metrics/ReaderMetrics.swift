@@ -5,6 +5,8 @@ internal import Telemetry
 struct ReaderMetrics {
     let counts: [(kind: QueryCounters.Kind, count: QueryCounters.Count)]
     let sentBytes: Int
+    /// Requests that nobody got in with, by reason.
+    let refused: [String: Int]
     let load: (running: Int, waiting: Int)
     let watchers: Int
     let droppedSamples: Int
@@ -54,6 +56,15 @@ struct ReaderMetrics {
     }
 
     private func writeConnections(to text: inout MetricsText) {
+        text.add(
+            .counter,
+            "reader_refused",
+            unit: "requests",
+            help: "requests of whoever did not get in, or may not command, by reason",
+            refused.sorted { $0.key < $1.key }.map { reason, count in
+                .init(Double(count), ("reason", reason))
+            }
+        )
         text.add(
             .counter,
             "reader_sent",

@@ -111,6 +111,15 @@ struct SiteMetrics {
                 .init(Double(row.published), ("agent", row.instance), ("class", row.className))
             }
         )
+        text.add(
+            .counter,
+            "agent_refused",
+            unit: "attempts",
+            help: "requests that an agent refused and peers that it did not let in",
+            rows.filter { $0.epoch != 0 }.map { row in
+                .init(Double(row.refused), ("agent", row.instance), ("class", row.className))
+            }
+        )
         let aggregators = rows.filter { $0.className == "Aggregator" }
         for recorded in Self.recorded {
             text.add(

@@ -1,7 +1,11 @@
-#include "CTimer.h"
+#define _GNU_SOURCE
+#include "CKernel.h"
 
+#include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <time.h>
+#include <unistd.h>
 
 int cerro_timer_make(void) { return timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC); }
 
@@ -11,3 +15,7 @@ void cerro_timer_ring(int timer, int64_t nanoseconds) {
     struct itimerspec time = {.it_value = {at / 1000000000, at % 1000000000}};
     timerfd_settime(timer, TFD_TIMER_ABSTIME, &time, 0);
 }
+
+int cerro_process_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+
+const int cerro_new_session = POSIX_SPAWN_SETSID;

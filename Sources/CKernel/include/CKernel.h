@@ -1,0 +1,19 @@
+#pragma once
+#include <stdint.h>
+#include <sys/types.h>
+
+// What Swift's Glibc module leaves out of the kernel's calls.
+
+/// A timer of the monotonic clock, or -1 with errno set; readable once it has rung. Source:
+/// `timerfd_create(2)`.
+int cerro_timer_make(void);
+
+/// Has the timer ring when the clock shows `nanoseconds`, once, and not at any other time.
+void cerro_timer_ring(int timer, int64_t nanoseconds);
+
+/// A descriptor of a process, whoever started it, which becomes readable when that ends; -1 with
+/// errno set where there is none of that number. Source: `pidfd_open(2)`.
+int cerro_process_open(pid_t pid);
+
+/// The flag by which `posix_spawn(3)` gives a child a session of its own.
+extern const int cerro_new_session;
