@@ -143,8 +143,8 @@ let package = Package(
         library(
             "FuzzTargets",
             [
-                "Archive", "ArchiveFormat", "G3Format", "Log", "MessageBus", "MessagePack",
-                "Telemetry",
+                "Archive", "ArchiveFormat", "G3Format", "InstrumentAgents", "Log", "MessageBus",
+                "MessagePack", "PromQL", "Reader", "SiteConfig", "Telemetry",
             ]
         ),
         .executableTarget(name: "cerro", dependencies: ["CerroCommand"], swiftSettings: settings),

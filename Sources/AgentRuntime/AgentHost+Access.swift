@@ -63,11 +63,14 @@ extension AgentHost {
             "request refused",
             detail: "from \(caller.address ?? "an unknown address"): \(text)"
         )
+        noteRefusal(call, .refused, text)
         return (.refused, text)
     }
 
-    /// Requests that were refused, and peers that did not get in.
-    var refusedCount: Int64 { Int64(refusals.total + bus.strangerCount) }
+    /// Messages and requests that were refused, and peers that did not get in or were cut off.
+    var refusedCount: Int64 {
+        Int64(refusals.total + bus.strangerCount + (server?.drops.total ?? 0))
+    }
 
     /// Has a changed table hold at once, on open connections too, until cancelled.
     func followAccess() async {

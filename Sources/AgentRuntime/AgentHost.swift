@@ -269,6 +269,9 @@ public actor AgentHost: Service {
                 }
             )
             let publisher = try bus.bindPublisher(settings.publisher)
+            publisher.onRefusal = { [weak server] reason, detail in
+                server?.refused(reason, detail)
+            }
             publisherSocket = publisher
             relay.attach(publisher.audience)
         } catch {

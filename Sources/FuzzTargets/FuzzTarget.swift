@@ -24,6 +24,14 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case journal
     /// A file of so3g: pieces that stand as they are or become an entry of a right frame.
     case g3
+    /// A site file.
+    case site
+    /// An expression of PromQL, worked out where it is one.
+    case promql
+    /// What stands in an address behind `?`, in a form, or in a body of JSON.
+    case http
+    /// What instruments answer, in pieces.
+    case replies
 
     /// Decodes `bytes`; what they lack is an error, which is what a decoder should find.
     public func run(_ bytes: UnsafeRawBufferPointer) {
@@ -35,6 +43,10 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .sealed: OneFile.read(.sealed, Array(bytes))
         case .journal: OneFile.read(.journal, FuzzFiles.journal(bytes))
         case .g3: Self.readG3(FuzzFiles.g3(bytes))
+        case .site: Self.readSite(bytes)
+        case .promql: Self.readPromQL(bytes)
+        case .http: Self.readHTTP(bytes)
+        case .replies: Self.readReplies(bytes)
         }
     }
 

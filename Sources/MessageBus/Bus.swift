@@ -72,6 +72,9 @@ public protocol RequestSocket: AnyObject {
     var unroutable: Int { get }
     /// Messages that were no requests in form: they had not one part, or too many bytes.
     var malformed: Int { get }
+    /// Called with each message that had not one part, and each connection that was ended, since it
+    /// kept more waiting than it may: a constant reason, and who it was.
+    var onRefusal: ((_ reason: String, _ detail: String) -> Void)? { get set }
     /// Sends a reply; false, and counted, where the peer is gone or its queue is full.
     @discardableResult
     func reply(to peer: Peer, _ bytes: UnsafeRawBufferPointer) -> Bool
@@ -98,6 +101,8 @@ public protocol PublisherSocket: AnyObject {
     var waitingByteCount: Int { get }
     /// Whether anybody subscribes to anything; also for other threads than the reactor's.
     var audience: Audience { get }
+    /// Called with each connection that was ended, since it subscribed to more than it may.
+    var onRefusal: ((_ reason: String, _ detail: String) -> Void)? { get set }
     /// Whether anybody subscribes to `topic` itself or to a beginning of it.
     func hasSubscribers(to topic: String) -> Bool
     /// Sends to all who subscribe and never waits; false, and counted, where one had no room.

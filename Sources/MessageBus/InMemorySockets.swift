@@ -4,6 +4,7 @@ final class InMemoryRequestSocket: RequestSocket, InMemoryListener {
     let endpoint: BusEndpoint
     private(set) var unroutable = 0
     let malformed = 0
+    var onRefusal: ((_ reason: String, _ detail: String) -> Void)?
     private let network: InMemoryNetwork
     private let onRequest: (Peer, UnsafeRawBufferPointer) -> Void
     private var connections: [Peer: InMemoryRequestConnection] = [:]
@@ -128,6 +129,7 @@ final class InMemoryRequestConnection: RequestConnection, InMemoryClient {
 final class InMemoryPublisherSocket: PublisherSocket, InMemoryListener {
     let endpoint: BusEndpoint
     let audience = Audience()
+    var onRefusal: ((_ reason: String, _ detail: String) -> Void)?
     private(set) var dropped = 0
     private let network: InMemoryNetwork
     private var subscribers: [InMemorySubscription] = [] {

@@ -13,8 +13,8 @@ final class PeerGuard {
     private var strangers: StrangerLog
     /// Where connections came from, by descriptor.
     private var addresses: [Int32: String] = [:]
-    /// The key of who said something, by descriptor.
-    private var users: [Int32: PublicKey] = [:]
+    /// The key of who said something, by descriptor, and the socket that heard it.
+    private var users: [Int32: (key: PublicKey, socket: Socket)] = [:]
     private var hasFailed = false
 
     init(_ keys: BusKeys) {
@@ -37,10 +37,10 @@ final class PeerGuard {
 
     /// Follows the connections of a socket that is about to be bound.
     func follow(_ socket: Socket) throws(ZeroMQError) {
-        try socket.monitor { event in
+        try socket.monitor { [unowned socket] event in
             switch event {
             case .accepted(_, let descriptor):
-                self.addresses[descriptor] = Connection.peerAddress(descriptor)
+                self.addresses[descriptor] = socket.connection(descriptor)?.host
             case .handshakeFailed: self.hasFailed = true
             case .disconnected(_, let descriptor):
                 let address = self.addresses.removeValue(forKey: descriptor)
@@ -55,11 +55,12 @@ final class PeerGuard {
         }
     }
 
-    /// Whether who sent the message may still be there; if not, the connection ends.
-    func admits(_ message: Message) -> Bool {
+    /// Whether who sent the message to `socket` may still be there; if not, the connection ends.
+    func admits(_ message: Message, to socket: Socket) -> Bool {
         let key = message.property("User-Id").flatMap { PublicKey($0) }
+        let descriptor = message.descriptor
         if let key, keys.admits(key) {
-            if let descriptor = message.descriptor { users[descriptor] = key }
+            if descriptor >= 0 { users[descriptor] = (key, socket) }
             return true
         }
         strangers.count(
@@ -67,16 +68,20 @@ final class PeerGuard {
             key: key?.description,
             "the key was revoked"
         )
-        if let descriptor = message.descriptor { Connection.end(descriptor) }
+        socket.connection(descriptor)?.end()
         return false
     }
 
     /// Ends the connections of those who would not get in now.
     func expelStrangers() {
-        for (descriptor, key) in users where !keys.admits(key) {
+        for (descriptor, user) in users where !keys.admits(user.key) {
             users[descriptor] = nil
-            strangers.count(addresses[descriptor], key: key.description, "the key was revoked")
-            Connection.end(descriptor)
+            strangers.count(
+                addresses[descriptor],
+                key: user.key.description,
+                "the key was revoked"
+            )
+            user.socket.connection(descriptor)?.end()
         }
     }
 }

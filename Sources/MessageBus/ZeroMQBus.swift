@@ -48,7 +48,12 @@ public final class ZeroMQBus: Bus {
         options.sendMark = BusLimits.requestMark
         options.receiveMark = BusLimits.requestMark
         let (socket, endpoint) = try bind(.router, binding, options)
-        return ZeroMQRequestSocket(socket, endpoint, guardian, onRequest)
+        do throws(ZeroMQError) {
+            return try ZeroMQRequestSocket(socket, endpoint, guardian, onRequest)
+        } catch {
+            socket.close()
+            throw BusError(error)
+        }
     }
 
     /// Listens for subscribers; see ``Bus``.

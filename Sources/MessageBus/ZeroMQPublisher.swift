@@ -3,6 +3,7 @@ internal import ZeroMQ
 final class ZeroMQPublisherSocket: PublisherSocket {
     let endpoint: BusEndpoint
     let audience = Audience()
+    var onRefusal: ((_ reason: String, _ detail: String) -> Void)?
     private(set) var dropped = 0
     private var subscriptions = SubscriptionTable()
     private var mark = PublishMark()
@@ -71,10 +72,21 @@ final class ZeroMQPublisherSocket: PublisherSocket {
     private func take(_ socket: Socket) {
         self.socket = socket
         socket.refuseWhenFull(true)
+        let bound = PeerBound(
+            bytes: BusLimits.subscriptionBytes,
+            connections: BusLimits.mostConnections
+        )
+        do throws(ZeroMQError) {
+            try socket.limitPeers(bound) { [weak self] peer in
+                self?.onRefusal?("subscriber's connection ended", "\(peer)")
+            }
+        } catch {
+            onRefusal?("subscribers unbounded", "\(error)")
+        }
         socket.onMessage = { message in
             guard message.count == 1, let kind = message[0].first, kind <= 1 else { return }
             // Whoever is not admitted any more ends with this; its end takes the subscription back.
-            if kind == 1 { _ = self.guardian?.admits(message) }
+            if kind == 1 { _ = self.guardian?.admits(message, to: socket) }
             let topic = Array(message[0].dropFirst())
             if kind == 1 {
                 self.subscriptions.add(topic)

@@ -3,6 +3,7 @@ internal import ZeroMQ
 final class ZeroMQRequestSocket: RequestSocket {
     let endpoint: BusEndpoint
     private(set) var unroutable = 0
+    var onRefusal: ((_ reason: String, _ detail: String) -> Void)?
     private var wrongForm = 0
     private let socket: Socket
 
@@ -13,15 +14,24 @@ final class ZeroMQRequestSocket: RequestSocket {
         _ endpoint: BusEndpoint,
         _ guardian: PeerGuard?,
         _ onRequest: @escaping (Peer, UnsafeRawBufferPointer) -> Void
-    ) {
+    ) throws(ZeroMQError) {
         self.socket = socket
         self.endpoint = endpoint
+        let bound = PeerBound(
+            bytes: BusLimits.waitingBytes,
+            connections: BusLimits.mostConnections
+        )
+        try socket.limitPeers(bound) { [weak self] peer in
+            self?.onRefusal?("connection ended", "\(peer)")
+        }
         socket.onMessage = { message in
             guard message.count == 2 else {
                 self.wrongForm += 1
+                let address = message.property("Peer-Address") ?? "?"
+                self.onRefusal?("malformed request", "from \(address): \(message.count - 1) parts")
                 return
             }
-            guard guardian?.admits(message) ?? true else { return }
+            guard guardian?.admits(message, to: socket) ?? true else { return }
             let peer = Peer(
                 routingID: Array(message[0]),
                 address: message.property("Peer-Address"),

@@ -18,6 +18,10 @@ public enum ReaderLimits {
     /// Fields of one query, a feed's most; more are refused with `query.limit`.
     public static let fields = 4096
 
+    /// Bytes of a name or a pattern, twice the longest name: a longer one fits nothing, and each
+    /// star in it costs a look at every name.
+    public static let patternBytes = 1024
+
     /// Buckets of one timeline, far more than a screen is wide.
     public static let buckets = 1_000_000
 

@@ -26,7 +26,8 @@ public struct InstanceRow: Hashable, Sendable {
     public var requests: String, publisher: String
     /// The public key that it proves, in hexadecimal digits; empty where the site has no keys.
     public var key: String
-    /// Requests that it refused and peers that it did not let in, since it began.
+    /// Messages and requests that it refused, and peers that it did not let in or that it cut off,
+    /// since it began.
     public var refused: Int64
     /// When it registered and when its last heartbeat arrived, on the registry's clock.
     public var since: Timestamp, seen: Timestamp

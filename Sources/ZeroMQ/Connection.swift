@@ -1,33 +1,76 @@
 internal import Glibc
 
-/// What can be done with a connection of the library by its descriptor, which it tells.
+/// What the kernel knows of one connection of a bound socket.
 ///
-/// The library may have closed the descriptor meanwhile, and something else may have it. So only
-/// what is harmless then is done: who is asked for is logged, and what is ended connects again.
-public enum Connection {
-    /// The address of the other end; nil where that is not known.
-    public static func peerAddress(_ descriptor: Int32) -> String? {
-        var storage = sockaddr_storage()
-        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        return withUnsafeMutablePointer(to: &storage) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address -> String? in
-                guard getpeername(descriptor, address, &length) == 0 else { return nil }
-                var host = [CChar](repeating: 0, count: Int(NI_MAXHOST))
-                let status = getnameinfo(
-                    address,
-                    length,
-                    &host,
-                    socklen_t(host.count),
-                    nil,
-                    0,
-                    NI_NUMERICHOST
-                )
-                let bytes = host.prefix { $0 != 0 }.map(UInt8.init(bitPattern:))
-                return status == 0 ? String(decoding: bytes, as: UTF8.self) : nil
-            }
+/// The library tells the descriptor of a connection, and may have closed it meanwhile: something
+/// else of this process may have it now. So it is looked at anew each time, and is one only where
+/// it is at the port that the socket listens on.
+public struct Connection {
+    private let descriptor: Int32
+    /// The address of the peer, and its port.
+    public let host: String, peerPort: UInt16
+
+    /// The connection of a descriptor; nil where it is none at `port` any more.
+    init?(_ descriptor: Int32, port: UInt16) {
+        guard descriptor >= 0, let own = Self.address(descriptor, getsockname), own.port == port,
+            let peer = Self.address(descriptor, getpeername)
+        else { return nil }
+        self.descriptor = descriptor
+        host = peer.host
+        peerPort = peer.port
+    }
+
+    /// `HOST:PORT` of the peer.
+    public var peer: String { "\(host):\(peerPort)" }
+
+    /// Ends it, whatever is under way on it: the library finds it closed by its peer, and forgets
+    /// what came on it.
+    public func end() { shutdown(descriptor, Int32(SHUT_RDWR)) }
+
+    /// Bytes that came on it, of what the peer has been told that they did.
+    ///
+    /// Source: Linux, include/uapi/linux/tcp.h, `tcp_info`, `tcpi_bytes_received`; glibc's own
+    /// structure ends before it.
+    var receivedBytes: Int? {
+        let place = 128
+        let size = place + MemoryLayout<UInt64>.size
+        return withUnsafeTemporaryAllocation(byteCount: size, alignment: 8) { buffer in
+            var length = socklen_t(size)
+            let status = getsockopt(
+                descriptor,
+                Int32(IPPROTO_TCP),
+                TCP_INFO,
+                buffer.baseAddress,
+                &length
+            )
+            guard status == 0, length == size else { return nil }
+            return Int(clamping: buffer.load(fromByteOffset: place, as: UInt64.self))
         }
     }
 
-    /// Ends a connection of TCP, whatever is under way on it.
-    public static func end(_ descriptor: Int32) { shutdown(descriptor, Int32(SHUT_RDWR)) }
+    private typealias Asking = (
+        Int32, UnsafeMutablePointer<sockaddr>?, UnsafeMutablePointer<socklen_t>?
+    ) -> Int32
+
+    private static func address(_ descriptor: Int32, _ ask: Asking) -> (host: String, port: UInt16)?
+    {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        return withUnsafeMutableBytes(of: &storage) { raw -> (host: String, port: UInt16)? in
+            guard let base = raw.baseAddress else { return nil }
+            let address = base.assumingMemoryBound(to: sockaddr.self)
+            guard ask(descriptor, address, &length) == 0 else { return nil }
+            var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+            let family = Int32(address.pointee.sa_family)
+            guard family == AF_INET || family == AF_INET6 else { return nil }
+            // The port is in bytes 2 and 3 of both; the address in bytes 4 and 8.
+            let port = UInt16(bigEndian: base.loadUnaligned(fromByteOffset: 2, as: UInt16.self))
+            let place = family == AF_INET ? 4 : 8
+            guard inet_ntop(family, base + place, &text, socklen_t(text.count)) != nil else {
+                return nil
+            }
+            let host = String(decoding: text.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self)
+            return (host, port)
+        }
+    }
 }

@@ -14,4 +14,16 @@ public enum ZeroMQLimits {
     public static let monitorMark = 100_000
     /// Timers that wait at once in one reactor; one more is a mistake and traps.
     public static let mostTimers = 65_536
+    /// Time between two looks at what the peers of a bound socket keep waiting; and while one of
+    /// them is new or busy, so that little can come meanwhile.
+    static let look = Duration.seconds(1), hurriedLook = Duration.milliseconds(20)
+    /// So many looks follow each other soon, two seconds.
+    static let hurriedLooks = 100
+    /// Bytes between two looks from which on a peer is busy.
+    static let busyBytes = 64 << 10
+    /// Bytes a second of one peer that never count as waiting: heartbeats, and what frames and
+    /// their encryption take beside the messages.
+    static let trickle = 256
+    /// What a part of a message takes on the wire beside its bytes, at most.
+    static let partOverhead = 64
 }

@@ -58,9 +58,12 @@ public final class Socket {
     public var isClosed: Bool { handle == nil }
 
     private let context: Context
+    private let kind: SocketKind
     private var handle: UnsafeMutableRawPointer?
     private let parts: UnsafeMutablePointer<zmq_msg_t>
     private var monitorSocket: Socket?
+    private var monitorHandlers: [(MonitorEvent) -> Void] = []
+    private var peerWatch: PeerWatch?
     /// Whether it hears what happens to another socket, which closes it.
     private(set) var isMonitor = false
     let waiting = WaitingBytes()
@@ -87,6 +90,7 @@ public final class Socket {
         }
         self.handle = handle
         self.context = context
+        self.kind = kind
         self.reactor = reactor
         parts = .allocate(capacity: ZeroMQLimits.mostParts)
         for index in 0..<ZeroMQLimits.mostParts { zmq_msg_init(parts + index) }
@@ -127,6 +131,8 @@ public final class Socket {
         self.handle = nil
         onMessage = nil
         onWritable = nil
+        monitorHandlers = []
+        peerWatch = nil
         loop.remove(self)
         zmq_close(handle)
     }
@@ -221,12 +227,14 @@ public final class Socket {
         bytes.withUnsafeBytes { send($0) }
     }
 
-    /// Calls `handler` with what happens to the connections of the socket, once for each event.
+    /// Calls `handler` with what happens to the connections of the socket, once for each event;
+    /// several may listen.
     ///
     /// - Throws: ``ZeroMQError``.
     public func monitor(_ handler: @escaping (MonitorEvent) -> Void) throws(ZeroMQError) {
         reactor.checkIsolated()
-        precondition(monitorSocket == nil, "a socket has one monitor")
+        monitorHandlers.append(handler)
+        guard monitorSocket == nil else { return }
         let endpoint = "inproc://monitor-\(UInt(bitPattern: handle))"
         guard zmq_socket_monitor(handle, endpoint, MonitorEvent.mask) == 0 else {
             throw .last("zmq_socket_monitor")
@@ -234,8 +242,9 @@ public final class Socket {
         var options = SocketOptions()
         options.receiveMark = ZeroMQLimits.monitorMark
         let monitor = try Socket(.pair, context: context, reactor: reactor, options: options)
-        monitor.onMessage = { message in
-            if let event = MonitorEvent(message) { handler(event) }
+        monitor.onMessage = { [weak self] message in
+            guard let event = MonitorEvent(message) else { return }
+            for handler in self?.monitorHandlers ?? [] { handler(event) }
         }
         monitor.isMonitor = true
         monitorSocket = monitor
@@ -244,6 +253,30 @@ public final class Socket {
 }
 
 extension Socket {
+    /// Ends connections that are beyond `bound`, and tells of each; of a socket that is bound.
+    ///
+    /// What a publisher hears are subscriptions, which stay; so all of it counts as waiting.
+    ///
+    /// - Throws: ``ZeroMQError``.
+    public func limitPeers(
+        _ bound: PeerBound,
+        onCut: @escaping (CutPeer) -> Void
+    ) throws(ZeroMQError) {
+        let watch = PeerWatch(self, bound, onCut: onCut)
+        peerWatch = watch
+        try monitor { [weak watch] event in
+            if case .accepted(_, let descriptor) = event { watch?.accepted(descriptor) }
+        }
+    }
+
+    /// A connection of the socket by its descriptor; nil where it is none of them any more.
+    public func connection(_ descriptor: Int32) -> Connection? {
+        let port = lastEndpoint?.split(separator: ":").last.flatMap { UInt16($0) }
+        return port.flatMap { Connection(descriptor, port: $0) }
+    }
+
+    private var deliveryIsTaken: Bool { peerWatch != nil && kind == .router }
+
     /// Hands over what is there, up to the budget of one turn, and tells that it can be written.
     func deliver() {
         deliverMessages()
@@ -268,7 +301,12 @@ extension Socket {
                 continue
             }
             let message = Message(parts: parts, count: count)
-            for index in 0..<count { bytes += message[index].count }
+            let size = (0..<count).reduce(0) { $0 + message[$1].count }
+            bytes += size
+            if deliveryIsTaken {
+                let overhead = count * ZeroMQLimits.partOverhead
+                peerWatch?.delivered(size + overhead, from: message.descriptor)
+            }
             onMessage?(message)
         }
         noteUse()
@@ -350,12 +388,10 @@ public struct Message {
     /// What the library knows of the sender: `Peer-Address`, or `User-Id` behind a handshake that
     /// proves it; nil where it does not know.
     public func property(_ name: String) -> String? {
-        zmq_msg_gets(parts, name).map { String(cString: $0) }
+        // Of a router's messages the first part is its own, and does not always know.
+        zmq_msg_gets(parts + count - 1, name).map { String(cString: $0) }
     }
 
-    /// The descriptor of the connection that the message came by; nil where it is not known.
-    public var descriptor: Int32? {
-        let descriptor = zmq_msg_get(parts, ZMQ_SRCFD)
-        return descriptor >= 0 ? descriptor : nil
-    }
+    /// The connection that the message came by, as the kernel calls it; -1 where nobody knows.
+    public var descriptor: Int32 { zmq_msg_get(parts + count - 1, ZMQ_SRCFD) }
 }

@@ -122,6 +122,10 @@ private final class CountingPublisher: PublisherSocket {
     var audience: Audience { socket.audience }
     var dropped: Int { socket.dropped }
     var waitingByteCount: Int { socket.waitingByteCount }
+    var onRefusal: ((_ reason: String, _ detail: String) -> Void)? {
+        get { socket.onRefusal }
+        set { socket.onRefusal = newValue }
+    }
     func hasSubscribers(to topic: String) -> Bool { socket.hasSubscribers(to: topic) }
 
     func publish(topic: String, payload: UnsafeRawBufferPointer) -> Bool {

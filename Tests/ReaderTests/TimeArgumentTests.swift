@@ -119,6 +119,27 @@ struct QueryArgumentsTests {
         #expect(error?.description.hasPrefix("`\(name)` is ") ?? false)
     }
 
+    // Goal: an address of 64 KiB cannot keep a thread busy for minutes.
+    @Test(
+        "many times one name, and as many stars as fit, are read at once",
+        .timeLimit(.minutes(1))
+    )
+    func crowded() throws {
+        let pairs = AddressQuery.pairs(String(repeating: "a&", count: 32_000) + "field=a.b.c")
+        let arguments = QueryArguments(pairs: pairs)
+        #expect(throws: QueryError.self) { try DataQuery(arguments, now: now) }
+        let stars = FieldPattern(String(repeating: "*", count: 60_000) + "x*.c")
+        #expect(
+            stars.mayMatch(beginning: "box.b.")
+                == FieldPattern("*x*.c").mayMatch(beginning: "box.b.")
+        )
+        let long = String(repeating: "a", count: ReaderLimits.patternBytes + 1)
+        let error = #expect(throws: QueryError.self) {
+            try data(("field", long), ("start", "-60"))
+        }
+        #expect(error?.description.contains("a text of 1025 bytes") == true)
+    }
+
     @Test("both reductions at once, no field or no start are refused")
     func incomplete() {
         #expect(throws: QueryError.self) { try data(("start", "-60")) }

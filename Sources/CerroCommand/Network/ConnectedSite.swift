@@ -26,8 +26,13 @@ actor ConnectedSite: LiveSite {
 
     func table() async throws -> [InstanceRow] { try await client().table() }
 
-    func reply(of instance: String, to action: String, _ arguments: Value) async throws -> Reply {
-        try await client().reply(of: instance, to: action, arguments)
+    func reply(
+        of instance: String,
+        to action: String,
+        _ arguments: Value,
+        for asker: Asker?
+    ) async throws -> Reply {
+        try await client().reply(of: instance, to: action, arguments, for: asker)
     }
 
     func messages() async -> AsyncStream<LiveMessage> {

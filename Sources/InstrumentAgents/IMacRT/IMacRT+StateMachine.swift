@@ -6,9 +6,9 @@
 /// order: all numbers that arrive before it are old and are dropped, and so are identifications
 /// that arrive later. What is left is a network that lets a late number overtake an
 /// identification, which a cable between two sockets does not do.
-struct IMacRTDialogue: Sendable {
+package struct IMacRTDialogue: Sendable {
     /// What a module is asked.
-    enum Question: Hashable, Sendable {
+    package enum Question: Hashable, Sendable {
         /// Which model it is; its answer is text.
         case identity
         /// Something whose answer is a number.
@@ -16,7 +16,7 @@ struct IMacRTDialogue: Sendable {
     }
 
     /// What happens.
-    enum Event {
+    package enum Event {
         /// A question goes out.
         case asked(Question)
         /// A datagram came from the module.
@@ -26,7 +26,7 @@ struct IMacRTDialogue: Sendable {
     }
 
     /// What has to be done about it.
-    enum Action: Hashable {
+    package enum Action: Hashable {
         /// The open question has its answer.
         case answer(String)
         /// The open question gets no answer.
@@ -36,7 +36,7 @@ struct IMacRTDialogue: Sendable {
     }
 
     /// Why there is no answer.
-    enum Failure: Error, Hashable {
+    package enum Failure: Error, Hashable {
         /// Another model, or a unit that is disconnected (`iMA…`).
         case wrong(String)
         case disconnected(String)
@@ -48,16 +48,16 @@ struct IMacRTDialogue: Sendable {
     /// What the identity begins with: `MMR` or `MGC`.
     let model: String
     /// Whether numbers may be asked for.
-    private(set) var isIdentified = false
+    package private(set) var isIdentified = false
     private var open: Question?
 
     /// A dialogue with a module of the model `model`, its first three letters.
-    init(model: String) {
+    package init(model: String) {
         self.model = model
     }
 
     /// Takes one event in.
-    mutating func handle(_ event: Event) -> Action {
+    package mutating func handle(_ event: Event) -> Action {
         switch event {
         case .asked(let question):
             guard open == nil, question == .identity || isIdentified else {

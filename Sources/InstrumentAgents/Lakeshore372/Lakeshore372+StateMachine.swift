@@ -1,7 +1,7 @@
 internal import Telemetry
 
 /// What one pass over the bridge found.
-struct Lakeshore372Reading: Hashable, Sendable {
+package struct Lakeshore372Reading: Hashable, Sendable {
     /// The channel that the scanner connects, 1 to 16, and whether it moves on by itself.
     var channel: Int, autoscan: Bool
     /// The reading; nil where it is invalid or not settled yet.
@@ -17,9 +17,9 @@ struct Lakeshore372Reading: Hashable, Sendable {
 /// it has settled, and asks again at its end whether the scanner has moved meanwhile.
 ///
 /// Source: Lake Shore 372 commands as the drivers of the Simons Observatory (`socs`) use them.
-struct Lakeshore372Dialogue: Sendable {
+package struct Lakeshore372Dialogue: Sendable {
     /// What the dialogue wants next.
-    enum Action: Hashable {
+    package enum Action: Hashable {
         /// A question to the instrument; its answer goes to ``answer(_:at:)``.
         case ask(String)
         /// The instrument is a 372.
@@ -59,25 +59,25 @@ struct Lakeshore372Dialogue: Sendable {
     private var lastLook = Duration.zero
 
     /// A dialogue that discards readings for the channel's pause + `settle` after each change.
-    init(settle: Duration) {
+    package init(settle: Duration) {
         self.settle = settle
     }
 
     /// A new connection: nothing that was known holds.
-    mutating func connected() {
+    package mutating func connected() {
         state = .unidentified
         active = nil
     }
 
     /// Begins the identification, if the instrument is not known yet.
-    mutating func identify() -> Action {
+    package mutating func identify() -> Action {
         guard case .unidentified = state else { return .identified }
         state = .identifying(thenPass: false)
         return .ask("*IDN?")
     }
 
     /// Begins a pass, with the identification first on a new connection.
-    mutating func beginPass() -> Action {
+    package mutating func beginPass() -> Action {
         if case .unidentified = state {
             state = .identifying(thenPass: true)
             return .ask("*IDN?")
@@ -87,7 +87,7 @@ struct Lakeshore372Dialogue: Sendable {
     }
 
     /// Takes the answer to the last question, at the monotonic time `now`.
-    mutating func answer(_ text: String, at now: Duration) -> Action {
+    package mutating func answer(_ text: String, at now: Duration) -> Action {
         switch state {
         case .identifying(let thenPass): return identified(text, thenPass)
         case .scan: return scanned(text, now)

@@ -2,9 +2,9 @@
 ///
 /// A line that nobody asked for could be taken for the next answer, and so could the rest of one;
 /// both end the connection, as does a line without an end.
-struct LineDialogue: Sendable {
+package struct LineDialogue: Sendable {
     /// What happens to a connection.
-    enum Event {
+    package enum Event {
         /// A question goes out.
         case asked
         /// Bytes came in.
@@ -14,7 +14,7 @@ struct LineDialogue: Sendable {
     }
 
     /// What has to be done about it.
-    enum Action: Hashable {
+    package enum Action: Hashable {
         /// The open question has its answer, without line end.
         case answer(String)
         /// The open question, if any, gets no answer.
@@ -24,10 +24,10 @@ struct LineDialogue: Sendable {
     }
 
     /// Why there is no answer.
-    enum Failure: Error, Hashable, CustomStringConvertible {
+    package enum Failure: Error, Hashable, CustomStringConvertible {
         case closed, endless, unasked, busy
 
-        var description: String {
+        package var description: String {
             switch self {
             case .closed: "the connection was closed"
             case .endless: "a line went beyond \(Limits.longestReply) bytes"
@@ -37,12 +37,15 @@ struct LineDialogue: Sendable {
         }
     }
 
+    /// A dialogue on a connection that was just made.
+    package init() {}
+
     private var rest: [UInt8] = []
     private var isWaiting = false
     private var isClosed = false
 
     /// Takes one event in; the actions are carried out in their order.
-    mutating func handle(_ event: Event) -> [Action] {
+    package mutating func handle(_ event: Event) -> [Action] {
         switch event {
         case .asked:
             if isClosed { return [.fail(.closed)] }

@@ -1,7 +1,7 @@
 /// Reads the part of an address behind `?`.
-enum AddressQuery {
+package enum AddressQuery {
     /// The parameters in order, with `%41` and `+` (a blank) decoded.
-    static func pairs(_ query: String) -> [(name: String, text: String)] {
+    package static func pairs(_ query: String) -> [(name: String, text: String)] {
         query.split(separator: "&").map { part in
             let sides = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             return (decoded(sides[0]), sides.count == 2 ? decoded(sides[1]) : "")

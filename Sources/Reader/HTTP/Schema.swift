@@ -72,8 +72,8 @@ enum Schema {
             "pid": integer, "epoch": integer, "version": text, "site_hash": text,
             "requests": text, "publisher": text, "since": any, "seen": any,
             "clock_offset_ns": integer, "operations": map(of: text),
-            "faults": list(named("Fault")), "published": integer, "key": text, "refused": integer,
-            "control": orNull(named("Control")),
+            "faults": list(named("Fault")), "published": integer, "refused": integer,
+            "control": orNull(named("Control")), "key": text,
         ]),
         "Visitor": object([
             "name": text, "proof": text, "has_token": boolean, "expires": orNull(number),

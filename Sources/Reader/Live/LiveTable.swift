@@ -98,6 +98,7 @@ final class LiveTable: Sendable {
                     comparable.seen = before.content.seen
                     comparable.clockOffset = before.content.clockOffset
                     comparable.published = before.content.published
+                    comparable.refused = before.content.refused
                     if comparable == before.content {
                         state.rows[row.instance]?.content = row
                         continue

@@ -114,8 +114,8 @@ struct SiteMetrics {
         text.add(
             .counter,
             "agent_refused",
-            unit: "attempts",
-            help: "requests that an agent refused and peers that it did not let in",
+            unit: "messages",
+            help: "messages and connections of peers that an agent has refused or ended",
             rows.filter { $0.epoch != 0 }.map { row in
                 .init(Double(row.refused), ("agent", row.instance), ("class", row.className))
             }

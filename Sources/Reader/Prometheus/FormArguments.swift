@@ -1,11 +1,11 @@
-internal import PromQL
-internal import Telemetry
+package import PromQL
+package import Telemetry
 
 /// The parameters of a question in an address and a form, by name.
-struct FormArguments: Sendable {
+package struct FormArguments: Sendable {
     private let given: [String: [String]]
 
-    init(_ pairs: [(name: String, text: String)]) {
+    package init(_ pairs: [(name: String, text: String)]) {
         given = Dictionary(grouping: pairs, by: \.name).mapValues { $0.map(\.text) }
     }
 
@@ -21,7 +21,7 @@ struct FormArguments: Sendable {
     }
 
     /// Unix seconds with decimals, or RFC 3339.
-    func time(_ name: String, _ now: Timestamp) throws(PromQLError) -> Timestamp? {
+    package func time(_ name: String, _ now: Timestamp) throws(PromQLError) -> Timestamp? {
         guard let text = first(name) else { return nil }
         guard let time = try? TimeArgument(text, argument: name) else {
             throw .type(
@@ -32,7 +32,7 @@ struct FormArguments: Sendable {
     }
 
     /// The steps from `start` to `end`, `step` apart: seconds, or a duration such as `30s`.
-    func steps(_ now: Timestamp) throws(PromQLError) -> Steps {
+    package func steps(_ now: Timestamp) throws(PromQLError) -> Steps {
         guard let start = try time("start", now), let end = try time("end", now) else {
             throw .type("`start` or `end` is missing")
         }
@@ -53,7 +53,7 @@ struct FormArguments: Sendable {
     }
 
     /// The most elements of an answer.
-    func limit() throws(PromQLError) -> Int {
+    package func limit() throws(PromQLError) -> Int {
         guard let text = first("limit") else { return .max }
         guard let limit = Int(text), limit >= 0 else {
             throw .type("`limit` is `\(text.prefix(100))`; expected an integer from 0")

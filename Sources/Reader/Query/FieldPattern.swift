@@ -27,7 +27,7 @@ public struct FieldPattern: Hashable, Sendable, CustomStringConvertible {
 
     /// Whether the pattern fits any full name of a field that begins so; it has two dots.
     func mayMatch(beginning: String) -> Bool {
-        let pattern = Array(text.utf8)
+        let pattern = Self.withoutRepeatedStars(text)
         // The places in the pattern at which the name so far may stand.
         var places: Set<Int> = [0]
         for byte in beginning.utf8 {
@@ -50,6 +50,14 @@ public struct FieldPattern: Hashable, Sendable, CustomStringConvertible {
             // A star stands for dots too; what ends here names a feed or an instance, no field.
             return !rest.isEmpty
                 && (dots == left || dots < left && rest.contains(UInt8(ascii: "*")))
+        }
+    }
+
+    /// Two stars stand for what one stands for, and cost more: a text has as many as one likes.
+    private static func withoutRepeatedStars(_ text: String) -> [UInt8] {
+        let star = UInt8(ascii: "*")
+        return text.utf8.reduce(into: []) { bytes, byte in
+            if byte != star || bytes.last != star { bytes.append(byte) }
         }
     }
 

@@ -17,16 +17,11 @@ public struct QueryArguments: Sendable {
     }
 
     /// The parameters of an address; a name that occurs twice becomes a list.
-    init(pairs: [(name: String, text: String)]) {
-        var given: [String: Value] = [:]
-        for (name, text) in pairs {
-            guard let present = given[name] else {
-                given[name] = .string(text)
-                continue
-            }
-            given[name] = .array((present.array ?? [present]) + [.string(text)])
+    package init(pairs: [(name: String, text: String)]) {
+        given = Dictionary(grouping: pairs, by: \.name).mapValues { pairs in
+            pairs.count == 1
+                ? .string(pairs[0].text) : .array(pairs.map { .string($0.text) })
         }
-        self.given = given
     }
 
     /// Refuses every argument that is not one of `known`.
@@ -73,6 +68,13 @@ public struct QueryArguments: Sendable {
         for element in elements {
             guard let text = element.string, !text.isEmpty else {
                 throw .parameter(name, found: "\(element)", expected: "a field's full name")
+            }
+            guard text.utf8.count <= ReaderLimits.patternBytes else {
+                throw .parameter(
+                    name,
+                    found: "a text of \(text.utf8.count) bytes",
+                    expected: "a name or a pattern of at most \(ReaderLimits.patternBytes)"
+                )
             }
             patterns.append(FieldPattern(text))
         }

@@ -1,7 +1,7 @@
-internal import Telemetry
+package import Telemetry
 
 /// A question for series or tables, read from what Grafana posts.
-struct SimpleJSONQuery {
+package struct SimpleJSONQuery {
     struct Target {
         let pattern: FieldPattern
         let isTable: Bool
@@ -15,7 +15,7 @@ struct SimpleJSONQuery {
     /// By what series can be chosen: the parts of a field's name.
     static let tagKeys = ["agent", "feed", "field"]
 
-    init(_ body: Value, now: Timestamp) throws(QueryError) {
+    package init(_ body: Value, now: Timestamp) throws(QueryError) {
         range = try Self.range(body, now: now)
         guard let targets = body["targets"]?.array else {
             throw .parameter("targets", found: "missing", expected: "a list of targets")

@@ -5,15 +5,13 @@ import unittest
 
 import numpy as np
 
-from observatory import shared
+from observatory import eventually, shared
 
 import cerro
 from cerro import data
 from cerro.model import Feed
 from cerro.samples import Decoder, Patterns
 from cerro.wire import packed
-
-COUNTER = "fake-2.counter.n"
 
 
 class DataTest(unittest.TestCase):
@@ -29,12 +27,16 @@ class DataTest(unittest.TestCase):
         live.close()
 
     def archived(self, fields, count, **more):
-        """An answer as soon as it has as many samples; each trip takes as long as it takes."""
-        for _ in range(2000):
-            found = self.site.get_data(fields, -600, **more)
-            if found.timelines and all(len(line.t) >= count for line in found.timelines.values()):
-                return found
-        self.fail(f"no {count} samples of {fields}")
+        """An answer as soon as it has as many samples."""
+        answers = []
+
+        def is_there():
+            answers[:] = [self.site.get_data(fields, -600, **more)]
+            lines = answers[0].timelines.values()
+            return len(lines) > 0 and all(len(line.t) >= count for line in lines)
+
+        eventually(is_there)
+        return answers[0]
 
     def test_live_samples_are_those_that_are_archived(self):
         names = {sample.field for sample in self.seen}
@@ -42,10 +44,13 @@ class DataTest(unittest.TestCase):
             names, {f"fake-1.false_temperatures.channel_0{number}" for number in (0, 1)}
         )
         first, last = self.seen[0].time, self.seen[-1].time
-        for _ in range(2000):
-            found = self.site.get_data("fake-1.false_temperatures.*", first, last + 1)
-            if found.timelines and found.timelines["fake-1.false_temperatures"].t[-1] == last:
-                break
+        name = "fake-1.false_temperatures"
+
+        def ask():
+            return self.site.get_data(f"{name}.*", first, last + 1)
+
+        eventually(lambda: any(line.t[-1] == last for line in ask().timelines.values()))
+        found = ask()
         for sample in self.seen:
             series = found[sample.field]
             self.assertEqual(series.unit, "K")

@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 from cerro import wire  # noqa: E402
 from cerro.errors import NotRunning, SiteError, Stale, UnknownInstance  # noqa: E402
-from cerro.flows import Flows, NotReady  # noqa: E402
+from cerro.flows import Flows, Leave, NotReady  # noqa: E402
 from cerro.replies import reply_of, session_of  # noqa: E402
 from cerro.site import find, parse  # noqa: E402
 
@@ -60,7 +60,8 @@ class WireTest(unittest.TestCase):
     def test_a_degraded_session(self):
         session = session_of({
             "session": 3, "operation": "acquire", "status": "degraded", "reason": "silent",
-            "success": None, "start": 1_500_000_000, "end": None, "data": {}, "messages": [[5, "x"]],
+            "success": None, "start": 1_500_000_000, "end": None, "data": {},
+            "messages": [[5, "x"]],
         })
         self.assertEqual(
             (session["status"], session["degraded"], session["op_code"], session["start_time"]),
@@ -80,7 +81,7 @@ class FlowTest(unittest.TestCase):
     def setUp(self):
         self.clock = 1_000_000_000
         self.flows = Flows("tcp://r:1", now=lambda: self.clock)
-        self.asked = []
+        self.asked, self.left = [], []
 
     def table(self, *rows):
         return "ok", {"version": 1, "rows": list(rows)}
@@ -97,6 +98,10 @@ class FlowTest(unittest.TestCase):
         try:
             ask = next(flow)
             while True:
+                if isinstance(ask, Leave):
+                    self.left.append(ask.endpoint)
+                    ask = flow.send(None)
+                    continue
                 request = wire.decode_request(ask.data)
                 self.asked.append((ask, request))
                 answer = answers.pop(0)
@@ -142,6 +147,7 @@ class FlowTest(unittest.TestCase):
             NotReady("gone"), self.table(self.row(requests="tcp://b:3")), ("ok", None),
         )
         self.assertEqual(self.asked[-1][0].endpoint, "tcp://b:3")
+        self.assertEqual(self.left, ["tcp://a:2"])
 
     def test_nothing_is_repeated_that_may_have_been_done(self):
         with self.assertRaises(Stale):
@@ -155,7 +161,8 @@ class FlowTest(unittest.TestCase):
         with self.assertRaisesRegex(UnknownInstance, "did you mean cryo-1"):
             self.drive(self.flows.request("cryo", "stop"), self.table(self.row()))
         with self.assertRaisesRegex(NotRunning, "cerro agent run cryo-1"):
-            self.drive(self.flows.request("cryo-1", "stop"), self.table(self.row(state="missing")))
+            missing = self.row(state="missing")
+            self.drive(self.flows.request("cryo-1", "stop"), self.table(missing))
 
 
 class SiteTest(unittest.TestCase):
@@ -166,7 +173,7 @@ class SiteTest(unittest.TestCase):
             ("site: a\n", "tcp://127.0.0.1:5560"),
             ("registry: {address: 10.0.0.1, port: 77} # here\n", "tcp://10.0.0.1:77"),
             ('registry: {address: "10.0.0.1"}\n', "tcp://10.0.0.1:5560"),
-            ("registry:\n  # why\n  address: 10.0.0.1\n\n  port: 77\nhosts:\n", "tcp://10.0.0.1:77"),
+            ("registry:\n  # why\n  address: 10.0.0.1\n\n  port: 7\nhosts:\n", "tcp://10.0.0.1:7"),
             ('registry: {port: "${PORT:-12}"}\n', "tcp://127.0.0.1:12"),
             ("registry:\n  address: ${HOST}\n", "tcp://h:5560"),
             ("hosts:\n  x:\n    registry: {port: 9}\n", "tcp://127.0.0.1:5560"),

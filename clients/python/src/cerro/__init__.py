@@ -13,17 +13,18 @@ import importlib
 
 _HOMES = {
     "client": ["CerroClient", "OCSClient"],
+    "agent": ["Agent", "Feed", "Field", "Parameter", "Stopped"],
     "observatory": ["Site", "get_data", "get_fields", "live"],
     "replies": ["OK", "ERROR", "TIMEOUT", "OpCode", "Reply"],
     "errors": [
         "CerroError", "Unreachable", "UnknownInstance", "NotRunning", "TimedOut", "Refused",
         "Stale", "Busy", "Idle", "NotAbortable", "InvalidParameter", "UnknownOperation",
-        "OperationFailed", "WaitTimeout", "QueryFailed", "QueryLimit", "LeaseHeld", "Malformed",
-        "SiteError", "KeyMissing",
+        "OperationFailed", "WaitTimeout", "QueryFailed", "QueryLimit", "ControlHeld", "LeaseHeld",
+        "Malformed", "SiteError", "KeyMissing",
     ],
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
-_MODULES = ("aio", "archive")
+_MODULES = ("aio", "archive", "data", "spool")
 
 __all__ = sorted(_HOME)
 __version__ = "0.1.0"

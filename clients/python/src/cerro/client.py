@@ -1,5 +1,7 @@
 """A client of one agent, in the shape that OCS scripts have."""
 
+import os
+
 from . import limits, operations, site as sites
 from .blocking import BlockingDriver
 from .errors import CerroError
@@ -16,16 +18,10 @@ def connection(registry, site, keys, name, timeout):
     if keys is not None:
         from .keys import Keys
 
-        held = Keys(keys, name or default_name())
-    return Flows(registry, held.registry if held else None, timeout), held
-
-
-def default_name():
-    """The name whose key is taken: $CERRO_KEY, else who is logged in."""
-    import getpass
-    import os
-
-    return os.environ.get("CERRO_KEY") or getpass.getuser()
+        held = Keys(keys, name)
+    # In the audit of a site without keys.
+    asker = os.environ.get("USER", "")[:64] or "unknown"
+    return Flows(registry, held.registry if held else None, timeout, asker), held
 
 
 def of_ocs(args):
@@ -99,6 +95,20 @@ class ClientShape:
         """The newest session of each operation, open faults and the count of records."""
         return self._driver.run(self._status())
 
+    def take(self, reason, duration=None, *, is_breaking=False):
+        """Takes control: until it is released or `duration` seconds are over, nobody else starts
+        or stops operations of the agent. Returns who has control until when.
+        """
+        arguments = {"reason": reason, **({"break": True} if is_breaking else {})}
+        if duration is not None:
+            arguments["duration_ns"] = int(duration * 1e9)
+        return self._driver.run(self._flows.result(self.instance_id, "take", arguments))
+
+    def release(self, *, is_breaking=False):
+        """Gives control back."""
+        arguments = {"break": True} if is_breaking else {}
+        return self._driver.run(self._flows.result(self.instance_id, "release", arguments))
+
     def _status(self):
         found = yield from self._flows.result(self.instance_id, "status")
         return dict(found, sessions=[
@@ -117,7 +127,9 @@ class CerroClient(ClientShape):
     :param args: of OCS's arguments `--site-file` counts, the others are taken and mean nothing.
     :param site: the site file; else $CERRO_SITE, else the usual places.
     :param registry: the registry's endpoint, `tcp://HOST:PORT`; then no site file is read.
-    :param keys: the folder of keys, and `name` whose key is taken; else as the site file says.
+    :param keys: the folder of keys; else as the site file says.
+    :param name: whose key is taken, or its file; else $CERRO_KEY, else who is logged in, else
+        `operator`.
     :param timeout: seconds for each request.
     """
 

@@ -1,13 +1,5 @@
 """Why something was not done: one class for each thing that a script can act upon."""
 
-__all__ = [
-    "CerroError", "Unreachable", "UnknownInstance", "NotRunning", "TimedOut", "Refused", "Stale",
-    "Busy", "Idle", "NotAbortable", "InvalidParameter", "UnknownOperation", "OperationFailed",
-    "WaitTimeout", "QueryFailed", "QueryLimit", "LeaseHeld", "Malformed", "SiteError",
-    "KeyMissing", "error_of",
-]
-
-
 class CerroError(Exception):
     """Anything that Cerro could not do; the text says what to do about it.
 
@@ -82,6 +74,10 @@ class UnknownOperation(Refused):
     """The agent has no such operation."""
 
 
+class ControlHeld(Refused):
+    """Somebody else has taken control of the instance."""
+
+
 class LeaseHeld(Refused):
     """Another process is this instance."""
 
@@ -112,6 +108,7 @@ _OF_CODE = {
     "operation.failed": OperationFailed,
     "wait.timeout": WaitTimeout,
     "target.unknown": UnknownInstance,
+    "control.held": ControlHeld,
     "lease.held": LeaseHeld,
     "query.failed": QueryFailed,
     "query.limit": QueryLimit,

@@ -28,3 +28,60 @@ FOLLOW_PERIOD = 0.5
 IDLE_CONNECTIONS = 4
 #: Bytes of a site file; a longer one is none.
 SITE_FILE = 4 << 20
+
+#: Bytes of a segment of a log, and the fewest segments of a full one.
+SEGMENT_BYTES, FEWEST_SEGMENTS = 16 << 20, 4
+#: Bytes of a log, unless told: beyond it the oldest segment is dropped and entered as lost.
+SPOOL_BYTES = 1 << 30
+#: Seconds between two syncs, and bytes that are synced before their time.
+SYNC_INTERVAL, UNSYNCED_BYTES = 1.0, 32 << 20
+#: Bytes of a record; a longer one is refused by `append`.
+RECORD_BYTES = 4 << 20
+#: Seconds between two times that the commits of archives are saved.
+SAVE_INTERVAL = 10.0
+#: Archives that a log remembers; one more is served, and holds no segment back.
+ARCHIVES = 64
+#: Epochs that are shown to the registry as predecessors.
+PREDECESSORS = 64
+#: Bytes that one fetch may ask for; more are cut to it.
+FETCH_BYTES = 1 << 20
+
+#: Seconds between two heartbeats, and until a new try to get the lease.
+HEARTBEAT_PERIOD, LEASE_RETRY = 1.0, 0.2
+#: Seconds after which an agent that finds no registry starts nevertheless, and says so.
+REGISTRY_PATIENCE = 10.0
+#: Sessions kept of each operation; the oldest that is done is forgotten.
+SESSIONS_PER_OPERATION = 20
+#: Lines kept of a session, and characters of one; the oldest is forgotten, the rest cut off.
+MESSAGES_PER_SESSION, MESSAGE_LENGTH = 100, 2000
+#: Entries of a session's data, and their bytes; what is beyond is refused with an error.
+DATA_ENTRIES, DATA_BYTES = 64, 64 << 10
+#: Faults that an agent may hold; further ones are logged only.
+OPEN_FAULTS = 256
+#: Bytes of a text as a parameter.
+PARAMETER_TEXT = 4096
+#: Seconds that the newest row of a block may be from the host's clock; beyond it is kept, and the
+#: fault `clock` raised.
+CLOCK_TOLERANCE = 30.0
+#: Seconds that operations may take to stop before the process ends without them.
+SHUTDOWN_PATIENCE = 10.0
+#: Seconds of the longest wait of one fetch; the archive asks again.
+FETCH_WAIT = 1.0
+#: Requests that wait for a record or for the end of a session; one more is refused.
+PENDING_REQUESTS = 1024
+#: Requests that are remembered however old they are, seconds for which each is, and at most.
+REMEMBERED_REQUESTS, REMEMBERED_FOR, MOST_REMEMBERED = 1_000, 600.0, 100_000
+#: Peers that wait for the answer of one request; one more replaces the oldest.
+MOST_WAITING = 16
+#: Records that wait to be published; the newest is dropped and counted.
+UNPUBLISHED = 10_000
+#: Seconds between two lines about what was dropped.
+DROP_REPORT = 60.0
+#: Refusals in the audit in so many seconds; further ones are counted and told in one entry.
+AUDITED_REFUSALS, AUDIT_PERIOD = 60, 60.0
+#: Bytes of the parameters, and characters of an operation's name, in the audit.
+AUDITED_PARAMETERS, AUDITED_NAME = 4096, 128
+#: Characters of the reason for taking control; seconds for which it is taken, usually and at most.
+CONTROL_REASON, USUAL_CONTROL, LONGEST_CONTROL = 200, 1_800.0, 43_200.0
+#: Seconds between two looks at whether `access.yaml` has changed.
+ACCESS_PERIOD = 1.0

@@ -90,6 +90,21 @@ class Feed:
             value.get("lateness_ns", 0), value.get("durable", False),
         )
 
+    def value(self):
+        """The map that describes the feed, in records and in `describe`."""
+        return {
+            "feed": self.name, "description": self.description, "period_ns": self.period_ns,
+            "lateness_ns": self.lateness_ns, "durable": self.durable,
+            "fields": [
+                {
+                    "name": part.name, "type": part.type, "unit": part.unit,
+                    "description": part.description,
+                    "limits": [float(bound) for bound in part.limits] if part.limits else None,
+                }
+                for part in self.fields
+            ],
+        }
+
 
 @dataclass(frozen=True)
 class Statistics:

@@ -34,6 +34,8 @@ class Request(NamedTuple):
     epoch: int
     expiry: Optional[int]
     arguments: object
+    #: For whom it is asked, `[name, token, address]`; None: for whoever sends it.
+    asker: Optional[list] = None
 
 
 class Reply(NamedTuple):
@@ -81,7 +83,8 @@ def unpacked(data, most_bytes=limits.LONGEST_MESSAGE):
 
 def encode_request(request):
     """The bytes of a request."""
-    data = packed([VERSION, *request])
+    parts = request if request.asker is not None else request[:-1]
+    data = packed([VERSION, *parts])
     if len(data) > limits.LONGEST_REQUEST:
         raise WireError(f"a request of {len(data)} bytes, {limits.LONGEST_REQUEST} are possible")
     return data
@@ -93,7 +96,7 @@ def encode_reply(reply):
     return packed([VERSION, *reply._replace(text=text)])
 
 
-def _parts(data, count, most_bytes):
+def _parts(data, counts, most_bytes):
     parts = unpacked(data, most_bytes)
     if not isinstance(parts, list) or len(parts) < 2:
         raise WireError("no message")
@@ -102,8 +105,8 @@ def _parts(data, count, most_bytes):
         raise WireError("no id")
     if version != VERSION or isinstance(version, bool):
         raise WireError(f"wire version {version}, here is {VERSION}", version, id)
-    if len(parts) != count:
-        raise WireError(f"{len(parts)} parts, expected {count}")
+    if len(parts) not in counts:
+        raise WireError(f"{len(parts)} parts, expected {' or '.join(map(str, counts))}")
     return parts[1:]
 
 
@@ -117,17 +120,20 @@ def _is_int(value):
 
 def decode_request(data):
     """The request in some bytes; WireError if there is none."""
-    request = Request(*_parts(data, 7, limits.LONGEST_REQUEST))
+    request = Request(*_parts(data, (7, 8), limits.LONGEST_REQUEST))
     if not (_is_name(request.action) and _is_name(request.target) and _is_int(request.epoch)):
         raise WireError("action, target or epoch is none")
     if request.expiry is not None and not _is_int(request.expiry):
         raise WireError("the expiry is none")
+    asker = request.asker
+    if asker is not None and not (isinstance(asker, list) and asker and _is_name(asker[0])):
+        raise WireError("the asker is none")
     return request
 
 
 def decode_reply(data):
     """The reply in some bytes; WireError if there is none."""
-    reply = Reply(*_parts(data, 7, limits.LONGEST_MESSAGE))
+    reply = Reply(*_parts(data, (7,), limits.LONGEST_MESSAGE))
     if not (_is_name(reply.code) and isinstance(reply.text, str)):
         raise WireError("code or text is none")
     if not (_is_int(reply.clock) and _is_int(reply.epoch)):

@@ -103,7 +103,9 @@ class Timeline:
                 times = self._file.column(group.times, "int", group.rows).values
             except FormatError as error:
                 damage.append(
-                    Damage(error.path, error.offset, error.what, f"{group.rows} rows of {self.name}")
+                    Damage(
+                        error.path, error.offset, error.what, f"{group.rows} rows of {self.name}"
+                    )
                 )
                 continue
             found = {}
