@@ -69,6 +69,7 @@ final class Link {
             if !state.isConnected, !hasFailed {
                 change(to: .disconnected(reason: "nobody listens there, or nobody answers"))
             }
+            hasFailed = false
         case .accepted, .unbound: break
         }
     }
