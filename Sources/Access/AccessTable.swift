@@ -171,7 +171,8 @@ extension AccessTable {
                 case .role(.observe) where member.isInstance: true
                 case .role(let role): covers(member.grants, role, instance, operation)
                 }
-            return isEnough ? .allowed : refusal(caller, member.grants, instance, what)
+            let own = member.isInstance ? [Grant(role: .observe)] : []
+            return isEnough ? .allowed : refusal(caller, member.grants + own, instance, what)
         case .token(let id):
             guard let token = token(id: id) else {
                 return .refused("\(caller): the token is unknown here, or revoked")

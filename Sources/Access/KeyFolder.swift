@@ -33,8 +33,8 @@ public struct KeyFolder: Sendable {
         let file = secretFile(of: name)
         return try Self.pair(
             inFile: file,
-            advice: "`cerro keys new \(name)` makes it on the host that keeps access.yaml; copy it "
-                + "here with its mode, or `cerro keys init` makes those of a whole site"
+            advice: "`cerro keys init` makes those of instances, on the host that keeps "
+                + "access.yaml; copy it here, with its mode"
         )
     }
 

@@ -63,6 +63,7 @@ extension AgentHost {
             "request refused",
             detail: "from \(caller.address ?? "an unknown address"): \(text)"
         )
+        noteRefusal(call, .refused, text)
         return (.refused, text)
     }
 

@@ -102,9 +102,6 @@ extension AgentHost {
 
     /// Notes a request that the ledger has settled: refused, or asked once more.
     func noteSettled(_ call: Call, _ verdict: RequestLedger.Verdict) {
-        if case .refused(.refused, let text) = verdict {
-            return noteRefusal(call, .refused, text)
-        }
         guard isCommand(call.request.action) else { return }
         switch verdict {
         case .run, .runWithoutEffect: break
@@ -114,7 +111,8 @@ extension AgentHost {
         }
     }
 
-    private func noteRefusal(_ call: Call, _ outcome: AuditEntry.Outcome, _ reason: String) {
+    /// Notes a request of which nothing was done; some are counted only, where they are many.
+    func noteRefusal(_ call: Call, _ outcome: AuditEntry.Outcome, _ reason: String) {
         var entry = auditEntry(call, outcome)
         entry.reason = String(reason.prefix(RuntimeLimits.messageLength))
         noteRefusal(entry)

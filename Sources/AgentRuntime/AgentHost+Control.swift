@@ -8,14 +8,13 @@ internal import Telemetry
 extension AgentHost {
     /// Whether the caller may take control from somebody.
     func mayBreakControl(_ caller: Caller) -> Bool {
-        let decision = access.table.decide(
+        access.table.decide(
             caller,
             needs: .role(.admin),
             instance: settings.identity.instance,
             operation: Action.take,
             at: time.now
-        )
-        return decision == .allowed
+        ).isAllowed
     }
 
     /// Refuses a command while somebody else has control; whether it did.

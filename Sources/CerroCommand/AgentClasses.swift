@@ -14,7 +14,7 @@ enum AgentClasses {
     static let all: [AgentClass] =
         [
             AggregatorAgent.agentClass,
-            ReaderAgent.agentClass(live: { ConnectedSite($0) }),
+            ReaderAgent.agentClass(live: { ConnectedSite($0, as: $1) }),
         ] + Instruments.classes
 
     /// What is wrong with the classes and settings of a site's instances.

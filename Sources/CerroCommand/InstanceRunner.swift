@@ -1,3 +1,4 @@
+internal import Access
 internal import AgentRuntime
 internal import Foundation
 internal import Logging
@@ -31,17 +32,20 @@ struct InstanceRunner {
     /// - Throws: `AgentExit`, `LogError` or the site file's problems.
     func run(_ instance: String) async throws {
         let parts = try parts(of: instance)
-        let bus = try ZeroMQBus()
+        let keys = try SiteKeys.instance(instance, of: site, time: time, logger: logger)
+        let bus = try ZeroMQBus(keys: keys?.bus)
         let spool = "\(parts.spool.directory)/\(instance)"
         let ports = PortMemory(folder: spool)
         var settings = parts.settings
         settings.requests.prefer(ports.requests)
         settings.publisher.prefer(ports.publisher)
+        settings.registry?.key = keys?.registry
         let host = try AgentHost(
             parts.agent,
             settings: settings,
             spool: AgentHost.Spool(folder: spool, size: parts.spool.size, bootID: Self.bootID),
             bus: bus,
+            access: keys?.access ?? .open,
             time: time,
             logger: logger
         )

@@ -12,6 +12,8 @@ final class Link {
     private let onState: (ConnectionState) -> Void
     private let sends: Bool
     private var hasShakenHands = false
+    /// Whether the handshake failed, which says more than the end that follows it.
+    private var hasFailed = false
     private var isRetryDue = false
 
     init(
@@ -43,24 +45,31 @@ final class Link {
         switch event {
         case .connected:
             hasShakenHands = true
+            hasFailed = false
             // The event comes before the socket takes messages for the peer.
             if sends { socket.wantsWritable = true } else { change(to: .connected) }
         case .disconnected:
             hasShakenHands = false
-            change(to: .disconnected(reason: "the connection was lost"))
+            if !hasFailed { change(to: .disconnected(reason: "the connection was lost")) }
             retry(after: BusLimits.lostRetry)
         case .handshakeFailed:
+            hasFailed = true
             change(
-                to: .disconnected(reason: "who listens there does not speak ZeroMQ, or has ended")
+                to: .disconnected(
+                    reason: "who listens there does not speak ZeroMQ, has another key than was "
+                        + "told, or has ended"
+                )
             )
             retry(after: BusLimits.refusedRetry)
         case .refused:
+            hasFailed = true
             change(to: .disconnected(reason: "the connection was refused: the key is not admitted"))
             retry(after: BusLimits.refusedRetry)
         case .retrying:
-            if !state.isConnected {
+            if !state.isConnected, !hasFailed {
                 change(to: .disconnected(reason: "nobody listens there, or nobody answers"))
             }
+            hasFailed = false
         case .accepted, .unbound: break
         }
     }

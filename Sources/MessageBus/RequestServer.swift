@@ -33,8 +33,8 @@ public final class RequestServer {
     /// Listens at `binding` for requests to `target` in `epoch`.
     ///
     /// `authorize` is asked about each request, also one that was asked before, and before anything
-    /// else is told about it. `onSettled` hears of requests that are refused, or were answered
-    /// before.
+    /// else is told about it. `onSettled` hears of requests that the ledger refuses, or has
+    /// answered before.
     ///
     /// - Throws: ``BusError``.
     public init(
@@ -102,12 +102,10 @@ public final class RequestServer {
             return
         }
         let call = Call(request: request, peer: peer)
-        let verdict: RequestLedger.Verdict
         if let refusal = authorize(call) {
-            verdict = .refused(refusal.code, refusal.text)
-        } else {
-            verdict = ledger.admit(request, from: peer.user)
+            return send(reply(to: request.id, refusal.code, refusal.text, .null), to: peer)
         }
+        let verdict = ledger.admit(request, from: peer.user)
         switch verdict {
         case .run, .runWithoutEffect: return onRequest(call)
         case .answered(let reply): send(reply, to: peer)

@@ -23,16 +23,8 @@ public struct ReaderAgent: Agent {
     private let time: any TimeSource
     private let labels: SeriesLabels
     private let wake: ReaderWake
-    private let keys: Keys
+    private let access: AccessControl?
     private let begun = Begun()
-
-    /// Who has which token of HTTP.
-    public enum Keys: Sendable {
-        /// What the folder of a site's keys says, as it is when the reader serves, and later.
-        case folder(String)
-        /// A table that is there already; ``AccessControl/open`` for a site without keys.
-        case table(AccessControl)
-    }
 
     /// What the runtime offers, once it does.
     private final class Begun: Sendable {
@@ -48,7 +40,7 @@ public struct ReaderAgent: Agent {
     ///   - g3: trees of `.g3` files that answer where the archive has nothing.
     ///   - site: the site as it is now; closed when the reader ends.
     ///   - labels: how fields are called in PromQL.
-    ///   - keys: who has which token of HTTP.
+    ///   - access: who has which token of HTTP; nil for what the runtime says.
     ///   - wake: lets it look at once; changes of the files do that by themselves.
     ///   - time: the clock that relative times refer to.
     public init(
@@ -58,7 +50,7 @@ public struct ReaderAgent: Agent {
         g3: [String] = [],
         site: any LiveSite,
         labels: SeriesLabels,
-        keys: Keys = .table(.open),
+        access: AccessControl? = nil,
         wake: ReaderWake = ReaderWake(),
         time: any TimeSource = SystemTimeSource()
     ) {
@@ -75,7 +67,7 @@ public struct ReaderAgent: Agent {
         self.time = time
         self.labels = labels
         self.wake = wake
-        self.keys = keys
+        self.access = access
     }
 
     /// The reader publishes nothing of its own.
@@ -131,15 +123,11 @@ public struct ReaderAgent: Agent {
 
     /// Serves until the session is stopped, or HTTP cannot listen.
     func serve(_ session: OperationSession) async throws {
-        let access =
-            switch keys {
-            case .folder(let path): try AccessControl(KeyFolder(path))
-            case .table(let table): table
-            }
+        let services = begun.services.withLock { $0 }
         let entrance = Entrance(
             settings,
-            access: access,
-            services: begun.services.withLock { $0 },
+            access: access ?? services?.access ?? .open,
+            services: services,
             time: time
         )
         let server = ReaderServer(
@@ -158,7 +146,7 @@ public struct ReaderAgent: Agent {
             settings: settings
         )
         do {
-            try await serve(session, server, access)
+            try await serve(session, server)
         } catch {
             await site.close()
             throw error
@@ -166,13 +154,8 @@ public struct ReaderAgent: Agent {
         await site.close()
     }
 
-    private func serve(
-        _ session: OperationSession,
-        _ server: ReaderServer,
-        _ access: AccessControl
-    ) async throws {
+    private func serve(_ session: OperationSession, _ server: ReaderServer) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            if case .folder = keys { group.addTask { await follow(access, session) } }
             group.addTask { await follow(session) }
             group.addTask { await LiveFollower(site: site, table: table, time: time).run() }
             let watch = FolderWatch(archive) { [wake] in wake.wake() }
@@ -193,21 +176,6 @@ public struct ReaderAgent: Agent {
             // Each of them runs until the session is stopped, so whichever ends ends all.
             defer { group.cancelAll() }
             try await group.next()
-        }
-    }
-
-    /// Looks at the tokens whenever their file changes; a broken one changes nothing.
-    private func follow(_ access: AccessControl, _ session: OperationSession) async {
-        await access.watch(session.time) { change in
-            switch change {
-            case .changed: session.clear("access.broken")
-            case .broken(let error):
-                session.raise(
-                    "access.broken",
-                    .error,
-                    "the last good access.yaml holds: \(error)"
-                )
-            }
         }
     }
 
@@ -235,11 +203,11 @@ extension ReaderAgent {
     ///
     /// - Parameters:
     ///   - wake: who announces commits.
-    ///   - live: connects to a site.
+    ///   - live: connects to a site, as the instance of that name.
     /// - Returns: the class.
     public static func agentClass(
         wake: ReaderWake = ReaderWake(),
-        live: @escaping @Sendable (Site) -> any LiveSite
+        live: @escaping @Sendable (Site, String) -> any LiveSite
     ) -> AgentClass {
         AgentClass("Reader", summary: "answers what the archive holds") { settings, context in
             let archive = ArchiveSettings.read(from: &settings, default: context.site.archive)
@@ -249,9 +217,8 @@ extension ReaderAgent {
                 holder: "\(context.entry.id) on \(context.host.name), pid \(getpid())",
                 settings: reader,
                 g3: archive.g3,
-                site: live(context.site),
+                site: live(context.site, context.entry.id),
                 labels: SeriesLabels(site: context.site),
-                keys: context.site.keys.map { .folder($0) } ?? .table(.open),
                 wake: wake,
                 time: context.time
             )

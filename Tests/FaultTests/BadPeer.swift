@@ -5,13 +5,13 @@ import Foundation
 final class BadPeer {
     private let descriptor: Int32
 
-    /// Connects to a port of loopback.
-    init(port: Int) throws {
+    /// Connects to a port, of loopback unless told otherwise.
+    init(_ host: String = "127.0.0.1", port: Int) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         // Little room, so that the other side soon has to keep what this one does not take.
         var room: Int32 = 4096
         setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &room, socklen_t(MemoryLayout<Int32>.size))
-        let status = SocketAddress.with(port: port) { connect(descriptor, $0, $1) }
+        let status = SocketAddress.with(host, port: port) { connect(descriptor, $0, $1) }
         guard status == 0 else {
             throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .ECONNREFUSED)
         }

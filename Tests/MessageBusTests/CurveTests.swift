@@ -1,4 +1,5 @@
 import CerroTesting
+import Glibc
 import Logging
 import MessageBus
 import Synchronization
@@ -80,7 +81,7 @@ struct CurveTests {
         await end(server, client)
     }
 
-    @Test("who has no keys at all stays out, and is logged with address")
+    @Test("who has no keys at all stays out, and is logged")
     func withoutKeys() async throws {
         let server = BusTester(try bus(here))
         let client = BusTester(try ZeroMQBus())
@@ -91,7 +92,10 @@ struct CurveTests {
         }
         #expect(await !client.states.contains(.connected))
         #expect(await server.requests.isEmpty)
-        #expect(lines.all.allSatisfy { $0.contains("127.0.0.1") && $0.contains("no key") })
+        // The library tells no address; one that is gone at once may not be found any more.
+        let addresses = ["address=127.0.0.1", "address=unknown"]
+        #expect(lines.all.allSatisfy { line in addresses.contains { line.contains($0) } })
+        #expect(lines.all.allSatisfy { $0.contains("no key") })
         await end(server, client)
     }
 
@@ -164,6 +168,67 @@ struct CurveTests {
         await end(server, client)
     }
 
+    // Goal: somebody on the way has recorded a command, and says it again.
+    // Method: a proxy records the client's bytes; they go to the server over a new connection.
+    @Test("recorded bytes show nothing, and said again they are a stranger's")
+    func replayed() async throws {
+        doorkeeper.invite(guest.publicKey)
+        let server = BusTester(try bus(here))
+        let client = BusTester(try bus(guest))
+        let endpoint = try await server.serve(loopback)
+        let port = try TakenPort.free()
+        let proxy = try TCPProxy(
+            from: .init("127.0.0.1", port),
+            to: .init("127.0.0.1", endpoint.port)
+        )
+        defer { proxy.close() }
+        let way = BusEndpoint(host: "127.0.0.1", port: port, key: endpoint.key)
+        try await client.connect(to: try #require(way))
+        let command = Array(repeating: Array("set_heater".utf8), count: 20).flatMap(\.self)
+        await client.ask(command)
+        let recorded = try await eventually("all is recorded") {
+            let recorded = proxy.recorded
+            return recorded.count > command.count ? recorded : nil
+        }
+        #expect(recorded.contains(subsequence: Array("CURVE".utf8)))
+        #expect(!recorded.contains(subsequence: Array("set_heater".utf8)))
+        #expect(await server.perform { $0.bus.strangerCount } == 0)
+
+        let attacker = try PlainConnection(port: endpoint.port)
+        attacker.send(recorded)
+        try await eventually("the attacker is turned away") {
+            await server.perform { $0.bus.strangerCount } > 0 ? true : nil
+        }
+        #expect(await server.requests == [command])
+        await end(server, client)
+    }
+
+    // Goal: somebody on the way doubles and reorders messages of a connection that stands.
+    @Test("a message that comes twice ends the connection, and is heard once")
+    func doubled() async throws {
+        doorkeeper.invite(guest.publicKey)
+        let server = BusTester(try bus(here))
+        let client = BusTester(try bus(guest))
+        let endpoint = try await server.serve(loopback)
+        let port = try TakenPort.free()
+        let proxy = try TCPProxy(
+            from: .init("127.0.0.1", port),
+            to: .init("127.0.0.1", endpoint.port),
+            chance: SeededGenerator(seed: 1)
+        )
+        defer { proxy.close() }
+        let way = BusEndpoint(host: "127.0.0.1", port: port, key: endpoint.key)
+        try await client.connect(to: try #require(way))
+        await client.ask([1])
+        proxy.set(.careless(lost: 0, doubled: 100, overtaken: 0))
+        #expect(await client.send([2]))
+        await client.wait { $0.states.contains { !$0.isConnected } }
+        #expect(proxy.harmed > 0)
+        let heard = await server.requests
+        #expect(heard == [[1]] || heard == [[1], [2]])
+        await end(server, client)
+    }
+
     @Test("with keys a bus listens off loopback; an endpoint without a key is not connected to")
     func offLoopback() async throws {
         let tester = BusTester(try bus(here))
@@ -186,6 +251,31 @@ struct CurveTests {
         let error = await #expect(throws: BusError.self) { try await tester.connect(to: there) }
         #expect("\(try #require(error))".contains("cerro keys init"))
         await end(tester)
+    }
+}
+
+extension [UInt8] {
+    fileprivate func contains(subsequence: [UInt8]) -> Bool {
+        indices.contains { self[$0...].starts(with: subsequence) }
+    }
+}
+
+/// A connection of TCP that says whatever it is told.
+private final class PlainConnection {
+    private let descriptor: Int32
+
+    init(port: Int) throws {
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let status = SocketAddress.with("127.0.0.1", port: port) {
+            Glibc.connect(descriptor, $0, $1)
+        }
+        try #require(status == 0)
+    }
+
+    deinit { close(descriptor) }
+
+    func send(_ bytes: [UInt8]) {
+        _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
     }
 }
 

@@ -1,5 +1,6 @@
 import Access
 import HTTPTypes
+import MessageBus
 import Synchronization
 import Telemetry
 import Testing
@@ -44,7 +45,7 @@ struct EntranceTests {
     ) async throws {
         let archive = try TemporaryArchive()
         let control = AccessControl(Self.table)
-        try await withReader(archive.path, site: Self.site, keys: .table(control)) {
+        try await withReader(archive.path, site: Self.site, access: control) {
             try await body($0, control)
         }
     }
@@ -69,6 +70,12 @@ struct EntranceTests {
                 method: .post
             )
             #expect(stopped.status == 200, "\(stopped.text)")
+            // The agent hears who it was, and decides itself.
+            #expect(
+                Self.site.askedFor.contains(
+                    Asker(name: "alice", token: Self.alice.id, address: "127.0.0.1")
+                )
+            )
             let refused = try await reader.get(
                 stop,
                 headers: bearer(Self.looker),

@@ -1,5 +1,7 @@
+import Access
 import CerroTesting
 import Foundation
+import MessageBus
 import Telemetry
 import Testing
 
@@ -68,31 +70,110 @@ struct MonitorPageTests {
         }
     }
 
-    // Goal: a screen that nobody looks at commands nothing.
-    // Method: the page's clock is one that the test moves on.
-    @Test("control ends after ten minutes without a touch, and says so")
+    // Goal: a screen that nobody looks at commands nothing, and keeps nobody out.
+    // Method: the page's clock is one that the test moves on; the agent gives ten minutes each time.
+    @Test("control of an agent goes on while the page is touched, then ends, and says so")
     func control() async throws {
         let archive = try TemporaryArchive()
-        try await withReader(archive.path, site: FixedSite(Self.rows)) { reader in
+        var row = InstanceRow(instance: "cryo", className: "Lakeshore372", host: "dome")
+        row.state = .alive
+        row.seen = at(99.6)
+        let site = FixedSite([row])
+        try await withReader(archive.path, site: site) { reader in
+            #expect(try await reader.get("/api/v1/agents").status == 200)
             try await BrowserPage.with { page in
                 try await page.beforeEachDocument(
                     "window.instant = 1000; performance.now = () => window.instant;"
                 )
                 try await page.open("http://127.0.0.1:\(reader.port)/")
                 let button = "document.querySelector('#control')"
-                // The page's own, which says so: its text is there before anybody listens.
-                try await page.until("\(button).getAttribute('aria-pressed') === 'false'")
+                try await page.until("document.querySelectorAll('.tile').length === 1")
+                try await page.until("\(button).title === 'open an agent first'")
+                #expect(try await page.evaluate("\(button).disabled") == true)
+                try await page.click(".tile[data-agent='cryo']")
+                try await page.until("!\(button).disabled")
                 try await page.click("#control")
                 try await page.until("\(button).textContent.startsWith('In control 10:00')")
-                try await page.evaluate("window.instant += 599e3")
-                try await page.until("\(button).textContent.startsWith('In control 0:01')")
+                try await page.evaluate("window.instant += 301e3")
+                try await page.until("\(button).textContent.startsWith('In control 4:59')")
                 // A touch of anything is one.
-                try await page.press("j")
-                try await page.until("\(button).textContent.startsWith('In control 10:00')")
-                try await page.evaluate("window.instant += 601e3")
+                try await page.press("l")
+                try await page.until("\(button).textContent.startsWith('In control 14:59')")
+                try await page.evaluate("window.instant += 901e3")
                 try await page.until("\(button).textContent === 'Take control'")
                 let notice = try await page.evaluate("document.querySelector('#notice').innerText")
-                #expect(notice.string?.contains("nobody touched this page for 10 minutes") == true)
+                #expect(notice.string?.contains("nobody touched this page") == true)
+                let asked = site.requests.filter { $0.action == Action.take }
+                #expect(asked.count == 2 && asked.allSatisfy { $0.instance == "cryo" })
+            }
+        }
+    }
+
+    // Goal: whoever may not command sees why, before trying.
+    @Test("an observer's controls say which role is missing, and somebody's control says whose")
+    func roles() async throws {
+        let archive = try TemporaryArchive()
+        var row = InstanceRow(instance: "cryo", className: "Lakeshore372", host: "dome")
+        row.state = .alive
+        row.seen = at(99.6)
+        row.control = Control(
+            holder: Caller(name: "alice", proof: .key("a")),
+            reason: "cooldown",
+            since: at(0),
+            until: at(700)
+        )
+        let looker = AccessToken.random(), worker = AccessToken.random()
+        let table = AccessTable(
+            tokens: [(looker, "looker", Role.observe), (worker, "worker", .operate)].map {
+                AccessTable.Token(
+                    id: $0.id,
+                    name: $1,
+                    hash: $0.hash,
+                    expires: nil,
+                    grants: [Grant(role: $2)]
+                )
+            }
+        )
+        try await withReader(
+            archive.path,
+            site: FixedSite([row]),
+            access: AccessControl(table)
+        ) { reader in
+            #expect(try await reader.get("/api/v1/agents").status == 200)
+            for (token, name) in [(looker, "looker · observe"), (worker, "worker · operate")] {
+                try await BrowserPage.with { page in
+                    try await page.open("http://127.0.0.1:\(reader.port)/")
+                    try await page.evaluate(
+                        """
+                        fetch("api/v1/login", {method: "POST",
+                          body: JSON.stringify({token: "\(token.text)"})})
+                          .then(() => { location.hash = "agent=cryo"; location.reload(); })
+                        """
+                    )
+                    try await page.until(
+                        "document.querySelector('#me')?.textContent === '\(name)'"
+                    )
+                    let button = "document.querySelector('#control')"
+                    let isLooker = name.hasPrefix("looker")
+                    let title =
+                        isLooker
+                        ? "needs the role operate, which looker does not have"
+                        : "alice has control until"
+                    try await page.until("\(button).title.startsWith('\(title)')")
+                    #expect(
+                        try await page.evaluate("\(button).disabled") == .bool(isLooker)
+                    )
+                    #expect(
+                        try await page.evaluate("\(button).textContent") == "alice has control"
+                    )
+                    // No script of the page sees the token.
+                    let secret = String(token.text.suffix(64))
+                    #expect(
+                        try await page.evaluate(
+                            "document.cookie + JSON.stringify(localStorage)"
+                        ).string?.contains(secret) == false
+                    )
+                }
             }
         }
     }

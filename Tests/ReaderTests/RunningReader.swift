@@ -67,6 +67,7 @@ final class FixedSite: LiveSite {
 
     private let rows: [InstanceRow]?
     private let asked = Mutex<[(instance: String, action: String, arguments: Value)]>([])
+    private let askers = Mutex<[Asker?]>([])
     private let stream: AsyncStream<LiveMessage>
     private let sink: AsyncStream<LiveMessage>.Continuation
     private let heard = Heard()
@@ -92,6 +93,9 @@ final class FixedSite: LiveSite {
         asked.withLock { $0 }
     }
 
+    /// For whom it was asked.
+    var askedFor: [Asker?] { askers.withLock { $0 } }
+
     /// Publishes a message.
     func publish(_ topic: String, _ payload: [UInt8]) {
         sink.yield(LiveMessage(topic: topic, payload: payload))
@@ -103,18 +107,40 @@ final class FixedSite: LiveSite {
     }
 
     /// An instance `cryo` with the feed `temps`, whose operations all are accepted but `busy`.
-    func reply(of instance: String, to action: String, _ arguments: Value) async throws -> Reply {
+    func reply(
+        of instance: String,
+        to action: String,
+        _ arguments: Value,
+        for asker: Asker?
+    ) async throws -> Reply {
         asked.withLock { $0.append((instance, action, arguments)) }
+        askers.withLock { $0.append(asker) }
         guard instance == "cryo" else { throw ClientError.unknownInstance(instance, near: []) }
         let isBusy = arguments["operation"] == "busy"
         return Reply(
             id: [],
             code: isBusy ? .operationBusy : .ok,
             text: isBusy ? "it runs already" : "",
-            result: action == Action.describe ? ["feeds": [FixedSite.feed.value]] : arguments,
+            result: result(of: action, arguments),
             clock: at(0),
             epoch: 1
         )
+    }
+
+    private func result(of action: String, _ arguments: Value) -> Value {
+        switch action {
+        case Action.describe: return ["feeds": [FixedSite.feed.value], "operations": []]
+        case Action.take:
+            let count = requests.count { $0.action == Action.take }
+            let control = Control(
+                holder: Caller(name: "http", proof: .local),
+                reason: "tests",
+                since: at(100),
+                until: at(100 + 600 * Double(count))
+            )
+            return ["control": control.value]
+        default: return arguments
+        }
     }
 
     static let feed = Feed("temps", fields: [Field("stage", unit: .kelvin)])
@@ -181,7 +207,9 @@ func withReader(
     now: Timestamp = at(100),
     site: FixedSite = FixedSite(),
     behindProxy: Bool = false,
-    keys: ReaderAgent.Keys = .table(.open),
+    access: AccessControl? = nil,
+    tls: TLSFiles? = nil,
+    names: [String] = [],
     _ body: @escaping @Sendable (RunningReader) async throws -> Void
 ) async throws {
     let wake = ReaderWake()
@@ -191,11 +219,13 @@ func withReader(
         settings: ReaderSettings(
             listen: Endpoint(host: "127.0.0.1", port: 0),
             cache: 1 << 20,
-            isBehindProxy: behindProxy
+            isBehindProxy: behindProxy,
+            tls: tls,
+            names: names
         ),
         site: site,
         labels: SeriesLabels(site: "hill", homes: ["cryo": ("dome", "Lakeshore372")]),
-        keys: keys,
+        access: access,
         wake: wake,
         time: ManualTimeSource(now)
     )
@@ -228,11 +258,21 @@ func withReader(
 extension ReaderServer {
     /// A server without a site, whose archive is `service`'s.
     init(_ service: QueryService, listen: Endpoint, time: any TimeSource) {
-        let settings = ReaderSettings(listen: listen, cache: 1 << 20)
+        self.init(ReaderSettings(listen: listen, cache: 1 << 20), service, time)
+    }
+
+    /// A server without a site and without keys, of an archive of one second.
+    init(
+        _ settings: ReaderSettings,
+        _ service: QueryService? = nil,
+        _ time: any TimeSource = ManualTimeSource(at(0))
+    ) {
         let entrance = Entrance(settings, access: .open, services: nil, time: time)
+        let engine = QueryEngine(archive: cryostat(seconds: 1))
         self.init(
             routes: ReaderRoutes(
-                service: service,
+                service: service
+                    ?? QueryService(engine: engine, pool: WorkPool(time: time), time: time),
                 live: LiveRoutes(
                     site: FixedSite(),
                     name: "hill",

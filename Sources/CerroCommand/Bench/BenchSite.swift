@@ -1,3 +1,4 @@
+internal import Access
 internal import AgentClient
 internal import Foundation
 internal import SiteConfig
@@ -18,6 +19,8 @@ final class BenchSite: Sendable {
         var rotate = "24 h"
         /// The most bytes of each log.
         var spool = "64 GiB"
+        /// Whether its sockets have keys.
+        var hasKeys = false
     }
 
     /// The folder of the run; it goes when the run is over.
@@ -68,6 +71,7 @@ final class BenchSite: Sendable {
                 check: AgentClasses.check
             )
             try LogFolder.create(for: site)
+            if let keys = site.keys { _ = try KeyPlan(site).carryOut(in: KeyFolder(keys)) }
             let names = [UpPlan.registryID] + settings.agents.map(\.id)
             return try await SiteConnection.with(site) { client in
                 let bench = try BenchSite(site, file: file, folder: folder, client: client)
@@ -145,6 +149,7 @@ final class BenchSite: Sendable {
         """
         site: bench
         registry: {address: 127.0.0.1, port: \(try FreePort.find())}
+        \(settings.hasKeys ? "keys: keys/" : "")
         archive: {directory: "\(settings.archive)", rotate: \(settings.rotate), max-size: 64 GiB}
         spool: {directory: spool, size: \(settings.spool)}
         hosts:

@@ -39,6 +39,33 @@ struct CommandBench: Sendable {
         }
     }
 
+    /// Commands without effect to an agent whose sockets have keys or not, in microseconds.
+    ///
+    /// `during` gets where the agent answers, and goes on while they are measured.
+    static func statusTrips(
+        _ rounds: Int,
+        hasKeys: Bool,
+        folder: String?,
+        during: (@Sendable (BusEndpoint) async throws -> Void)? = nil
+    ) async throws -> (samples: [Double], refused: Int64) {
+        let bench = CommandBench(rounds: rounds, folder: folder)
+        let agent = (id: "fake-1", entry: "{class: FakeData, id: fake-1}")
+        let settings = BenchSite.Settings(agents: [agent], parent: folder, hasKeys: hasKeys)
+        return try await BenchSite.with(settings) { site in
+            let client = site.client
+            let endpoint = try await client.instance("fake-1").requestsEndpoint
+            return try await withThrowingTaskGroup(of: Void.self) { group in
+                if let during, let endpoint { group.addTask { try await during(endpoint) } }
+                let samples = try await bench.trips {
+                    _ = try await client.result("fake-1", Action.status, ["operation": "count"])
+                }
+                group.cancelAll()
+                let status = try await client.result("fake-1", Action.status)
+                return (samples, status["refused"]?.int ?? 0)
+            }
+        }
+    }
+
     private func report(
         _ name: String,
         _ samples: [Double],

@@ -5,10 +5,14 @@ internal import ZeroMQ
 
 /// Messages of one size through two sockets of the library, as fast as they go.
 enum WireFloor {
-    /// Messages a second over loopback, measured for at least a quarter of a second.
-    static func messagesPerSecond(of byteCount: Int) async throws -> Double {
-        let receiver = try Receiver()
-        let sender = try Sender()
+    /// Messages a second over loopback, measured for at least a quarter of a second; with keys,
+    /// they are encrypted.
+    static func messagesPerSecond(
+        of byteCount: Int,
+        keys: KeyPair? = nil
+    ) async throws -> Double {
+        let receiver = try Receiver(keys)
+        let sender = try Sender(keys)
         let outcome: Result<Double, any Error>
         do {
             try await sender.connect(to: try await receiver.bind())
@@ -35,6 +39,8 @@ enum WireFloor {
     private actor Receiver {
         let reactor: Reactor
         private let context: Context
+        private let keys: KeyPair?
+        private var gatekeeper: Gatekeeper?
         private var missing = 0
         private var waiter: CheckedContinuation<Void, Never>?
 
@@ -42,13 +48,19 @@ enum WireFloor {
             reactor.asUnownedSerialExecutor()
         }
 
-        init() throws {
+        init(_ keys: KeyPair?) throws {
+            self.keys = keys
             context = try Context()
             reactor = try Reactor(context: context)
         }
 
         func bind() throws -> String {
-            let socket = try Socket(.dealer, context: context, reactor: reactor)
+            var options = SocketOptions()
+            if let keys {
+                options.curve = .server(keys)
+                gatekeeper = try Gatekeeper(context: context, reactor: reactor) { _, _ in true }
+            }
+            let socket = try Socket(.dealer, context: context, reactor: reactor, options: options)
             socket.onMessage = { _ in self.assumeIsolated { $0.take() } }
             return try socket.bind(host: "127.0.0.1", ports: 0...0)
         }
@@ -68,6 +80,7 @@ enum WireFloor {
     private actor Sender {
         let reactor: Reactor
         private let context: Context
+        private let keys: KeyPair?
         private var socket: Socket?
         private var left = 0
         private var bytes: [UInt8] = []
@@ -77,13 +90,16 @@ enum WireFloor {
             reactor.asUnownedSerialExecutor()
         }
 
-        init() throws {
+        init(_ keys: KeyPair?) throws {
+            self.keys = keys
             context = try Context()
             reactor = try Reactor(context: context)
         }
 
         func connect(to endpoint: String) throws {
-            let socket = try Socket(.dealer, context: context, reactor: reactor)
+            var options = SocketOptions()
+            options.curve = keys.map { .client($0, server: $0.publicKey) }
+            let socket = try Socket(.dealer, context: context, reactor: reactor, options: options)
             socket.onWritable = { self.assumeIsolated { $0.pump() } }
             try socket.connect(to: endpoint)
             self.socket = socket

@@ -1,4 +1,5 @@
 internal import AgentClient
+internal import Foundation
 internal import Logging
 internal import MessageBus
 internal import SiteConfig
@@ -27,25 +28,37 @@ enum SiteConnection {
     }
 
     /// A client of the site, and the bus whose sockets it uses; it connects with its first request.
+    ///
+    /// It speaks as `instance`, or as the person who runs the program.
     static func open(
-        _ site: Site
+        _ site: Site,
+        as instance: String? = nil
     ) throws(CommandFailure) -> (client: SiteClient, bus: ZeroMQBus) {
         let address = site.registry
-        guard let registry = BusEndpoint(host: address.address, port: address.port) else {
+        let environment = ProcessInfo.processInfo.environment
+        let keys = try SiteKeys.client(site, as: instance, environment: environment)
+        guard
+            let registry = BusEndpoint(
+                host: address.address,
+                port: address.port,
+                key: keys?.registry
+            )
+        else {
             throw CommandFailure(
                 .usage,
                 "\(site.file): the registry's address \(address.address):\(address.port) is none"
             )
         }
         let bus: ZeroMQBus
-        do { bus = try ZeroMQBus() } catch {
+        do { bus = try ZeroMQBus(keys: keys?.bus) } catch {
             throw CommandFailure(.failed, "no sockets can be opened: \(error)")
         }
         let client = SiteClient(
             bus: bus,
             registry: registry,
             time: SystemTimeSource(),
-            logger: Logger(label: "cerro") { _ in SwiftLogNoOpLogHandler() }
+            logger: Logger(label: "cerro") { _ in SwiftLogNoOpLogHandler() },
+            asker: instance == nil ? Asker(name: SiteKeys.person(environment)) : nil
         )
         return (client, bus)
     }

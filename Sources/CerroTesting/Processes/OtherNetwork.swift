@@ -7,7 +7,8 @@ public final class OtherNetwork: Sendable {
     /// The addresses of the cable's ends: on the side of the tests, and on the other.
     public let near: String, far: String
     private let holder: RunningProgram
-    private let cable: String
+    /// The device of the cable's near end.
+    public let cable: String
 
     /// Makes the namespace and plugs the cable in.
     public init() async throws {

@@ -38,6 +38,7 @@ public final class TCPProxy: Sendable {
         var cuts = 0
         var isOver = false
         var harmed = 0
+        var recorded: [UInt8] = []
     }
 
     private let orders = Mutex(Orders())
@@ -55,7 +56,10 @@ public final class TCPProxy: Sendable {
             while let orders = self?.takeOrders(), !orders.isOver {
                 for _ in 0..<orders.cuts { loop.cutAll() }
                 loop.step(orders.weather)
-                self?.orders.withLock { $0.harmed = loop.harmed }
+                self?.orders.withLock {
+                    $0.harmed = loop.harmed
+                    $0.recorded = loop.recorded
+                }
             }
             loop.close()
         }
@@ -66,6 +70,9 @@ public final class TCPProxy: Sendable {
 
     /// The messages that were lost, doubled or overtaken so far.
     public var harmed: Int { orders.withLock { $0.harmed } }
+
+    /// What the first connection has said so far, from the listening side; at most 1 MiB.
+    public var recorded: [UInt8] { orders.withLock { $0.recorded } }
 
     /// Resets all connections that stand; new ones are carried again.
     public func cut() { orders.withLock { $0.cuts += 1 } }
@@ -85,6 +92,8 @@ public final class TCPProxy: Sendable {
 private final class ProxyLoop {
     /// Bytes that are read before they are sent on; then the sender's own buffers fill.
     private static let mostHeld = 256 << 10
+    /// Bytes after which no more is recorded.
+    private static let mostRecorded = 1 << 20
     /// Milliseconds after which orders are looked at again.
     private static let patience: Int32 = 5
 
@@ -105,6 +114,9 @@ private final class ProxyLoop {
     private var chance: SeededGenerator?
     /// Messages that were lost, doubled or overtaken.
     private(set) var harmed = 0
+    /// What came over the first connection from the listening side.
+    private(set) var recorded: [UInt8] = []
+    private var first: Int32?
     private let clock = ContinuousClock()
     private let start = ContinuousClock().now
 
@@ -197,6 +209,7 @@ private final class ProxyLoop {
         }
         // It goes on in the background; what fails shows when it is written to.
         _ = SocketAddress.with(target.host, port: target.port) { connect(far, $0, $1) }
+        first = first ?? near
         flows.append(Flow(source: near, sink: far))
         flows.append(Flow(source: far, sink: near))
     }
@@ -206,6 +219,9 @@ private final class ProxyLoop {
         let count = recv(flows[index].source, &piece, piece.count, 0)
         if count > 0 {
             let bytes = Array(piece.prefix(count))
+            if flows[index].source == first, recorded.count < Self.mostRecorded {
+                recorded += bytes
+            }
             let pieces = chance == nil ? [bytes] : fate(of: bytes, on: index, weather)
             for bytes in pieces {
                 flows[index].held.append((due, bytes))

@@ -155,6 +155,8 @@ final class Entrance: Sendable {
                 detail: "\(request.method) \(path) from \(address ?? "?"): \(error)"
             )
         }
+        // A page that is looked at for the first time asks without a token, and is asked for one.
+        if case .token(.missing) = error, request.method == .get { return }
         var entry = AuditEntry(
             request: "",
             outcome: .refused,

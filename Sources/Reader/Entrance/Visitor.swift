@@ -1,4 +1,5 @@
 internal import Access
+internal import MessageBus
 internal import Telemetry
 
 /// Who asks over HTTP, and what is known of them.
@@ -17,6 +18,13 @@ struct Visitor: Sendable {
 
     /// Whether it is somebody with a token.
     var hasToken: Bool { caller.proof != .local }
+
+    /// For whom the reader asks an instance.
+    var asker: Asker {
+        var token: String?
+        if case .token(let id) = caller.proof { token = id }
+        return Asker(name: caller.name, token: token, address: caller.address)
+    }
 
     /// What a page wants to know of whoever looks at it.
     var value: Value {

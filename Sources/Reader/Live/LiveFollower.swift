@@ -66,7 +66,7 @@ struct LiveFollower: Sendable {
         let asked = declarations.asked[instance] ?? .seconds(-1_000)
         guard time.monotonic - asked >= ReaderLimits.describePeriod else { return }
         declarations.asked[instance] = time.monotonic
-        guard let reply = try? await site.reply(of: instance, to: Action.describe, [:]),
+        guard let reply = try? await site.reply(of: instance, to: Action.describe, [:], for: nil),
             let feeds = reply.result["feeds"]?.array?.compactMap(Feed.init)
         else { return }
         declarations.feeds[instance] = Dictionary(feeds.map { ($0.name, $0) }) { $1 }

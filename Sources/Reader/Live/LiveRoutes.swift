@@ -224,7 +224,12 @@ struct LiveRoutes: Sendable {
     ) async throws -> Response {
         let reply: Reply
         do {
-            reply = try await site.reply(of: instance, to: action, arguments)
+            reply = try await site.reply(
+                of: instance,
+                to: action,
+                arguments,
+                for: Visitor.current?.asker
+            )
         } catch {
             throw RequestError.site(error)
         }

@@ -11,10 +11,15 @@ public protocol LiveSite: Sendable {
     /// - Throws: why it is not known.
     func table() async throws -> [InstanceRow]
 
-    /// Sends one request to an instance and returns its reply, whatever its code.
+    /// Sends one request to an instance for somebody and returns its reply, whatever its code.
     ///
     /// - Throws: why there is none.
-    func reply(of instance: String, to action: String, _ arguments: Value) async throws -> Reply
+    func reply(
+        of instance: String,
+        to action: String,
+        _ arguments: Value,
+        for asker: Asker?
+    ) async throws -> Reply
 
     /// Everything that is published from now on; some of it may be missed.
     func messages() async -> AsyncStream<LiveMessage>
@@ -37,9 +42,16 @@ extension SiteClient: LiveSite {
     public func reply(
         of instance: String,
         to action: String,
-        _ arguments: Value
+        _ arguments: Value,
+        for asker: Asker?
     ) async throws -> Reply {
-        try await request(instance, action, arguments, timeout: ReaderLimits.siteTime)
+        try await request(
+            instance,
+            action,
+            arguments,
+            for: asker,
+            timeout: ReaderLimits.siteTime
+        )
     }
 
     /// Everything that is published from now on; some of it may be missed.

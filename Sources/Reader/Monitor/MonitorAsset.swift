@@ -38,6 +38,7 @@ struct MonitorAsset: Sendable {
         ("api.js", "text/javascript", PackageResources.api_js),
         ("view.js", "text/javascript", PackageResources.view_js),
         ("site.js", "text/javascript", PackageResources.site_js),
+        ("login.js", "text/javascript", PackageResources.login_js),
         ("control.js", "text/javascript", PackageResources.control_js),
         ("strip.js", "text/javascript", PackageResources.strip_js),
         ("tiles.js", "text/javascript", PackageResources.tiles_js),

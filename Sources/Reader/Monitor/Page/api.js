@@ -1,5 +1,10 @@
 // What the page asks of the reader; the addresses are those that everybody else uses too.
 
+import { Signal } from "./dom.js";
+
+// The reader does not know who asks, and wants to.
+export const unknown = new Signal();
+
 export class Refused extends Error {
   constructor(code, message, status) {
     super(message);
@@ -17,6 +22,7 @@ async function ask(address, options) {
     throw new Refused("request.malformed", `${address}: ${response.status} without an answer`, response.status);
   }
   if (response.ok) return answer;
+  if (response.status === 401) unknown.emit();
   const error = answer.error ?? { code: answer.code, message: answer.text };
   throw new Refused(error.code, error.message || error.code, response.status);
 }
@@ -54,3 +60,13 @@ export const command = (instance, name, action, parameters) =>
     method: "POST",
     body: parameters ? JSON.stringify(parameters) : undefined,
   }).then((answer) => answer.result);
+
+const post = (address, body) => ask(address, { method: "POST", body: JSON.stringify(body) });
+
+// `change` is take or release.
+export const control = (instance, change, body) =>
+  post(`api/v1/agents/${inPath(instance)}/control/${change}`, body).then((answer) => answer.result);
+
+export const me = () => ask("api/v1/me");
+export const login = (token) => post("api/v1/login", { token });
+export const logout = () => post("api/v1/logout", {});

@@ -1,6 +1,7 @@
 // The monitor: one page that shows the site as it is, from what the reader tells everybody.
 
 import * as control from "./control.js";
+import * as login from "./login.js";
 import * as site from "./site.js";
 import * as strip from "./strip.js";
 import * as tiles from "./tiles.js";
@@ -10,6 +11,7 @@ view.open();
 strip.open();
 tiles.open();
 control.open();
+login.open();
 
 // The rest comes while the site is asked for: the tiles shall not wait for it.
 const [panel, plots, search, keys] = await Promise.all([

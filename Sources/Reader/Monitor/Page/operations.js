@@ -86,9 +86,9 @@ class Operation {
 
   // What can be done now, by whoever has control.
   allow() {
-    const held = control.isHeld() && isHeard(this.instance);
+    const why = isHeard(this.instance) ? this.obstacle() : "the agent is not heard";
+    const held = why === "";
     const runs = isUnderWay(this.statusText);
-    const why = held ? "" : control.isHeld() ? "the agent is not heard" : "read-only: take control first (c)";
     for (const { input } of this.inputs) input.disabled = !held || runs;
     this.start.disabled = !held || runs;
     this.start.title = why;
@@ -98,8 +98,12 @@ class Operation {
     }
   }
 
+  obstacle() {
+    return control.obstacle(this.instance, this.description.needs ?? "operate", this.description.name);
+  }
+
   async command(action) {
-    if (!control.isHeld()) return;
+    if (this.obstacle()) return;
     let parameters;
     if (action === "start") {
       if (!this.form.reportValidity()) return;
@@ -204,8 +208,9 @@ export class OperationList {
   close() { this.ending(); }
 
   allow() {
-    setText(this.lock, control.isHeld() ? "" : "Read-only. Take control to start or stop operations.");
-    this.lock.hidden = control.isHeld();
+    const isHeld = control.isHeld(this.instance);
+    setText(this.lock, isHeld ? "" : `Read-only. ${control.obstacle(this.instance, "operate", "control")}`);
+    this.lock.hidden = isHeld;
     for (const operation of this.operations) operation.allow();
   }
 

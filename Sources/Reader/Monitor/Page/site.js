@@ -1,6 +1,6 @@
 // The site as the page knows it: one event stream feeds all of it, and tells how old it is.
 
-import { Signal } from "./dom.js";
+import { Signal, byId } from "./dom.js";
 
 const limits = {
   // Samples of a field that are kept to extend a plot until the archive is asked again.
@@ -159,5 +159,6 @@ setInterval(() => {
   const isSilent = performance.now() - lastWord > limits.silence;
   if (isSilent) setLink(false);
   // A browser gives up on an answer that is no stream (a proxy's error page): try again.
-  if (isSilent && source.readyState === EventSource.CLOSED) connect();
+  // Whoever is asked for a token has none until the page is loaded anew.
+  if (isSilent && source.readyState === EventSource.CLOSED && !byId("login").open) connect();
 }, 1000);

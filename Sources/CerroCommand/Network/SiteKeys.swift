@@ -1,0 +1,108 @@
+internal import Access
+internal import Foundation
+internal import Logging
+internal import MessageBus
+internal import SiteConfig
+internal import Telemetry
+internal import ZeroMQ
+
+/// The keys of a site as one program of it uses them.
+struct SiteKeys {
+    /// What protects the program's sockets.
+    let bus: BusKeys
+    /// Who may do what.
+    let access: AccessControl
+    /// The registry's key, pinned.
+    let registry: PublicKey
+
+    /// The variable that names the secret key of whoever runs a command: a file, or a name in the
+    /// folder of keys.
+    static let variable = "CERRO_KEY"
+    /// Who has a key at each site from the beginning.
+    static let firstPerson = "operator"
+
+    /// The keys of an instance that serves; nil where the site has none.
+    static func instance(
+        _ name: String,
+        of site: Site,
+        time: any TimeSource,
+        logger: Logger
+    ) throws(CommandFailure) -> SiteKeys? {
+        guard let path = site.keys else { return nil }
+        return try reading {
+            let folder = KeyFolder(path)
+            let own = try folder.pair(of: name)
+            let access = try AccessControl(folder)
+            guard access.table.member(key: own.publicKey.description)?.name == name else {
+                throw CommandFailure(
+                    .usage,
+                    "\(folder.accessFile) has another key for \(name) than "
+                        + "\(folder.secretFile(of: name)), or has revoked it: copy the two from "
+                        + "where `cerro keys init` made them"
+                )
+            }
+            return SiteKeys(
+                bus: BusKeys(own: own, logger: logger, time: time) { key in
+                    access.table.member(key: key.description) != nil
+                },
+                access: access,
+                registry: name == "registry" ? own.publicKey : try folder.registryKey()
+            )
+        }
+    }
+
+    /// The keys of a program that only asks, as an instance or as a person; nil where the site has
+    /// none.
+    static func client(
+        _ site: Site,
+        as instance: String?,
+        environment: [String: String]
+    ) throws(CommandFailure) -> SiteKeys? {
+        guard let path = site.keys else { return nil }
+        return try reading {
+            let folder = KeyFolder(path)
+            let own =
+                if let instance { try folder.pair(of: instance) } else {
+                    try personalPair(folder, environment)
+                }
+            return SiteKeys(
+                bus: BusKeys(
+                    own: own,
+                    logger: Logger(label: "cerro") { _ in SwiftLogNoOpLogHandler() },
+                    time: SystemTimeSource()
+                ) { _ in false },
+                access: .open,
+                registry: try folder.registryKey()
+            )
+        }
+    }
+
+    /// What the person who runs this program is called.
+    static func person(_ environment: [String: String]) -> String {
+        let name = environment["USER"] ?? ""
+        return name.isEmpty ? "unknown" : String(name.prefix(64))
+    }
+
+    private static func personalPair(
+        _ folder: KeyFolder,
+        _ environment: [String: String]
+    ) throws(AccessError) -> KeyPair {
+        let advice =
+            "ask who keeps access.yaml for a key (`cerro keys new \(person(environment))`), and "
+            + "name its file in $\(variable)"
+        if let named = environment[variable], !named.isEmpty {
+            let file = named.contains("/") ? named : folder.secretFile(of: named)
+            return try KeyFolder.pair(inFile: file, advice: advice)
+        }
+        let names = [person(environment), firstPerson]
+        let name = names.first(where: folder.hasPair) ?? names[0]
+        return try KeyFolder.pair(inFile: folder.secretFile(of: name), advice: advice)
+    }
+
+    /// Wrong keys are a matter of configuration.
+    static func reading<Result>(_ body: () throws -> Result) throws(CommandFailure) -> Result {
+        do { return try body() } catch let failure as CommandFailure { throw failure } catch {
+            throw CommandFailure(.usage, "\(error)")
+        }
+    }
+}
