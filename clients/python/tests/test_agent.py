@@ -280,6 +280,7 @@ class KeysTest(unittest.TestCase):
 
         eventually(is_archived)
         row = bob.wait_alive()
+        eventually(lambda: bob.wait_alive()["refused"] >= 1)
         site.call("keys", "revoke", "bob")
 
         def is_out():

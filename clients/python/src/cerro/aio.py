@@ -15,7 +15,7 @@ import zmq.asyncio
 
 from . import wire
 from .client import ClientShape
-from .errors import CerroError
+from .errors import CerroError, Unreachable
 from .flows import Ask, Connect, Emit, Leave, NotReady, Receive, Subscribe, timed_out, unreachable
 from .observatory import SiteShape
 from .sockets import Subscription, dealer, message_of
@@ -81,7 +81,15 @@ class AsyncDriver:
 
     async def _perform(self, effect, opened):
         if isinstance(effect, Ask):
-            return await self._link(effect).ask(effect)
+            link = self._link(effect)
+            try:
+                return await link.ask(effect)
+            except Unreachable:
+                # The library does not come back where a handshake was refused.
+                if not link.is_busy and self._links.get((effect.endpoint, effect.key)) is link:
+                    del self._links[effect.endpoint, effect.key]
+                    await link.close()
+                raise
         if isinstance(effect, Receive):
             socket = effect.subscription.socket
             if not await socket.poll(max(0, int(effect.timeout * 1000))):

@@ -50,6 +50,8 @@ FETCH_BYTES = 1 << 20
 HEARTBEAT_PERIOD, LEASE_RETRY = 1.0, 0.2
 #: Seconds after which an agent that finds no registry starts nevertheless, and says so.
 REGISTRY_PATIENCE = 10.0
+#: Seconds between two new connections to a registry that does not answer.
+REGISTRY_RETRY = 5.0
 #: Sessions kept of each operation; the oldest that is done is forgotten.
 SESSIONS_PER_OPERATION = 20
 #: Lines kept of a session, and characters of one; the oldest is forgotten, the rest cut off.
