@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import unittest
 from pathlib import Path
 
@@ -302,6 +303,27 @@ class KeysTest(unittest.TestCase):
 
 class DeathTest(unittest.TestCase):
     """Published is archived, once, whoever is killed in between."""
+
+    def test_who_waits_for_an_agent_that_is_killed_is_told(self):
+        agent = AgentProcess("py-5", 0)
+        with shared().client("py-5") as client:
+            client.stubborn.start().check()
+            found = []
+
+            def wait():
+                try:
+                    found.append(client.stubborn.wait())
+                except cerro.CerroError as error:
+                    found.append(error)
+
+            waiting = threading.Thread(target=wait)
+            waiting.start()
+            agent.end(signal.SIGKILL)
+            agent.start(0)
+            self.addCleanup(agent.end)
+            waiting.join(PATIENCE)
+            self.assertIsInstance(found[0], (cerro.Stale, cerro.ConnectionLost), found)
+            self.assertEqual(client.stubborn.status().session, {}, "another life of the agent")
 
     def test_agent_and_aggregator_are_killed(self):
         site = shared()

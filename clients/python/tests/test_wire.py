@@ -8,7 +8,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 from cerro import wire  # noqa: E402
-from cerro.errors import NotRunning, SiteError, Stale, UnknownInstance  # noqa: E402
+from cerro.errors import (  # noqa: E402
+    NotRunning,
+    SiteError,
+    Stale,
+    TimedOut,
+    UnknownInstance,
+    Unreachable,
+)
 from cerro.flows import Flows, Leave, NotReady  # noqa: E402
 from cerro.operations import OperationFlows  # noqa: E402
 from cerro.replies import reply_of, session_of  # noqa: E402
@@ -149,6 +156,17 @@ class FlowTest(unittest.TestCase):
         )
         self.assertEqual(self.asked[-1][0].endpoint, "tcp://b:3")
         self.assertEqual(self.left, ["tcp://a:2"])
+
+    def test_while_the_registry_is_away_who_was_found_is_asked(self):
+        self.drive(self.flows.request("cryo-1", "stop"), self.table(self.row()), ("ok", None))
+        for away in (Unreachable("no"), TimedOut("no")):
+            reply = self.drive(
+                self.flows.request("cryo-1", "stop"), NotReady("not yet"), away, ("ok", None)
+            )
+            self.assertEqual(reply.code, "ok")
+            self.assertFalse(self.asked[-1][0].at_once)
+        with self.assertRaises(Unreachable):
+            self.drive(self.flows.request("cryo-2", "stop"), Unreachable("no"))
 
     def test_nothing_is_repeated_that_may_have_been_done(self):
         with self.assertRaises(Stale):

@@ -11,6 +11,7 @@ from typing import NamedTuple, Optional
 from . import limits, wire
 from .errors import (
     CerroError,
+    ConnectionLost,
     Malformed,
     NotRunning,
     TimedOut,
@@ -171,7 +172,12 @@ class Flows:
                     return reply
             except NotReady:
                 pass
-        row = yield from self.running(name, timeout)
+        try:
+            row = yield from self.running(name, timeout)
+        except (Unreachable, TimedOut):
+            # While the registry is away, whoever was found before is still there.
+            if row is None:
+                raise
         return (yield from self._of_row(row, action, arguments, timeout, epoch))
 
     def result(self, name, action, arguments=None, timeout=None):
@@ -229,6 +235,14 @@ def unreachable(ask):
     """No connection in time."""
     return Unreachable(
         f"{ask.what} is not reachable: no connection within {ask.timeout:g} s; nothing was asked"
+    )
+
+
+def lost(ask):
+    """The connection ended before the reply."""
+    return ConnectionLost(
+        f"the connection to {ask.what} was lost after it was asked; whether it was carried out is "
+        "not known: ask for the status"
     )
 
 

@@ -18,8 +18,12 @@ HANDSHAKE_MS = 2_000
 PING_MS, SILENCE_MS = 2_000, 6_000
 #: Seconds that a request may take which has no limit of its own.
 PATIENCE = 5.0
+#: Seconds between two looks at whether the connection on which a reply is awaited still stands.
+CONNECTION_LOOK = 0.25
 #: Seconds of one trip of a longer wait: an agent that dies in between is noticed after one.
 WAIT_TRIP = 10.0
+#: Times in a row that a wait asks again which was not answered.
+WAIT_RETRIES = 2
 #: Seconds for which a live subscription goes without a look at the registry's table.
 TABLE_AGE = 2.0
 #: Seconds between two looks at a session that is followed, if nothing announces a change.
