@@ -33,8 +33,8 @@ public final class RequestServer {
     /// Listens at `binding` for requests to `target` in `epoch`.
     ///
     /// `authorize` is asked about each request, also one that was asked before, and before anything
-    /// else is told about it. `onSettled` hears of requests that the ledger refuses, or has answered
-    /// before.
+    /// else is told about it. `onSettled` hears of requests that the ledger refuses, or has
+    /// answered before.
     ///
     /// - Throws: ``BusError``.
     public init(

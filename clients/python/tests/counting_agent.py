@@ -1,6 +1,6 @@
 """An agent for the tests: counts, and writes down each number once it is published.
 
-    counting_agent.py INSTANCE REGISTRY SPOOL FILE RUN
+    counting_agent.py INSTANCE REGISTRY SPOOL FILE RUN [KEYS]
 """
 
 import os
@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 from cerro import Agent, Field, Parameter  # noqa: E402
 
-instance, registry, spool, side, run = sys.argv[1:]
+instance, registry, spool, side, run, *keys = sys.argv[1:]
 agent = Agent(instance, "Counting")
 numbers = agent.feed(
     "numbers",
@@ -68,4 +68,12 @@ def stubborn(session):
     session.wait(3600)
 
 
-agent.run(registry=registry, spool=spool, start=["count"] if run != "0" else [])
+@agent.task(role="engineer")
+def tune(session):
+    """Changes how the instrument works."""
+
+
+agent.run(
+    registry=registry, spool=spool, keys=keys[0] if keys else None,
+    start=["count"] if run != "0" else [],
+)

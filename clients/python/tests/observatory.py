@@ -52,9 +52,12 @@ def free_port():
 
 
 class Observatory:
-    """`cerro up` of a small site; everything ends with :meth:`close`."""
+    """`cerro up` of a small site; everything ends with :meth:`close`.
 
-    def __init__(self):
+    With `instances`, it has keys, also for these, which run beside it.
+    """
+
+    def __init__(self, instances=()):
         if not os.access(PROGRAM, os.X_OK):
             raise RuntimeError(
                 f"{PROGRAM} is missing, and these tests need the real processes: run `swift build "
@@ -65,8 +68,15 @@ class Observatory:
         self.site = self.folder / "site.yaml"
         port = free_port()
         self.registry = f"tcp://127.0.0.1:{port}"
-        self.site.write_text(SITE.format(port=port), encoding="utf-8")
+        text = SITE.format(port=port)
+        self.keys = self.folder / "keys" if instances else None
         self.log = open(self.folder / "up.log", "wb")
+        if instances:
+            text = "keys: keys/\n" + text
+            others = [f"      - {{class: Python, id: {name}}}\n" for name in instances]
+            self.site.write_text(text + "".join(others), encoding="utf-8")
+            self.call("keys", "init")
+        self.site.write_text(text, encoding="utf-8")
         self.process = self.run("up", "--host", "here")
         try:
             for name in ("fake-1", "fake-2", "aggregator", "reader"):
@@ -76,6 +86,11 @@ class Observatory:
             print((self.folder / "up.log").read_text(), file=sys.stderr)
             self.close()
             raise
+
+    def call(self, *words):
+        """Runs the program to its end."""
+        if self.run(*words).wait(PATIENCE):
+            raise RuntimeError(f"cerro {' '.join(words)}: {(self.folder / 'up.log').read_text()}")
 
     def run(self, *words):
         """A process of the program, in this site."""
@@ -87,6 +102,8 @@ class Observatory:
 
     def client(self, instance, **more):
         """A client of one instance."""
+        if self.keys:
+            more = {"keys": str(self.keys), "name": "operator", **more}
         return CerroClient(instance, registry=self.registry, **more)
 
     def close(self):

@@ -7,7 +7,7 @@ import sys
 import unittest
 from pathlib import Path
 
-from observatory import PATIENCE, eventually, shared
+from observatory import PATIENCE, Observatory, eventually, shared
 
 import cerro
 from cerro import wire
@@ -35,7 +35,7 @@ class AgentProcess:
         """Starts it."""
         return subprocess.Popen(
             [sys.executable, str(SCRIPT), self.instance, self.site.registry, str(self.spool),
-             str(self.side), str(run)],
+             str(self.side), str(run), *filter(None, [self.site.keys])],
             stdin=subprocess.DEVNULL, stdout=self.site.log, stderr=self.site.log,
         )
 
@@ -153,7 +153,7 @@ class RuntimeTest(unittest.TestCase):
         names = [f"py-1.audit.{name}" for name in (
             "outcome", "action", "operation", "parameters", "reason", "who",
         )]
-        who = "local, claimed unknown, unproven"
+        who = f"local, claimed {os.environ.get('USER', '')[:64] or 'unknown'}, unproven"
         secret = '{"name":"me","password":"(secret)"}'
 
         def recorded():
@@ -208,14 +208,14 @@ class RuntimeTest(unittest.TestCase):
         reply = self.ask(row, request._replace(id=wire.new_id(), action="dance", epoch=0))
         self.assertIn(reply.code, ("action.unknown", "request.stale"))
 
-    def ask(self, row, request):
+    def ask(self, row, request, driver=None):
         from cerro.blocking import BlockingDriver
         from cerro.flows import Ask
 
-        driver = BlockingDriver()
+        driver = driver or BlockingDriver()
         self.addCleanup(driver.close)
-        data = wire.encode_request(request)
-        return driver._exchange(Ask(row["requests"], None, request.id, data, "py-1", 10, False))
+        data, key = wire.encode_request(request), row.get("key") or None
+        return driver._exchange(Ask(row["requests"], key, request.id, data, "it", 2, False))
 
     def test_a_second_process_is_refused_and_told_who_holds_the_instance(self):
         folder = shared().folder / "other"
@@ -242,6 +242,61 @@ class RuntimeTest(unittest.TestCase):
             self.assertTrue(socket.poll(PATIENCE * 1000))
             self.assertEqual(wire.decode_reply(socket.recv()).code, "request.version")
         self.assertTrue(self.client.work(seconds=0).succeeded)
+
+
+class KeysTest(unittest.TestCase):
+    """At a site with keys an agent encrypts, lets in who belongs there, and asks for roles."""
+
+    def test_roles_archive_and_revocation(self):
+        site = Observatory(instances=["py-3"])
+        self.addCleanup(site.close)
+        site.call("keys", "new", "bob", "--role", "operate")
+        agent = AgentProcess("py-3", 1, site)
+        self.addCleanup(agent.end)
+        with site.client("py-3") as client:
+            self.assertTrue(client.tune().succeeded)
+        keys = {"registry": site.registry, "keys": str(site.keys), "name": "bob"}
+        bob, whole = cerro.CerroClient("py-3", timeout=2, **keys), cerro.Site(**keys)
+        self.addCleanup(bob.close)
+        self.addCleanup(whole.close)
+
+        def may_look():
+            # access.yaml holds within a second of its change.
+            try:
+                return bob.count.status().status == cerro.OK
+            except cerro.Unreachable:
+                return False
+
+        eventually(may_look)
+        self.assertTrue(bob.work(seconds=0).succeeded)
+        with self.assertRaisesRegex(cerro.Refused, "needs the role `engineer`; bob .* `operate`"):
+            bob.tune()
+        names = ["py-3.numbers.n", "py-3.audit.outcome", "py-3.audit.name"]
+
+        def is_archived():
+            found = whole.get_data(names, -600)
+            audit = zip(found[names[1]].values.tolist(), found[names[2]].values.tolist())
+            return len(found[names[0]]) > 100 and ("refused", "bob") in set(audit)
+
+        eventually(is_archived)
+        row = bob.wait_alive()
+        site.call("keys", "revoke", "bob")
+
+        def is_out():
+            try:
+                request = wire.Request(wire.new_id(), "status", "py-3", 0, None, {})
+                return RuntimeTest.ask(self, row, request, bob._driver).code == "refused"
+            except (cerro.Unreachable, cerro.TimedOut):
+                return True
+
+        eventually(is_out)
+        with site.client("py-3") as client:
+            eventually(lambda: client.tune().succeeded)
+        agent.wait_for(1, len(agent.published()) + 10)
+
+    def test_an_agent_off_loopback_without_keys_does_not_start(self):
+        with self.assertRaisesRegex(cerro.CerroError, "`cerro keys init`"):
+            cerro.Agent("py-4").run(registry="tcp://127.0.0.1:9", spool="/x", address="10.0.0.1")
 
 
 class DeathTest(unittest.TestCase):

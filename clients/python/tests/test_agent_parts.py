@@ -1,17 +1,26 @@
 """The pure parts of an agent: sessions, faults, parameters, requests, the lease."""
 
+import logging
 import sys
+import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
-from cerro import Agent, Field, Parameter, limits, wire  # noqa: E402
+from cerro import Agent, Field, KeyMissing, Parameter, limits, wire  # noqa: E402
 from cerro.agent import bytes_of  # noqa: E402
+from cerro.agent.access import AccessFile, AccessTable  # noqa: E402
+from cerro.agent.audit import AuditBook, Caller, ControlDesk, entry_of  # noqa: E402
 from cerro.agent.book import Fault, FaultBook, Operation, Refusal, SessionBook  # noqa: E402
+from cerro.agent.gate import OpenGate  # noqa: E402
+from cerro.agent.handle import Session as Handle  # noqa: E402
 from cerro.agent.ledger import RequestLedger  # noqa: E402
 from cerro.agent.lease import Lease  # noqa: E402
 from cerro.agent.parameters import ParameterError, checked, parameters_of  # noqa: E402
+from cerro.agent.runtime import Runtime, Settings  # noqa: E402
+from cerro.spool import LogError  # noqa: E402
 
 
 class BookTest(unittest.TestCase):
@@ -176,6 +185,177 @@ class LedgerTest(unittest.TestCase):
         old, young = (wire.Request(id_of(n), "start", "a", 7, None, {}) for n in (3, 1499))
         self.assertEqual(self.ledger.admit(old, b"p", 0, later)[0], "run")
         self.assertEqual(self.ledger.admit(young, b"p", 0, later)[0], "answered")
+
+
+class AccessTest(unittest.TestCase):
+    """The one place where it is decided who may do what."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = Path(folder.name) / "access.yaml"
+        self.keys = {name: f"{number:064x}" for number, name in enumerate("abcde", 1)}
+        self.write(f"""
+instances:
+  - {{id: agg, key: {self.keys["a"]}}}
+  - {{id: reader, key: {self.keys["b"]}, vouches: true}}
+people:
+  - name: ann
+    key: {self.keys["c"]}
+    grants: [{{role: operate, instances: ["cryo-*"], operations: ["set_*"]}}, {{role: observe}}]
+  - {{name: eve, key: {self.keys["d"]}, grants: [{{role: admin}}]}}
+tokens:
+  - {{id: "t1", name: web, hash: "x", expires: "1970-01-01T00:00:02Z", grants: [{{role: operate}}]}}
+revoked:
+  - {{name: eve, key: {self.keys["d"]}, at: "2026-01-01T00:00:00Z"}}
+""")
+        self.file = AccessFile(folder.name)
+
+    def write(self, text):
+        self.path.write_text(text)
+        self.path.chmod(0o644)
+
+    def may(self, who, needs, operation="set_heater", instance="cryo-1", now=0, asker=None):
+        table = self.file.table
+        caller = table.caller(self.keys.get(who), asker, "10.0.0.9")
+        return table.refusal(caller, needs, instance, operation, now) is None
+
+    def test_who_may_do_what(self):
+        for who, needs, more, expected in [
+            ("c", "operate", {}, True), ("c", "engineer", {}, False), ("c", "observe", {}, True),
+            ("c", "operate", {"operation": "acquire"}, False),
+            ("c", "operate", {"instance": "fake-1"}, False),
+            ("c", "observe", {"instance": "fake-1"}, True), ("c", "instance", {}, False),
+            ("a", "instance", {}, True), ("a", "observe", {}, True), ("a", "operate", {}, False),
+            ("d", "observe", {}, False), ("e", "observe", {}, False),
+            ("b", "operate", {"asker": ["web", "t1", "10.0.0.8"]}, True),
+            ("b", "operate", {"asker": ["web", "t1", None], "now": 2 * 10**9}, False),
+            ("b", "operate", {"asker": ["web", "t9", None]}, False),
+            ("b", "operate", {"asker": ["someone", None, None]}, False),
+            ("b", "observe", {"asker": ["someone", None, None]}, True),
+            # Who does not vouch is taken for what its key says.
+            ("a", "operate", {"asker": ["web", "t1", None]}, False),
+            (None, "operate", {"asker": ["ann", None, None]}, False),
+        ]:
+            with self.subTest(who=who, needs=needs, **more):
+                self.assertEqual(self.may(who, needs, **more), expected)
+        self.assertIsNone(AccessTable(is_open=True).refusal(Caller(), "admin", "x", "y", 0))
+
+    def test_a_changed_file_holds_and_a_broken_one_does_not(self):
+        self.assertFalse(self.file.refresh())
+        for text, words in [
+            ("people: [{name: x}]", "'key'"), ("people: [{name: x, key: zz}]", "hexadecimal"),
+            ("people: 7", "not to be used"), ("a: [", "not to be used"),
+            (f"people: [{{name: x, key: {'0' * 64}, grants: [{{role: king}}]}}]", "the role king"),
+        ]:
+            self.write(text)
+            with self.subTest(text), self.assertRaisesRegex(KeyMissing, words):
+                self.file.refresh()
+            self.assertTrue(self.may("c", "operate"))
+        self.write(f"people: [{{name: zoe, key: {self.keys['e']}, grants: [{{role: admin}}]}}]\n")
+        self.assertTrue(self.file.refresh())
+        self.assertTrue(self.may("e", "admin"))
+        self.assertFalse(self.may("c", "observe"))
+        self.path.chmod(0o666)
+        self.write("")
+        self.path.chmod(0o666)
+        with self.assertRaisesRegex(KeyMissing, "chmod 644"):
+            self.file.refresh()
+
+
+class ControlTest(unittest.TestCase):
+    """One caller has control, until it ends by itself."""
+
+    def test_a_life(self):
+        desk, ann, bob = ControlDesk(), Caller("ann", "key:1"), Caller("bob", "key:2")
+        desk.check(bob)
+        desk.take(ann, {"reason": "work", "duration_ns": 2 * 10**9}, "no", 5, 1.0)
+        self.assertEqual(desk.value["until"], 5 + 2 * 10**9)
+        desk.check(ann)
+        for act in (lambda: desk.check(bob), lambda: desk.release(bob, {}, None),
+                    lambda: desk.take(bob, {"reason": "x"}, None, 6, 1.0)):
+            with self.assertRaisesRegex(Refusal, "ann has control: work"):
+                act()
+        with self.assertRaisesRegex(Refusal, "only admins"):
+            desk.release(bob, {"break": True}, "only admins")
+        self.assertFalse(desk.expire(2.9))
+        self.assertTrue(desk.expire(3.0))
+        desk.take(bob, {"reason": "x"}, None, 6, 1.0)
+        desk.take(ann, {"reason": "y", "break": True}, None, 7, 1.0)
+        self.assertEqual(desk.value["holder"], "ann")
+        for arguments in ({}, {"reason": ""}, {"reason": "x" * 201},
+                          {"reason": "x", "duration_ns": 1}):
+            with self.assertRaises(Refusal):
+                desk.take(ann, arguments, None, 7, 1.0)
+        self.assertTrue(desk.release(ann, {}, None))
+        self.assertFalse(desk.release(ann, {}, None))
+
+    def test_the_audit(self):
+        book = AuditBook()
+        request = wire.Request(
+            bytes(16), "start", "a", 7, None,
+            {"operation": "login", "parameters": {"pin": 5, "api_key": "k", "n": [{"token": 1}]}},
+        )
+        entry = entry_of(request, Caller("ann", "key:" + "ab" * 32), "started", ["pin"])
+        self.assertEqual(
+            entry.parameters, '{"pin":"(secret)","api_key":"(secret)","n":[{"token":"(secret)"}]}'
+        )
+        self.assertEqual(entry.who, "ann (key abababab…)")
+        book.begin(entry, 3, 1.0)
+        self.assertEqual([(e.outcome, e.reason, e.duration) for e in book.end(3, "no", 3.5)],
+                         [("failed", "no", 2.5)])
+        self.assertEqual(book.end(3, None, 4), [])
+        listed = sum(book.lists(5.0) for _ in range(100))
+        self.assertEqual(listed, limits.AUDITED_REFUSALS)
+        self.assertIsNone(book.summary(6.0))
+        self.assertIn("40 more", book.summary(66.0).reason)
+        long = request._replace(arguments={"parameters": {"x": "y" * 5000}})
+        self.assertIn("too many for the audit", entry_of(long, Caller(), "started").parameters)
+
+
+class SpoolFaultTest(unittest.TestCase):
+    """What is wrong with the spool is a fault, as long as it is."""
+
+    def setUp(self):
+        logging.disable()
+        self.addCleanup(logging.disable, logging.NOTSET)
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        agent = Agent("a-1")
+        self.feed = agent.feed("f", [Field("t", "string")])
+        settings = Settings(
+            "a-1", "Python", "tcp://127.0.0.1:9", f"{folder.name}/spool", 64 << 10, "127.0.0.1",
+            "127.0.0.1", (0, 0), (), "here",
+        )
+        self.runtime = Runtime(settings, [], [self.feed], OpenGate())
+        self.addCleanup(self.runtime._ear.close)
+        self.addCleanup(self.runtime._bell.close)
+        self.addCleanup(self.runtime.log.close)
+
+    def publish(self, count):
+        session = Handle(self.runtime, None)
+        for _ in range(count):
+            session.publish(self.feed, ["x" * 1000])
+
+    def faults(self):
+        self.runtime._watch_spool()
+        return {fault["id"]: fault["severity"] for fault in self.runtime.faults.open}
+
+    def test_a_spool_that_fills(self):
+        self.assertEqual(self.faults(), {})
+        self.publish(40)
+        self.assertEqual(self.faults(), {"spool.filling": "warning"})
+        self.publish(60)
+        self.assertEqual(self.faults()["spool.full"], "critical")
+
+    def test_a_disk_that_refuses(self):
+        full = OSError(28, "No space left on device")
+        with mock.patch("cerro.spool.tables.write_all", side_effect=full):
+            with self.assertRaises(LogError):
+                self.publish(1)
+        self.assertEqual(self.faults(), {"spool.unwritable": "critical"})
+        self.publish(1)
+        self.assertEqual(self.faults(), {})
 
 
 class LeaseTest(unittest.TestCase):

@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 from cerro import wire  # noqa: E402
 from cerro.errors import NotRunning, SiteError, Stale, UnknownInstance  # noqa: E402
-from cerro.flows import Flows, NotReady  # noqa: E402
+from cerro.flows import Flows, Leave, NotReady  # noqa: E402
 from cerro.replies import reply_of, session_of  # noqa: E402
 from cerro.site import find, parse  # noqa: E402
 
@@ -81,7 +81,7 @@ class FlowTest(unittest.TestCase):
     def setUp(self):
         self.clock = 1_000_000_000
         self.flows = Flows("tcp://r:1", now=lambda: self.clock)
-        self.asked = []
+        self.asked, self.left = [], []
 
     def table(self, *rows):
         return "ok", {"version": 1, "rows": list(rows)}
@@ -98,6 +98,10 @@ class FlowTest(unittest.TestCase):
         try:
             ask = next(flow)
             while True:
+                if isinstance(ask, Leave):
+                    self.left.append(ask.endpoint)
+                    ask = flow.send(None)
+                    continue
                 request = wire.decode_request(ask.data)
                 self.asked.append((ask, request))
                 answer = answers.pop(0)
@@ -143,6 +147,7 @@ class FlowTest(unittest.TestCase):
             NotReady("gone"), self.table(self.row(requests="tcp://b:3")), ("ok", None),
         )
         self.assertEqual(self.asked[-1][0].endpoint, "tcp://b:3")
+        self.assertEqual(self.left, ["tcp://a:2"])
 
     def test_nothing_is_repeated_that_may_have_been_done(self):
         with self.assertRaises(Stale):

@@ -16,7 +16,7 @@ import zmq.asyncio
 from . import wire
 from .client import ClientShape
 from .errors import CerroError
-from .flows import Ask, Connect, Emit, NotReady, Receive, Subscribe, timed_out, unreachable
+from .flows import Ask, Connect, Emit, Leave, NotReady, Receive, Subscribe, timed_out, unreachable
 from .observatory import SiteShape
 from .sockets import Subscription, dealer, message_of
 
@@ -91,6 +91,10 @@ class AsyncDriver:
             context = zmq.asyncio.Context.instance()
             opened.append(Subscription(context, effect.topics, self._keys))
             return opened[-1]
+        if isinstance(effect, Leave):
+            link = self._links.pop((effect.endpoint, effect.key), None)
+            # Who still waits on it is heard there, or times out.
+            return link is not None and not link.is_busy and await link.close()
         if isinstance(effect, Connect):
             return effect.subscription.connect(effect.endpoints)
         raise TypeError(f"a flow wants {effect!r}")
@@ -110,6 +114,11 @@ class _Link:
         self._socket = socket
         self._waiting = {}
         self._reader = None
+
+    @property
+    def is_busy(self):
+        """Whether somebody waits for a reply."""
+        return bool(self._waiting)
 
     async def ask(self, ask):
         reply = asyncio.get_running_loop().create_future()

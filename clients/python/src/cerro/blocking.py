@@ -6,7 +6,7 @@ import time
 import zmq
 
 from . import limits, wire
-from .flows import Ask, Connect, Emit, NotReady, Receive, Subscribe, timed_out, unreachable
+from .flows import Ask, Connect, Emit, Leave, NotReady, Receive, Subscribe, timed_out, unreachable
 from .sockets import Subscription, dealer, message_of
 
 
@@ -79,9 +79,17 @@ class BlockingDriver:
         if isinstance(effect, Subscribe):
             opened.append(Subscription(zmq.Context.instance(), effect.topics, self._keys))
             return opened[-1]
+        if isinstance(effect, Leave):
+            return self._leave(effect)
         if isinstance(effect, Connect):
             return effect.subscription.connect(effect.endpoints)
         raise TypeError(f"a flow wants {effect!r}")
+
+    def _leave(self, effect):
+        with self._lock:
+            idle = self._idle.pop((effect.endpoint, effect.key), [])
+        for socket in idle:
+            socket.close()
 
     @staticmethod
     def _receive(effect):

@@ -1,5 +1,7 @@
 """A client of one agent, in the shape that OCS scripts have."""
 
+import os
+
 from . import limits, operations, site as sites
 from .blocking import BlockingDriver
 from .errors import CerroError
@@ -17,7 +19,9 @@ def connection(registry, site, keys, name, timeout):
         from .keys import Keys
 
         held = Keys(keys, name)
-    return Flows(registry, held.registry if held else None, timeout), held
+    # In the audit of a site without keys.
+    asker = os.environ.get("USER", "")[:64] or "unknown"
+    return Flows(registry, held.registry if held else None, timeout, asker), held
 
 
 def of_ocs(args):
@@ -95,14 +99,14 @@ class ClientShape:
         """Takes control: until it is released or `duration` seconds are over, nobody else starts
         or stops operations of the agent. Returns who has control until when.
         """
-        arguments = {"reason": reason, "break": is_breaking}
+        arguments = {"reason": reason, **({"break": True} if is_breaking else {})}
         if duration is not None:
             arguments["duration_ns"] = int(duration * 1e9)
         return self._driver.run(self._flows.result(self.instance_id, "take", arguments))
 
     def release(self, *, is_breaking=False):
         """Gives control back."""
-        arguments = {"break": is_breaking}
+        arguments = {"break": True} if is_breaking else {}
         return self._driver.run(self._flows.result(self.instance_id, "release", arguments))
 
     def _status(self):

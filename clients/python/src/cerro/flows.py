@@ -1,8 +1,8 @@
 """What a client does, without sockets: flows that the blocking and the asyncio driver carry out.
 
-A flow is a generator. It yields what it wants done, an :class:`Ask`, :class:`Subscribe`,
-:class:`Connect`, :class:`Receive` or :class:`Emit`, is sent the outcome or thrown an error, and
-returns its result. So there is one logic for both worlds.
+A flow is a generator. It yields what it wants done, an :class:`Ask`, :class:`Leave`,
+:class:`Subscribe`, :class:`Connect`, :class:`Receive` or :class:`Emit`, is sent the outcome or
+thrown an error, and returns its result. So there is one logic for both worlds.
 """
 
 import time
@@ -53,6 +53,13 @@ class Receive(NamedTuple):
     timeout: float
 
 
+class Leave(NamedTuple):
+    """Close connections to an endpoint where somebody was before."""
+
+    endpoint: str
+    key: Optional[str]
+
+
 class Emit(NamedTuple):
     """Hand an item to whoever iterates."""
 
@@ -62,8 +69,12 @@ class Emit(NamedTuple):
 class Flows:
     """The flows of one client: the registry's table, requests, replies, and the clocks in them."""
 
-    def __init__(self, registry, registry_key=None, timeout=limits.PATIENCE, now=time.time_ns):
+    def __init__(
+        self, registry, registry_key=None, timeout=limits.PATIENCE, asker=None, now=time.time_ns
+    ):
         self.registry = registry
+        #: What we call ourselves, which is believed where there are no keys.
+        self._asker = None if asker is None else [asker, None, None]
         self.registry_key = registry_key
         self.timeout = timeout
         self.rows = {}
@@ -76,7 +87,9 @@ class Flows:
     def _ask(self, endpoint, key, action, target, epoch, arguments, timeout, at_once=False):
         ahead = self._ahead.get(endpoint)
         expiry = None if ahead is None else self._now() + ahead + int(timeout * 1e9)
-        request = wire.Request(wire.new_id(), action, target, epoch, expiry, arguments)
+        request = wire.Request(
+            wire.new_id(), action, target, epoch, expiry, arguments, self._asker
+        )
         try:
             data = wire.encode_request(request)
         except (TypeError, ValueError, OverflowError) as error:
@@ -121,7 +134,10 @@ class Flows:
             raise NotRunning(
                 f"{name} is {row.get('state')}: start it on its host with `cerro agent run {name}`"
             )
+        before = self.rows.get(name)
         self.rows[name] = row
+        if before is not None and before["requests"] != row["requests"]:
+            yield Leave(before["requests"], before.get("key"))
         return row
 
     def _of_row(self, row, action, arguments, timeout, epoch, at_once=False):

@@ -53,6 +53,12 @@ class Keys:
         socket.curve_publickey = self._public
         socket.curve_serverkey = z85.encode(bytes.fromhex(server))
 
+    def serve(self, socket):
+        """Has a socket that listens prove our key."""
+        socket.curve_server = True
+        socket.curve_secretkey = self._secret
+        socket.curve_publickey = self._public
+
 
 def _secret_file(folder, name):
     if name and "/" in name:

@@ -83,3 +83,5 @@ AUDITED_REFUSALS, AUDIT_PERIOD = 60, 60.0
 AUDITED_PARAMETERS, AUDITED_NAME = 4096, 128
 #: Characters of the reason for taking control; seconds for which it is taken, usually and at most.
 CONTROL_REASON, USUAL_CONTROL, LONGEST_CONTROL = 200, 1_800.0, 43_200.0
+#: Seconds between two looks at whether `access.yaml` has changed.
+ACCESS_PERIOD = 1.0

@@ -5,18 +5,18 @@ import zmq
 from . import limits
 
 
-def _common(socket):
+def _common(socket, is_ipv6):
     socket.linger = 0
     socket.setsockopt(zmq.HANDSHAKE_IVL, limits.HANDSHAKE_MS)
     socket.setsockopt(zmq.HEARTBEAT_IVL, limits.PING_MS)
     socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, limits.SILENCE_MS)
-    socket.setsockopt(zmq.IPV6, 1)
+    socket.setsockopt(zmq.IPV6, int(is_ipv6))
     return socket
 
 
 def dealer(context, endpoint, key, keys):
     """A DEALER that sends on an established connection only."""
-    socket = _common(context.socket(zmq.DEALER))
+    socket = _common(context.socket(zmq.DEALER), "[" in endpoint)
     socket.setsockopt(zmq.IMMEDIATE, 1)
     socket.setsockopt(zmq.RECONNECT_IVL, 100)
     socket.setsockopt(zmq.RECONNECT_IVL_MAX, 1000)
@@ -30,7 +30,7 @@ def dealer(context, endpoint, key, keys):
 
 def subscriber(context, topics):
     """A SUB of what begins with one of `topics`, not connected yet."""
-    socket = _common(context.socket(zmq.SUB))
+    socket = _common(context.socket(zmq.SUB), True)
     socket.setsockopt(zmq.MAXMSGSIZE, limits.LONGEST_MESSAGE)
     socket.set_hwm(limits.PUBLISH_MARK)
     for topic in topics:
@@ -38,24 +38,25 @@ def subscriber(context, topics):
     return socket
 
 
-def router(context, endpoint):
-    """A ROUTER that listens at `endpoint`."""
-    socket = _common(context.socket(zmq.ROUTER))
+def router(context, endpoint, protect):
+    """A ROUTER that listens at `endpoint`, once `protect` has given it its keys."""
+    socket = _common(context.socket(zmq.ROUTER), "[" in endpoint)
     socket.setsockopt(zmq.MAXMSGSIZE, limits.LONGEST_REQUEST)
     socket.set_hwm(limits.REQUEST_MARK)
-    return _bound(socket, endpoint)
+    return _bound(socket, endpoint, protect)
 
 
-def publisher(context, endpoint):
+def publisher(context, endpoint, protect):
     """An XPUB that listens at `endpoint`, so that it is told who listens to what."""
-    socket = _common(context.socket(zmq.XPUB))
+    socket = _common(context.socket(zmq.XPUB), "[" in endpoint)
     socket.setsockopt(zmq.MAXMSGSIZE, limits.LONGEST_REQUEST)
     socket.set_hwm(limits.PUBLISH_MARK)
-    return _bound(socket, endpoint)
+    return _bound(socket, endpoint, protect)
 
 
-def _bound(socket, endpoint):
+def _bound(socket, endpoint, protect):
     try:
+        protect(socket)
         socket.bind(endpoint)
     except zmq.ZMQError:
         socket.close()

@@ -16,6 +16,7 @@ What `publish` returned for reaches the archive exactly once, whatever dies in b
 
 import inspect
 import ipaddress
+import logging
 import re
 import signal
 import socket
@@ -24,7 +25,9 @@ import threading
 from .. import limits, site as sites
 from ..errors import CerroError
 from ..model import TYPES, Feed, Field
+from .access import ROLES
 from .book import Operation
+from .gate import CurveGate, OpenGate
 from .handle import Session, Stopped
 from .parameters import Parameter, ParameterError, parameters_of
 from .runtime import BUILT_IN, Runtime, Settings
@@ -74,6 +77,8 @@ class Agent:
         if not names or len(set(names)) < len(names):
             raise ValueError(f"feed {name} has no fields, or two of one name")
         for field in feed.fields:
+            if field.limits is not None and field.type not in ("double", "int"):
+                raise ValueError(f"{name}.{field.name} is a {field.type}, which has no limits")
             if field.type not in TYPES:
                 raise ValueError(f"{name}.{field.name} is a {field.type}; expected one of {TYPES}")
         if name in [other.name for other in [*self._feeds, *BUILT_IN]]:
@@ -81,18 +86,22 @@ class Agent:
         self._feeds.append(feed)
         return feed
 
-    def task(self, name=None, *, abortable=False):
+    def task(self, name=None, *, abortable=False, role="operate"):
         """Declares the function below as a task: it ends by itself.
 
         One that is `abortable` heeds `session.is_stopping`, `session.wait` or `session.check`.
+        `role` is what somebody needs at a site with keys to start it: observe, operate, engineer
+        or admin.
         """
-        return lambda function: self._declare(function, name, "task", abortable)
+        return lambda function: self._declare(function, name, "task", abortable, role)
 
-    def process(self, name=None):
+    def process(self, name=None, *, role="operate"):
         """Declares the function below as a process: it runs until its session is to end."""
-        return lambda function: self._declare(function, name, "process", False)
+        return lambda function: self._declare(function, name, "process", False, role)
 
-    def _declare(self, function, name, kind, is_abortable):
+    def _declare(self, function, name, kind, is_abortable, role):
+        if role not in ROLES:
+            raise ValueError(f"the role {role!r}; there are {', '.join(ROLES)}")
         name = _checked_name(name or function.__name__, "the operation")
         if name in [other.name for other in self._operations]:
             raise ValueError(f"there is an operation {name} already")
@@ -100,42 +109,49 @@ class Agent:
             raise TypeError(f"{name} is a coroutine; operations run in threads of their own")
         text = " ".join((inspect.getdoc(function) or "").split("\n\n")[0].split())
         self._operations.append(Operation(
-            name, kind, function, parameters_of(function), text, is_abortable,
+            name, kind, function, parameters_of(function), text, is_abortable, role,
         ))
         return function
 
     def run(
-        self, *, site=None, registry=None, spool=None, spool_size=None, address="127.0.0.1",
-        ports=(0, 0), start=(), host=None,
+        self, *, site=None, registry=None, spool=None, spool_size=None, keys=None,
+        address="127.0.0.1", bind=None, ports=(0, 0), start=(), host=None,
     ):
         """Runs the agent in this thread until :meth:`stop`, SIGTERM or SIGINT.
 
         :param site: the site file, which names the registry and the folder of spools.
         :param registry, spool, spool_size: in place of what the file says: the endpoint, the
             folder of this agent alone, and its bytes.
-        :param address, ports: where it listens, and what others are told; (0, 0) takes any port.
+        :param keys: the folder of keys, in place of what the file says; off loopback there has to
+            be one.
+        :param address, ports: where others find it; (0, 0) takes any port.
+        :param bind: where it listens if that differs from the address.
         :param start: operations that start with the agent, as names or pairs with parameters.
         :raises cerro.LeaseHeld: another process is this instance.
         """
-        if not ipaddress.ip_address(address).is_loopback:
-            raise CerroError(
-                f"{self.instance} would listen at {address} without keys: an agent in Python "
-                "listens on loopback only, since it has no CURVE yet"
-            )
         if registry is None or spool is None:
             found = sites.load(site)
-            registry = registry or found.registry
+            registry, keys = registry or found.registry, keys or found.keys
             spool = spool or f"{found.spool}/{self.instance}"
             spool_size = spool_size or found.spool_size and bytes_of(found.spool_size)
+        bind = bind or address
+        if keys is None and not ipaddress.ip_address(bind).is_loopback:
+            raise CerroError(
+                f"{self.instance} would listen at {bind} without keys, open to everybody there: "
+                "make some (`cerro keys init`) and name their folder as `keys`"
+            )
+        logger = logging.getLogger(f"cerro.agent.{self.instance}")
+        gate = OpenGate() if keys is None else CurveGate(keys, self.instance, logger)
         entries = tuple((item, {}) if isinstance(item, str) else tuple(item) for item in start)
-        self._runtime = Runtime(
+        runtime = Runtime(
             Settings(
                 self.instance, self.class_name, registry, str(spool),
-                spool_size or limits.SPOOL_BYTES, address, tuple(ports), entries,
+                spool_size or limits.SPOOL_BYTES, address, bind, tuple(ports), entries,
                 host or socket.gethostname(),
             ),
-            self._operations, self._feeds,
+            self._operations, self._feeds, gate,
         )
+        self._runtime = runtime
         self._ready.set()
         before = {}
         if threading.current_thread() is threading.main_thread():
@@ -148,7 +164,10 @@ class Agent:
                 signal.signal(number, handler)
 
     def stop(self):
-        """Has :meth:`run` stop the operations, say good-bye and return; from any thread."""
+        """Has :meth:`run` stop the operations, say good-bye and return; from any thread.
+
+        Before it runs, it waits for that.
+        """
         self._ready.wait()
         self._runtime.stop()
 

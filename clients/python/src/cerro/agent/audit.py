@@ -17,7 +17,11 @@ class Caller(NamedTuple):
     address: str = ""
 
     def __str__(self):
-        return f"local, claimed {self.name}, unproven" if self.proof == "local" else self.name
+        kind, _, value = self.proof.partition(":")
+        if kind == "local":
+            return f"local, claimed {self.name}, unproven"
+        proof = f"key {value[:8]}…" if kind == "key" else f"token {value}"
+        return f"{self.name} ({proof})"
 
 
 class Entry(NamedTuple):
@@ -154,8 +158,10 @@ class ControlDesk:
             refusal.result = {"control": held}
             raise refusal
 
-    def take(self, caller, arguments, now, monotonic):
-        """Takes control, or goes on with it; `now` in ns."""
+    def take(self, caller, arguments, no_break, now, monotonic):
+        """Takes control, or goes on with it; `no_break` says why the caller may not take it from
+        somebody, None where they may; `now` in ns.
+        """
         reason = arguments.get("reason")
         if not isinstance(reason, str) or not 1 <= len(reason) <= limits.CONTROL_REASON:
             raise Refusal(
@@ -169,7 +175,7 @@ class ControlDesk:
                 "parameter.invalid",
                 f"control for {seconds:g} s is not possible, from 1 s to 12 h is",
             )
-        self._obstacle(caller, arguments)
+        self._obstacle(caller, arguments, no_break)
         is_renewed = self._holder == (caller.name, caller.proof)
         since = self._control["since"] if is_renewed else now
         self._holder = caller.name, caller.proof
@@ -179,9 +185,9 @@ class ControlDesk:
             "until": now + int(seconds * 1e9),
         }
 
-    def release(self, caller, arguments):
+    def release(self, caller, arguments, no_break):
         """Gives control back; whether somebody had it."""
-        self._obstacle(caller, arguments)
+        self._obstacle(caller, arguments, no_break)
         had, self._holder, self._control = self._control, None, None
         return had is not None
 
@@ -192,7 +198,11 @@ class ControlDesk:
         self._holder, self._control = None, None
         return True
 
-    def _obstacle(self, caller, arguments):
-        # Without keys everybody is as good as an admin.
-        if arguments.get("break") is not True:
+    def _obstacle(self, caller, arguments, no_break):
+        try:
             self.check(caller)
+        except Refusal:
+            if arguments.get("break") is not True:
+                raise
+            if no_break is not None:
+                raise Refusal("refused", no_break) from None

@@ -19,7 +19,7 @@ class Refusal(Exception):
 
 @dataclass
 class Operation:
-    """An operation of an agent; `kind` is `task` or `process`."""
+    """An operation of an agent; `kind` is `task` or `process`, `role` what starting it needs."""
 
     name: str
     kind: str
@@ -27,13 +27,14 @@ class Operation:
     parameters: list
     help: str = ""
     is_abortable: bool = False
+    role: str = "operate"
 
     @property
     def value(self):
         """The operation as `describe` shows it."""
         return {
             "name": self.name, "kind": self.kind, "help": self.help,
-            "abortable": self.is_abortable,
+            "abortable": self.is_abortable, "needs": self.role,
             "parameters": [item.value for item in self.parameters],
         }
 

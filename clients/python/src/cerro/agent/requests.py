@@ -15,6 +15,8 @@ from .parameters import ParameterError
 _LONGEST_WAIT = 86_400.0
 #: Actions that only the holder of control may ask for.
 _CONTROLLED = ("start", "stop", "abort")
+#: What other actions ask of who asks: `observe` unless it is here.
+_NEEDS = {"take": "operate", "release": "operate", "fetch": "instance", "forget": "admin"}
 
 
 class _Call(NamedTuple):
@@ -56,8 +58,8 @@ class Requests:
         #: Whether somebody waits for a record.
         self.is_awaited = False
 
-    def take(self, peer, data, address=None):
-        """One request as it came."""
+    def take(self, peer, data, facts=(None, None)):
+        """One request as it came, with the key that its sender has proved and its address."""
         runtime = self._runtime
         try:
             request = wire.decode_request(data)
@@ -66,8 +68,12 @@ class Requests:
             if error.id is not None:
                 self._send(peer, self._reply(error.id, "request.version", str(error), None))
             return
-        name = request.asker[0] if request.asker else "unknown"
-        call = _Call(peer, request.id, request, Caller(name, "local", address or ""))
+        caller = runtime.gate.table.caller(facts[0], request.asker, facts[1])
+        call = _Call(peer, request.id, request, caller)
+        refusal = self._refusal(call)
+        if refusal is not None:
+            self._note_refusal(call, "refused", refusal)
+            return self._send(peer, self._reply(request.id, "refused", refusal, None))
         verdict, found = runtime.ledger.admit(request, peer, runtime.now(), time.monotonic())
         if verdict == "run":
             return self._do(call)
@@ -79,6 +85,25 @@ class Requests:
             self._send(peer, found)
         elif verdict == "refused":
             self._send(peer, self._reply(request.id, *found, None))
+
+    def _refusal(self, call):
+        """Why a request is not done: its caller lacks a role."""
+        action, operation = call.request.action, _name(call.arguments)
+        about = operation or action
+        if action in _CONTROLLED:
+            known = self._runtime.book.operations.get(operation)
+            # One that is not there is answered as such to whoever may look here.
+            needs = known.role if known else "observe"
+        else:
+            needs = _NEEDS.get(action, "observe")
+            about = action if action in _NEEDS else about
+        return self._may(call, needs, about)
+
+    def _may(self, call, needs, about):
+        runtime = self._runtime
+        return runtime.gate.table.refusal(
+            call.caller, needs, runtime.settings.instance, about, runtime.now()
+        )
 
     def count_malformed(self, what):
         """Counts what is no request; a line a minute says so."""
@@ -157,7 +182,7 @@ class Requests:
             "pid": os.getpid(), "version": __version__, "epoch": runtime.log.epoch,
             "feeds": [feed.value() for feed in runtime.feeds.values()],
             "operations": [item.value for item in runtime.book.operations.values()],
-            "queries": [], "control": runtime.control.value,
+            "queries": [], "needs": {}, "control": runtime.control.value,
         })
 
     def _do_status(self, call, arguments):
@@ -262,10 +287,11 @@ class Requests:
     def _change_control(self, call, arguments, is_taken):
         runtime, entry, now = self._runtime, self._entry(call), time.monotonic()
         before = runtime.control.value
+        refusal = self._may(call, "admin", "take") if arguments.get("break") is True else None
         if is_taken:
-            runtime.control.take(call.caller, arguments, runtime.now(), now)
+            runtime.control.take(call.caller, arguments, refusal, runtime.now(), now)
         else:
-            runtime.control.release(call.caller, arguments)
+            runtime.control.release(call.caller, arguments, refusal)
         with runtime.lock:
             runtime.note_audit([entry])
             if before is not None:

@@ -12,9 +12,10 @@ import time
 from collections import deque
 from typing import NamedTuple
 
+import numpy as np
 import zmq
 
-from .. import __version__, limits, wire
+from .. import __version__, limits, sockets, wire
 from ..errors import CerroError, LeaseHeld
 from ..model import Feed, Field
 from ..records import block_body
@@ -69,6 +70,7 @@ class Settings(NamedTuple):
     spool: str
     spool_bytes: int
     address: str
+    bind: str
     ports: tuple
     start: tuple
     host: str
@@ -77,8 +79,10 @@ class Settings(NamedTuple):
 class Runtime:
     """Runs one agent until it is told to end."""
 
-    def __init__(self, settings, operations, feeds):
+    def __init__(self, settings, operations, feeds, gate):
         self.settings = settings
+        #: Who gets in, and what each may do.
+        self.gate = gate
         self.logger = logging.getLogger(f"cerro.agent.{settings.instance}")
         self.now = time.time_ns
         self.lock = threading.RLock()
@@ -117,8 +121,13 @@ class Runtime:
     def publish(self, feed, times, columns, body):
         """Appends a block, counts it, and watches its clock and its limits."""
         begin = self.now()
-        self.log.append(feed, body)
+        try:
+            self.log.append(feed, body)
+        except LogError as error:
+            self.raise_fault(Fault("spool.unwritable", "critical", self.now(), str(error), ""))
+            raise
         with self.lock:
+            self.clear_fault("spool.unwritable")
             self._count(feed.name, int(times[-1]))
             self._watch_clock(feed, offset_of(feed, times, begin))
             self._watch_limits(feed, columns)
@@ -149,7 +158,7 @@ class Runtime:
     def _watch_limits(self, feed, columns):
         for field, values in zip(feed.fields, columns):
             value = values[-1]
-            if field.limits is None or value is None or not isinstance(value + 0.0, float):
+            if field.limits is None or value is None or value is np.ma.masked:
                 continue
             subject, (low, high) = f"{feed.name}.{field.name}", field.limits
             is_outside = not low <= value <= high
@@ -165,6 +174,26 @@ class Runtime:
             else:
                 self._outside.discard(subject)
                 self.clear_fault("field.limits", subject)
+
+    def _watch_spool(self):
+        fraction, dropped = self.log.fraction, self.log.dropped
+        if fraction < 0.5:
+            self.log.dropped = 0
+            self.clear_fault("spool.filling")
+            self.clear_fault("spool.full")
+            return
+        self.raise_fault(Fault(
+            "spool.filling", "critical" if fraction >= 0.9 else "warning", self.now(),
+            f"the spool is {fraction:.0%} full, and drops its oldest records when it is full: is "
+            "the aggregator recording, and is there an archive that is gone (`cerro why`, `cerro "
+            "archive forget`)?", "",
+        ))
+        if dropped:
+            self.raise_fault(Fault(
+                "spool.full", "critical", self.now(),
+                f"the spool is full: {dropped} records are dropped. Start the aggregator, give the "
+                "spool more, or end an archive that is gone with `cerro archive forget`", "",
+            ))
 
     def change(self, session, change, *arguments):
         """Changes a session and records that it did."""
@@ -323,14 +352,15 @@ class Runtime:
 
     def _serve(self, context):
         settings = self.settings
-        self.router, self.publisher = ports.bind(context, settings)
+        self.gate.listen(context)
+        self.router, self.publisher = ports.bind(context, settings, self.gate.protect)
         self.own = ports.endpoints(settings, self.router, self.publisher)
-        registry = dealer(context, settings.registry, None, None)
+        keys = self.gate.keys
+        registry = dealer(context, settings.registry, keys and keys.registry, keys)
         self.lease = Lease(time.monotonic())
         self._question = None
-        poller = zmq.Poller()
-        for reader in (self.router, self.publisher, registry, self._ear.fileno()):
-            poller.register(reader, zmq.POLLIN)
+        poller = self._poller(registry)
+        looked = time.monotonic()
         while True:
             now = time.monotonic()
             self._keep_lease(registry, now)
@@ -338,6 +368,8 @@ class Runtime:
                 break
             due = min(self.lease.due(), self.requests.due(), self._deadline or now + 60)
             ready = dict(poller.poll(max(0, min(1000, int((due - now) * 1000) + 1))))
+            if self.gate.socket in ready:
+                self.gate.answer()
             if self._ear.fileno() in ready:
                 self._hear()
             if self.router in ready:
@@ -348,8 +380,32 @@ class Runtime:
                 self._take_subscriptions()
             self._publish()
             self.requests.answer_due(time.monotonic())
+            if now - looked >= limits.ACCESS_PERIOD:
+                looked = now
+                self._watch_spool()
+                if self.gate.refresh():
+                    self._expel(context)
+                    poller = self._poller(registry)
         self.requests.answer_all()
         self._leave(registry)
+
+    def _poller(self, registry):
+        poller = zmq.Poller()
+        readers = [self.router, self.publisher, registry, self._ear.fileno(), self.gate.socket]
+        for reader in readers:
+            if reader is not None:
+                poller.register(reader, zmq.POLLIN)
+        return poller
+
+    def _expel(self, context):
+        """Ends all connections, as the table has changed; who still belongs here comes back."""
+        self.logger.info("access.yaml has changed and holds")
+        for name, make in (("router", sockets.router), ("publisher", sockets.publisher)):
+            socket = getattr(self, name)
+            place = ports.endpoint(socket)
+            socket.close(linger=100)
+            setattr(self, name, ports.bind_again(context, make, place, self.gate.protect))
+        self._subscribed = set()
 
     def _hear(self):
         self._is_waking = False
@@ -368,7 +424,7 @@ class Runtime:
             except zmq.Again:
                 return
             if len(parts) == 2:
-                self.requests.take(parts[0].bytes, parts[1].bytes, parts[1].get("Peer-Address"))
+                self.requests.take(parts[0].bytes, parts[1].bytes, _facts(parts[1]))
             else:
                 self.requests.count_malformed(f"{len(parts)} frames")
 
@@ -502,3 +558,14 @@ class Runtime:
         arguments = {"instance": self.settings.instance, "epoch": self.log.epoch}
         if self._ask(registry, "leave", arguments):
             registry.poll(int(limits.HEARTBEAT_PERIOD * 1000))
+
+
+def _facts(frame):
+    """The key that the sender has proved, None without keys, and its address."""
+    found = []
+    for name in ("User-Id", "Peer-Address"):
+        try:
+            found.append(frame.get(name) or None)
+        except zmq.ZMQError:
+            found.append(None)
+    return tuple(found)

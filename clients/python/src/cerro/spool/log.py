@@ -405,6 +405,12 @@ class AgentLog:
         self._syncer.join()
 
     @property
+    def fraction(self):
+        """How full the spool is, from 0 on."""
+        with self.lock:
+            return sum(segment.byte_count for segment in self.segments) / self.size
+
+    @property
     def newest(self):
         """The position of the newest record; 0 before the first one."""
         return self.next - 1
