@@ -16,8 +16,8 @@ from cerro.agent.audit import AuditBook, Caller, ControlDesk, entry_of  # noqa: 
 from cerro.agent.book import Fault, FaultBook, Operation, Refusal, SessionBook  # noqa: E402
 from cerro.agent.gate import OpenGate  # noqa: E402
 from cerro.agent.handle import Session as Handle  # noqa: E402
-from cerro.agent.ledger import RequestLedger  # noqa: E402
 from cerro.agent.lease import Lease  # noqa: E402
+from cerro.agent.ledger import RequestLedger  # noqa: E402
 from cerro.agent.parameters import ParameterError, checked, parameters_of  # noqa: E402
 from cerro.agent.runtime import Runtime, Settings  # noqa: E402
 from cerro.spool import LogError  # noqa: E402

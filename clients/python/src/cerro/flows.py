@@ -10,7 +10,13 @@ from typing import NamedTuple, Optional
 
 from . import limits, wire
 from .errors import (
-    CerroError, Malformed, NotRunning, TimedOut, UnknownInstance, Unreachable, error_of,
+    CerroError,
+    Malformed,
+    NotRunning,
+    TimedOut,
+    UnknownInstance,
+    Unreachable,
+    error_of,
 )
 
 
@@ -114,7 +120,7 @@ class Flows:
             row["instance"]: row for row in rows if isinstance(row, dict) and "instance" in row
         }
         ahead = self._ahead.get(self.registry, 0)
-        for name, row in found.items():
+        for row in found.values():
             if row.get("requests"):
                 # Good to the jitter of a heartbeat, until the instance itself answers.
                 offset = ahead + (row.get("clock_offset_ns") or 0)

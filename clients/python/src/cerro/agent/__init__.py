@@ -22,7 +22,8 @@ import signal
 import socket
 import threading
 
-from .. import limits, site as sites
+from .. import limits
+from .. import site as sites
 from ..errors import CerroError
 from ..model import TYPES, Feed, Field
 from .access import ROLES

@@ -25,8 +25,8 @@ from . import ports
 from .audit import AuditBook, ControlDesk
 from .book import Fault, FaultBook, Refusal, SessionBook
 from .handle import Session, Stopped, offset_of
-from .ledger import RequestLedger
 from .lease import Lease
+from .ledger import RequestLedger
 from .parameters import checked
 from .requests import Requests
 

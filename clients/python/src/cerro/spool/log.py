@@ -9,7 +9,14 @@ import time
 from .. import limits
 from ..errors import CerroError
 from ..records import (
-    DATA, DECLARATION, END, HEAD_BYTES, LOSS, frame_of, peek, record_payload,
+    DATA,
+    DECLARATION,
+    END,
+    HEAD_BYTES,
+    LOSS,
+    frame_of,
+    peek,
+    record_payload,
 )
 from ..wire import packed
 from . import tables
