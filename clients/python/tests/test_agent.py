@@ -72,7 +72,7 @@ class RuntimeTest(unittest.TestCase):
         found = self.client.describe()
         self.assertEqual((found["instance"], found["class"]), ("py-1", "Counting"))
         self.assertEqual(
-            [feed["feed"] for feed in found["feeds"]], ["numbers", "sessions", "faults", "audit"],
+            [feed["feed"] for feed in found["feeds"]], ["numbers", "texts", "sessions", "faults", "audit"],
         )
         self.assertEqual(found["feeds"][0]["fields"][2]["limits"], [0.0, 1e6])
         work = self.client.work
@@ -227,6 +227,16 @@ class RuntimeTest(unittest.TestCase):
         )
         self.assertNotEqual(code.returncode, 0)
         self.assertIn(f"held by process {self.agent.process.pid}", code.stderr.decode())
+
+    def test_long_records_are_published_to_fewer_at_a_time(self):
+        live = self.site.live("py-1.texts", timeout=PATIENCE)
+        seen = []
+        listening = threading.Thread(target=lambda: seen.extend(s for s, _ in zip(live, range(1))))
+        listening.start()
+        # What is live may be missed: those who were there have to come back first.
+        eventually(lambda: self.client.long(length=2 << 20).succeeded and len(seen) > 0)
+        listening.join(PATIENCE)
+        self.assertEqual(len(seen[0].value), 2 << 20)
 
     def test_garbage_is_dropped_and_the_agent_lives_on(self):
         import zmq

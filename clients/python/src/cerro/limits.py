@@ -12,6 +12,11 @@ LONGEST_TEXT = 8_192
 REQUEST_MARK = 1_000
 #: Published messages that wait for one subscriber; one more is dropped for it alone.
 PUBLISH_MARK = 10_000
+#: Bytes of published messages that may wait for one subscriber: where the mark allows more, all
+#: connections end, and who comes back is allowed fewer messages.
+PUBLISH_BYTES = 64 << 20
+#: Topics that a publisher remembers as subscribed; beyond, it takes all as subscribed.
+MOST_SUBSCRIPTIONS = 4_096
 #: Milliseconds in which a handshake has to be over; then the connection ends.
 HANDSHAKE_MS = 2_000
 #: Milliseconds between two pings of an idle peer, and of silence that ends a connection.

@@ -29,7 +29,11 @@ class Runtime(AgentState):
         self.gate = gate
         self._queue, self._records = deque(), deque()
         self._subscribed, self._dropped = set(), 0
+        # Each is changed by one side only: who appends to the log, and who publishes.
+        self._put_bytes, self._taken_bytes = 0, 0
+        self._told, self._told_at = 0, None
         self._is_waking = False
+        self._context, self._poller, self._mark = None, None, limits.PUBLISH_MARK
         self._ear, self._bell = socket.socketpair()
         self._ear.setblocking(False)
         self._bell.setblocking(False)
@@ -57,7 +61,9 @@ class Runtime(AgentState):
     def written(self, feed, payload):
         topic = f"{self.settings.instance}/{feed}/".encode()
         if any(topic.startswith(prefix) for prefix in tuple(self._subscribed)):
-            if len(self._records) < limits.UNPUBLISHED:
+            waiting = self._put_bytes - self._taken_bytes
+            if len(self._records) < limits.UNPUBLISHED and waiting < limits.PUBLISH_BYTES:
+                self._put_bytes += len(payload)
                 self._records.append((topic, payload))
             else:
                 self._dropped += 1
@@ -74,7 +80,7 @@ class Runtime(AgentState):
 
     def run(self):
         """Serves until :meth:`stop`; CerroError if it cannot begin or another is this instance."""
-        context = zmq.Context()
+        self._context = context = zmq.Context()
         try:
             self._serve(context)
         finally:
@@ -95,7 +101,6 @@ class Runtime(AgentState):
         reopened = time.monotonic()
         self.lease = Lease(time.monotonic())
         self._question = None
-        poller = self._poller()
         looked = time.monotonic()
         while True:
             now = time.monotonic()
@@ -104,12 +109,12 @@ class Runtime(AgentState):
                 reopened = now
                 self._registry.close()
                 self._registry = self._dealer(context)
-                poller = self._poller()
+                self._poller = None
             self._keep_lease(now)
             if self.is_ending and (not self.bodies or now > self._deadline):
                 break
             due = min(self.lease.due(), self.requests.due(), self._deadline or now + 60)
-            ready = dict(poller.poll(max(0, min(1000, int((due - now) * 1000) + 1))))
+            ready = dict(self._polled().poll(max(0, min(1000, int((due - now) * 1000) + 1))))
             if self.gate.socket in ready:
                 self.gate.answer()
             if self._ear.fileno() in ready:
@@ -125,9 +130,9 @@ class Runtime(AgentState):
             if now - looked >= limits.ACCESS_PERIOD:
                 looked = now
                 self.watch_spool()
+                self._tell_drops(now)
                 if self.gate.refresh():
-                    self._expel(context)
-                    poller = self._poller()
+                    self._expel()
         self.requests.answer_all()
         self._leave()
 
@@ -135,8 +140,11 @@ class Runtime(AgentState):
         keys = self.gate.keys
         return dealer(context, self.settings.registry, keys and keys.registry, keys)
 
-    def _poller(self):
-        poller = zmq.Poller()
+    def _polled(self):
+        """The poller of the sockets that there are now."""
+        if self._poller is not None:
+            return self._poller
+        self._poller = poller = zmq.Poller()
         readers = [
             self.router, self.publisher, self._registry, self._ear.fileno(), self.gate.socket,
         ]
@@ -145,15 +153,24 @@ class Runtime(AgentState):
                 poller.register(reader, zmq.POLLIN)
         return poller
 
-    def _expel(self, context):
+    def _expel(self):
         """Ends all connections, as the table has changed; who still belongs here comes back."""
         self.logger.info("access.yaml has changed and holds")
-        for name, make in (("router", sockets.router), ("publisher", sockets.publisher)):
-            socket = getattr(self, name)
-            place = ports.endpoint(socket)
-            socket.close(linger=100)
-            setattr(self, name, ports.bind_again(context, make, place, self.gate.protect))
-        self._subscribed = set()
+        self._rebind("router", sockets.router)
+        self._rebind("publisher", self._publisher_again)
+
+    def _publisher_again(self, context, endpoint, protect):
+        return sockets.publisher(context, endpoint, protect, self._mark)
+
+    def _rebind(self, name, make):
+        """Makes a socket anew at its endpoint, without the connections that it had."""
+        socket = getattr(self, name)
+        place = ports.endpoint(socket)
+        socket.close(linger=100)
+        setattr(self, name, ports.bind_again(self._context, make, place, self.gate.protect))
+        if name == "publisher":
+            self._subscribed = set()
+        self._poller = None
 
     def _hear(self):
         self._is_waking = False
@@ -183,16 +200,31 @@ class Runtime(AgentState):
             except zmq.Again:
                 return
             if data[:1] == b"\x01":
-                self._subscribed.add(data[1:])
+                full = len(self._subscribed) >= limits.MOST_SUBSCRIPTIONS
+                self._subscribed.add(b"" if full else data[1:])
             elif data[:1] == b"\x00":
                 self._subscribed.discard(data[1:])
 
     def _publish(self):
         while self._records:
+            topic, payload = self._records.popleft()
+            self._taken_bytes += len(payload)
+            if len(payload) * self._mark > limits.PUBLISH_BYTES:
+                self._mark = max(1, limits.PUBLISH_BYTES // (2 * len(payload)))
+                self._rebind("publisher", self._publisher_again)
             try:
-                self.publisher.send_multipart(self._records.popleft(), zmq.NOBLOCK)
+                self.publisher.send_multipart([topic, payload], zmq.NOBLOCK)
             except zmq.Again:
                 self._dropped += 1
+
+    def _tell_drops(self, now):
+        is_due = self._told_at is None or now - self._told_at >= limits.DROP_REPORT
+        if self._dropped > self._told and is_due:
+            self._told, self._told_at = self._dropped, now
+            self.logger.warning(
+                "%d records were not published live, as too many waited; the log has them",
+                self._dropped,
+            )
 
     # The lease.
 
