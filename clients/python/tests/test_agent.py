@@ -72,7 +72,8 @@ class RuntimeTest(unittest.TestCase):
         found = self.client.describe()
         self.assertEqual((found["instance"], found["class"]), ("py-1", "Counting"))
         self.assertEqual(
-            [feed["feed"] for feed in found["feeds"]], ["numbers", "texts", "sessions", "faults", "audit"],
+            [feed["feed"] for feed in found["feeds"]],
+            ["numbers", "texts", "sessions", "faults", "audit"],
         )
         self.assertEqual(found["feeds"][0]["fields"][2]["limits"], [0.0, 1e6])
         work = self.client.work

@@ -18,8 +18,16 @@ from . import limits, wire
 from .client import ClientShape
 from .errors import CerroError, Unreachable
 from .flows import (
-    Ask, Connect, Emit, Leave, NotReady, Receive, Subscribe,
-    lost, timed_out, unreachable,
+    Ask,
+    Connect,
+    Emit,
+    Leave,
+    NotReady,
+    Receive,
+    Subscribe,
+    lost,
+    timed_out,
+    unreachable,
 )
 from .observatory import SiteShape
 from .sockets import Subscription, dealer, message_of

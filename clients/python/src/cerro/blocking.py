@@ -7,8 +7,16 @@ import zmq
 
 from . import limits, wire
 from .flows import (
-    Ask, Connect, Emit, Leave, NotReady, Receive, Subscribe,
-    lost, timed_out, unreachable,
+    Ask,
+    Connect,
+    Emit,
+    Leave,
+    NotReady,
+    Receive,
+    Subscribe,
+    lost,
+    timed_out,
+    unreachable,
 )
 from .sockets import Subscription, dealer, message_of
 

@@ -15,8 +15,8 @@ from ..errors import CerroError, LeaseHeld
 from ..sockets import dealer
 from . import ports
 from .book import Fault
-from .ledger import RequestLedger
 from .lease import Lease
+from .ledger import RequestLedger
 from .requests import Requests
 from .state import AgentState
 
