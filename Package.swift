@@ -177,7 +177,7 @@ let package = Package(
             [
                 "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "CZlib", "CerroTesting",
                 "Log", "MessageBus", "MessagePack", "PromQL", "Reader", "SiteConfig", "Telemetry",
-                nioCore, .product(name: "NIOEmbedded", package: "swift-nio"),
+                logging, nioCore, .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
             ]

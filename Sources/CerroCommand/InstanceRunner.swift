@@ -31,6 +31,7 @@ struct InstanceRunner {
     /// - Throws: `AgentExit`, `LogError` or the site file's problems.
     func run(_ instance: String) async throws {
         let parts = try parts(of: instance)
+        OpenFiles.allowMany()
         let bus = try ZeroMQBus()
         let spool = "\(parts.spool.directory)/\(instance)"
         let ports = PortMemory(folder: spool)

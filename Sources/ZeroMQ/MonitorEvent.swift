@@ -4,9 +4,8 @@ internal import CZeroMQ
 public enum MonitorEvent: Hashable, Sendable {
     /// Both ends have introduced themselves: messages flow.
     case connected(endpoint: String)
-    /// A peer has called, on a connection that the kernel calls `descriptor`; it has not introduced
-    /// itself yet.
-    case accepted(endpoint: String, descriptor: Int32)
+    /// A peer has called; it has not introduced itself yet.
+    case accepted(endpoint: String)
     /// An established connection is over.
     case disconnected(endpoint: String)
     /// No peer listens at the endpoint; the library tries again by itself.
@@ -31,9 +30,7 @@ public enum MonitorEvent: Hashable, Sendable {
         let endpoint = String(decoding: message[1], as: UTF8.self)
         switch number {
         case ZMQ_EVENT_HANDSHAKE_SUCCEEDED: self = .connected(endpoint: endpoint)
-        case ZMQ_EVENT_ACCEPTED:
-            let descriptor = message[0].loadUnaligned(fromByteOffset: 2, as: Int32.self)
-            self = .accepted(endpoint: endpoint, descriptor: descriptor)
+        case ZMQ_EVENT_ACCEPTED: self = .accepted(endpoint: endpoint)
         case ZMQ_EVENT_DISCONNECTED: self = .disconnected(endpoint: endpoint)
         case ZMQ_EVENT_CONNECT_RETRIED: self = .retrying(endpoint: endpoint)
         case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH: self = .refused(endpoint: endpoint)

@@ -39,11 +39,12 @@ struct ReaderServer: Sendable {
         }
         var logger = Logger(label: "reader.http")
         logger.logLevel = .warning
+        let roll = routes.roll
         let application = Application(
             router: routes.router(),
             server: .http1(
                 configuration: .init(
-                    additionalChannelHandlers: [ConnectionWatch()],
+                    additionalChannelHandlers: [ConnectionWatch(roll)],
                     idleTimeout: .seconds(ReaderLimits.idleSeconds),
                     httpDecoderConfiguration: .init(
                         maxHeaderFieldSize: ReaderLimits.headerBytes,
