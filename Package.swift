@@ -189,7 +189,7 @@ let package = Package(
                 "Access", "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "CZlib",
                 "CerroTesting",
                 "Log", "MessageBus", "MessagePack", "PromQL", "Reader", "SiteConfig", "Telemetry",
-                nioCore, .product(name: "NIOEmbedded", package: "swift-nio"),
+                logging, nioCore, .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
             ]

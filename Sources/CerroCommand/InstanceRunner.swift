@@ -33,6 +33,7 @@ struct InstanceRunner {
     func run(_ instance: String) async throws {
         let parts = try parts(of: instance)
         let keys = try SiteKeys.instance(instance, of: site, time: time, logger: logger)
+        OpenFiles.allowMany()
         let bus = try ZeroMQBus(keys: keys?.bus)
         let spool = "\(parts.spool.directory)/\(instance)"
         let ports = PortMemory(folder: spool)

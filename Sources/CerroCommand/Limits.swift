@@ -120,4 +120,7 @@ enum Limits {
     /// Lines that a panel has in a terminal: fewer show nothing, more are only larger; and in a
     /// text that no terminal limits.
     static let plotLeastRows = 5, plotMostRows = 40, plotUsualRows = 14
+
+    /// Files and connections that an instance allows itself: those of all sockets at their most.
+    static let openFiles = 65_536
 }

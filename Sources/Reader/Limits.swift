@@ -83,6 +83,10 @@ public enum ReaderLimits {
     /// Connections of HTTP, those of event streams among them; further ones wait to be accepted.
     static let connections = 1024
 
+    /// Connections from which on the one that rests longest ends for the next: so those that ask
+    /// nothing never shut out those that do.
+    static let restingConnections = 900
+
     /// Event streams at once; one more is refused with `request.too-many`, 503.
     public static let watchers = 600
 

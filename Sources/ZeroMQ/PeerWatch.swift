@@ -1,3 +1,7 @@
+internal import CZeroMQ
+internal import Glibc
+internal import Synchronization
+
 /// What the peers of a bound socket may keep in its memory, and how many there may be.
 public struct PeerBound: Sendable {
     /// Bytes that all peers together may have sent and nobody has taken; beyond, the connections
@@ -33,7 +37,10 @@ public struct CutPeer: Hashable, Sendable, CustomStringConvertible {
 /// parts of one message, none of which is seen before the last, nor the subscriptions of a peer.
 /// So the kernel is asked how much came on each connection: what was not delivered meanwhile
 /// waits. A trickle is never counted: it is heartbeats.
-final class PeerWatch {
+///
+/// A thread of its own looks: who subscribes faster than the library takes it in keeps the
+/// reactor inside of the library.
+final class PeerWatch: Sendable {
     private struct Peer {
         let address: String
         let number: Int
@@ -41,90 +48,186 @@ final class PeerWatch {
         var waiting = 0
     }
 
-    private unowned let socket: Socket
-    private let bound: PeerBound
-    private let onCut: (CutPeer) -> Void
-    private var connections: [Int32: Peer] = [:]
-    private var delivered: [Int32: Int] = [:]
-    private var number = 0
-    private var isTicking = false
-    /// Ticks that follow soon, since somebody is new or busy.
-    private var hurried = 0
+    private struct State {
+        var connections: [Int32: Peer] = [:]
+        var delivered: [Int32: Int] = [:]
+        var number = 0
+        /// Looks that follow soon, since somebody is new or busy.
+        var hurried = ZeroMQLimits.hurriedLooks
+    }
 
-    init(_ socket: Socket, _ bound: PeerBound, onCut: @escaping (CutPeer) -> Void) {
-        self.socket = socket
+    private let bound: PeerBound
+    private let port: UInt16
+    private let onCut: @Sendable (CutPeer) -> Void
+    private let state = Mutex(State())
+
+    /// A watch over the connections at `port`; `onCut` is called on the thread that looks.
+    init(_ bound: PeerBound, port: UInt16, onCut: @escaping @Sendable (CutPeer) -> Void) {
         self.bound = bound
+        self.port = port
         self.onCut = onCut
     }
 
-    /// Somebody has called; the kernel calls the connection `descriptor`.
-    func accepted(_ descriptor: Int32) {
-        guard let address = socket.connection(descriptor)?.peer else { return }
-        number += 1
-        connections[descriptor] = Peer(address: address, number: number)
-        delivered[descriptor] = nil
-        hurried = ZeroMQLimits.hurriedLooks
-        guard !isTicking else { return }
-        isTicking = true
-        wait()
+    /// Somebody has called: what comes next is looked at soon.
+    func accepted() {
+        state.withLock { $0.hurried = ZeroMQLimits.hurriedLooks }
+        PeerWatcher.shared.hurry()
     }
 
     /// So many bytes of a peer were handed on.
     func delivered(_ byteCount: Int, from descriptor: Int32) {
-        delivered[descriptor, default: 0] += byteCount
+        state.withLock { $0.delivered[descriptor, default: 0] += byteCount }
     }
 
-    private func wait() {
-        let pause = hurried > 0 ? ZeroMQLimits.hurriedLook : ZeroMQLimits.look
-        socket.reactor.run(after: pause) { [weak self] in
-            guard let self, !self.socket.isClosed else { return }
-            self.look(since: pause)
-        }
-    }
-
-    private func look(since pause: Duration) {
-        hurried -= 1
-        let trickle = max(1, Int(pause / .seconds(1) * Double(ZeroMQLimits.trickle)))
-        for (descriptor, connection) in connections {
-            guard let tcp = socket.connection(descriptor), tcp.peer == connection.address
-            else {
-                connections[descriptor] = nil
-                continue
+    /// Looks at the connections among `descriptors`, `pause` after the last look; whether the next
+    /// one should come soon.
+    func look(at descriptors: [Int32], after pause: Duration) -> Bool {
+        let trickle = Int(pause / .seconds(1) * Double(ZeroMQLimits.trickle))
+        let (cut, isHurried) = state.withLock { state -> ([(Int32, CutPeer)], Bool) in
+            state.hurried = max(0, state.hurried - 1)
+            var now: [Int32: Peer] = [:]
+            for descriptor in descriptors {
+                guard let tcp = Connection(descriptor, port: port),
+                    let received = tcp.receivedBytes
+                else { continue }
+                var connection = state.connections[descriptor]
+                if connection?.address != tcp.peer {
+                    state.number += 1
+                    state.hurried = ZeroMQLimits.hurriedLooks
+                    connection = nil
+                }
+                var seen = connection ?? Peer(address: tcp.peer, number: state.number)
+                let came = received - seen.received
+                let taken = (state.delivered[descriptor] ?? 0) + trickle
+                seen.received = received
+                seen.waiting = max(0, seen.waiting + came - taken)
+                if came > ZeroMQLimits.busyBytes { state.hurried = ZeroMQLimits.hurriedLooks }
+                now[descriptor] = seen
             }
-            let received = tcp.receivedBytes ?? connection.received
-            let came = received - connection.received
-            let taken = (delivered[descriptor] ?? 0) + trickle
-            connections[descriptor]?.received = received
-            connections[descriptor]?.waiting = max(0, connection.waiting + came - taken)
-            if came > ZeroMQLimits.busyBytes { hurried = ZeroMQLimits.hurriedLooks }
+            state.connections = now
+            state.delivered.removeAll(keepingCapacity: true)
+            return (Self.beyond(bound, &state.connections), state.hurried > 0)
         }
-        delivered.removeAll(keepingCapacity: true)
-        cutBeyondBound()
-        guard !connections.isEmpty else {
-            isTicking = false
-            return
+        for (descriptor, peer) in cut {
+            Connection(descriptor, port: port)?.end()
+            onCut(peer)
         }
-        wait()
+        return isHurried
     }
 
-    private func cutBeyondBound() {
+    /// Takes out the connections that are beyond the bound.
+    private static func beyond(
+        _ bound: PeerBound,
+        _ connections: inout [Int32: Peer]
+    ) -> [(Int32, CutPeer)] {
+        var cut: [(Int32, CutPeer)] = []
         var waiting = connections.values.reduce(0) { $0 + $1.waiting }
-        let byWaiting = connections.sorted { $0.value.waiting > $1.value.waiting }
-        for (descriptor, connection) in byWaiting {
-            guard waiting > bound.bytes else { break }
-            waiting -= connection.waiting
-            cut(descriptor, connection, connection.waiting)
+        if waiting > bound.bytes {
+            for (descriptor, peer) in connections.sorted(by: { $0.value.waiting > $1.value.waiting }
+            ) {
+                guard waiting > bound.bytes else { break }
+                waiting -= peer.waiting
+                connections[descriptor] = nil
+                let told = CutPeer(address: peer.address, waitingBytes: peer.waiting)
+                cut.append((descriptor, told))
+            }
         }
-        guard connections.count > bound.connections else { return }
+        let extra = connections.count - bound.connections
+        guard extra > 0 else { return cut }
         let newest = connections.sorted { $0.value.number > $1.value.number }
-        for (descriptor, connection) in newest.prefix(connections.count - bound.connections) {
-            cut(descriptor, connection, nil)
+        for (descriptor, peer) in newest.prefix(extra) {
+            connections[descriptor] = nil
+            cut.append((descriptor, CutPeer(address: peer.address, waitingBytes: nil)))
+        }
+        return cut
+    }
+}
+
+/// The one thread of the process that looks for all watches.
+final class PeerWatcher: Sendable {
+    static let shared = PeerWatcher()
+
+    private struct Watched {
+        weak var watch: PeerWatch?
+    }
+
+    private struct State {
+        var watches: [Watched] = []
+        var isRunning = false
+    }
+
+    private let state = Mutex(State())
+    private let wake = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
+
+    /// Looks for `watch` from now on, for as long as somebody keeps it.
+    func add(_ watch: PeerWatch) throws(ZeroMQError) {
+        let starts = state.withLock { state in
+            state.watches.removeAll { $0.watch == nil }
+            state.watches.append(Watched(watch: watch))
+            defer { state.isRunning = true }
+            return !state.isRunning
+        }
+        guard starts else { return hurry() }
+        var thread = pthread_t()
+        let status = pthread_create(&thread, nil, peerWatcherThread, nil)
+        guard status == 0 else {
+            state.withLock { $0.isRunning = false }
+            throw .of("pthread_create", status)
+        }
+        pthread_detach(thread)
+    }
+
+    /// Has the next look come soon.
+    func hurry() {
+        var one: UInt64 = 1
+        // Fails only when the counter is full, and then the thread is about to wake anyway.
+        _ = write(wake, &one, 8)
+    }
+
+    fileprivate func run() {
+        let clock = ContinuousClock()
+        var pause = ZeroMQLimits.look
+        var last = clock.now
+        while true {
+            wait(pause)
+            let passed = last.duration(to: clock.now)
+            last = clock.now
+            let descriptors = Self.descriptors()
+            let watches = state.withLock { $0.watches.compactMap(\.watch) }
+            var isHurried = false
+            for watch in watches where watch.look(at: descriptors, after: passed) {
+                isHurried = true
+            }
+            pause = isHurried ? ZeroMQLimits.hurriedLook : ZeroMQLimits.look
         }
     }
 
-    private func cut(_ descriptor: Int32, _ connection: Peer, _ waiting: Int?) {
-        connections[descriptor] = nil
-        socket.connection(descriptor)?.end()
-        onCut(CutPeer(address: connection.address, waitingBytes: waiting))
+    /// Until it is time, or somebody hurries a pause that is long.
+    private func wait(_ pause: Duration) {
+        var poll = pollfd(fd: wake, events: Int16(POLLIN), revents: 0)
+        let isLong = pause > ZeroMQLimits.hurriedLook
+        let milliseconds = Int32(pause / .milliseconds(1))
+        guard Glibc.poll(&poll, isLong ? 1 : 0, milliseconds) > 0 else { return }
+        var count: UInt64 = 0
+        _ = read(wake, &count, 8)
     }
+
+    /// The files and connections that this process has open.
+    private static func descriptors() -> [Int32] {
+        guard let folder = opendir("/proc/self/fd") else { return [] }
+        defer { closedir(folder) }
+        var descriptors: [Int32] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if let number = Int32(name) { descriptors.append(number) }
+        }
+        return descriptors
+    }
+}
+
+private func peerWatcherThread(_: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+    PeerWatcher.shared.run()
+    return nil
 }

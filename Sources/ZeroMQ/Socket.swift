@@ -64,6 +64,7 @@ public final class Socket {
     private var monitorSocket: Socket?
     private var monitorHandlers: [(MonitorEvent) -> Void] = []
     private var peerWatch: PeerWatch?
+    private var cutHandler: ((CutPeer) -> Void)?
     /// Whether it hears what happens to another socket, which closes it.
     private(set) var isMonitor = false
     let waiting = WaitingBytes()
@@ -133,6 +134,7 @@ public final class Socket {
         onWritable = nil
         monitorHandlers = []
         peerWatch = nil
+        cutHandler = nil
         loop.remove(self)
         zmq_close(handle)
     }
@@ -262,10 +264,16 @@ extension Socket {
         _ bound: PeerBound,
         onCut: @escaping (CutPeer) -> Void
     ) throws(ZeroMQError) {
-        let watch = PeerWatch(self, bound, onCut: onCut)
+        let port = lastEndpoint?.split(separator: ":").last.flatMap { UInt16($0) }
+        cutHandler = onCut
+        let told = WeakSocket(self)
+        let watch = PeerWatch(bound, port: port ?? 0) { [reactor] peer in
+            reactor.run { told.socket?.cutHandler?(peer) }
+        }
         peerWatch = watch
+        try PeerWatcher.shared.add(watch)
         try monitor { [weak watch] event in
-            if case .accepted(_, let descriptor) = event { watch?.accepted(descriptor) }
+            if case .accepted = event { watch?.accepted() }
         }
     }
 
@@ -362,6 +370,16 @@ extension Socket {
     func set(_ option: Int32, _ bytes: [UInt8]) {
         let status = zmq_setsockopt(handle, option, bytes, bytes.count)
         precondition(status == 0, "libzmq refuses the value of option \(option)")
+    }
+}
+
+/// A socket for whoever tells its reactor of it.
+// The reference is only read, and only on the reactor's thread.
+private final class WeakSocket: @unchecked Sendable {
+    private(set) weak var socket: Socket?
+
+    init(_ socket: Socket) {
+        self.socket = socket
     }
 }
 

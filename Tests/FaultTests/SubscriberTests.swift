@@ -23,7 +23,7 @@ struct SubscriberTests {
                 let row = try await site.client.instance("fake-1")
                 let publisher = try #require(BusEndpoint(row.publisher)).port
                 let requests = try #require(BusEndpoint(row.requests)).port
-                let before = try Self.residentBytes(of: row.pid)
+                let before = try residentBytes(of: row.pid)
 
                 var held: [BadPeer] = []
                 for _ in 0..<3 {
@@ -49,7 +49,7 @@ struct SubscriberTests {
                 let unheard = try await site.accepted(by: "fake-2")
                 try await driver.untilAccepted(count, by: "fake-1")
                 let pace = try await site.accepted(by: "fake-2") - unheard
-                let after = try Self.residentBytes(of: row.pid)
+                let after = try residentBytes(of: row.pid)
                 withExtendedLifetime(held) {}
                 print("subscribers: \(before >> 20) MiB resident before, \(after >> 20) MiB after")
                 #expect(after - before < 24 << 20)
@@ -59,12 +59,5 @@ struct SubscriberTests {
                 print("subscribers: \(samples) samples, lost 0, doubled 0")
             }
         }
-    }
-
-    private static func residentBytes(of pid: Int64) throws -> Int {
-        let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
-        let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
-        let number = line?.split(separator: " ").compactMap { Int($0) }.first
-        return try #require(number) << 10
     }
 }

@@ -4,6 +4,7 @@ import Dispatch
 import Foundation
 import HTTPTypes
 import HummingbirdTesting
+import Logging
 import NIOCore
 import NIOEmbedded
 import SiteConfig
@@ -192,6 +193,32 @@ struct HTTPBehaviourTests {
         channel.pipeline.fireChannelWritabilityChanged()
         channel.embeddedEventLoop.advanceTime(by: .seconds(31))
         #expect(!channel.isActive)
+    }
+
+    // Goal: connections on which nothing is asked shut nobody out.
+    @Test(
+        "the connection that was used longest ago ends for a new one, but none that is worked for"
+    )
+    func roll() throws {
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let roll = ConnectionRoll(most: 3, logger: logger, time: ManualTimeSource(at(0)))
+        func connection() throws -> (EmbeddedChannel, ConnectionState) {
+            let watch = ConnectionWatch(roll)
+            let channel = EmbeddedChannel(handler: watch)
+            try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+            return (channel, watch.state)
+        }
+        let (busy, state) = try connection()
+        state.whenClosed {}
+        let (resting, _) = try connection()
+        let (used, _) = try connection()
+        used.pipeline.fireChannelRead(1)
+        let (new, _) = try connection()
+        #expect(busy.isActive && used.isActive && new.isActive && !resting.isActive)
+        #expect(roll.drops == ["resting connection ended": 1])
+        try new.close().wait()
+        let (last, _) = try connection()
+        #expect(last.isActive && busy.isActive && used.isActive)
     }
 
     // Goal: who has gone leaves no work behind.

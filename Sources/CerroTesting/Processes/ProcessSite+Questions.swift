@@ -47,6 +47,11 @@ extension ProcessSite {
         try Value(json: String(decoding: try await bytes(of: path, port: port), as: UTF8.self))
     }
 
+    /// What HTTP answers at a path, as text.
+    public func text(_ path: String) async throws -> String {
+        String(decoding: try await bytes(of: path, port: nil), as: UTF8.self)
+    }
+
     private func bytes(of path: String, port: Int?) async throws -> Data {
         let port = if let port { port } else { try await untilServed() }
         guard let url = URL(string: "http://127.0.0.1:\(port)/\(path)") else {

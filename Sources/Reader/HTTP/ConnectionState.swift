@@ -25,6 +25,9 @@ final class ConnectionState: Sendable {
     /// Whether nobody is there any more.
     var isClosed: Bool { state.withLock { $0.isClosed } }
 
+    /// Whether somebody works for it.
+    var isBusy: Bool { state.withLock { $0.onClose != nil } }
+
     /// Calls `work` when the connection closes, at once if it has.
     func whenClosed(_ work: @escaping @Sendable () -> Void) {
         let isClosed = state.withLock { state in
@@ -51,19 +54,49 @@ final class ConnectionState: Sendable {
 ///
 /// The client's half of the connection may close before the answer is written: then nobody waits
 /// for it any more, since no client of HTTP does so while it wants to read.
-final class ConnectionWatch: ChannelInboundHandler, RemovableChannelHandler {
+final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = Any
+    typealias OutboundIn = Any
 
     let state = ConnectionState()
+    private let roll: ConnectionRoll?
     private let patience: TimeAmount
     private var slowness: Scheduled<Void>?
 
-    /// A watch that closes a connection whose reader takes nothing for so long.
-    init(patience: Duration = ReaderLimits.writeTime) {
+    /// A watch that closes a connection whose reader takes nothing for so long, or when `roll`
+    /// needs its place.
+    init(_ roll: ConnectionRoll? = nil, patience: Duration = ReaderLimits.writeTime) {
+        self.roll = roll
         self.patience = .nanoseconds(patience.nanoseconds)
     }
 
+    func channelActive(context: ChannelHandlerContext) {
+        roll?.add(context.channel, state)
+        context.fireChannelActive()
+    }
+
+    // A part of a question that is whole: bytes of a head that never ends do not come so far.
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        roll?.use(state)
+        context.fireChannelRead(data)
+    }
+
+    func write(
+        context: ChannelHandlerContext,
+        data: NIOAny,
+        promise: EventLoopPromise<Void>?
+    ) {
+        roll?.use(state)
+        context.write(data, promise: promise)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        roll?.refuse(context.channel, because: error)
+        context.fireErrorCaught(error)
+    }
+
     func channelInactive(context: ChannelHandlerContext) {
+        roll?.remove(state)
         slowness?.cancel()
         state.close()
         context.fireChannelInactive()

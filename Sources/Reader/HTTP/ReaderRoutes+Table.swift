@@ -35,7 +35,7 @@ extension ReaderRoutes {
 
     /// What the archive answers, and how the reader is.
     var own: [Route] {
-        let health = HealthRoutes(service: service, live: live)
+        let health = HealthRoutes(service: service, live: live, roll: roll)
         let status = Schema.object(
             ["status": Schema.text, "reason": Schema.text],
             optional: ["reason"]

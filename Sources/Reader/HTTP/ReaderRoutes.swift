@@ -1,4 +1,5 @@
 internal import Hummingbird
+internal import Logging
 internal import Telemetry
 
 /// What HTTP answers to, each path a few lines over ``QueryService``.
@@ -7,6 +8,8 @@ struct ReaderRoutes: Sendable {
     let live: LiveRoutes
     let labels: SeriesLabels
     let entrance: Entrance
+    /// The connections on which it is asked.
+    var roll = ConnectionRoll(logger: Logger(label: "reader.http"), time: SystemTimeSource())
 
     /// The router of all paths.
     func router() -> Router<ReaderContext> {

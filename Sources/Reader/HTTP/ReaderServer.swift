@@ -88,7 +88,7 @@ struct ReaderServer: Sendable {
     private func server() throws -> HTTPServerBuilder {
         let plain = HTTPServerBuilder.http1(
             configuration: .init(
-                additionalChannelHandlers: [ConnectionWatch()],
+                additionalChannelHandlers: [ConnectionWatch(routes.roll)],
                 idleTimeout: .seconds(ReaderLimits.idleSeconds),
                 httpDecoderConfiguration: .init(
                     maxHeaderFieldSize: ReaderLimits.headerBytes,

@@ -6,6 +6,7 @@ internal import Telemetry
 struct HealthRoutes: Sendable {
     let service: QueryService
     let live: LiveRoutes
+    let roll: ConnectionRoll
 
     /// `GET /metrics`.
     func metrics(_ request: Request) async throws -> Response {
@@ -24,6 +25,7 @@ struct HealthRoutes: Sendable {
             load: service.load,
             watchers: table.audience.count,
             droppedSamples: table.droppedCount,
+            ended: roll.drops,
             archive: archive ?? nil,
             completeness: completeness,
             now: now

@@ -10,6 +10,8 @@ struct ReaderMetrics {
     let load: (running: Int, waiting: Int)
     let watchers: Int
     let droppedSamples: Int
+    /// Connections of HTTP that were refused or ended, by reason.
+    let ended: [String: Int]
     /// Nil while the archive is not open.
     let archive: ArchiveStatus?
     /// Nil where it could not be worked out.
@@ -95,6 +97,16 @@ struct ReaderMetrics {
             unit: "samples",
             help: "live samples that are not shown, since there are too many fields",
             [.init(Double(droppedSamples))]
+        )
+        text.add(
+            .counter,
+            "reader_ended",
+            unit: "connections",
+            help:
+                "connections on which no HTTP came, or that rested while others needed their place",
+            ["malformed request", "resting connection ended"].map { reason in
+                .init(Double(ended[reason] ?? 0), ("reason", reason))
+            }
         )
     }
 
