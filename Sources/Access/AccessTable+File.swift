@@ -11,16 +11,18 @@ extension AccessTable {
             var seen = Seen()
             let instances = reader.sections("instances") { entry -> Member? in
                 guard let name = entry.name("id"), let key = entry.publicKey("key") else {
-                    entry.skip(["key", "vouches", "grants"])
+                    entry.skip(["key", "vouches", "archives", "grants"])
                     return nil
                 }
-                let vouches = entry.bool("vouches", default: false)
+                let duties = AccessTable.Member.Duty.allCases.filter {
+                    entry.bool($0.rawValue, default: false)
+                }
                 seen.note(name, key, &entry, "id")
                 let grants = entry.has("grants") ? entry.grants() : []
                 return Member(
                     name: name,
                     key: key,
-                    kind: .instance(vouches: vouches),
+                    kind: .instance(Set(duties)),
                     grants: grants
                 )
             }
@@ -67,9 +69,10 @@ extension AccessTable {
     /// The text of `access.yaml`, which ``read(_:file:)`` reads back.
     public var text: String {
         let instances = members.filter(\.isInstance).map { member in
-            let vouches = member.kind == .instance(vouches: true) ? ", vouches: true" : ""
+            let duties = Member.Duty.allCases.filter(member.has)
+                .map { ", \($0.rawValue): true" }.joined()
             let grants = member.grants.isEmpty ? "" : ", grants: \(Self.text(member.grants))"
-            return "  - {id: \(member.name), key: \(member.key)\(vouches)\(grants)}"
+            return "  - {id: \(member.name), key: \(member.key)\(duties)\(grants)}"
         }
         let people = members.filter { !$0.isInstance }.map { member in
             "  - name: \(member.name)\n    key: \(member.key)\n    grants: "

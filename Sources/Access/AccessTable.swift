@@ -10,11 +10,19 @@ public struct AccessTable: Hashable, Sendable {
     public struct Member: Hashable, Sendable {
         /// What a member is.
         public enum Kind: Hashable, Sendable {
-            /// An instance of the site: it looks everywhere and speaks the instances' own
-            /// protocols. One that vouches (a reader) also says for whom it asks.
-            case instance(vouches: Bool)
+            /// An instance of the site: it looks everywhere and speaks to the registry, and has the
+            /// duties that are given to it.
+            case instance(Set<Duty>)
             /// A person or a script.
             case person
+        }
+
+        /// What only some instances do.
+        public enum Duty: String, CaseIterable, Sendable {
+            /// Says for whom it asks, and is believed; of readers.
+            case vouches
+            /// Takes the logs of instances, and lets them go of what it has; of aggregators.
+            case archives
         }
 
         /// The instance's id or the person's name.
@@ -36,6 +44,12 @@ public struct AccessTable: Hashable, Sendable {
 
         /// Whether it is an instance.
         public var isInstance: Bool { kind != .person }
+
+        /// Whether it is an instance with that duty.
+        public func has(_ duty: Duty) -> Bool {
+            guard case .instance(let duties) = kind else { return false }
+            return duties.contains(duty)
+        }
     }
 
     /// A token of HTTP: what is known of it is not enough to use it.
@@ -168,6 +182,7 @@ extension AccessTable {
                 switch needs {
                 case .member: true
                 case .instance: member.isInstance
+                case .duty(let duty): member.has(duty)
                 case .role(.observe) where member.isInstance: true
                 case .role(let role): covers(member.grants, role, instance, operation)
                 }
@@ -183,7 +198,7 @@ extension AccessTable {
             let isEnough =
                 switch needs {
                 case .member: true
-                case .instance: false
+                case .instance, .duty: false
                 case .role(let role): covers(token.grants, role, instance, operation)
                 }
             return isEnough ? .allowed : refusal(caller, token.grants, instance, what)

@@ -33,6 +33,8 @@ public enum Need: Hashable, Sendable, CustomStringConvertible {
     case member
     /// To be an instance of the site: what instances say to each other.
     case instance
+    /// To be an instance with that duty.
+    case duty(AccessTable.Member.Duty)
 
     /// What is needed, as `the role `operate``.
     public var description: String {
@@ -40,6 +42,7 @@ public enum Need: Hashable, Sendable, CustomStringConvertible {
         case .role(let role): "the role `\(role.rawValue)`"
         case .member: "a key or token of this site"
         case .instance: "the key of an instance"
+        case .duty(let duty): "the key of an instance with `\(duty.rawValue): true`"
         }
     }
 }

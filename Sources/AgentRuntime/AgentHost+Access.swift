@@ -22,7 +22,7 @@ extension AgentHost {
         )
         guard let key = call.peer.user else { return claimed }
         let table = access.table
-        if asker != nil, table.member(key: key)?.kind == .instance(vouches: true) {
+        if asker != nil, table.member(key: key)?.has(.vouches) == true {
             return claimed
         }
         return table.caller(key: key, address: call.peer.address)
@@ -39,7 +39,8 @@ extension AgentHost {
             let needs = try? book.operation(operation ?? "").needs
             return (.role(needs ?? .observe), operation ?? request.action)
         case Action.take, Action.release: return (.role(.operate), request.action)
-        case Action.fetch: return (.instance, request.action)
+        // It frees what the archive has, as the archive says.
+        case Action.fetch: return (.duty(.archives), request.action)
         // It lets go of samples that no archive has.
         case Action.forget: return (.role(.admin), request.action)
         default:

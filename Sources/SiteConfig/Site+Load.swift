@@ -104,9 +104,13 @@ extension Site {
     }
 
     /// The problems of entries whose class is none of `classes`, with the nearest known one.
+    ///
+    /// Those that somebody else runs may be of any class: an agent in Python, for example.
     public func check(classes: [String]) -> [SiteProblem] {
         hosts.flatMap(\.agents).compactMap { entry in
-            guard !entry.className.isEmpty, !classes.contains(entry.className) else { return nil }
+            guard entry.manage != .ignore, !entry.className.isEmpty,
+                !classes.contains(entry.className)
+            else { return nil }
             let word = Suggestion.question(entry.className, among: classes)
             return SiteProblem(
                 entry.classPlace,

@@ -20,8 +20,8 @@ struct AccessTableTests {
         bob = try .random()
         table = AccessTable(
             members: [
-                .init(name: "reader", key: reader.publicKey, kind: .instance(vouches: true)),
-                .init(name: "LSA1", key: agent.publicKey, kind: .instance(vouches: false)),
+                .init(name: "reader", key: reader.publicKey, kind: .instance([.vouches])),
+                .init(name: "LSA1", key: agent.publicKey, kind: .instance([])),
                 .init(
                     name: "alice",
                     key: alice.publicKey,
@@ -93,6 +93,7 @@ struct AccessTableTests {
     func instances() {
         let key = Caller.Proof.key(agent.publicKey.description)
         #expect(decide(key, .instance, "registry", "register").isAllowed)
+        #expect(!decide(key, .duty(.archives), "fridge", "fetch").isAllowed)
         #expect(decide(key, .role(.observe), "fridge", "status").isAllowed)
         #expect(!decide(key, .role(.operate), "fridge", "cool").isAllowed)
     }

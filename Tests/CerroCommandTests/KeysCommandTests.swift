@@ -49,8 +49,8 @@ struct KeysCommandTests {
         #expect(first.code == 0 && first.notes.contains("registry, aggregator, reader, operator"))
         let table = try keys.table()
         #expect(table.members.map(\.name) == ["registry", "aggregator", "reader", "operator"])
-        #expect(table.member(named: "reader")?.kind == .instance(vouches: true))
-        #expect(table.member(named: "aggregator")?.kind == .instance(vouches: false))
+        #expect(table.member(named: "reader")?.kind == .instance([.vouches]))
+        #expect(table.member(named: "aggregator")?.kind == .instance([.archives]))
         #expect(table.member(named: "operator")?.grants == [Grant(role: .admin)])
         for member in table.members {
             #expect(try keys.pair(of: member.name).publicKey == member.key)

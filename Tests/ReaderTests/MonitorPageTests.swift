@@ -70,21 +70,37 @@ struct MonitorPageTests {
         }
     }
 
+    /// The page's clock moves by hand, and it counts the streams that have told the reader's.
+    private static let clock = """
+        window.instant = 1000; performance.now = () => window.instant; window.told = 0;
+        window.EventSource = class extends EventSource {
+          constructor(address) {
+            super(address);
+            this.addEventListener("beat", () => { window.told += 1; }, {once: true});
+          }
+        };
+        """
+
     // Goal: a screen that nobody looks at commands nothing, and keeps nobody out.
-    // Method: the page's clock is one that the test moves on; the agent gives ten minutes each time.
+    // Method: the page's clock is one that the test moves on; the agent gives ten minutes a time.
     @Test("control of an agent goes on while the page is touched, then ends, and says so")
     func control() async throws {
         let archive = try TemporaryArchive()
         var row = InstanceRow(instance: "cryo", className: "Lakeshore372", host: "dome")
         row.state = .alive
         row.seen = at(99.6)
+        // As another screen of the same name has it: this one commands nothing by that.
+        row.control = Control(
+            holder: Caller(name: "http", proof: .local),
+            reason: "tests",
+            since: at(0),
+            until: at(9000)
+        )
         let site = FixedSite([row])
         try await withReader(archive.path, site: site) { reader in
             #expect(try await reader.get("/api/v1/agents").status == 200)
             try await BrowserPage.with { page in
-                try await page.beforeEachDocument(
-                    "window.instant = 1000; performance.now = () => window.instant;"
-                )
+                try await page.beforeEachDocument(Self.clock)
                 try await page.open("http://127.0.0.1:\(reader.port)/")
                 let button = "document.querySelector('#control')"
                 try await page.until("document.querySelectorAll('.tile').length === 1")
@@ -92,6 +108,8 @@ struct MonitorPageTests {
                 #expect(try await page.evaluate("\(button).disabled") == true)
                 try await page.click(".tile[data-agent='cryo']")
                 try await page.until("!\(button).disabled")
+                // The stream with the agent's fields has told the reader's time, which stands.
+                try await page.until("window.told >= 2")
                 try await page.click("#control")
                 try await page.until("\(button).textContent.startsWith('In control 10:00')")
                 try await page.evaluate("window.instant += 301e3")
@@ -143,39 +161,36 @@ struct MonitorPageTests {
             for (token, name) in [(looker, "looker · observe"), (worker, "worker · operate")] {
                 try await BrowserPage.with { page in
                     try await page.open("http://127.0.0.1:\(reader.port)/")
-                    try await page.evaluate(
-                        """
-                        fetch("api/v1/login", {method: "POST",
-                          body: JSON.stringify({token: "\(token.text)"})})
-                          .then(() => { location.hash = "agent=cryo"; location.reload(); })
-                        """
-                    )
-                    try await page.until(
-                        "document.querySelector('#me')?.textContent === '\(name)'"
-                    )
-                    let button = "document.querySelector('#control')"
-                    let isLooker = name.hasPrefix("looker")
-                    let title =
-                        isLooker
-                        ? "needs the role operate, which looker does not have"
-                        : "alice has control until"
-                    try await page.until("\(button).title.startsWith('\(title)')")
-                    #expect(
-                        try await page.evaluate("\(button).disabled") == .bool(isLooker)
-                    )
-                    #expect(
-                        try await page.evaluate("\(button).textContent") == "alice has control"
-                    )
-                    // No script of the page sees the token.
-                    let secret = String(token.text.suffix(64))
-                    #expect(
-                        try await page.evaluate(
-                            "document.cookie + JSON.stringify(localStorage)"
-                        ).string?.contains(secret) == false
-                    )
+                    try await Self.look(page, token, name)
                 }
             }
         }
+    }
+
+    /// Logs in and looks at the button of control.
+    private static func look(
+        _ page: BrowserPage,
+        _ token: AccessToken,
+        _ name: String
+    ) async throws {
+        try await page.evaluate(
+            """
+            fetch("api/v1/login", {method: "POST", body: JSON.stringify({token: "\(token.text)"})})
+              .then(() => { location.hash = "agent=cryo"; location.reload(); })
+            """
+        )
+        try await page.until("document.querySelector('#me')?.textContent === '\(name)'")
+        let button = "document.querySelector('#control')"
+        let isLooker = name.hasPrefix("looker")
+        let title =
+            isLooker
+            ? "needs the role operate, which looker does not have" : "alice has control until"
+        try await page.until("\(button).title.startsWith('\(title)')")
+        #expect(try await page.evaluate("\(button).disabled") == .bool(isLooker))
+        #expect(try await page.evaluate("\(button).textContent") == "alice has control")
+        // No script of the page sees the token.
+        let seen = try await page.evaluate("document.cookie + JSON.stringify(localStorage)")
+        #expect(seen.string?.contains(token.text.suffix(64)) == false)
     }
 
     @Test("without dygraphs the page says what to install, and shows the rest")

@@ -84,6 +84,35 @@ struct TLSTests {
         return (Int(text.split(separator: "\n").last ?? "") ?? 0, text)
     }
 
+    /// Who asks for what, and the status that it gets.
+    private static func attempts(
+        _ port: Int
+    ) -> [(path: String, words: [String], status: Int)] {
+        let bearer = { (token: AccessToken) in ["-H", "Authorization: Bearer \(token.text)"] }
+        let stop = "/api/v1/agents/cryo/ops/acquire/stop"
+        let own = "https://localhost:\(port)"
+        let cookie = ["-H", "Cookie: cerro=\(worker.text)"]
+        let stranger = AccessToken.random()
+        return [
+            ("/", [], 200), ("/healthz", [], 200), ("/readyz", [], 200),
+            ("/api/v1/agents", [], 401), ("/api/v1/live", [], 401), ("/metrics", [], 401),
+            ("/prometheus/api/v1/query?query=1", [], 401), ("/grafana/", [], 401),
+            ("/api/v1/openapi.json", [], 401), (stop, ["-XPOST"], 401),
+            ("/api/v1/agents", bearer(stranger), 401),
+            ("/api/v1/agents", bearer(late), 401),
+            ("/api/v1/agents", bearer(looker), 200),
+            ("/metrics", bearer(looker), 200),
+            (stop, ["-XPOST"] + bearer(looker), 403),
+            (stop, ["-XPOST"] + bearer(worker), 200),
+            ("/api/v1/agents", bearer(worker) + ["-H", "Host: evil.example"], 403),
+            ("/api/v1/agents", bearer(worker) + ["-H", "Origin: https://evil"], 403),
+            ("/api/v1/agents", bearer(worker) + ["-H", "Origin: http://localhost"], 403),
+            (stop, ["-XPOST"] + cookie, 403),
+            (stop, ["-XPOST"] + cookie + ["-H", "Origin: https://evil"], 403),
+            (stop, ["-XPOST"] + cookie + ["-H", "Origin: \(own)"], 200),
+        ]
+    }
+
     // Goal: the table of what strangers try, and what each of them gets.
     @Test("strangers see the page and its login, and nothing else")
     func attempts() async throws {
@@ -99,30 +128,7 @@ struct TLSTests {
             tls: certificate.files,
             names: ["cerro.example.org"]
         ) { reader in
-            let bearer = { (token: AccessToken) in ["-H", "Authorization: Bearer \(token.text)"] }
-            let stop = "/api/v1/agents/cryo/ops/acquire/stop"
-            let own = "https://localhost:\(reader.port)"
-            let cookie = ["-H", "Cookie: cerro=\(Self.worker.text)"]
-            let stranger = AccessToken.random()
-            let attempts: [(path: String, words: [String], status: Int)] = [
-                ("/", [], 200), ("/healthz", [], 200), ("/readyz", [], 200),
-                ("/api/v1/agents", [], 401), ("/api/v1/live", [], 401), ("/metrics", [], 401),
-                ("/prometheus/api/v1/query?query=1", [], 401), ("/grafana/", [], 401),
-                ("/api/v1/openapi.json", [], 401), (stop, ["-XPOST"], 401),
-                ("/api/v1/agents", bearer(stranger), 401),
-                ("/api/v1/agents", bearer(Self.late), 401),
-                ("/api/v1/agents", bearer(Self.looker), 200),
-                ("/metrics", bearer(Self.looker), 200),
-                (stop, ["-XPOST"] + bearer(Self.looker), 403),
-                (stop, ["-XPOST"] + bearer(Self.worker), 200),
-                ("/api/v1/agents", bearer(Self.worker) + ["-H", "Host: evil.example"], 403),
-                ("/api/v1/agents", bearer(Self.worker) + ["-H", "Origin: https://evil"], 403),
-                ("/api/v1/agents", bearer(Self.worker) + ["-H", "Origin: http://localhost"], 403),
-                (stop, ["-XPOST"] + cookie, 403),
-                (stop, ["-XPOST"] + cookie + ["-H", "Origin: https://evil"], 403),
-                (stop, ["-XPOST"] + cookie + ["-H", "Origin: \(own)"], 200),
-            ]
-            for attempt in attempts {
+            for attempt in Self.attempts(reader.port) {
                 let answer = try await Self.curl(
                     certificate,
                     reader.port,
@@ -152,7 +158,7 @@ struct TLSTests {
                 certificate,
                 reader.port,
                 "/api/v1/agents",
-                bearer(Self.looker)
+                ["-H", "Authorization: Bearer \(Self.looker.text)"]
             )
             #expect(revoked.status == 401)
         }

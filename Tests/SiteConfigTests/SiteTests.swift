@@ -102,6 +102,16 @@ struct SiteTests {
         }
     }
 
+    @Test("an instance that somebody else runs may be of any class, and is expected all the same")
+    func foreign() throws {
+        let entry = "{class: Spectrograph, id: s1, manage: ignore}"
+        let text = "site: a\nhosts: {pc: {address: 127.0.0.1, agents: [\(entry)]}}"
+        let site = try Site.load(text: text, file: "s", folder: "/", environment: [:]) { site in
+            site.check(classes: ["Food"])
+        }
+        #expect(site.instance("s1")?.entry.className == "Spectrograph")
+    }
+
     @Test(
         "the site files of the repository load",
         arguments: Corpus.files(".yaml", in: "site-config")

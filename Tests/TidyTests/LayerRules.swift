@@ -17,6 +17,7 @@ enum LayerRules {
         "HummingbirdCore": ["Reader"],
         "HummingbirdTLS": ["Reader"],
         "HummingbirdTesting": ["Reader"],
+        "Crypto": ["Reader"],
         "NIOSSL": ["Reader"],
         "HTTPTypes": ["Reader"],
         "ArgumentParser": ["CerroCommand"],

@@ -1,3 +1,5 @@
+internal import Crypto
+
 /// What somebody shows to the reader: an id, which is no secret, and a secret of 256 random bits.
 ///
 /// Written `cerro_<id>_<secret>`, so that one that was left somewhere is recognised. The table
@@ -41,7 +43,8 @@ public struct AccessToken: Sendable {
 
     /// What is kept of it: `sha256:` and 64 hexadecimal digits.
     public var hash: String {
-        "sha256:" + SHA256.hash(Array(secret.utf8)).map { Self.hexadecimal(UInt64($0), 2) }.joined()
+        "sha256:"
+            + SHA256.hash(data: Array(secret.utf8)).map { Self.hexadecimal(UInt64($0), 2) }.joined()
     }
 
     /// Whether `hash` is that of this token; takes as long for any hash of the same length.

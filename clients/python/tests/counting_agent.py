@@ -18,6 +18,7 @@ numbers = agent.feed(
     [Field("run", "int"), Field("n", "int"), Field("x", "double", "K", limits=(0, 1e6))],
     period=0.002,
 )
+texts = agent.feed("texts", [Field("text", "string")])
 written = os.open(side, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
 
@@ -59,6 +60,12 @@ def hot(session, value: float):
 @agent.task()
 def login(session, name: str, password: str):
     """Takes what nobody else should see."""
+
+
+@agent.task()
+def long(session, length: int):
+    """Publishes a long text."""
+    session.publish(texts, ["x" * length])
 
 
 @agent.process()

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import unittest
 from pathlib import Path
 
@@ -71,7 +72,8 @@ class RuntimeTest(unittest.TestCase):
         found = self.client.describe()
         self.assertEqual((found["instance"], found["class"]), ("py-1", "Counting"))
         self.assertEqual(
-            [feed["feed"] for feed in found["feeds"]], ["numbers", "sessions", "faults", "audit"],
+            [feed["feed"] for feed in found["feeds"]],
+            ["numbers", "texts", "sessions", "faults", "audit"],
         )
         self.assertEqual(found["feeds"][0]["fields"][2]["limits"], [0.0, 1e6])
         work = self.client.work
@@ -227,6 +229,16 @@ class RuntimeTest(unittest.TestCase):
         self.assertNotEqual(code.returncode, 0)
         self.assertIn(f"held by process {self.agent.process.pid}", code.stderr.decode())
 
+    def test_long_records_are_published_to_fewer_at_a_time(self):
+        live = self.site.live("py-1.texts", timeout=PATIENCE)
+        seen = []
+        listening = threading.Thread(target=lambda: seen.extend(s for s, _ in zip(live, range(1))))
+        listening.start()
+        # What is live may be missed: those who were there have to come back first.
+        eventually(lambda: self.client.long(length=2 << 20).succeeded and len(seen) > 0)
+        listening.join(PATIENCE)
+        self.assertEqual(len(seen[0].value), 2 << 20)
+
     def test_garbage_is_dropped_and_the_agent_lives_on(self):
         import zmq
 
@@ -280,6 +292,7 @@ class KeysTest(unittest.TestCase):
 
         eventually(is_archived)
         row = bob.wait_alive()
+        eventually(lambda: bob.wait_alive()["refused"] >= 1)
         site.call("keys", "revoke", "bob")
 
         def is_out():
@@ -301,6 +314,27 @@ class KeysTest(unittest.TestCase):
 
 class DeathTest(unittest.TestCase):
     """Published is archived, once, whoever is killed in between."""
+
+    def test_who_waits_for_an_agent_that_is_killed_is_told(self):
+        agent = AgentProcess("py-5", 0)
+        with shared().client("py-5") as client:
+            client.stubborn.start().check()
+            found = []
+
+            def wait():
+                try:
+                    found.append(client.stubborn.wait())
+                except cerro.CerroError as error:
+                    found.append(error)
+
+            waiting = threading.Thread(target=wait)
+            waiting.start()
+            agent.end(signal.SIGKILL)
+            agent.start(0)
+            self.addCleanup(agent.end)
+            waiting.join(PATIENCE)
+            self.assertIsInstance(found[0], (cerro.Stale, cerro.ConnectionLost), found)
+            self.assertEqual(client.stubborn.status().session, {}, "another life of the agent")
 
     def test_agent_and_aggregator_are_killed(self):
         site = shared()

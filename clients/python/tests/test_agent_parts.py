@@ -16,10 +16,11 @@ from cerro.agent.audit import AuditBook, Caller, ControlDesk, entry_of  # noqa: 
 from cerro.agent.book import Fault, FaultBook, Operation, Refusal, SessionBook  # noqa: E402
 from cerro.agent.gate import OpenGate  # noqa: E402
 from cerro.agent.handle import Session as Handle  # noqa: E402
-from cerro.agent.ledger import RequestLedger  # noqa: E402
 from cerro.agent.lease import Lease  # noqa: E402
+from cerro.agent.ledger import RequestLedger  # noqa: E402
 from cerro.agent.parameters import ParameterError, checked, parameters_of  # noqa: E402
-from cerro.agent.runtime import Runtime, Settings  # noqa: E402
+from cerro.agent.runtime import Runtime  # noqa: E402
+from cerro.agent.state import Settings  # noqa: E402
 from cerro.spool import LogError  # noqa: E402
 
 
@@ -162,7 +163,11 @@ class LedgerTest(unittest.TestCase):
         self.assertEqual(self.ask(peer=b"q"), ("joined", None))
         self.assertEqual(self.ledger.finish(bytes([1]) * 16, b"reply", 0.0), [b"q"])
         self.assertEqual(self.ask(expiry=1), ("answered", b"reply"))
-        self.assertEqual(self.ask(arguments={"x": 1})[1][0], "request.duplicate-id")
+        for more in ({"arguments": {"x": 1}}, {"asker": ["eve", None, None]}):
+            self.assertEqual(self.ask(**more)[1][0], "request.duplicate-id")
+        request = wire.Request(bytes([1]) * 16, "start", "a", 7, None, {})
+        found = self.ledger.admit(request, b"p", 100, 0.0, "another key")
+        self.assertEqual(found[1][0], "request.duplicate-id")
 
     def test_what_is_stale(self):
         for more in ({"epoch": 6}, {"epoch": 0}, {"target": "b"}, {"expiry": 99}):
@@ -338,7 +343,7 @@ class SpoolFaultTest(unittest.TestCase):
             session.publish(self.feed, ["x" * 1000])
 
     def faults(self):
-        self.runtime._watch_spool()
+        self.runtime.watch_spool()
         return {fault["id"]: fault["severity"] for fault in self.runtime.faults.open}
 
     def test_a_spool_that_fills(self):

@@ -4,7 +4,6 @@ import datetime
 import unittest
 
 import numpy as np
-
 from observatory import eventually, shared
 
 import cerro

@@ -8,8 +8,16 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 from cerro import wire  # noqa: E402
-from cerro.errors import NotRunning, SiteError, Stale, UnknownInstance  # noqa: E402
+from cerro.errors import (  # noqa: E402
+    NotRunning,
+    SiteError,
+    Stale,
+    TimedOut,
+    UnknownInstance,
+    Unreachable,
+)
 from cerro.flows import Flows, Leave, NotReady  # noqa: E402
+from cerro.operations import OperationFlows  # noqa: E402
 from cerro.replies import reply_of, session_of  # noqa: E402
 from cerro.site import find, parse  # noqa: E402
 
@@ -149,6 +157,17 @@ class FlowTest(unittest.TestCase):
         self.assertEqual(self.asked[-1][0].endpoint, "tcp://b:3")
         self.assertEqual(self.left, ["tcp://a:2"])
 
+    def test_while_the_registry_is_away_who_was_found_is_asked(self):
+        self.drive(self.flows.request("cryo-1", "stop"), self.table(self.row()), ("ok", None))
+        for away in (Unreachable("no"), TimedOut("no")):
+            reply = self.drive(
+                self.flows.request("cryo-1", "stop"), NotReady("not yet"), away, ("ok", None)
+            )
+            self.assertEqual(reply.code, "ok")
+            self.assertFalse(self.asked[-1][0].at_once)
+        with self.assertRaises(Unreachable):
+            self.drive(self.flows.request("cryo-2", "stop"), Unreachable("no"))
+
     def test_nothing_is_repeated_that_may_have_been_done(self):
         with self.assertRaises(Stale):
             self.drive(
@@ -156,6 +175,32 @@ class FlowTest(unittest.TestCase):
                 ("request.stale", None),
             )
         self.assertEqual(len(self.asked), 2)
+
+    def test_a_long_wait_is_for_one_session_of_one_life(self):
+        going = {"session": {"session": 4, "operation": "x", "status": "running"}}
+        done = {"session": {"session": 4, "operation": "x", "status": "done", "success": True}}
+        flows = OperationFlows(self.flows, "cryo-1", "x")
+        reply = self.drive(
+            flows.wait(), self.table(self.row()), ("wait.timeout", going), ("wait.timeout", going),
+            ("ok", done),
+        )
+        self.assertTrue(reply.succeeded)
+        waits = [(r.epoch, r.arguments.get("session")) for _, r in self.asked[1:]]
+        self.assertEqual(waits, [(7, None), (7, 4), (7, 4)])
+        with self.assertRaises(Stale):
+            self.drive(flows.wait(), ("wait.timeout", going), ("request.stale", None))
+
+    def test_a_call_starts_once_and_waits_on(self):
+        going = {"session": {"session": 4, "operation": "x", "status": "running"}}
+        flows = OperationFlows(self.flows, "cryo-1", "x")
+        reply = self.drive(
+            flows.call({"a": 1}, timeout=30), self.table(self.row()), ("wait.timeout", going),
+            ("operation.failed", going),
+        )
+        self.assertEqual((reply.status, reply.code), (0, "operation.failed"))
+        actions = [(r.action, r.arguments.get("session")) for _, r in self.asked[1:]]
+        self.assertEqual(actions, [("start", None), ("wait", 4)])
+        self.assertEqual(self.asked[1][1].arguments["parameters"], {"a": 1})
 
     def test_who_is_not_there(self):
         with self.assertRaisesRegex(UnknownInstance, "did you mean cryo-1"):

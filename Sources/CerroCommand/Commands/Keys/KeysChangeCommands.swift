@@ -199,8 +199,11 @@ struct KeysListCommand: ParsableCommand {
         }
         let own =
             switch member.kind {
-            case .instance(vouches: true): ["look, be an instance, ask for others"]
-            case .instance: ["look, be an instance"]
+            case .instance:
+                [
+                    "look, be an instance" + (member.has(.vouches) ? ", ask for others" : "")
+                        + (member.has(.archives) ? ", take logs" : "")
+                ]
             case .person: [String]()
             }
         return (own + grants).joined(separator: "; ")
@@ -213,7 +216,8 @@ struct KeysListCommand: ParsableCommand {
                     [
                         "name": .string(member.name), "key": .string(member.key.description),
                         "kind": .string(member.isInstance ? "instance" : "person"),
-                        "vouches": .bool(member.kind == .instance(vouches: true)),
+                        "vouches": .bool(member.has(.vouches)),
+                        "archives": .bool(member.has(.archives)),
                         "secret_here": .bool(folder.hasPair(of: member.name)),
                         "grants": .array(
                             member.grants.map { grant in

@@ -78,27 +78,32 @@ struct KeysInitCommand: ParsableCommand {
 /// What `cerro keys init` does for a site.
 struct KeyPlan {
     private let site: Site
-    private let instances: [(id: String, vouches: Bool)]
+    private var instances: [(id: String, duties: Set<AccessTable.Member.Duty>)]
 
     init(_ site: Site) {
         self.site = site
-        instances =
-            [(UpPlan.registryID, false)]
-            + site.hosts.flatMap(\.agents).map { ($0.id, $0.className == "Reader") }
+        let agents = site.hosts.flatMap(\.agents)
+        instances = [(UpPlan.registryID, [])]
+        instances += agents.map { ($0.id, Self.duties[$0.className] ?? []) }
     }
+
+    /// What instances of a class do that others do not.
+    private static let duties: [String: Set<AccessTable.Member.Duty>] = [
+        "Reader": [.vouches], "Aggregator": [.archives],
+    ]
 
     /// Makes what is missing; returns whose keys were made.
     func carryOut(in folder: KeyFolder) throws -> [String] {
         var table = try KeysCommand.table(of: folder)
         var made: [String] = []
-        for (id, vouches) in instances where table.member(named: id) == nil {
+        for (id, duties) in instances where table.member(named: id) == nil {
             if !folder.hasPair(of: id) { made.append(id) }
             table.members.removeAll { $0.name == id }
             table.members.append(
                 AccessTable.Member(
                     name: id,
                     key: try pair(of: id, in: folder, table),
-                    kind: .instance(vouches: vouches)
+                    kind: .instance(duties)
                 )
             )
         }

@@ -17,8 +17,8 @@ _HOMES = {
     "observatory": ["Site", "get_data", "get_fields", "live"],
     "replies": ["OK", "ERROR", "TIMEOUT", "OpCode", "Reply"],
     "errors": [
-        "CerroError", "Unreachable", "UnknownInstance", "NotRunning", "TimedOut", "Refused",
-        "Stale", "Busy", "Idle", "NotAbortable", "InvalidParameter", "UnknownOperation",
+        "CerroError", "Unreachable", "UnknownInstance", "NotRunning", "TimedOut", "ConnectionLost",
+        "Refused", "Stale", "Busy", "Idle", "NotAbortable", "InvalidParameter", "UnknownOperation",
         "OperationFailed", "WaitTimeout", "QueryFailed", "QueryLimit", "ControlHeld", "LeaseHeld",
         "Malformed", "SiteError", "KeyMissing",
     ],

@@ -9,14 +9,26 @@ One client belongs to one event loop.
 """
 
 import asyncio
+import time
 
 import zmq
 import zmq.asyncio
 
-from . import wire
+from . import limits, wire
 from .client import ClientShape
-from .errors import CerroError
-from .flows import Ask, Connect, Emit, Leave, NotReady, Receive, Subscribe, timed_out, unreachable
+from .errors import CerroError, Unreachable
+from .flows import (
+    Ask,
+    Connect,
+    Emit,
+    Leave,
+    NotReady,
+    Receive,
+    Subscribe,
+    lost,
+    timed_out,
+    unreachable,
+)
 from .observatory import SiteShape
 from .sockets import Subscription, dealer, message_of
 
@@ -81,7 +93,15 @@ class AsyncDriver:
 
     async def _perform(self, effect, opened):
         if isinstance(effect, Ask):
-            return await self._link(effect).ask(effect)
+            link = self._link(effect)
+            try:
+                return await link.ask(effect)
+            except Unreachable:
+                # The library does not come back where a handshake was refused.
+                if not link.is_busy and self._links.get((effect.endpoint, effect.key)) is link:
+                    del self._links[effect.endpoint, effect.key]
+                    await link.close()
+                raise
         if isinstance(effect, Receive):
             socket = effect.subscription.socket
             if not await socket.poll(max(0, int(effect.timeout * 1000))):
@@ -128,10 +148,17 @@ class _Link:
             self._reader = asyncio.ensure_future(self._read())
         try:
             await self._send(ask)
-            try:
-                return await asyncio.wait_for(reply, ask.timeout)
-            except asyncio.TimeoutError:
-                raise timed_out(ask) from None
+            deadline = time.monotonic() + ask.timeout
+            while True:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise timed_out(ask)
+                await asyncio.wait({reply}, timeout=min(left, limits.CONNECTION_LOOK))
+                if reply.done():
+                    return reply.result()
+                # A reply comes on the connection of its request, or never.
+                if not await self._socket.poll(0, zmq.POLLOUT):
+                    raise lost(ask)
         finally:
             self._waiting.pop(ask.id, None)
 

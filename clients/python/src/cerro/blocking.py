@@ -6,7 +6,18 @@ import time
 import zmq
 
 from . import limits, wire
-from .flows import Ask, Connect, Emit, Leave, NotReady, Receive, Subscribe, timed_out, unreachable
+from .flows import (
+    Ask,
+    Connect,
+    Emit,
+    Leave,
+    NotReady,
+    Receive,
+    Subscribe,
+    lost,
+    timed_out,
+    unreachable,
+)
 from .sockets import Subscription, dealer, message_of
 
 
@@ -138,8 +149,13 @@ class BlockingDriver:
             socket.send(ask.data, zmq.NOBLOCK)
         while True:
             left = deadline - time.monotonic()
-            if left <= 0 or not socket.poll(int(left * 1000) + 1):
+            if left <= 0:
                 raise timed_out(ask)
+            if not socket.poll(int(min(left, limits.CONNECTION_LOOK) * 1000) + 1):
+                # A reply comes on the connection of its request, or never.
+                if not socket.poll(0, zmq.POLLOUT):
+                    raise lost(ask)
+                continue
             try:
                 reply = wire.decode_reply(socket.recv())
             except wire.WireError:

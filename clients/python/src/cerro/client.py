@@ -2,7 +2,8 @@
 
 import os
 
-from . import limits, operations, site as sites
+from . import limits, operations
+from . import site as sites
 from .blocking import BlockingDriver
 from .errors import CerroError
 from .flows import Flows

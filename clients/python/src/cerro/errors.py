@@ -34,6 +34,10 @@ class TimedOut(CerroError):
     """The request was sent and nothing came back: whether it was done is not known."""
 
 
+class ConnectionLost(TimedOut):
+    """The connection ended after the request was sent: whether it was done is not known."""
+
+
 class Malformed(CerroError):
     """What came back is no answer."""
 

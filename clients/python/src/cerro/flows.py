@@ -10,7 +10,14 @@ from typing import NamedTuple, Optional
 
 from . import limits, wire
 from .errors import (
-    CerroError, Malformed, NotRunning, TimedOut, UnknownInstance, Unreachable, error_of,
+    CerroError,
+    ConnectionLost,
+    Malformed,
+    NotRunning,
+    TimedOut,
+    UnknownInstance,
+    Unreachable,
+    error_of,
 )
 
 
@@ -114,7 +121,7 @@ class Flows:
             row["instance"]: row for row in rows if isinstance(row, dict) and "instance" in row
         }
         ahead = self._ahead.get(self.registry, 0)
-        for name, row in found.items():
+        for row in found.values():
             if row.get("requests"):
                 # Good to the jitter of a heartbeat, until the instance itself answers.
                 offset = ahead + (row.get("clock_offset_ns") or 0)
@@ -165,7 +172,12 @@ class Flows:
                     return reply
             except NotReady:
                 pass
-        row = yield from self.running(name, timeout)
+        try:
+            row = yield from self.running(name, timeout)
+        except (Unreachable, TimedOut):
+            # While the registry is away, whoever was found before is still there.
+            if row is None:
+                raise
         return (yield from self._of_row(row, action, arguments, timeout, epoch))
 
     def result(self, name, action, arguments=None, timeout=None):
@@ -223,6 +235,14 @@ def unreachable(ask):
     """No connection in time."""
     return Unreachable(
         f"{ask.what} is not reachable: no connection within {ask.timeout:g} s; nothing was asked"
+    )
+
+
+def lost(ask):
+    """The connection ended before the reply."""
+    return ConnectionLost(
+        f"the connection to {ask.what} was lost after it was asked; whether it was carried out is "
+        "not known: ask for the status"
     )
 
 

@@ -12,14 +12,23 @@ LONGEST_TEXT = 8_192
 REQUEST_MARK = 1_000
 #: Published messages that wait for one subscriber; one more is dropped for it alone.
 PUBLISH_MARK = 10_000
+#: Bytes of published messages that may wait for one subscriber: where the mark allows more, all
+#: connections end, and who comes back is allowed fewer messages.
+PUBLISH_BYTES = 64 << 20
+#: Topics that a publisher remembers as subscribed; beyond, it takes all as subscribed.
+MOST_SUBSCRIPTIONS = 4_096
 #: Milliseconds in which a handshake has to be over; then the connection ends.
 HANDSHAKE_MS = 2_000
 #: Milliseconds between two pings of an idle peer, and of silence that ends a connection.
 PING_MS, SILENCE_MS = 2_000, 6_000
 #: Seconds that a request may take which has no limit of its own.
 PATIENCE = 5.0
+#: Seconds between two looks at whether the connection on which a reply is awaited still stands.
+CONNECTION_LOOK = 0.25
 #: Seconds of one trip of a longer wait: an agent that dies in between is noticed after one.
 WAIT_TRIP = 10.0
+#: Times in a row that a wait asks again which was not answered.
+WAIT_RETRIES = 2
 #: Seconds for which a live subscription goes without a look at the registry's table.
 TABLE_AGE = 2.0
 #: Seconds between two looks at a session that is followed, if nothing announces a change.
@@ -50,6 +59,8 @@ FETCH_BYTES = 1 << 20
 HEARTBEAT_PERIOD, LEASE_RETRY = 1.0, 0.2
 #: Seconds after which an agent that finds no registry starts nevertheless, and says so.
 REGISTRY_PATIENCE = 10.0
+#: Seconds between two new connections to a registry that does not answer.
+REGISTRY_RETRY = 5.0
 #: Sessions kept of each operation; the oldest that is done is forgotten.
 SESSIONS_PER_OPERATION = 20
 #: Lines kept of a session, and characters of one; the oldest is forgotten, the rest cut off.

@@ -69,11 +69,22 @@ class OperationFlows:
     def wait(self, timeout=None, session=None, epoch=None):
         """Waits for the end of a session, the newest unless one is named."""
         deadline = None if timeout is None else time.monotonic() + max(0, timeout)
+        failures = 0
         while True:
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
             trip = limits.WAIT_TRIP if left is None else min(left, limits.WAIT_TRIP)
             arguments = {} if session is None else {"session": session}
-            reply = yield from self._call("wait", arguments, trip, None, epoch)
+            try:
+                reply = yield from self._call("wait", arguments, trip, None, epoch)
+            except TimedOut:
+                # To wait once more harms nobody, as long as it is the same life of the agent.
+                failures += 1
+                row = self._flows.rows.get(self.instance)
+                if failures > limits.WAIT_RETRIES or row is None:
+                    raise
+                epoch = epoch or row["epoch"]
+                continue
+            failures = 0
             if reply.code == "operation.idle" and session is None:
                 return Reply(0, "Idle.", {})
             if reply.code != "wait.timeout" or left is not None and left <= trip:

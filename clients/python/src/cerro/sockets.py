@@ -46,11 +46,11 @@ def router(context, endpoint, protect):
     return _bound(socket, endpoint, protect)
 
 
-def publisher(context, endpoint, protect):
+def publisher(context, endpoint, protect, mark=limits.PUBLISH_MARK):
     """An XPUB that listens at `endpoint`, so that it is told who listens to what."""
     socket = _common(context.socket(zmq.XPUB), "[" in endpoint)
     socket.setsockopt(zmq.MAXMSGSIZE, limits.LONGEST_REQUEST)
-    socket.set_hwm(limits.PUBLISH_MARK)
+    socket.set_hwm(mark)
     return _bound(socket, endpoint, protect)
 
 

@@ -22,15 +22,18 @@ import signal
 import socket
 import threading
 
-from .. import limits, site as sites
+from .. import limits
+from .. import site as sites
 from ..errors import CerroError
 from ..model import TYPES, Feed, Field
 from .access import ROLES
 from .book import Operation
+from .feeds import BUILT_IN
 from .gate import CurveGate, OpenGate
 from .handle import Session, Stopped
 from .parameters import Parameter, ParameterError, parameters_of
-from .runtime import BUILT_IN, Runtime, Settings
+from .runtime import Runtime
+from .state import Settings
 
 __all__ = ["Agent", "Feed", "Field", "Parameter", "ParameterError", "Session", "Stopped"]
 

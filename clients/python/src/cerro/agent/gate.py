@@ -1,7 +1,10 @@
 """The keys of an agent that serves: what its sockets prove, and who gets in."""
 
+import time
+
 import zmq
 
+from .. import limits
 from ..errors import KeyMissing
 from ..keys import Keys
 from .access import AccessFile, AccessTable
@@ -13,6 +16,7 @@ class OpenGate:
     keys = None
     table = AccessTable(is_open=True)
     socket = None
+    strangers = 0
 
     def listen(self, context):
         """Nobody is asked."""
@@ -36,6 +40,8 @@ class CurveGate:
         self._file = AccessFile(folder)
         self._logger = logger
         self.socket = None
+        #: Peers that did not get in.
+        self.strangers, self._logged = 0, None
         own = self.table.member(self.keys.public)
         if own is None or own.name != instance:
             raise KeyMissing(
@@ -68,9 +74,18 @@ class CurveGate:
             key = parts[6].hex() if len(parts) == 7 and parts[5] == b"CURVE" else ""
             is_known = self.table.member(key) is not None
             if not is_known:
-                self._logger.warning("a peer with an unknown key did not get in: %s", key[:8])
+                self.strangers += 1
+                self._log(key)
             verdict = [b"200", b"", key.encode()] if is_known else [b"400", b"unknown key", b""]
             self.socket.send_multipart([b"1.0", parts[1], *verdict, b""])
+
+    def _log(self, key):
+        now = time.monotonic()
+        if self._logged is None or now - self._logged >= limits.DROP_REPORT:
+            self._logged = now
+            self._logger.warning(
+                "%d peers with unknown keys did not get in, the last: %s…", self.strangers, key[:8]
+            )
 
     def refresh(self):
         """Reads a changed table; whether somebody may have to go. A broken one changes nothing."""

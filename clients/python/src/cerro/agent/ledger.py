@@ -22,15 +22,15 @@ class RequestLedger:
         self._entries = OrderedDict()
         self._finished = deque()
 
-    def admit(self, request, peer, now, monotonic):
+    def admit(self, request, peer, now, monotonic, key=None):
         """What to do with a request: `("run", None)`, `("answered", reply)`, `("joined", None)` or
-        `("refused", (code, text))`. `now` in ns, `monotonic` in seconds.
+        `("refused", (code, text))`. `now` in ns, `monotonic` in seconds; `key` is its sender's.
         """
         if request.target != self.target:
             text = f"this is {self.target}, not {request.target}: ask the registry where it is now"
             return "refused", ("request.stale", text)
         has_effect = request.action not in EFFECT_FREE
-        content = packed([request.action, request.epoch, request.arguments])
+        content = packed([request.action, request.epoch, request.arguments, request.asker, key])
         # Before the checks of epoch and time: a repeated request is late, and was done.
         entry = self._entries.get(request.id) if has_effect else None
         if entry is not None:

@@ -55,6 +55,8 @@ class Requests:
         self._runtime = runtime
         self._waits, self._fetches = [], []
         self._malformed, self._reported = 0, 0.0
+        #: Requests whose callers lacked a role.
+        self.refused = 0
         #: Whether somebody waits for a record.
         self.is_awaited = False
 
@@ -72,9 +74,12 @@ class Requests:
         call = _Call(peer, request.id, request, caller)
         refusal = self._refusal(call)
         if refusal is not None:
+            self.refused += 1
             self._note_refusal(call, "refused", refusal)
             return self._send(peer, self._reply(request.id, "refused", refusal, None))
-        verdict, found = runtime.ledger.admit(request, peer, runtime.now(), time.monotonic())
+        verdict, found = runtime.ledger.admit(
+            request, peer, runtime.now(), time.monotonic(), facts[0]
+        )
         if verdict == "run":
             return self._do(call)
         if request.action not in wire.EFFECT_FREE:

@@ -1,16 +1,16 @@
 """A reader of the files of an archive, independent of Cerro's own.
 
-It is written from the page ``FileFormat.md`` alone and shares no line with what writes the files:
-where both read the same, the page says enough. All values come as numpy arrays, times as int64
-nanoseconds since 1970-01-01T00:00:00 UTC.
+It is written from the page ``FileFormat.md`` alone and shares no line with the program that
+writes them: where both read the same, the page says enough. All values come as numpy arrays, times
+as int64 nanoseconds since 1970-01-01T00:00:00 UTC.
 """
 
 from ..checksum import crc32c
+from ..model import Feed, Field, Rollup, Rows, Statistics
 from .columns import Column
 from .errors import Damage, FormatError
 from .folder import ArchiveFolder
 from .journal import Journal
-from ..model import Feed, Field, Rollup, Rows, Statistics
 from .sealed import SealedFile, Timeline
 
 __all__ = [

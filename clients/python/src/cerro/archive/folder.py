@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..model import Rows
 from .errors import Damage, FormatError
 from .journal import Journal
-from ..model import Rows
 from .sealed import SealedFile
 
 

@@ -7,12 +7,12 @@ import msgpack
 import numpy as np
 import zstandard
 
-from . import columns
 from ..checksum import crc32c
+from ..model import Feed, Rollup, Rows, Statistics
+from . import columns
 from .columns import Column
 from .errors import Damage, FormatError
 from .integers import Truncated
-from ..model import Feed, Rollup, Rows, Statistics
 
 MAGIC = b"\x89CERRO\r\n"
 CLOSING_MAGIC = MAGIC[::-1]

@@ -1,24 +1,25 @@
 """The log: appending, syncing, letting go."""
 
-import fcntl
 import os
-import socket
 import threading
 import time
 
 from .. import limits
-from ..errors import CerroError
 from ..records import (
-    DATA, DECLARATION, END, HEAD_BYTES, LOSS, frame_of, peek, record_payload,
+    DATA,
+    DECLARATION,
+    END,
+    HEAD_BYTES,
+    LOSS,
+    frame_of,
+    peek,
+    record_payload,
 )
 from ..wire import packed
 from . import tables
+from .opening import LogError, boot_id, joined_losses, look_at_last, take_lock
 from .segment import Segment, parse
 from .tables import Epoch
-
-
-class LogError(CerroError):
-    """A spool that cannot be written, or that another process holds."""
 
 
 class AgentLog:
@@ -48,11 +49,11 @@ class AgentLog:
         self.is_closed = False
         self._descriptor = None
         self._doubtful, self._doubtful_bytes = [], 0
-        self._boot = boot or _boot_id()
+        self._boot = boot or boot_id()
         try:
             os.makedirs(self.folder, mode=0o750, exist_ok=True)
             tables.sync_folder(os.path.dirname(os.path.abspath(self.folder)))
-            self._lock_file = self._take_lock()
+            self._lock_file = take_lock(self.folder, instance)
             try:
                 self._open()
             except BaseException:
@@ -65,23 +66,6 @@ class AgentLog:
         self._syncer.start()
 
     # Opening.
-
-    def _take_lock(self):
-        path = os.path.join(self.folder, "lock")
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(descriptor, 512, 0).decode(errors="replace")
-            os.close(descriptor)
-            raise LogError(
-                f"the spool {self.folder} is held by {holder or 'another process'}: stop that one "
-                "first, or give this agent a folder of its own"
-            ) from None
-        os.ftruncate(descriptor, 0)
-        text = f"host {socket.gethostname()}, pid {os.getpid()}, instance {self.instance}"
-        os.pwrite(descriptor, text.encode()[:512], 0)
-        return descriptor
 
     def _open(self):
         known = {entry.number: entry for entry in tables.read_epochs(self.folder)}
@@ -96,7 +80,7 @@ class AgentLog:
             segment.byte_count = os.path.getsize(segment.path)
             is_last = number + 1 == len(places) or places[number + 1][0] != segment.epoch
             if is_last:
-                self._look_at_last(segment, known)
+                look_at_last(segment, known, self._boot)
         committed = [epoch for epoch, _ in self.commits.values() if epoch > 0]
         before = {*known, *starts, *committed, *(segment.epoch for segment in self.segments)}
         self.predecessors = sorted(before)[-limits.PREDECESSORS :]
@@ -112,16 +96,6 @@ class AgentLog:
         ]
         self._starts = self.predecessors
         self._begin_epoch()
-
-    def _look_at_last(self, segment, known):
-        entry = known.get(segment.epoch)
-        was_killed = entry is not None and entry.boot == self._boot
-        # What a killed process wrote is with the kernel; a power cut leaves anything behind.
-        segment.index(is_checked=not was_killed)
-        if was_killed and not entry.is_closed:
-            with open(segment.path, "rb") as file:
-                os.fsync(file.fileno())
-            known[segment.epoch] = entry._replace(is_closed=True, last=segment.next - 1)
 
     def _begin_epoch(self):
         """The number is on the disk before anybody hears of it."""
@@ -337,7 +311,7 @@ class AgentLog:
                 ])
             # What was only told in a segment that goes is told once more.
             losses += [body for position, body in segment.losses if position < end]
-        for body in _joined(losses):
+        for body in joined_losses(losses):
             position = self.next
             self._write(LOSS, 0, packed(body))
             self.segments[-1].losses.append((position, body))
@@ -414,25 +388,3 @@ class AgentLog:
     def newest(self):
         """The position of the newest record; 0 before the first one."""
         return self.next - 1
-
-
-def _joined(losses):
-    """The losses with those put together that join on to each other."""
-    joined = []
-    for body in sorted(losses):
-        last = joined[-1] if joined else None
-        if last and (last[0], last[5]) == (body[0], body[5]) and body[1] <= last[1] + last[2]:
-            last[2] = max(last[1] + last[2], body[1] + body[2]) - last[1]
-            last[3], last[4] = min(last[3], body[3]), max(last[4], body[4])
-        else:
-            joined.append(list(body))
-    return joined
-
-
-def _boot_id():
-    """What changes when the machine starts again."""
-    try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read().strip() or "unknown"
-    except OSError:
-        return "unknown"
