@@ -1,3 +1,4 @@
+internal import Logging
 internal import ZeroMQ
 
 /// Knows who is connected to the sockets of one bus, and ends the connections of those who may not
@@ -74,7 +75,8 @@ final class PeerGuard {
 
     /// Ends the connections of those who would not get in now.
     func expelStrangers() {
-        for (descriptor, user) in users where !keys.admits(user.key) {
+        let expelled = users.filter { !keys.admits($0.value.key) }
+        for (descriptor, user) in expelled {
             users[descriptor] = nil
             strangers.count(
                 addresses[descriptor],
@@ -82,6 +84,14 @@ final class PeerGuard {
                 "the key was revoked"
             )
             user.socket.connection(descriptor)?.end()
+        }
+        for key in Set(expelled.values.map(\.key)) {
+            keys.logger.notice(
+                "a key is revoked, its connections end",
+                metadata: [
+                    "key": "\(key)", "connections": "\(expelled.count { $0.value.key == key })",
+                ]
+            )
         }
     }
 }

@@ -109,6 +109,7 @@ struct SecurityTests {
 
         let bobs = try await overreach(at: site)
 
+        try await vouch(at: site)
         try await eventually("the audit is archived") {
             let audit = try await site.run(["audit"], as: "operator")
             return audit.output.contains("bob (key") ? true : nil
@@ -139,6 +140,41 @@ struct SecurityTests {
         let pulled = try await bob.request("far-1", Action.fetch)
         #expect(pulled.code == .refused && pulled.text.contains("the key of an instance"))
         return bobs
+    }
+
+    /// A reader asks for others: what they may do is looked up where it is done.
+    private func vouch(at site: SecuredSite) async throws {
+        var table = try site.keys.table()
+        table.tokens.append(
+            AccessTable.Token(
+                id: "t1",
+                name: "web",
+                hash: "none",
+                expires: nil,
+                grants: [Grant(role: .operate, instances: ["near*"])]
+            )
+        )
+        try site.keys.write(table)
+        let stop: Value = ["operation": .string("load")]
+        let web = Asker(name: "web", token: "t1", address: "203.0.113.9")
+        let (reader, readers) = try site.client(site.keys.pair(of: "reader"))
+        try await eventually("the token is known at near-1, and good for it") {
+            try await reader.request("near-1", Action.stop, stop, for: web).code == .ok ? true : nil
+        }
+        let elsewhere = try await reader.request("far-1", Action.start, stop, for: web)
+        #expect(elsewhere.code == .refused, "\(elsewhere.text)")
+        let nobody = try await reader.request(
+            "near-1",
+            Action.start,
+            stop,
+            for: Asker(name: "operator")
+        )
+        #expect(nobody.code == .refused && nobody.text.contains("This site has keys"))
+        // Who does not vouch asks for himself, whatever he says.
+        let (far, bus) = try site.client(site.keys.pair(of: "far-1"))
+        let claimed = try await far.request("near-1", Action.start, stop, for: web)
+        #expect(claimed.code == .refused && claimed.text.contains("far-1 (key"))
+        for bus in [readers, bus] { await bus.reactor.shutdown() }
     }
 
     private func impersonate(
@@ -198,7 +234,7 @@ struct SecurityTests {
             try await anew.request("near-1", Action.status).code == .ok ? true : nil
         }
         #expect(try await boss.request("near-1", Action.status).code == .ok)
-        #expect(site.said(by: "near-1").contains("the key was revoked"))
+        #expect(site.said(by: "near-1").contains("a key is revoked, its connections end"))
         for bus in [eves, bosses, anews] { await bus.reactor.shutdown() }
         try await site.stop()
     }

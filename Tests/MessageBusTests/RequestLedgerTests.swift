@@ -59,6 +59,18 @@ struct RequestLedgerTests {
         #expect(code(ledger.admit(request(1, "stop"))) == .requestDuplicateID)
     }
 
+    @Test("nobody hears the answer to another's request by its id")
+    func another() {
+        var ledger = makeLedger()
+        let first = request()
+        #expect(ledger.admit(first, from: "alice") == .run)
+        #expect(code(ledger.admit(first, from: "eve")) == .requestDuplicateID)
+        var claimed = first
+        claimed.asker = Asker(name: "eve")
+        #expect(code(ledger.admit(claimed, from: "alice")) == .requestDuplicateID)
+        #expect(ledger.admit(first, from: "alice") == .joined)
+    }
+
     @Test("another instance, another epoch, no epoch or a late request does nothing")
     func stale() {
         var ledger = makeLedger()

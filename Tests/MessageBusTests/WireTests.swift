@@ -24,6 +24,44 @@ struct WireTests {
         }
     }
 
+    @Test("a request for somebody else reads back as it was written, and as Wire.md draws it")
+    func asker() throws {
+        for asker in [
+            Asker(name: "alice"), Asker(name: "web", token: "t1", address: "203.0.113.9"),
+        ] {
+            let request = Request(id: Self.id, action: "stop", target: "cryo-1", asker: asker)
+            #expect(try request.bytes.withUnsafeBytes { try Request(bytes: $0) } == request)
+        }
+        let plain = Request(id: Self.id, action: "status", target: "cryo-1").bytes
+        let claimed = Request(
+            id: Self.id,
+            action: "status",
+            target: "cryo-1",
+            asker: Asker(name: "alice")
+        )
+        let drawn = [0x98] + plain.dropFirst() + [0x93, 0xA5] + Array("alice".utf8) + [0xC0, 0xC0]
+        #expect(claimed.bytes == drawn)
+        let silent = [0x98] + plain.dropFirst() + [0xC0]
+        #expect(try silent.withUnsafeBytes { try Request(bytes: $0) }.asker == nil)
+    }
+
+    // Each row: what stands in the place of the asker.
+    @Test("an asker of another form makes the request malformed")
+    func wrongAsker() {
+        let plain = Request(id: Self.id, action: "status", target: "cryo-1").bytes
+        let rows: [Value] = [
+            "alice", 1, ["alice"], ["alice", .null], ["", .null, .null], [1, .null, .null],
+            ["alice", 1, .null], ["alice", .null, ["x"]],
+            [.string(String(repeating: "x", count: 129)), .null, .null],
+        ]
+        for value in rows {
+            let bytes = [0x98] + plain.dropFirst() + value.messagePack
+            #expect(throws: WireError.self) {
+                try bytes.withUnsafeBytes { try Request(bytes: $0) }
+            }
+        }
+    }
+
     @Test("a reply of each code reads back as it was written", arguments: ReplyCode.allCases)
     func reply(_ code: ReplyCode) throws {
         let reply = Reply(
