@@ -79,6 +79,9 @@ extension AgentHost {
         }
     }
 
+    /// Records of the audit since the agent began.
+    var auditedCount: Int64 { feeds[BuiltInFeed.audit.name]?.value["records"]?.int ?? 0 }
+
     /// Puts an entry behind what the log waits for already.
     func note(_ entry: AuditEntry) {
         record(BuiltInFeed.audit, BuiltInFeed.block(of: entry, at: time.now))

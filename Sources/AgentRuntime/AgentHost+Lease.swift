@@ -148,7 +148,7 @@ extension AgentHost {
             "clock": .timestamp(time.now), "published": .int(log.newestPosition),
             "operations": .map(book.summary.mapValues(Value.string)),
             "faults": .array(faults.open.map(\.value)), "control": controlValue,
-            "refused": .int(refusedCount),
+            "refused": .int(refusedCount), "audited": .int(auditedCount),
         ]
     }
 
@@ -169,6 +169,7 @@ extension AgentHost {
         row.operations = book.summary
         row.faults = faults.open
         row.refused = refusedCount
+        row.audited = auditedCount
         row.published = log.newestPosition
         row.control = control.control
         return [

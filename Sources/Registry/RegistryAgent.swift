@@ -145,6 +145,7 @@ public final class RegistryAgent: Agent {
                 row.control = arguments["control"].flatMap(Control.init)
                 row.published = arguments["published"]?.int ?? row.published
                 row.refused = arguments["refused"]?.int ?? row.refused
+                row.audited = arguments["audited"]?.int ?? row.audited
             }
         }
         return try reply(answer)

@@ -29,6 +29,8 @@ public struct InstanceRow: Hashable, Sendable {
     /// Messages and requests that it refused, and peers that it did not let in or that it cut off,
     /// since it began.
     public var refused: Int64
+    /// Records of its feed `audit`, since it began.
+    public var audited: Int64
     /// When it registered and when its last heartbeat arrived, on the registry's clock.
     public var since: Timestamp, seen: Timestamp
     /// Its clock less the registry's, as seen in the last heartbeat.
@@ -56,6 +58,7 @@ public struct InstanceRow: Hashable, Sendable {
         publisher = ""
         key = ""
         refused = 0
+        audited = 0
         since = Timestamp(nanoseconds: 0)
         seen = Timestamp(nanoseconds: 0)
         clockOffset = .zero
@@ -72,6 +75,7 @@ public struct InstanceRow: Hashable, Sendable {
             "epoch": .int(epoch), "version": .string(version), "site_hash": .string(siteHash),
             "requests": .string(requests), "publisher": .string(publisher),
             "key": .string(key), "refused": .int(refused),
+            "audited": .int(audited),
             "since": .timestamp(since), "seen": .timestamp(seen),
             "clock_offset_ns": .int(clockOffset.nanoseconds),
             "operations": .map(operations.mapValues(Value.string)),
@@ -96,6 +100,7 @@ public struct InstanceRow: Hashable, Sendable {
         publisher = value["publisher"]?.string ?? ""
         key = value["key"]?.string ?? ""
         refused = value["refused"]?.int ?? 0
+        audited = value["audited"]?.int ?? 0
         since = value["since"]?.timestamp ?? since
         seen = value["seen"]?.timestamp ?? seen
         clockOffset = .nanoseconds(value["clock_offset_ns"]?.int ?? 0)

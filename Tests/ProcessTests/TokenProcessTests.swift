@@ -131,11 +131,7 @@ struct TokenProcessTests {
             return rows.isEmpty ? nil : rows
         }
         #expect(doors.first?["operation"]?.string == "POST " + path + "/start")
-        let revoked = try await site.cerro(["token", "revoke", "alice"])
-        #expect(revoked.code == 0 && revoked.output.contains("\(id) of alice has ended"))
-        try await eventually("the token has ended") {
-            try await site.curl("/api/v1/me", alice).0 == 401 ? true : nil
-        }
+        try await Self.revoke(alice, id, site)
         #expect(try await site.curl("/api/v1/me", watching).0 == 200)
         let list = try await site.cerro(["token", "list"])
         #expect(list.output.contains("looker") && !list.output.contains("alice"))
@@ -144,6 +140,28 @@ struct TokenProcessTests {
         let secret = token.suffix(64)
         let grep = try RunningProgram(words: ["grep", "-r", String(secret), site.folder.path])
         #expect(try await grep.untilEnd() == .code(1), "\(grep.output)")
+    }
+
+    /// Revokes the token of alice, who shows it by `words`, while she looks at an event stream.
+    private static func revoke(
+        _ alice: [String],
+        _ id: String,
+        _ site: TLSSite
+    ) async throws {
+        let stream = try RunningProgram(
+            words: ["curl", "-sN", "--cacert", site.folder.path + "/cert.pem"] + alice
+                + ["https://localhost:\(site.port)/api/v1/live?period=0.2"]
+        )
+        try await eventually("the stream has begun") {
+            stream.output.contains("event: agents") ? true : nil
+        }
+        let revoked = try await site.cerro(["token", "revoke", "alice"])
+        #expect(revoked.code == 0 && revoked.output.contains("\(id) of alice has ended"))
+        try await eventually("the token has ended") {
+            try await site.curl("/api/v1/me", alice).0 == 401 ? true : nil
+        }
+        // What was open ends as well.
+        #expect(try await stream.untilEnd() == .code(0))
     }
 
     @Test(

@@ -18,7 +18,7 @@ struct MetricsTests {
 
     private static func site() -> FixedSite {
         var cryo = InstanceRow(instance: "cryo", className: "Lakeshore372", host: "dome")
-        (cryo.state, cryo.epoch, cryo.published) = (.alive, 7, 42)
+        (cryo.state, cryo.epoch, cryo.published, cryo.audited) = (.alive, 7, 42, 7)
         cryo.faults = [
             Fault(id: "instrument.silent", severity: .error, since: at(0), text: "no reply")
         ]
@@ -87,6 +87,7 @@ struct MetricsTests {
                 #"cerro_site_agents{state="missing"} 1"#,
                 #"cerro_open_faults{severity="error"} 1"#,
                 #"cerro_agent_published_records_total{agent="cryo",class="Lakeshore372"} 42"#,
+                #"cerro_agent_audited_records_total{agent="cryo",class="Lakeshore372"} 7"#,
                 "# TYPE cerro_agent_published_records_total counter",
             ] {
                 #expect(page.text.contains("\(line)\n"), "\(line) is not in\n\(page.text)")

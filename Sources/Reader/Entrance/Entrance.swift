@@ -101,6 +101,13 @@ final class Entrance: Sendable {
         return (token, token.expires)
     }
 
+    /// Whether whoever was let in would be let in now: a token may end while an answer goes on.
+    func holds(_ visitor: Visitor) -> Bool {
+        guard case .token(let id) = visitor.caller.proof else { return !needsToken }
+        guard let token = access.table.token(id: id) else { return false }
+        return token.expires.map { $0 > time.now } ?? true
+    }
+
     private static let nobody = "sha256:" + String(repeating: "0", count: 64)
 
     private func anonymous(

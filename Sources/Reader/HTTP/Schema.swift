@@ -73,6 +73,7 @@ enum Schema {
             "requests": text, "publisher": text, "since": any, "seen": any,
             "clock_offset_ns": integer, "operations": map(of: text),
             "faults": list(named("Fault")), "published": integer, "refused": integer,
+            "audited": integer,
             "control": orNull(named("Control")), "key": text,
         ]),
         "Visitor": object([

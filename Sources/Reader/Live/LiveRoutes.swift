@@ -260,14 +260,15 @@ struct LiveRoutes: Sendable {
         guard table.audience.take(atMost: ReaderLimits.watchers) else {
             throw QueryError.busy(waiting: ReaderLimits.watchers)
         }
-        let (name, table, time) = (name, table, time)
+        let (name, table, time, entrance) = (name, table, time, entrance)
+        let visitor = Visitor.current
         var headers = Response.headers(contentType: "text/event-stream")
         headers[.connection] = "keep-alive"
         let body = ResponseBody { writer in
             defer { table.audience.giveBack() }
             var watcher = LiveTable.Watcher(patterns)
             var quiet = Duration.zero
-            while !Task.isCancelled {
+            while !Task.isCancelled, visitor.map(entrance.holds) ?? true {
                 let (samples, rows) = watcher.changes(in: table)
                 var text = JSONWriter()
                 if !rows.isEmpty { text.event("agents", rows) { $0.write($1.value) } }

@@ -78,6 +78,39 @@ struct SiteMetrics {
         ),
     ]
 
+    /// What each agent counts of itself, from when it began.
+    private func writeAgents(to text: inout MetricsText) {
+        let counts: [(name: String, unit: String, help: String, of: (InstanceRow) -> Int64)] = [
+            (
+                "agent_published", "records",
+                "records that the log of an agent has accepted in its epoch", \.published
+            ),
+            (
+                "agent_refused", "messages",
+                "messages and connections of peers that an agent has refused or ended", \.refused
+            ),
+            (
+                "agent_audited", "records",
+                "commands, ends of commands and refusals in the audit of an agent", \.audited
+            ),
+        ]
+        for count in counts {
+            text.add(
+                .counter,
+                count.name,
+                unit: count.unit,
+                help: count.help,
+                rows.filter { $0.epoch != 0 }.map { row in
+                    .init(
+                        Double(count.of(row)),
+                        ("agent", row.instance),
+                        ("class", row.className)
+                    )
+                }
+            )
+        }
+    }
+
     func write(to text: inout MetricsText) {
         let states: [InstanceRow.State] = [.alive, .silent, .missing, .stopped]
         text.add(
@@ -102,24 +135,7 @@ struct SiteMetrics {
                 )
             }
         )
-        text.add(
-            .counter,
-            "agent_published",
-            unit: "records",
-            help: "records that the log of an agent has accepted in its epoch",
-            rows.filter { $0.epoch != 0 }.map { row in
-                .init(Double(row.published), ("agent", row.instance), ("class", row.className))
-            }
-        )
-        text.add(
-            .counter,
-            "agent_refused",
-            unit: "messages",
-            help: "messages and connections of peers that an agent has refused or ended",
-            rows.filter { $0.epoch != 0 }.map { row in
-                .init(Double(row.refused), ("agent", row.instance), ("class", row.className))
-            }
-        )
+        writeAgents(to: &text)
         let aggregators = rows.filter { $0.className == "Aggregator" }
         for recorded in Self.recorded {
             text.add(
