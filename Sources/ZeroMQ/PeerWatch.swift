@@ -36,7 +36,7 @@ public struct CutPeer: Hashable, Sendable, CustomStringConvertible {
 /// The library bounds the messages that wait and the bytes of one part. It bounds neither the
 /// parts of one message, none of which is seen before the last, nor the subscriptions of a peer.
 /// So the kernel is asked how much came on each connection: what was not delivered meanwhile
-/// waits. A trickle is never counted: some peers send heartbeats.
+/// waits. A trickle is never counted: it is heartbeats.
 ///
 /// A thread of its own looks: who subscribes faster than the library takes it in keeps the
 /// reactor inside of the library.

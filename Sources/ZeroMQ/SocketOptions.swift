@@ -10,11 +10,10 @@ public struct SocketOptions: Sendable {
     public var longestMessage = 1 << 20
     /// How long a closed socket goes on sending what it holds.
     public var linger: Duration = .milliseconds(500)
-    /// After which silence of a peer's machine a connection is given up, in whole seconds.
-    ///
-    /// The kernel asks, not the library: one whose peer went away while its queue was full, and
-    /// whose heartbeat is due then, ends the process (libzmq 4.3, an assertion in `out_event`).
-    public var silence: Duration = .seconds(6)
+    /// How often the peer of an idle connection is asked whether it lives.
+    public var heartbeat: Duration = .seconds(2)
+    /// After which silence a connection is given up.
+    public var heartbeatTimeout: Duration = .seconds(6)
     /// How long a peer may take until it has introduced itself.
     public var handshakeTimeout: Duration = .seconds(2)
     /// How long after a failed attempt the next one comes, at first and at most.
@@ -33,16 +32,16 @@ public struct SocketOptions: Sendable {
         socket.set(ZMQ_RCVHWM, Int32(receiveMark))
         guard kind != .pair, kind != .reply else { return }
         socket.set(ZMQ_MAXMSGSIZE, Int64(longestMessage))
+        socket.set(ZMQ_HEARTBEAT_IVL, heartbeat.wholeMilliseconds)
+        socket.set(ZMQ_HEARTBEAT_TIMEOUT, heartbeatTimeout.wholeMilliseconds)
+        socket.set(ZMQ_HEARTBEAT_TTL, heartbeatTimeout.wholeMilliseconds)
         socket.set(ZMQ_HANDSHAKE_IVL, handshakeTimeout.wholeMilliseconds)
         socket.set(ZMQ_RECONNECT_IVL, reconnect.lowerBound.wholeMilliseconds)
         socket.set(ZMQ_RECONNECT_IVL_MAX, reconnect.upperBound.wholeMilliseconds)
-        // Three questions within the time of silence; what is sent and not confirmed waits as long.
-        let third = Int32(clamping: max(1, silence.components.seconds / 3))
         socket.set(ZMQ_TCP_KEEPALIVE, 1 as Int32)
-        socket.set(ZMQ_TCP_KEEPALIVE_IDLE, third)
-        socket.set(ZMQ_TCP_KEEPALIVE_INTVL, third)
-        socket.set(ZMQ_TCP_KEEPALIVE_CNT, 2 as Int32)
-        socket.set(ZMQ_TCP_MAXRT, silence.wholeMilliseconds)
+        socket.set(ZMQ_TCP_KEEPALIVE_IDLE, 30 as Int32)
+        socket.set(ZMQ_TCP_KEEPALIVE_INTVL, 10 as Int32)
+        socket.set(ZMQ_TCP_KEEPALIVE_CNT, 3 as Int32)
         switch kind {
         case .router:
             // Without it a reply to a peer that is gone vanishes and nobody counts it.

@@ -19,8 +19,8 @@ PUBLISH_BYTES = 64 << 20
 MOST_SUBSCRIPTIONS = 4_096
 #: Milliseconds in which a handshake has to be over; then the connection ends.
 HANDSHAKE_MS = 2_000
-#: Seconds of silence of a peer's machine that end a connection.
-SILENCE_S = 6
+#: Milliseconds between two pings of an idle peer, and of silence that ends a connection.
+PING_MS, SILENCE_MS = 2_000, 6_000
 #: Seconds that a request may take which has no limit of its own.
 PATIENCE = 5.0
 #: Seconds between two looks at whether the connection on which a reply is awaited still stands.

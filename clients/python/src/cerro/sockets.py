@@ -8,13 +8,8 @@ from . import limits
 def _common(socket, is_ipv6):
     socket.linger = 0
     socket.setsockopt(zmq.HANDSHAKE_IVL, limits.HANDSHAKE_MS)
-    # The kernel asks whether the peer lives: libzmq's own heartbeat ends the process if it is due
-    # on a connection that went away while its queue was full.
-    socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
-    socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, limits.SILENCE_S // 3)
-    socket.setsockopt(zmq.TCP_KEEPALIVE_INTVL, limits.SILENCE_S // 3)
-    socket.setsockopt(zmq.TCP_KEEPALIVE_CNT, 2)
-    socket.setsockopt(zmq.TCP_MAXRT, limits.SILENCE_S * 1000)
+    socket.setsockopt(zmq.HEARTBEAT_IVL, limits.PING_MS)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, limits.SILENCE_MS)
     socket.setsockopt(zmq.IPV6, int(is_ipv6))
     return socket
 
