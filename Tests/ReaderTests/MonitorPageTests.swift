@@ -173,6 +173,10 @@ struct MonitorPageTests {
         _ token: AccessToken,
         _ name: String
     ) async throws {
+        // A document that is still being left takes its questions with it.
+        try await page.until(
+            "location.protocol === 'http:' && document.readyState === 'complete'"
+        )
         try await page.evaluate(
             """
             fetch("api/v1/login", {method: "POST", body: JSON.stringify({token: "\(token.text)"})})
