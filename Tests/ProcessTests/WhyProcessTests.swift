@@ -8,7 +8,7 @@ import Testing
 
 @testable import CerroCommand
 
-@Suite("What is missing and why, by the programs", .serialized, .timeLimit(.minutes(3)))
+@Suite("What is missing and why, by the programs", .serialized, .timeLimit(.minutes(10)))
 struct WhyProcessTests {
     /// How a command ended: its code, and its answer as JSON.
     private func run(_ arguments: [String], _ site: ProcessSite) async throws -> (Int32, Value) {

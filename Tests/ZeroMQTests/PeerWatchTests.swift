@@ -62,7 +62,7 @@ private final class RawPeer {
     }
 }
 
-@Suite("what peers keep waiting in a bound socket is bounded", .timeLimit(.minutes(1)))
+@Suite("what peers keep waiting in a bound socket is bounded", .timeLimit(.minutes(10)))
 struct PeerWatchTests {
     /// A bound socket, and what it was told of peers that were cut off.
     private struct Bound: Sendable {
