@@ -85,7 +85,7 @@ class Observatory:
         self.site.write_text(text, encoding="utf-8")
         if prepare is not None:
             prepare(self)
-        self.process = self.run("up", "--host", "here")
+        self.start(agents)
         try:
             for name in agents:
                 with self.client(name) as client:
@@ -94,6 +94,11 @@ class Observatory:
             print((self.folder / "up.log").read_text(), file=sys.stderr)
             self.close()
             raise
+
+    def start(self, agents):
+        """Starts the processes."""
+        del agents
+        self.process = self.run("up", "--host", "here")
 
     def call(self, *words):
         """Runs the program to its end."""
@@ -114,16 +119,44 @@ class Observatory:
             more = {"keys": str(self.keys), "name": "operator", **more}
         return CerroClient(instance, registry=self.registry, **more)
 
+    def end(self):
+        """Ends the processes."""
+        ended(self.process)
+
     def close(self):
         """Ends the processes and removes the folder."""
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        self.end()
         self.log.close()
         self._folder.cleanup()
+
+
+class Crew(Observatory):
+    """The same, each instance a process that nobody supervises; `processes` by name."""
+
+    def start(self, agents):
+        self.processes = {}
+        for name in ["registry", *agents]:
+            self.launch(name)
+
+    def launch(self, name):
+        """Starts one instance."""
+        self.processes[name] = self.run("agent", "run", name)
+
+    def end(self):
+        # The registry last: the others take leave of it.
+        for name in reversed(list(self.processes)):
+            ended(self.processes[name])
+
+
+def ended(process, number=signal.SIGTERM):
+    """The exit code of a process that is told to end."""
+    process.send_signal(number)
+    try:
+        return process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise
 
 
 _shared = None
