@@ -16,6 +16,7 @@ struct RootCommand: AsyncParsableCommand {
             DescribeCommand.self, WatchCommand.self, LogsCommand.self, FaultsCommand.self,
             AuditCommand.self, ControlCommand.self, TokenCommand.self, FieldsCommand.self,
             GetCommand.self, PlotCommand.self, GapsCommand.self, WhyCommand.self,
+            DoctorCommand.self,
             ArchiveCommand.self, ConfigCommand.self, KeysCommand.self, EmulateCommand.self,
             BenchCommand.self,
         ]

@@ -64,12 +64,8 @@ enum UpPlan {
         executable: String,
         sitePath: String
     ) throws(CommandFailure) -> [Supervisor.Member] {
-        let isRegistryHere =
-            [host.address, host.bind].contains(site.registry.address)
-            || Endpoint(host: site.registry.address, port: 0).isLoopback
-                && Endpoint(host: host.address, port: 0).isLoopback
         let names =
-            (isRegistryHere ? [registryID] : [])
+            (isRegistry(of: site, on: host) ? [registryID] : [])
             + host.agents.filter { $0.manage == .up }.map(\.id)
         guard !names.isEmpty else {
             throw CommandFailure(
@@ -92,6 +88,13 @@ enum UpPlan {
                 )
             )
         }
+    }
+
+    /// Whether the site's registry belongs to a host.
+    static func isRegistry(of site: Site, on host: SiteConfig.Host) -> Bool {
+        [host.address, host.bind].contains(site.registry.address)
+            || Endpoint(host: site.registry.address, port: 0).isLoopback
+                && Endpoint(host: host.address, port: 0).isLoopback
     }
 
     /// The file that this process runs from.
