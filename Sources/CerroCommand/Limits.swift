@@ -75,6 +75,10 @@ enum Limits {
     /// marked.
     static let clockDoubt: Duration = .seconds(1), clockTrouble: Duration = .seconds(30)
 
+    /// How long a shell waits for what it offers: longer, and whoever pressed the key thinks that
+    /// it hangs; and how much it offers at most: more is no help to anybody.
+    static let completion: Duration = .milliseconds(300), completions = 1000
+
     /// The most of a process's command line that is looked at.
     static let commandBytes = 4096
 

@@ -36,7 +36,7 @@ public enum CommandLineTool {
     /// Runs with another console, for tests.
     static func run(_ arguments: [String], console: Console) async -> Int32 {
         do {
-            var command = try RootCommand.parseAsRoot(arguments)
+            var command = try await RootCommand.asyncParseAsRoot(arguments)
             try await Console.$current.withValue(console) {
                 if var asynchronous = command as? any AsyncParsableCommand {
                     try await asynchronous.run()
