@@ -7,7 +7,7 @@ import ZeroMQ
 
 @testable import AgentRuntime
 
-@Suite("Control of an agent", .serialized, .timeLimit(.minutes(1)))
+@Suite("Control of an agent", .serialized, .timeLimit(.minutes(10)))
 struct ControlTests {
     private let alice = Caller(name: "alice", proof: .key("a"))
     private let bob = Caller(name: "bob", proof: .key("b"))

@@ -7,7 +7,7 @@ import Testing
 
 @testable import CerroCommand
 
-@Suite("What is missing and why, by the programs", .serialized, .timeLimit(.minutes(3)))
+@Suite("What is missing and why, by the programs", .serialized, .timeLimit(.minutes(10)))
 struct WhyProcessTests {
     /// Waits until `cerro why` finds a step broken, nil for none; returns its answer.
     private func untilBroken(_ step: String?, _ site: ProcessSite) async throws -> Value {
