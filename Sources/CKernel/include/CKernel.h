@@ -15,5 +15,9 @@ void cerro_timer_ring(int timer, int64_t nanoseconds);
 /// errno set where there is none of that number. Source: `pidfd_open(2)`.
 int cerro_process_open(pid_t pid);
 
+/// 1 where something keeps the clock right, 0 where nothing does, -1 where the kernel does not tell.
+/// Source: `adjtimex(2)`.
+int cerro_clock_is_synchronised(void);
+
 /// The flag by which `posix_spawn(3)` gives a child a session of its own.
 extern const int cerro_new_session;

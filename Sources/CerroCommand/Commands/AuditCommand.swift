@@ -15,7 +15,10 @@ struct AuditCommand: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: "Which instances; all if left out.")
+    @Argument(
+        help: "Which instances; all if left out.",
+        completion: SiteCompletion.instances
+    )
     var pattern = "*"
 
     @Option(help: ArgumentHelp("Only what somebody of that name asked.", valueName: "name"))

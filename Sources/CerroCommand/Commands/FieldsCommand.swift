@@ -9,7 +9,10 @@ struct FieldsCommand: AsyncParsableCommand {
         abstract: "Lists the fields that have samples, with type, unit and meaning."
     )
 
-    @Argument(help: "A full name, or a pattern with `*`; everything if left out.")
+    @Argument(
+        help: "A full name, or a pattern with `*`; everything if left out.",
+        completion: SiteCompletion.fields
+    )
     var patterns: [String] = []
 
     @OptionGroup var reader: ReaderOptions

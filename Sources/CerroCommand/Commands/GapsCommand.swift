@@ -14,7 +14,10 @@ struct GapsCommand: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: "Instances, feeds, fields, or patterns with `*`; everything if left out.")
+    @Argument(
+        help: "Instances, feeds, fields, or patterns with `*`; everything if left out.",
+        completion: SiteCompletion.fields
+    )
     var patterns: [String] = []
 
     @OptionGroup var reader: ReaderOptions

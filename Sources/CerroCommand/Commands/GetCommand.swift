@@ -26,7 +26,7 @@ struct GetCommand: AsyncParsableCommand {
         case json
     }
 
-    @Argument(help: "Full names, or patterns with `*`.")
+    @Argument(help: "Full names, or patterns with `*`.", completion: SiteCompletion.fields)
     var fields: [String]
 
     @Option(name: .customLong("max-points"), help: "At most so many buckets with min and max.")

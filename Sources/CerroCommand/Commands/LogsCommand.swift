@@ -11,7 +11,10 @@ struct LogsCommand: AsyncParsableCommand {
         discussion: "`cerro up` keeps it in the folder `logs` beside the spool."
     )
 
-    @Argument(help: "The instance; `registry` is the registry.")
+    @Argument(
+        help: "The instance; `registry` is the registry.",
+        completion: SiteCompletion.instances
+    )
     var instance: String
 
     @Flag(name: .shortAndLong, help: "Goes on with new lines until Ctrl-C.")

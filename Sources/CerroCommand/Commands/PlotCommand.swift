@@ -17,7 +17,7 @@ struct PlotCommand: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: "Full names, or patterns with `*`.")
+    @Argument(help: "Full names, or patterns with `*`.", completion: SiteCompletion.fields)
     var fields: [String]
 
     @Option(

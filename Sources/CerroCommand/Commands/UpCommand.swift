@@ -16,7 +16,10 @@ struct UpCommand: AsyncParsableCommand {
 
     @OptionGroup var site: SiteOption
 
-    @Option(help: ArgumentHelp("Which host of the site file this machine is.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp("Which host of the site file this machine is.", valueName: "name"),
+        completion: SiteCompletion.hosts
+    )
     var host: String?
 
     func run() async throws {
@@ -64,12 +67,8 @@ enum UpPlan {
         executable: String,
         sitePath: String
     ) throws(CommandFailure) -> [Supervisor.Member] {
-        let isRegistryHere =
-            [host.address, host.bind].contains(site.registry.address)
-            || Endpoint(host: site.registry.address, port: 0).isLoopback
-                && Endpoint(host: host.address, port: 0).isLoopback
         let names =
-            (isRegistryHere ? [registryID] : [])
+            (isRegistry(of: site, on: host) ? [registryID] : [])
             + host.agents.filter { $0.manage == .up }.map(\.id)
         guard !names.isEmpty else {
             throw CommandFailure(
@@ -92,6 +91,13 @@ enum UpPlan {
                 )
             )
         }
+    }
+
+    /// Whether the site's registry belongs to a host.
+    static func isRegistry(of site: Site, on host: SiteConfig.Host) -> Bool {
+        [host.address, host.bind].contains(site.registry.address)
+            || Endpoint(host: site.registry.address, port: 0).isLoopback
+                && Endpoint(host: host.address, port: 0).isLoopback
     }
 
     /// The file that this process runs from.

@@ -4,7 +4,10 @@ internal import Telemetry
 
 /// The options of whoever asks the site's reader about a time.
 struct ReaderOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Which reader, where there are several.", valueName: "instance"))
+    @Option(
+        help: ArgumentHelp("Which reader, where there are several.", valueName: "instance"),
+        completion: SiteCompletion.instances
+    )
     var reader: String?
 
     @OptionGroup var range: RangeOption
