@@ -18,4 +18,12 @@ void cerro_timer_ring(int timer, int64_t nanoseconds) {
 
 int cerro_process_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 
+int cerro_process_signal(int process, int signal) {
+    return (int)syscall(SYS_pidfd_send_signal, process, signal, 0, 0);
+}
+
+int cerro_close_from(posix_spawn_file_actions_t *actions, int first) {
+    return posix_spawn_file_actions_addclosefrom_np(actions, first);
+}
+
 const int cerro_new_session = POSIX_SPAWN_SETSID;
