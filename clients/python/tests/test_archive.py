@@ -204,6 +204,8 @@ class PartsTest(unittest.TestCase):
             (b"\x02\xc2\x00\x39", 3, [1, 4, 10]),
             # Mode 2 of width 0, base 0, slope -128: half a step a row, rounded down.
             (b"\x02\x80\x00\xff\x01", 4, [0, -1, -1, -2]),
+            # No value: no bytes, no factor either.
+            (b"", 0, []),
         ]
         for data, count, expected in cases:
             values, used = unpack(memoryview(data), count)
