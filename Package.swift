@@ -205,8 +205,9 @@ let package = Package(
         tests(
             "CerroCommandTests",
             [
-                "Access", "AgentRuntime", "Archive", "ArchiveFormat", "CerroCommand", "MessageBus",
-                "MessagePack", "Reader", "SiteConfig", "Telemetry", "ZeroMQ",
+                "Access", "AgentRuntime", "Archive", "ArchiveFormat", "CerroCommand",
+                "CerroTesting", "MessageBus", "MessagePack", "Reader", "SiteConfig", "Telemetry",
+                "ZeroMQ",
             ]
         ),
         tests(
