@@ -164,6 +164,17 @@ class RetentionTest(unittest.TestCase):
             np.testing.assert_allclose(found.mean, expected.mean, rtol=1e-12)
             self.assertEqual(sum(row["count"] for row in answer.gaps), REMOVED)
 
+    def test_samples_are_those_that_stayed_and_the_rest_is_told(self):
+        start, end = day_of(DAYS) * 10**9, day_of(0) * 10**9
+        answer = self.site.get_data(f"{NAME}.*", start, end)
+        rows = self.folder.read(NAME)
+        for field, column in rows.columns.items():
+            found = answer[f"{NAME}.{field}"]
+            self.assertEqual(found.t.tolist(), rows.times.tolist())
+            np.testing.assert_array_equal(found.values, column.values)
+        self.assertEqual({row["kind"] for row in answer.gaps}, {"retention"})
+        self.assertEqual(sum(row["count"] for row in answer.gaps), REMOVED)
+
     def test_every_sample_counts_once_in_any_buckets(self):
         start, end = day_of(DAYS) * 10**9, day_of(0) * 10**9
         _, values = self.all("stage")
