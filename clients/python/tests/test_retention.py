@@ -14,6 +14,8 @@ from cerro.model import Column, Rollup
 
 NAME = "cryo-1.temperatures"
 HOUR = 3_600 * 10**9
+#: Once for all, also when midnight passes meanwhile.
+TODAY = datetime.datetime.now(datetime.timezone.utc).date()
 #: Retention believes a day to be old once there are some days behind it.
 DAYS = 7
 ROWS_A_DAY = 6_000
@@ -24,8 +26,7 @@ REMOVED = (DAYS - 1) * ROWS_A_DAY - PINNED
 
 def day_of(number):
     """The beginning of a day before today, in seconds since 1970."""
-    day = datetime.datetime.now(datetime.timezone.utc).date() - datetime.timedelta(days=number)
-    return calendar.timegm(day.timetuple())
+    return calendar.timegm((TODAY - datetime.timedelta(days=number)).timetuple())
 
 
 def samples(start, seed):
