@@ -7,6 +7,7 @@ import tracemalloc
 import unittest
 
 import msgpack
+import zmq
 from hostile import Listener, Publisher, Recorder, Server, mutated
 from observatory import eventually, shared
 
@@ -18,7 +19,7 @@ from cerro.model import Feed
 from cerro.records import DATA, block_body, record_payload
 from cerro.samples import Decoder, Patterns
 from cerro.scan import ScanError, scan
-from cerro.sockets import dealer
+from cerro.sockets import dealer, subscriber
 
 SEEDS = 120
 #: Seconds that an answer may take, and those that no call takes here, whoever answers.
@@ -344,17 +345,13 @@ class MemoryTest(unittest.TestCase):
                 scan(data, 10, 10)
 
     def test_who_does_not_look_is_not_filled(self):
-        socket = dealer(self.context(), "tcp://127.0.0.1:9", None, None)
-        self.addCleanup(socket.close)
-        self.assertLessEqual(
-            socket.rcvhwm * limits.LONGEST_MESSAGE, 8 * limits.LONGEST_MESSAGE
-        )
-
-    @staticmethod
-    def context():
-        import zmq
-
-        return zmq.Context.instance()
+        context = zmq.Context.instance()
+        for socket, longest in (
+            (dealer(context, "tcp://127.0.0.1:9", None, None), limits.LONGEST_MESSAGE),
+            (subscriber(context, ["a/"]), limits.RECORD_BYTES),
+        ):
+            self.addCleanup(socket.close)
+            self.assertLessEqual(socket.rcvhwm * longest, 512 << 20)
 
     def test_places_and_declarations_are_forgotten(self):
         flows = Flows("tcp://r:1")

@@ -17,6 +17,9 @@ REQUEST_MARK = 1_000
 REPLY_MARK = 8
 #: Published messages that wait for one subscriber; one more is dropped for it alone.
 PUBLISH_MARK = 10_000
+#: Published messages that wait in a subscriber which does not look; the others wait where they come
+#: from, within the marks there.
+LIVE_MARK = 64
 #: Bytes of published messages that may wait for one subscriber: where the mark allows more, all
 #: connections end, and who comes back is allowed fewer messages.
 PUBLISH_BYTES = 64 << 20

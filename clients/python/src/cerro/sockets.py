@@ -62,7 +62,7 @@ def subscriber(context, topics):
     """A SUB of what begins with one of `topics`, not connected yet."""
     socket = _common(context.socket(zmq.SUB), True)
     socket.setsockopt(zmq.MAXMSGSIZE, limits.LONGEST_MESSAGE)
-    socket.set_hwm(limits.PUBLISH_MARK)
+    socket.rcvhwm = limits.LIVE_MARK
     for topic in topics:
         socket.subscribe(topic)
     return socket
