@@ -66,7 +66,7 @@ struct AuditCommand: AsyncParsableCommand {
             (query, range, now) in
             let lines = try await query.audit(filter, range)
             let isUnknown = lines.isEmpty && filter.pattern != "*"
-            let names = isUnknown ? try await query.unknown(among: [pattern], until: now) : []
+            let names = isUnknown ? try await query.unknown(among: [pattern]) : []
             return (lines, names)
         }
         let console = Console.current

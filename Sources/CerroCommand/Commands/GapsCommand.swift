@@ -30,7 +30,7 @@ struct GapsCommand: AsyncParsableCommand {
             let ledger = try await query.ledger(patterns, range)
             // A name that nobody has, has no gaps either: that must not look like good news.
             let isEmpty = ledger["gaps"]?.array?.isEmpty ?? true
-            return (ledger, isEmpty ? try await query.unknown(among: patterns, until: now) : [])
+            return (ledger, isEmpty ? try await query.unknown(among: patterns) : [])
         }
         let console = Console.current
         for line in unknown { console.note(line) }
