@@ -219,8 +219,8 @@ let package = Package(
             "CerroCommandTests",
             [
                 "Access", "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "CerroCommand",
-                "MessageBus",
-                "MessagePack", "Reader", "SiteConfig", "Telemetry", "ZeroMQ",
+                "CerroTesting", "MessageBus", "MessagePack", "Reader", "SiteConfig", "Telemetry",
+                "ZeroMQ",
             ]
         ),
         tests(

@@ -1,4 +1,4 @@
-internal import Glibc
+internal import SiteConfig
 internal import Synchronization
 public import Telemetry
 
@@ -15,15 +15,9 @@ public final class AccessControl: Sendable {
         case broken(AccessError)
     }
 
-    /// What tells that a file is another than before.
-    private struct Stamp: Equatable {
-        let device: UInt, inode: UInt, size: Int
-        let seconds: Int, nanoseconds: Int, changeSeconds: Int, changeNanoseconds: Int
-    }
-
     private struct State {
         var table: AccessTable
-        var stamp: Stamp?
+        var watch: FileWatch?
     }
 
     private let folder: KeyFolder?
@@ -34,7 +28,7 @@ public final class AccessControl: Sendable {
 
     private init() {
         folder = nil
-        state = Mutex(State(table: .open, stamp: nil))
+        state = Mutex(State(table: .open, watch: nil))
     }
 
     /// Reads `access.yaml` of a folder of keys.
@@ -42,15 +36,15 @@ public final class AccessControl: Sendable {
     /// - Throws: ``AccessError``.
     public init(_ folder: KeyFolder) throws(AccessError) {
         self.folder = folder
-        // Stamped before it is read: a change in between is read again.
-        let stamp = Self.stamp(folder.accessFile)
-        state = Mutex(State(table: try folder.table(), stamp: stamp))
+        // Begun before it is read: a change in between is read again.
+        let watch = FileWatch(folder.accessFile)
+        state = Mutex(State(table: try folder.table(), watch: watch))
     }
 
     /// A table that is held as it is, for tests.
     public init(_ table: AccessTable) {
         folder = nil
-        state = Mutex(State(table: table, stamp: nil))
+        state = Mutex(State(table: table, watch: nil))
     }
 
     /// The table that holds now.
@@ -62,14 +56,12 @@ public final class AccessControl: Sendable {
     /// Reads the file again if it is another than at the last look; nil where it is not.
     public func look() -> Change? {
         guard let folder else { return nil }
-        let stamp = Self.stamp(folder.accessFile)
-        guard state.withLock({ $0.stamp != stamp }) else { return nil }
+        guard state.withLock({ $0.watch?.look() }) == true else { return nil }
         do throws(AccessError) {
             let table = try folder.table()
-            state.withLock { $0 = State(table: table, stamp: stamp) }
+            state.withLock { $0.table = table }
             return .changed(table)
         } catch {
-            state.withLock { $0.stamp = stamp }
             return .broken(error)
         }
     }
@@ -81,22 +73,8 @@ public final class AccessControl: Sendable {
     ) async {
         guard folder != nil else { return }
         while true {
-            do { try await time.sleep(for: AccessLimits.watchPeriod) } catch { return }
+            do { try await time.sleep(for: SiteConfig.Limits.watchPeriod) } catch { return }
             if let change = look() { await report(change) }
         }
-    }
-
-    private static func stamp(_ path: String) -> Stamp? {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
-        return Stamp(
-            device: UInt(status.st_dev),
-            inode: UInt(status.st_ino),
-            size: Int(status.st_size),
-            seconds: status.st_mtim.tv_sec,
-            nanoseconds: status.st_mtim.tv_nsec,
-            changeSeconds: status.st_ctim.tv_sec,
-            changeNanoseconds: status.st_ctim.tv_nsec
-        )
     }
 }

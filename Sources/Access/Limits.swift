@@ -1,7 +1,5 @@
 /// The bounds of this target, each with what happens there.
 public enum AccessLimits {
-    /// How often a process looks whether `access.yaml` has changed.
-    public static let watchPeriod = Duration.milliseconds(500)
     /// The most entries of each section of `access.yaml`; with more the file is refused.
     public static let mostEntries = 10_000
     /// The longest secret or public key file, in bytes; a longer one is no key.

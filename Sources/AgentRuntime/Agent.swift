@@ -126,6 +126,37 @@ public struct AgentOperation: Sendable {
         make(name, .task, help, abortable, needs, body)
     }
 
+    /// The same operation with a text among its parameters that is one of `choices` as they are
+    /// when it is asked for.
+    public func choosing(
+        _ name: String,
+        from choices: @escaping @Sendable () -> [String]
+    ) -> AgentOperation {
+        let now = choices()
+        let declared = parameters.map { $0.name == name ? $0.choosing(now) : $0 }
+        return AgentOperation(
+            name: self.name,
+            kind: kind,
+            help: help,
+            isAbortable: isAbortable,
+            needs: needs,
+            parameters: declared
+        ) { given throws(ParameterError) in
+            let body = try prepare(given)
+            let declaration = declared.first { $0.name == name }?.choosing(choices())
+            if let declaration, let value = given[name], let text = value.string,
+                declaration.choices?.contains(text) == false
+            {
+                throw .outOfRange(
+                    name,
+                    found: declaration.shown(value),
+                    expected: declaration.expectation
+                )
+            }
+            return body
+        }
+    }
+
     /// Refuses parameters that a start would refuse.
     ///
     /// - Throws: ``ParameterError``.

@@ -7,6 +7,8 @@ public struct AgentClass: Sendable {
     public let name: String
     /// What it is, in one line.
     public let summary: String
+    /// The sections of the site file that such an agent reads beside its own entry.
+    public let sections: Set<Site.Section>
     /// Makes an agent from its settings without touching network or disk, since
     /// `cerro config check` calls it too; what is wrong goes into the settings' problems.
     public let make: @Sendable (inout SettingsReader, AgentContext) -> any Agent
@@ -15,10 +17,12 @@ public struct AgentClass: Sendable {
     public init(
         _ name: String,
         summary: String,
+        reading sections: Set<Site.Section> = [],
         make: @escaping @Sendable (inout SettingsReader, AgentContext) -> any Agent
     ) {
         self.name = name
         self.summary = summary
+        self.sections = sections
         self.make = make
     }
 }

@@ -46,14 +46,23 @@ public struct ParameterDeclaration: Hashable, Sendable {
     public let name: String
     /// `double`, `int`, `bool` or `string`.
     public let type: FieldType
-    /// The values that are possible, as bounds, as choices, or free.
-    public let range: ClosedRange<Double>?, choices: [String]?
+    /// The numbers that are possible; nil for any.
+    public let range: ClosedRange<Double>?
+    /// The texts that are possible; nil for any.
+    public private(set) var choices: [String]?
     /// What is taken when a client leaves it out; nil where it must not.
     public let fallback: Value?
     /// The unit, and what it means, for people.
     public let unit: Unit?, help: String
     /// Whether nobody is to see the value: not the audit, and no error.
     public var isSecret = false
+
+    /// The same parameter with other choices.
+    func choosing(_ choices: [String]) -> ParameterDeclaration {
+        var other = self
+        other.choices = choices
+        return other
+    }
 
     /// A value as an error shows it.
     func shown(_ value: Value) -> String {

@@ -28,7 +28,8 @@ public final class AggregatorAgent: Agent {
     /// The class `Aggregator` of site files.
     public static let agentClass = AgentClass(
         "Aggregator",
-        summary: "writes every sample of every instance to the archive"
+        summary: "writes every sample of every instance to the archive",
+        reading: [.archive]
     ) { settings, context in
         let archive = ArchiveSettings.read(from: &settings, default: context.site.archive)
         return AggregatorAgent(settings: archive, time: context.time)

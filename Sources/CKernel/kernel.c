@@ -26,4 +26,12 @@ int cerro_clock_is_synchronised(void) {
     return status < 0 ? -1 : status != TIME_ERROR && !(state.status & STA_UNSYNC);
 }
 
+int cerro_process_signal(int process, int signal) {
+    return (int)syscall(SYS_pidfd_send_signal, process, signal, 0, 0);
+}
+
+int cerro_close_from(posix_spawn_file_actions_t *actions, int first) {
+    return posix_spawn_file_actions_addclosefrom_np(actions, first);
+}
+
 const int cerro_new_session = POSIX_SPAWN_SETSID;

@@ -32,6 +32,16 @@ enum AgentClasses {
         return problems
     }
 
+    /// The checksum of what an instance reads in the site file; nil where the site has no such
+    /// instance.
+    static func hash(of instance: String, at site: Site) -> String? {
+        let name = site.instance(instance)?.entry.className
+        return site.hash(
+            of: instance,
+            reading: all.first { $0.name == name }?.sections ?? []
+        )
+    }
+
     /// Makes an instance from its settings, which may override the site's registry and spool.
     ///
     /// - Returns: the agent, the site as it is for this instance, and what is wrong.

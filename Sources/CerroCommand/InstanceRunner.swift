@@ -1,6 +1,7 @@
 internal import Access
 internal import AgentRuntime
 internal import Foundation
+internal import Log
 internal import Logging
 internal import MessageBus
 internal import Registry
@@ -11,17 +12,21 @@ internal import ZeroMQ
 /// Makes one instance of a site and runs it in this process: bus, log, agent, host.
 struct InstanceRunner {
     let site: Site
+    /// Where the site file's text is taken from, if not from its own place.
+    let copy: String?
     let classes: [AgentClass]
     let time: any TimeSource
     let logger: Logger
 
     init(
         site: Site,
+        copy: String? = nil,
         classes: [AgentClass],
         time: any TimeSource = SystemTimeSource(),
         logger: Logger
     ) {
         self.site = site
+        self.copy = copy
         self.classes = classes
         self.time = time
         self.logger = logger
@@ -29,9 +34,32 @@ struct InstanceRunner {
 
     /// Runs `instance` until a signal ends it.
     ///
-    /// - Throws: `AgentExit`, `LogError` or the site file's problems.
+    /// - Throws: `CommandFailure`, of ``ExitStatus/refused`` where another process holds it.
     func run(_ instance: String) async throws {
-        let parts = try parts(of: instance)
+        try await run(parts(of: instance))
+    }
+
+    /// Runs the manager of `host` until a signal ends it.
+    ///
+    /// - Throws: as ``run(_:)-(String)``.
+    func run(_ manager: HostManager, of host: SiteConfig.Host) async throws {
+        var parts = parts(manager, host.manager, HostManager.className, of: host, with: site)
+        parts.settings.start = [("supervise", [:])]
+        try await run(parts)
+    }
+
+    private func run(_ parts: Parts) async throws {
+        do { try await serve(parts) } catch let error as LogError {
+            guard case .held = error else { throw CommandFailure(.failed, "\(error)") }
+            throw CommandFailure(.refused, "\(error)")
+        } catch let exit as AgentExit {
+            guard case .refused = exit else { throw CommandFailure(.failed, "\(exit)") }
+            throw CommandFailure(.refused, "\(exit)")
+        }
+    }
+
+    private func serve(_ parts: Parts) async throws {
+        let instance = parts.settings.identity.instance
         let keys = try SiteKeys.instance(instance, of: site, time: time, logger: logger)
         OpenFiles.allowMany()
         let bus = try ZeroMQBus(keys: keys?.bus)
@@ -51,13 +79,24 @@ struct InstanceRunner {
             logger: logger
         )
         do {
-            try await withThrowingTaskGroup(of: Void.self) { tasks in
-                tasks.addTask { try await host.runUntilSignal() }
+            try await withThrowingTaskGroup(of: Bool.self) { tasks in
                 tasks.addTask {
-                    guard let bound = await host.boundPorts() else { return }
-                    ports.remember(requests: bound.requests, publisher: bound.publisher)
+                    try await host.runUntilSignal()
+                    return true
                 }
-                try await tasks.waitForAll()
+                if let registry = parts.agent as? RegistryAgent {
+                    tasks.addTask {
+                        await follow(copy ?? site.file, registry)
+                        return false
+                    }
+                }
+                tasks.addTask {
+                    guard let bound = await host.boundPorts() else { return false }
+                    ports.remember(requests: bound.requests, publisher: bound.publisher)
+                    return false
+                }
+                while try await tasks.next() == false {}
+                tasks.cancelAll()
             }
         } catch {
             await bus.reactor.shutdown()
@@ -69,11 +108,18 @@ struct InstanceRunner {
     private struct Parts {
         let agent: any Agent
         let spool: SpoolSettings
-        let settings: AgentHost.Settings
+        var settings: AgentHost.Settings
     }
 
     private func parts(of instance: String) throws -> Parts {
         if instance == RegistryAgent.instance { return registry() }
+        if let host = site.host(managedBy: instance) {
+            throw CommandFailure(
+                .usage,
+                "\(instance) is the manager of host \(host.name): `cerro host run --host "
+                    + "\(host.name)` runs it"
+            )
+        }
         guard let (host, entry) = site.instance(instance) else {
             throw CommandFailure(
                 .usage,
@@ -98,26 +144,67 @@ struct InstanceRunner {
         guard problems.isEmpty else {
             throw CommandFailure(.usage, problems.map(\.description).joined(separator: "\n"))
         }
-        return Parts(
+        var parts = parts(agent, instance, entry.className, of: host, with: site)
+        parts.settings.start = entry.start.map { ($0.operation, $0.parameters) }
+        return parts
+    }
+
+    private func parts(
+        _ agent: any Agent,
+        _ instance: String,
+        _ className: String,
+        of host: SiteConfig.Host,
+        with site: Site
+    ) -> Parts {
+        Parts(
             agent: agent,
             spool: site.spool,
             settings: AgentHost.Settings(
-                identity: identity(instance, entry.className, host.name),
+                identity: identity(instance, className, host.name),
                 requests: Binding(host: host.bind, ports: host.ports),
                 publisher: Binding(host: host.bind, ports: host.ports),
                 advertisedHost: host.address,
-                registry: BusEndpoint(host: site.registry.address, port: site.registry.port),
-                start: entry.start.map { ($0.operation, $0.parameters) }
+                registry: BusEndpoint(host: site.registry.address, port: site.registry.port)
             )
         )
     }
 
-    private func registry() -> Parts {
-        let expected = site.hosts.flatMap { host in
+    /// The instances of a site as its registry takes them.
+    private static func expected(_ site: Site) -> [InstanceRow] {
+        site.hosts.flatMap { host in
             host.agents.map { entry in
-                InstanceRow(instance: entry.id, className: entry.className, host: host.name)
+                var row = InstanceRow(
+                    instance: entry.id,
+                    className: entry.className,
+                    host: host.name
+                )
+                if entry.manage == .manual { row.state = .stopped }
+                return row
             }
         }
+    }
+
+    /// Has the registry follow the site file until cancelled; one that is wrong changes nothing.
+    private func follow(_ file: String, _ registry: RegistryAgent) async {
+        var watch = FileWatch(file)
+        while true {
+            do { try await time.sleep(for: SiteConfig.Limits.watchPeriod) } catch { return }
+            guard watch.look() else { continue }
+            do {
+                let environment = ProcessInfo.processInfo.environment
+                let site = try Site.load(path: site.file, copy: file, environment: environment)
+                registry.expect(Self.expected(site))
+            } catch {
+                logger.error(
+                    "the site file is wrong, what it said before holds on",
+                    metadata: ["reason": "\(error)"]
+                )
+            }
+        }
+    }
+
+    private func registry() -> Parts {
+        let expected = Self.expected(site)
         let spool = "\(site.spool.directory)/\(RegistryAgent.instance)"
         let agent = RegistryAgent(
             expected: expected,
@@ -148,7 +235,7 @@ struct InstanceRunner {
             host: host,
             pid: Int64(ProcessInfo.processInfo.processIdentifier),
             version: Version.current,
-            siteHash: site.hash
+            siteHash: AgentClasses.hash(of: instance, at: site) ?? ""
         )
     }
 

@@ -14,6 +14,19 @@ enum Limits {
     /// An instance that ran this long was fine, so that its next end starts from the first pause.
     static let steadyRun: Duration = .seconds(60)
 
+    /// How often in a row an instance ends by itself before that is a fault.
+    static let faultyEnds = 3
+
+    /// The last lines of an instance's log that say why it ended.
+    static let faultLines = 3
+
+    /// How long an instance that somebody starts has to run for the start to be done.
+    static let startWatch: Duration = .seconds(1)
+
+    /// Ends of processes that a manager has not looked at yet: each of its instances has one at
+    /// most, and none is lost below this number of instances.
+    static let hostEvents = 65_536
+
     /// The size at which an instance's log file is put aside before the day is over.
     static let logFileBytes = 16 << 20
 

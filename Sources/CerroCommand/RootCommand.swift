@@ -12,7 +12,8 @@ struct RootCommand: AsyncParsableCommand {
             """,
         version: Version.current,
         subcommands: [
-            UpCommand.self, AgentCommand.self, StatusCommand.self, CallCommand.self,
+            UpCommand.self, HostCommand.self, AgentCommand.self, StatusCommand.self,
+            CallCommand.self,
             DescribeCommand.self, WatchCommand.self, LogsCommand.self, FaultsCommand.self,
             AuditCommand.self, ControlCommand.self, TokenCommand.self, FieldsCommand.self,
             GetCommand.self, PlotCommand.self, GapsCommand.self, WhyCommand.self,

@@ -209,7 +209,11 @@ extension ReaderAgent {
         wake: ReaderWake = ReaderWake(),
         live: @escaping @Sendable (Site, String) -> any LiveSite
     ) -> AgentClass {
-        AgentClass("Reader", summary: "answers what the archive holds") { settings, context in
+        AgentClass(
+            "Reader",
+            summary: "answers what the archive holds",
+            reading: [.archive, .reader, .instances]
+        ) { settings, context in
             let archive = ArchiveSettings.read(from: &settings, default: context.site.archive)
             let reader = ReaderSettings.read(from: &settings, default: context.site.reader)
             return ReaderAgent(

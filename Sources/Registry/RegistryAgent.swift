@@ -39,6 +39,12 @@ public final class RegistryAgent: Agent {
         )
     }
 
+    /// Follows another version of the site file, of which `rows` are the instances.
+    public func expect(_ rows: [InstanceRow]) {
+        table.withLock { $0.expect(rows) }
+        announce()
+    }
+
     /// None: who lives now is told, not recorded; what happens to it is in every agent's `faults`.
     public var feeds: [Feed] { [] }
 
@@ -80,7 +86,8 @@ public final class RegistryAgent: Agent {
                 session.raise(
                     "instance.missing",
                     .warning,
-                    "\(instance) is in the site file and nobody holds it: start it on its host",
+                    "\(instance) is in the site file and nobody holds it: `cerro host start "
+                        + "\(instance)` starts it",
                     subject: instance
                 )
             }

@@ -32,25 +32,35 @@ public struct SiteTable: Sendable {
     public private(set) var version: Int64 = 1
     private var rows: [String: InstanceRow]
     private var heard: [String: Duration] = [:]
-    private let expected: Set<String>
+    private var named: Set<String> = []
+    private var expected: Set<String> = []
     private let lease: Duration
     private let silentUntil: Duration
 
     /// The table of a site with those `expected` instances.
     ///
     /// - Parameters:
-    ///   - expected: rows of the site file's instances.
+    ///   - expected: rows of the site file's instances, as ``expect(_:)`` takes them.
     ///   - lease: how long a lease lasts.
     ///   - restartedAt: monotonic time of the start, if an earlier registry of this site may have
     ///     granted leases; nil if there was none.
     public init(expected: [InstanceRow], lease: Duration, restartedAt: Duration?) {
-        rows = Dictionary(
-            expected.map { ($0.instance, $0) },
-            uniquingKeysWith: { first, _ in first }
-        )
-        self.expected = Set(rows.keys)
+        rows = [:]
         self.lease = lease
         silentUntil = restartedAt.map { $0 + lease } ?? .zero
+        expect(expected)
+    }
+
+    /// Takes the site file's instances for those that it names from now on.
+    ///
+    /// Those whose row says `missing` are expected; others, which somebody starts when needed, are
+    /// only known.
+    public mutating func expect(_ all: [InstanceRow]) {
+        named = Set(all.map(\.instance))
+        expected = Set(all.filter { $0.state == .missing }.map(\.instance))
+        rows = rows.filter { $0.value.epoch != 0 || named.contains($0.key) }
+        for row in all where (rows[row.instance]?.epoch ?? 0) == 0 { rows[row.instance] = row }
+        version += 1
     }
 
     /// All rows, by instance.
@@ -138,7 +148,7 @@ public struct SiteTable: Sendable {
                 rows[instance]?.state = .silent
                 version += 1
             case .silent, .stopped:
-                guard !expected.contains(instance), wallClock - row.seen > Self.memory else {
+                guard !named.contains(instance), wallClock - row.seen > Self.memory else {
                     continue
                 }
                 rows[instance] = nil

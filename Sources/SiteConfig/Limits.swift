@@ -14,6 +14,8 @@ public enum Limits {
     public static let quotedCharacters = 60
     /// The longest text that a variable may put into a scalar, in bytes.
     public static let expandedBytes = 65_536
+    /// How often whoever follows a file looks whether it has changed.
+    public static let watchPeriod = Duration.milliseconds(500)
     /// The longest that samples are kept short of `forever`, in seconds: 100 years.
     public static let longestRetention: Int64 = 100 * 365 * 86_400
 }

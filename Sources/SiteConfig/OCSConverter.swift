@@ -163,24 +163,24 @@ struct OCSConverter {
     }
 
     private mutating func manage(_ setting: Setting?, _ id: String) -> Management {
-        guard let setting, let word = setting.text else { return .up }
+        guard let setting, let word = setting.text else { return .keep }
         if word.hasPrefix("docker") {
             note(setting.place, "\(id) ran in Docker; `cerro up` runs it as a process")
         }
         switch word {
-        case "host/down", "down", "docker/down": return .down
+        case "host/down", "down", "docker/down": return .manual
         case "ignore", "no": return .ignore
-        case "host/up", "host", "up", "yes", "docker/up", "docker": return .up
+        case "host/up", "host", "up", "yes", "docker/up", "docker": return .keep
         default:
             note(setting.place, "`manage: \(word)` is unknown; \(id) is kept running")
-            return .up
+            return .keep
         }
     }
 
     private static func dropped(_ oldClass: String) -> String? {
         switch oldClass {
-        case "HostManager", "HostManagerAgent": "`cerro up` supervises the instances of a host"
-        case "RegistryAgent": "the registry starts with `cerro up` on its host"
+        case "HostManager", "HostManagerAgent": "`cerro host run` manages the instances of a host"
+        case "RegistryAgent": "the registry starts with `cerro host run` on its host"
         case "InfluxDBAgent", "InfluxDBAgentv2":
             "plots come from the archive, through the reader's HTTP"
         case "AccessDirector", "AccessDirectorAgent": "keys and roles are in `access.yaml`"

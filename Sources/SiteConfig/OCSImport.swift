@@ -56,7 +56,7 @@ struct ImportedAgent {
     var className: String
     var id: String
     var start: [String] = []
-    var manage = Management.up
+    var manage = Management.keep
     var arguments: [(key: String, value: String)] = []
 
     /// The entry of the site file, indented to stand in a host's `agents`.
@@ -66,7 +66,7 @@ struct ImportedAgent {
             "        id: \(Setting.scalar(id, quoted: false))",
         ]
         if !start.isEmpty { lines.append("        start: [\(start.joined(separator: ", "))]") }
-        if manage != .up { lines.append("        manage: \(manage.rawValue)") }
+        if manage != .keep { lines.append("        manage: \(manage.rawValue)") }
         if !arguments.isEmpty {
             lines.append("        arguments:")
             lines += arguments.map { "          \($0.key): \($0.value)" }

@@ -48,7 +48,7 @@ extension Site {
     ) throws(SiteError) -> Site {
         var parser = SettingParser(file: file, environment: environment)
         guard let root = parser.parse(text) else { throw .invalid(parser.problems.inFileOrder) }
-        var loader = SiteLoader(file: file, folder: folder, hash: fingerprint(of: text))
+        var loader = SiteLoader(file: file, folder: folder)
         let site = loader.site(root)
         let problems = (parser.problems + loader.problems + check(site)).inFileOrder
         guard problems.isEmpty else { throw .invalid(problems) }
@@ -57,14 +57,33 @@ extension Site {
 
     /// Reads and checks the site file at `path`; relative paths in it start at its folder.
     ///
+    /// With `copy` the text comes from there, as if it still stood at `path`.
+    ///
     /// - Throws: ``SiteError/unreadable(file:reason:)`` if there is no such file, or one that is
     ///   too large or not UTF-8; otherwise as `load(text:file:folder:environment:check:)`.
     public static func load(
         path: String,
+        copy: String? = nil,
         environment: [String: String],
         check: (Site) -> [SiteProblem] = { _ in [] }
     ) throws(SiteError) -> Site {
-        let text = try text(ofFile: path)
+        try load(
+            text: text(ofFile: copy ?? path),
+            path: path,
+            environment: environment,
+            check: check
+        )
+    }
+
+    /// Reads and checks a text that stood in the site file at `path`.
+    ///
+    /// - Throws: as `load(text:file:folder:environment:check:)`.
+    public static func load(
+        text: String,
+        path: String,
+        environment: [String: String],
+        check: (Site) -> [SiteProblem] = { _ in [] }
+    ) throws(SiteError) -> Site {
         let here = FileManager.default.currentDirectoryPath
         let parts = SettingsReader.absolute(path, from: here).split(separator: "/")
         return try load(
@@ -118,17 +137,5 @@ extension Site {
                     + (word.isEmpty ? "; there are \(classes.joined(separator: ", "))" : word)
             )
         }
-    }
-
-    /// The checksum of ``hash``.
-    ///
-    /// Source: G. Fowler, L. C. Noll, K.-P. Vo, D. Eastlake, "The FNV Non-Cryptographic Hash
-    /// Algorithm", RFC 9923, the 64-bit variant 1a.
-    static func fingerprint(of text: String) -> String {
-        let hash = text.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { hash, byte in
-            (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3
-        }
-        let digits = String(hash, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 }

@@ -20,11 +20,21 @@ public struct Site: Sendable {
     public var file: String
     /// The folder that relative paths of the file start at, an absolute path.
     public var folder: String
-    /// A checksum of the file's bytes, which tells who runs an older one.
-    ///
-    /// 64-bit FNV-1a as 16 hexadecimal digits: it finds differences, and is no protection against
-    /// somebody who makes them.
-    public var hash: String
+    /// What is written about the registry, keys and spools, and in each section.
+    var essence: String, essences: [Section: String]
+
+    /// The id of the registry, which no entry of the file may have.
+    public static let registryID = "registry"
+
+    /// The host whose manager has that id, nil if there is none.
+    public func host(managedBy id: String) -> Host? { hosts.first { $0.manager == id } }
+
+    /// Whether the registry runs on `host`: where its address is the host's.
+    public func hasRegistry(on host: Host) -> Bool {
+        [host.address, host.bind].contains(registry.address)
+            || Endpoint(host: registry.address, port: 0).isLoopback
+                && Endpoint(host: host.address, port: 0).isLoopback
+    }
 
     /// The host and entry of the instance `id`, nil if the site has none.
     public func instance(_ id: String) -> (host: Host, entry: AgentEntry)? {
@@ -185,6 +195,11 @@ public struct Host: Sendable {
     public var ports: ClosedRange<Int>
     /// The instances of this host, in the order of the file.
     public var agents: [AgentEntry]
+    /// What is written about the host itself.
+    var essence: String
+
+    /// The instance id of the host's manager.
+    public var manager: String { "host-" + name }
 }
 
 /// One configured instance.
@@ -195,22 +210,24 @@ public struct AgentEntry: Sendable {
     public var id: String
     /// The operations that start with the agent, each with its parameters.
     public var start: [StartEntry]
-    /// What the supervisor of the host does with it.
+    /// What the manager of the host does with it.
     public var manage: Management
     /// The settings of the class, each with its place in the file.
     public var arguments: Setting
     /// Where the entry begins.
     public var place: Place
+    /// What is written about the instance itself.
+    var essence: String
     /// Where the class and the id stand.
     var classPlace: Place, idPlace: Place
 }
 
-/// What the supervisor of a host does with an instance.
+/// What the manager of a host does with an instance.
 public enum Management: String, CaseIterable, Sendable {
     /// Starts it, and starts it again when it ends.
-    case up
+    case keep
     /// Knows it, and leaves it stopped until somebody asks.
-    case down
+    case manual
     /// Leaves it to somebody else.
     case ignore
 }

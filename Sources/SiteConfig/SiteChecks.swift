@@ -25,7 +25,14 @@ struct SiteChecks {
         var first: [String: (place: Place, host: String)] = [:]
         for host in site.hosts {
             for entry in host.agents where !entry.id.isEmpty {
-                if let other = first[entry.id] {
+                if let managed = site.host(managedBy: entry.id) {
+                    add(
+                        nil,
+                        entry.idPlace,
+                        "the instance id `\(entry.id)` is that of the manager of host "
+                            + "\(managed.name), and ids are unique at a site. Rename the instance"
+                    )
+                } else if let other = first[entry.id] {
                     add(
                         nil,
                         entry.idPlace,
@@ -82,13 +89,13 @@ struct SiteChecks {
         var ranges: [String: [ClosedRange<Int>: String]] = [:]
         for host in site.hosts where host.ports != 0...0 {
             // Each agent binds two sockets.
-            let needed = host.agents.count * 2
+            let needed = (host.agents.count + 1) * 2
             if needed > host.ports.count {
                 add(
                     setting(["hosts", host.name, "ports"]),
                     root.place,
-                    "host \(host.name) has \(host.agents.count) agents, which need \(needed) "
-                        + "ports; `ports` has \(host.ports.count)"
+                    "host \(host.name) has \(host.agents.count) agents and its manager, which "
+                        + "need \(needed) ports; `ports` has \(host.ports.count)"
                 )
             }
             var others = ranges[Endpoint.normal(host.address)] ?? [:]

@@ -4,15 +4,13 @@ internal import Telemetry
 struct SiteLoader {
     private let file: String
     private let folder: String
-    private let hash: String
     /// What was wrong.
     private(set) var problems: [SiteProblem] = []
 
     /// A loader of `file`, whose relative paths start at `folder`.
-    init(file: String, folder: String, hash: String) {
+    init(file: String, folder: String) {
         self.file = file
         self.folder = folder
-        self.hash = hash
     }
 
     /// Reads the whole file; wrong settings have harmless values in the result.
@@ -36,7 +34,8 @@ struct SiteLoader {
                 hosts: [],
                 file: file,
                 folder: folder,
-                hash: hash
+                essence: "",
+                essences: [:]
             )
         }
         let site = Site(
@@ -49,7 +48,10 @@ struct SiteLoader {
             hosts: hosts(&reader),
             file: file,
             folder: folder,
-            hash: hash
+            essence: ["registry", "keys", "spool"].map { root[$0]?.essence ?? "" }
+                .joined(separator: ","),
+            essences: [.archive: root["archive"]?.essence, .reader: root["reader"]?.essence]
+                .compactMapValues(\.self)
         )
         _ = reader.setting("keys")
         problems += reader.finish()
@@ -99,7 +101,14 @@ struct SiteLoader {
             }
         }
         problems += reader.finish()
-        return Host(name: name, address: address, bind: bind, ports: ports, agents: agents)
+        return Host(
+            name: name,
+            address: address,
+            bind: bind,
+            ports: ports,
+            agents: agents,
+            essence: setting.essence(without: ["agents"])
+        )
     }
 
     private mutating func agent(_ setting: Setting) -> AgentEntry {
@@ -107,7 +116,7 @@ struct SiteLoader {
         var reader = SettingsReader(setting, owner: owner ?? "an agent", folder: folder)
         let className = reader.name("class")
         let id = reader.name("id")
-        if id == "registry" {
+        if id == Site.registryID {
             reader.wrong(
                 "id",
                 "is `registry`; that is the id of the registry itself. Choose another"
@@ -117,7 +126,7 @@ struct SiteLoader {
         let manage = reader.choice(
             "manage",
             of: Management.allCases.map(\.rawValue),
-            default: Management.up.rawValue
+            default: Management.keep.rawValue
         )
         let arguments = reader.setting("arguments")
         if case .list = arguments?.shape {
@@ -130,9 +139,10 @@ struct SiteLoader {
             className: className,
             id: id,
             start: start,
-            manage: Management(rawValue: manage) ?? .up,
+            manage: Management(rawValue: manage) ?? .keep,
             arguments: arguments.flatMap(\.mapOrNull) ?? Setting(.map([]), at: setting.place),
             place: setting.place,
+            essence: setting.essence(without: ["manage"]),
             classPlace: setting["class"]?.place ?? setting.place,
             idPlace: setting["id"]?.place ?? setting.place
         )

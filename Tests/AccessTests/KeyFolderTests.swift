@@ -1,6 +1,7 @@
 import Access
 import CerroTesting
 import Foundation
+import SiteConfig
 import Telemetry
 import Testing
 import ZeroMQ
@@ -150,7 +151,7 @@ struct KeyFolderTests {
                     if case .changed = change { sink.yield(true) }
                 }
             }
-            await clock.advance(by: AccessLimits.watchPeriod)
+            await clock.advance(by: SiteConfig.Limits.watchPeriod)
             for await _ in changes { break }
             group.cancelAll()
         }

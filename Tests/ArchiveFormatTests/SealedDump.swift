@@ -55,21 +55,23 @@ struct SealedDump {
             add("declaration", kept.instance, kept.epoch, kept.revision, Self.hex(kept.frame))
         }
         for timeline in footer.timelines { try add(timeline) }
-        for timeline in footer.reduced {
-            addHead("reduced", timeline.instance, timeline.feed, timeline.epochs)
-            for group in timeline.groups {
-                add(
-                    "group",
-                    group.rows,
-                    group.first.nanoseconds,
-                    group.last.nanoseconds,
-                    group.shortestDelay,
-                    group.longestDelay
-                )
-                for statistics in group.statistics { add(statistics) }
-            }
-            try addRollups(timeline.groups.flatMap(\.rollups), timeline.feed)
+        for timeline in footer.reduced { try addReduced(timeline) }
+    }
+
+    private mutating func addReduced(_ timeline: ReducedTimeline) throws {
+        addHead("reduced", timeline.instance, timeline.feed, timeline.epochs)
+        for group in timeline.groups {
+            add(
+                "group",
+                group.rows,
+                group.first.nanoseconds,
+                group.last.nanoseconds,
+                group.shortestDelay,
+                group.longestDelay
+            )
+            for statistics in group.statistics { add(statistics) }
         }
+        try addRollups(timeline.groups.flatMap(\.rollups), timeline.feed)
     }
 
     private mutating func add(_ parts: Any...) {

@@ -24,7 +24,7 @@ struct DoctorTests {
           cryo-pc:
             address: 10.0.0.2
             ports: 5561-5570
-            agents: [{class: FakeData, id: fake-1}, {class: FakeData, id: rest, manage: down}]
+            agents: [{class: FakeData, id: fake-1}, {class: FakeData, id: rest, manage: manual}]
         """
 
     private static func row(_ instance: String, _ host: String, pid: Int64) -> InstanceRow {

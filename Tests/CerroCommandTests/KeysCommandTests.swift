@@ -46,9 +46,16 @@ struct KeysCommandTests {
     @Test("init makes the keys of all instances and of the operator, and again changes nothing")
     func initialize() async throws {
         let first = await run("init")
-        #expect(first.code == 0 && first.notes.contains("registry, aggregator, reader, operator"))
+        #expect(
+            first.code == 0
+                && first.notes.contains("registry, aggregator, reader, host-here, operator")
+        )
         let table = try keys.table()
-        #expect(table.members.map(\.name) == ["registry", "aggregator", "reader", "operator"])
+        #expect(
+            table.members.map(\.name) == [
+                "registry", "aggregator", "reader", "host-here", "operator",
+            ]
+        )
         #expect(table.member(named: "reader")?.kind == .instance([.vouches]))
         #expect(table.member(named: "aggregator")?.kind == .instance([.archives]))
         #expect(table.member(named: "operator")?.grants == [Grant(role: .admin)])
@@ -143,7 +150,7 @@ struct KeysCommandTests {
         let value = try #require(
             try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any]
         )
-        #expect((value["members"] as? [Any])?.count == 4)
+        #expect((value["members"] as? [Any])?.count == 5)
         #expect((value["revoked"] as? [Any])?.count == 1)
         for name in ["registry", "alice"] {
             #expect(!json.contains(try keys.pair(of: name).secret))

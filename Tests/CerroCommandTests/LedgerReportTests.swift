@@ -90,12 +90,12 @@ struct LedgerReportTests {
         row.state = .alive
         let now = Timestamp(seconds: 9)
         let console = Console.kept(in: Transcript())
-        let without = StatusReport.lines([row], siteHash: "", now: now, console)
+        let without = StatusReport.lines([row], siteHash: { _ in nil }, now: now, console)
         #expect(!without[0].contains("1 h"))
         let with = StatusReport.lines(
             [row],
             completeness: Completeness(["a.f": line([(9, 1)])]),
-            siteHash: "",
+            siteHash: { _ in nil },
             now: now,
             console
         )

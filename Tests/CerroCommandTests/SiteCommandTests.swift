@@ -135,7 +135,7 @@ struct SiteCommandTests {
                 address: 127.0.0.1
                 agents:
                   - {class: HostMetrics, id: host-1}
-                  - {class: HostMetrics, id: host-2, manage: down}
+                  - {class: HostMetrics, id: host-2, manage: manual}
             """
         let site = try TestSite.read(text)
         let host = try #require(site.hosts.first)

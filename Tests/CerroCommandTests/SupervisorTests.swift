@@ -94,7 +94,7 @@ struct SupervisorTests {
         )
         lifeline = nil
         #expect(await child.end() == .code(0))
-        #expect(child.lastLine == "alone")
+        #expect(child.lastLines(1) == ["alone"])
         let log = try String(contentsOfFile: folder.path("alone.log"), encoding: .utf8)
         #expect(log == "alone\n")
     }
@@ -122,7 +122,7 @@ struct SupervisorTests {
         let next = LogFile.Day(of: first.end)
         for (text, day) in [("1", first), ("2", first), ("3", next), ("4", next)] {
             try file.open().write(contentsOf: Data("\(text)\n".utf8))
-            #expect(file.lastLine == text)
+            #expect(file.lastLines(1) == [text])
             file.putAside(day)
         }
         let names = file.earlier().map { URL(filePath: $0).lastPathComponent }
@@ -140,11 +140,11 @@ struct SupervisorTests {
             log: folder.path("long.log")
         )
         let started = try ChildProcess(program, lifeline: nil)
-        let later = try #require(ChildProcess(running: started.pid, program: program))
+        let later = try #require(ChildProcess(running: started.identity, log: program.log))
         later.stop()
         #expect(await later.end() == .unknown)
         #expect(await started.end() == .signal(SIGTERM))
-        #expect(ChildProcess(running: started.pid, program: program) == nil)
+        #expect(ChildProcess(running: started.identity, log: program.log) == nil)
     }
 
     @Test("pauses double to 30 s, are spread by a fifth, and start anew after a steady run")

@@ -28,6 +28,29 @@ struct SiteTableTests {
         #expect(table.expire(now: .seconds(1), wallClock: Timestamp(seconds: 1)).isEmpty)
     }
 
+    @Test("another site file: who is new is missing, who has left is forgotten, who lives stays")
+    func followed() {
+        var table = table()
+        _ = table.register(row("cryo-1", epoch: 1), showsLease: false, now: .zero)
+        var byHand = InstanceRow(instance: "cryo-3", className: "FakeData", host: "server")
+        byHand.state = .stopped
+        let new = InstanceRow(instance: "cryo-2", className: "FakeData", host: "server")
+        let version = table.version
+        table.expect([new, byHand])
+        #expect(table.version > version)
+        #expect(table.sorted.map(\.state) == [.alive, .missing, .stopped])
+        #expect(table.expire(now: .zero, wallClock: Timestamp(seconds: 0)) == ["cryo-2"])
+        // One that people start is known for as long as the file names it.
+        let late = Timestamp(seconds: 200_000)
+        #expect(table.expire(now: .zero, wallClock: late) == ["cryo-2"])
+        #expect(table["cryo-3"]?.state == .stopped)
+        table.expect([])
+        #expect(table.sorted.map(\.instance) == ["cryo-1"])
+        table.leave("cryo-1", epoch: 1)
+        #expect(table.expire(now: .zero, wallClock: late).isEmpty)
+        #expect(table.sorted.isEmpty)
+    }
+
     @Test("a second epoch is refused with the holder until the lease has ended")
     func oneHolder() {
         var table = table()

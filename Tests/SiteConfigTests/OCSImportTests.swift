@@ -58,7 +58,7 @@ struct OCSImportTests {
         let agents = site.hosts[1].agents
         #expect(agents.map(\.id) == ["LSA22YE", "fake-data", "LSA22YE-2"])
         #expect(agents.map(\.className) == ["Lakeshore372", "FakeData", "Hi6200"])
-        #expect(agents[0].manage == .down)
+        #expect(agents[0].manage == .manual)
         #expect(agents[0].start.map(\.operation) == ["acquire"])
         #expect(agents[0].arguments.value == ["address": "10.10.10.4", "settle": "5 s"])
         #expect(agents[1].start.isEmpty)
@@ -75,7 +75,7 @@ struct OCSImportTests {
         arguments: [
             "ocs.yaml:6:3: note: `hub: access_policy` has no counterpart",
             "ocs.yaml:9:5: note: `crossbar` of host localhost has no counterpart",
-            "ocs.yaml:11:9: note: HostManager `hm1` is left out: `cerro up` supervises",
+            "ocs.yaml:11:9: note: HostManager `hm1` is left out: `cerro host run` manages",
             "ocs.yaml:12:9: note: RegistryAgent `registry` is left out",
             "note: the archive of aggregator is `/data/hk/cerro`, beside the .g3 files",
             "note: InfluxDBAgent `influxagent` is left out: plots come from the archive",

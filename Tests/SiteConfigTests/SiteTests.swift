@@ -57,7 +57,7 @@ struct SiteTests {
         #expect(site.hosts.map(\.bind) == ["0.0.0.0", "10.0.0.2"])
         let (host, entry) = try #require(site.instance("fake-1"))
         #expect(host.name == "cryo-pc")
-        #expect(entry.manage == .down)
+        #expect(entry.manage == .manual)
         #expect(entry.start.map(\.operation) == ["acquire", "count"])
         #expect(entry.start[0].parameters == ["period": 2, "quick": true, "label": "3"])
         #expect(entry.place == Place(file: "site.yaml", line: 24, column: 9))
@@ -79,13 +79,52 @@ struct SiteTests {
         #expect(site.hosts.map(\.ports) == [0...0])
     }
 
-    @Test("the hash is a fact of the text: FNV-1a, 64 bits")
-    func hash() throws {
-        let text = try Corpus.text("smallest.good.yaml")
-        let hash = try Corpus.load(text).hash
-        #expect(hash.count == 16)
-        #expect(try Corpus.load(text).hash == hash)
-        #expect(try Corpus.load(text + "\n").hash != hash)
+    // Each row: a change of the file, and the instances whose hash is another after it.
+    @Test(
+        "the hash of an instance is that of what it reads, and of nothing else",
+        arguments: [
+            ("class: FakeData", "class: IMacRT", ["fake-1", "labels"]),
+            ("manage: manual", "manage: keep", []),
+            ("hosts:", "# some hosts\nhosts:", []), ("count", "\"count\"", ["fake-1"]),
+            ("rotate: 1 h", "rotate: 2 h", ["aggregator"]),
+            ("cache: 512 MiB", "cache: 1 GiB", []),
+            ("id: reader", "id: reader-2", ["labels", "reader"]),
+            ("10.0.0.2", "10.0.0.3", ["LSA22YE", "fake-1", "host-cryo-pc"]),
+            ("port: 5560", "port: 5559", nil), ("size: 1 GiB", "size: 2 GiB", nil),
+        ] as [(String, String, [String]?)]
+    )
+    func hash(old: String, new: String, expected: [String]?) throws {
+        let text = try Corpus.text("whole.good.yaml")
+        let changed = text.replacingOccurrences(of: old, with: new)
+        #expect(changed != text)
+        let all = [
+            "LSA22YE", "aggregator", "fake-1", "host-cryo-pc", "host-server", "labels", "mirror",
+            "reader", "registry",
+        ]
+        func hashes(_ text: String) throws -> [String: String] {
+            let site = try Corpus.load(text)
+            let pairs = all.map { id in
+                switch id {
+                case "aggregator": (id, site.hash(of: id, reading: [.archive]))
+                case "labels": (id, site.hash(of: "mirror", reading: [.instances]))
+                default: (id, site.hash(of: id))
+                }
+            }
+            return Dictionary(pairs, uniquingKeysWith: { $1 }).compactMapValues(\.self)
+        }
+        let (before, after) = try (hashes(text), hashes(changed))
+        #expect(before.values.allSatisfy { $0.count == 16 })
+        #expect(all.filter { before[$0] != after[$0] } == (expected ?? all))
+    }
+
+    @Test("what a variable holds is not in the hash")
+    func secretHash() throws {
+        let text = try Corpus.text("smallest.good.yaml") + "spool: {size: \"${SIZE:-1 GiB}\"}\n"
+        func hash(_ environment: [String: String]) throws -> String? {
+            try Site.load(text: text, file: "s", folder: "/", environment: environment)
+                .hash(of: "registry")
+        }
+        #expect(try hash([:]) == hash(["SIZE": "2 GiB"]))
     }
 
     @Test("the check of a higher target sees the site also when something else is wrong")

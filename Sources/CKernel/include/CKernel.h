@@ -1,4 +1,5 @@
 #pragma once
+#include <spawn.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -18,6 +19,14 @@ int cerro_process_open(pid_t pid);
 /// 1 where something keeps the clock right, 0 where nothing does, -1 where the kernel does not tell.
 /// Source: `adjtimex(2)`.
 int cerro_clock_is_synchronised(void);
+
+/// Sends a signal to the process of that descriptor, whose number may be another's by now; -1 with
+/// errno set where it has ended. Source: `pidfd_send_signal(2)`.
+int cerro_process_signal(int process, int signal);
+
+/// Has a child begin without the descriptors from `first` on. Source:
+/// `posix_spawn_file_actions_addclosefrom_np(3)`.
+int cerro_close_from(posix_spawn_file_actions_t *actions, int first);
 
 /// The flag by which `posix_spawn(3)` gives a child a session of its own.
 extern const int cerro_new_session;

@@ -71,9 +71,9 @@ final class BenchSite: Sendable {
                 environment: [:],
                 check: AgentClasses.check
             )
-            try LogFolder.create(for: site)
+            try LogFolder.create(forFile: LogFolder.file(of: Site.registryID, at: site))
             if let keys = site.keys { _ = try KeyPlan(site).carryOut(in: KeyFolder(keys)) }
-            let names = [UpPlan.registryID] + settings.agents.map(\.id)
+            let names = [Site.registryID] + settings.agents.map(\.id)
             return try await SiteConnection.with(site) { client in
                 let bench = try BenchSite(site, file: file, folder: folder, client: client)
                 return try await bench.run(names, body)
@@ -103,7 +103,7 @@ final class BenchSite: Sendable {
     /// Starts the process of an instance that has none.
     func start(_ name: String) throws {
         let program = ChildProcess.Program(
-            executable: UpPlan.ownExecutable(),
+            executable: HostPlan.ownExecutable(),
             arguments: ["agent", "run", name, "--site", file, "--until-stdin-closes"],
             log: LogFolder.file(of: name, at: site)
         )
@@ -121,13 +121,13 @@ final class BenchSite: Sendable {
     /// Runs this program to its end, which has to go well.
     func runProgram(_ arguments: [String]) async throws {
         let program = ChildProcess.Program(
-            executable: UpPlan.ownExecutable(),
+            executable: HostPlan.ownExecutable(),
             arguments: arguments,
             log: folder + "/program.log"
         )
         let child = try ChildProcess(program, lifeline: lifeline.reading)
         guard case .code(0) = await child.end() else {
-            throw CommandFailure(.failed, "cerro \(arguments[0]): \(child.lastLine)")
+            throw CommandFailure(.failed, "cerro \(arguments[0]): \(child.lastLines(1).joined())")
         }
     }
 
@@ -145,13 +145,13 @@ final class BenchSite: Sendable {
             // The registry may not listen yet: then it is asked again.
             let rows = (try? await client.instances(timeout: .seconds(1))) ?? []
             let alive = Set(rows.filter { $0.state == .alive }.map(\.instance))
-            if alive.isSuperset(of: names.filter { $0 != UpPlan.registryID }) { return }
+            if alive.isSuperset(of: names.filter { $0 != Site.registryID }) { return }
             guard time.monotonic < deadline else {
                 let missing = children.withLock { $0 }.filter { !alive.contains($0.key) }
                 throw CommandFailure(
                     .failed,
                     "not all instances of the benchmark came up: "
-                        + missing.map { "\($0.key) (\($0.value.lastLine))" }
+                        + missing.map { "\($0.key) (\($0.value.lastLines(1).joined()))" }
                         .joined(separator: ", ")
                 )
             }

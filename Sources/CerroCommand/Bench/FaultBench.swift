@@ -1,6 +1,7 @@
 internal import AgentClient
 internal import Archive
 internal import Foundation
+internal import SiteConfig
 internal import Telemetry
 
 /// One part of a site fails while agents publish: what is lost, and when all of it is caught up.
@@ -108,7 +109,7 @@ struct FaultBench: Sendable {
         let pause = Duration.nanoseconds(Int64(seconds * 1e9))
         switch fault {
         case .killed, .registry:
-            let name = fault == .killed ? "aggregator" : UpPlan.registryID
+            let name = fault == .killed ? "aggregator" : Site.registryID
             await site.kill(name)
             try await time.sleep(for: pause)
             try site.start(name)

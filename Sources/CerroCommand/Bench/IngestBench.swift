@@ -1,4 +1,5 @@
 internal import Foundation
+internal import SiteConfig
 internal import Telemetry
 
 /// One way of loading the path from agents to the journal, and what comes of it.
@@ -97,7 +98,7 @@ struct IngestBench: Sendable {
         }
         run.agentCPU = microseconds(load.sources)
         run.aggregatorCPU = microseconds(["aggregator"])
-        run.registryCPU = microseconds([UpPlan.registryID])
+        run.registryCPU = microseconds([Site.registryID])
         run.aggregatorPeak = after["aggregator"]?.peakBytes ?? 0
         return run
     }

@@ -4,6 +4,7 @@ internal import Foundation
 internal import Logging
 internal import MessageBus
 internal import MessagePack
+internal import SiteConfig
 internal import Telemetry
 internal import ZeroMQ
 
@@ -74,7 +75,7 @@ struct RegistryBench: Sendable {
 
     private func measure(_ site: BenchSite) async throws -> [BenchReport] {
         let time = SystemTimeSource()
-        let name = UpPlan.registryID
+        let name = Site.registryID
         try await time.sleep(for: Limits.benchWarmUp)
         let before = site.usages[name]
         try await time.sleep(for: .nanoseconds(Int64(seconds * 1e9)))
@@ -214,7 +215,7 @@ private final class Fleet: Sendable {
     private func ask(_ requester: Requester, _ action: String, _ arguments: Value) async throws {
         let reply = try await requester.request(
             action,
-            target: UpPlan.registryID,
+            target: Site.registryID,
             arguments: arguments,
             timeout: .seconds(5)
         )

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import SiteConfig
 internal import Telemetry
 
 /// A site at rest: many agents with many feeds of one message a second each, and all that belongs
@@ -43,7 +44,7 @@ struct RestBench: Sendable {
                 "agents_percent": percent(load.sources.contains),
                 "aggregator_percent": percent { $0 == "aggregator" },
                 "reader_percent": percent { $0 == "reader" },
-                "registry_percent": percent { $0 == UpPlan.registryID },
+                "registry_percent": percent { $0 == Site.registryID },
             ]
         )
     }
@@ -53,7 +54,7 @@ struct RestBench: Sendable {
         let floor = ProcessUsage(of: getpid())
         let (_, after, account) = try await rest()
         let kinds = [
-            ("an agent", load.sources), ("the registry", [UpPlan.registryID]),
+            ("an agent", load.sources), ("the registry", [Site.registryID]),
             ("the aggregator", ["aggregator"]), ("the reader", ["reader"]),
         ]
         return kinds.map { kind, names in

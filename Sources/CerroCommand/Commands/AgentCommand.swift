@@ -1,10 +1,6 @@
-internal import AgentRuntime
 internal import ArgumentParser
 internal import Foundation
-internal import Log
-internal import Logging
 internal import SiteConfig
-internal import Telemetry
 
 /// `cerro agent run`: one instance in the foreground.
 struct AgentCommand: AsyncParsableCommand {
@@ -30,56 +26,35 @@ struct AgentCommand: AsyncParsableCommand {
 
         @OptionGroup var site: SiteOption
 
-        @Option(
-            help: "Log this and what is worse: debug, info, notice, warning, error.",
-            transform: LogLevel.parse
-        )
-        var logLevel = Logger.Level.notice
+        @OptionGroup var log: LogOption
 
         @Flag(help: "End when standard input closes, as it does when a supervisor dies.")
         var untilStdinCloses = false
 
-        @Option(help: ArgumentHelp("Write to this file, one a day, instead.", valueName: "file"))
-        var log: String?
+        @Option(
+            help: ArgumentHelp(
+                "Take the site file's text from this copy; for host managers.",
+                valueName: "file",
+                visibility: .hidden
+            )
+        )
+        var copy: String?
 
         func run() async throws {
-            let log = log.map { LogFile(path: $0) }
-            try log?.becomeOutput()
-            let site = try site.load(check: AgentClasses.check)
-            var logger = Logger(label: instance) { StreamLogHandler.standardError(label: $0) }
-            logger.logLevel = logLevel
-            // Who reads the log may go away; that must not end the instance.
-            signal(SIGPIPE, SIG_IGN)
+            try log.begin()
+            let site = try site.load(copy: copy, check: AgentClasses.check)
+            let logger = log.logger(instance)
             if untilStdinCloses { ParentWatch.start() }
-            let keeping = log.map { log in
-                // Ends with the process.
-                Task { [logger] in
-                    await log.keep(SystemTimeSource()) { logger.error("\($0)") }
-                }
-            }
+            let keeping = log.keep(logger)
             defer { keeping?.cancel() }
-            do {
-                try await InstanceRunner(site: site, classes: AgentClasses.all, logger: logger)
-                    .run(instance)
-            } catch let error as LogError {
-                guard case .held = error else { throw CommandFailure(.failed, "\(error)") }
-                throw CommandFailure(.refused, "\(error)")
-            } catch let exit as AgentExit {
-                guard case .refused = exit else { throw CommandFailure(.failed, "\(exit)") }
-                throw CommandFailure(.refused, "\(exit)")
-            }
+            try await InstanceRunner(
+                site: site,
+                copy: copy,
+                classes: AgentClasses.all,
+                logger: logger
+            )
+            .run(instance)
         }
-    }
-}
-
-/// Log levels as the command line names them.
-private enum LogLevel {
-    static func parse(_ text: String) throws -> Logger.Level {
-        guard let level = Logger.Level(rawValue: text) else {
-            let known = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
-            throw ValidationError("`\(text)` is no log level; there are \(known)")
-        }
-        return level
     }
 }
 

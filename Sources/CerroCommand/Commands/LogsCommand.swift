@@ -49,7 +49,7 @@ struct LogsCommand: AsyncParsableCommand {
 
     /// The log file of an instance, or why there can be none.
     static func file(of instance: String, at site: Site) throws(CommandFailure) -> String {
-        let known = [UpPlan.registryID] + site.hosts.flatMap(\.agents).map(\.id)
+        let known = [Site.registryID] + site.hosts.flatMap(\.agents).map(\.id)
         guard known.contains(instance) else {
             throw CommandFailure(
                 .failed,

@@ -43,7 +43,7 @@ struct StatusCommand: AsyncParsableCommand {
             let lines = StatusReport.lines(
                 rows,
                 completeness: hour,
-                siteHash: site.hash,
+                siteHash: { AgentClasses.hash(of: $0, at: site) },
                 now: now,
                 console
             )
@@ -65,7 +65,7 @@ enum StatusReport {
     static func lines(
         _ rows: [InstanceRow],
         completeness: Completeness? = nil,
-        siteHash: String,
+        siteHash: (String) -> String?,
         now: Timestamp,
         _ console: Console
     ) -> [String] {
@@ -102,13 +102,16 @@ enum StatusReport {
             row.faults.map { FaultReport.line($0, of: row.instance, now: now, console) }
         }
         if !faults.isEmpty { lines += ["", "faults:"] + faults.map { "  " + $0 } }
-        let older = sorted.filter { !$0.siteHash.isEmpty && $0.siteHash != siteHash }
+        let older = sorted.filter { row in
+            guard !row.siteHash.isEmpty, let hash = siteHash(row.instance) else { return false }
+            return row.siteHash != hash
+        }
         if !older.isEmpty {
             lines += [
                 "",
                 "another version of the site file is run by "
                     + older.map(\.instance).joined(separator: ", ")
-                    + ": restart them to follow this one",
+                    + ": `cerro host reload` has them follow this one",
             ]
         }
         return lines

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Foundation
+internal import Log
 internal import SiteConfig
 internal import Telemetry
 
@@ -34,9 +35,11 @@ struct UpCommand: AsyncParsableCommand {
         let members = try UpPlan.members(
             of: host,
             at: site,
-            executable: UpPlan.ownExecutable(),
-            sitePath: UpPlan.absolute(path)
+            executable: HostPlan.ownExecutable(),
+            sitePath: HostPlan.absolute(path)
         )
+        let hold = try UpPlan.hold(host, of: site)
+        defer { hold.unlock() }
         console.note(
             "\(site.name): \(members.count) instances on host \(host.name), logs in "
                 + "\(LogFolder.path(of: site)). Ctrl-C stops all."
@@ -56,94 +59,71 @@ struct UpCommand: AsyncParsableCommand {
 
 /// What `cerro up` starts.
 enum UpPlan {
-    /// The id of the registry, which no entry of the site file may have.
-    static let registryID = "registry"
-
-    /// The programs of a host: the registry first if it is here, then the instances in the order
-    /// of the file; those that the file says to leave alone are left out.
+    /// The programs of a host that are kept running, in the order of its plan.
     static func members(
         of host: SiteConfig.Host,
         at site: Site,
         executable: String,
         sitePath: String
     ) throws(CommandFailure) -> [Supervisor.Member] {
-        let names =
-            (isRegistry(of: site, on: host) ? [registryID] : [])
-            + host.agents.filter { $0.manage == .up }.map(\.id)
-        guard !names.isEmpty else {
+        let launch = HostPlan.Launch(
+            executable: executable,
+            sitePath: sitePath,
+            options: ["--until-stdin-closes"]
+        )
+        let entries = HostPlan(host, of: site, launch).entries.filter { $0.manage == .keep }
+        guard let first = entries.first else {
             throw CommandFailure(
                 .usage,
                 "\(site.file) gives host \(host.name) nothing to run. Add an instance to its "
                     + "`agents`"
             )
         }
-        try LogFolder.create(for: site)
-        return names.map { name in
-            Supervisor.Member(
-                name: name,
-                program: ChildProcess.Program(
-                    executable: executable,
-                    arguments: [
-                        "agent", "run", name, "--site", sitePath, "--until-stdin-closes",
-                        "--log", LogFolder.file(of: name, at: site),
-                    ],
-                    log: LogFolder.file(of: name, at: site)
-                )
+        try LogFolder.create(forFile: first.program.log)
+        return entries.map { Supervisor.Member(name: $0.id, program: $0.program) }
+    }
+
+    /// Keeps others from running the host's instances, a manager and another `cerro up` alike.
+    ///
+    /// - Throws: `CommandFailure`, of ``ExitStatus/refused``, that says who runs them.
+    static func hold(
+        _ host: SiteConfig.Host,
+        of site: Site
+    ) throws(CommandFailure) -> any FolderLock {
+        let folder = site.spool.directory + "/" + host.manager
+        let process = ProcessInfo.processInfo
+        let holder = "host \(process.hostName), pid \(process.processIdentifier), `cerro up`"
+        let lock: any FolderLock
+        do throws(DiskError) {
+            try SystemDisk().createFolder(folder)
+            lock = try SystemDisk().lock(folder + "/lock", holder: holder)
+        } catch {
+            guard case .locked(_, let holder) = error else {
+                throw CommandFailure(.failed, "\(error)")
+            }
+            throw CommandFailure(
+                .refused,
+                "the instances of host \(host.name) are run already, by \(holder): stop that one "
+                    + "first"
             )
         }
-    }
-
-    /// Whether the site's registry belongs to a host.
-    static func isRegistry(of site: Site, on host: SiteConfig.Host) -> Bool {
-        [host.address, host.bind].contains(site.registry.address)
-            || Endpoint(host: site.registry.address, port: 0).isLoopback
-                && Endpoint(host: host.address, port: 0).isLoopback
-    }
-
-    /// The file that this process runs from.
-    static func ownExecutable() -> String {
-        let link = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-        return link ?? CommandLine.arguments[0]
-    }
-
-    /// The path without the current folder, which a child may not share.
-    static func absolute(_ path: String) -> String {
-        URL(filePath: path).standardizedFileURL.path
+        let left = try HostState(path: HostSource.stateFile(in: folder)).instances
+            .filter { $0.value.process?.isRunning == true }.keys.sorted()
+        guard left.isEmpty else {
+            lock.unlock()
+            throw CommandFailure(
+                .refused,
+                "a manager has left \(left.joined(separator: ", ")) running on host "
+                    + "\(host.name): `cerro host run` takes over again, and `cerro host stop` "
+                    + "stops"
+            )
+        }
+        return lock
     }
 
     /// A line with the time of day in UTC before it.
     static func dated(_ line: String, _ now: Timestamp) -> String {
         let second = Timestamp(seconds: now.nanoseconds / 1_000_000_000)
         return second.description.dropFirst(11) + " " + line
-    }
-}
-
-/// The folder with what the instances print: beside the spool.
-enum LogFolder {
-    /// The folder.
-    static func path(of site: Site) -> String {
-        URL(filePath: site.spool.directory).deletingLastPathComponent().appending(path: "logs").path
-    }
-
-    /// The file of one instance.
-    static func file(of instance: String, at site: Site) -> String {
-        path(of: site) + "/" + instance + ".log"
-    }
-
-    /// Creates the folder where it is missing.
-    static func create(for site: Site) throws(CommandFailure) {
-        let path = path(of: site)
-        do {
-            try FileManager.default.createDirectory(
-                atPath: path,
-                withIntermediateDirectories: true
-            )
-        } catch {
-            throw CommandFailure(
-                .failed,
-                "the folder \(path) cannot be created: \(error.localizedDescription). Give the "
-                    + "user who runs Cerro write access above it, or move `spool: {directory: …}`"
-            )
-        }
     }
 }

@@ -13,7 +13,7 @@ enum SiteCompletion {
     /// Instances: those of the site file, and those that the registry knows beside.
     static let instances = kind { line in
         guard let site = site(line) else { return [] }
-        let known = [UpPlan.registryID] + site.hosts.flatMap(\.agents).map(\.id)
+        let known = [Site.registryID] + site.hosts.flatMap(\.agents).map(\.id)
         let rows = await ask(site) { try await $0.instances(timeout: Limits.completion) } ?? []
         return known + rows.map(\.instance).filter { !known.contains($0) }.sorted()
     }

@@ -47,7 +47,7 @@ extension DoctorDiagnosis {
         }
         // The registry's own port is apart; its announcements are in the range like any other's.
         let needed =
-            facts.instances.count { $0 != UpPlan.registryID } * 2
+            facts.instances.count { $0 != Site.registryID } * 2
             + (facts.isRegistryHere ? 1 : 0)
         let free = host.ports.count - strangers.count
         let taken =

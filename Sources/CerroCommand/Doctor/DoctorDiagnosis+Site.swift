@@ -29,7 +29,11 @@ extension DoctorDiagnosis {
                 .ok(.versions, "\(version), a neighbour of \(facts.version), is run by \(who)")
             )
         }
-        let older = alive.filter { !$0.siteHash.isEmpty && $0.siteHash != site.hash }
+        let older = alive.filter { row in
+            guard !row.siteHash.isEmpty, let hash = AgentClasses.hash(of: row.instance, at: site)
+            else { return false }
+            return row.siteHash != hash
+        }
         if !older.isEmpty {
             findings.append(
                 .warning(
@@ -56,7 +60,7 @@ extension DoctorDiagnosis {
         guard let site = facts.site else { return [] }
         guard let registry = facts.registry else { return [unreachable(facts)] }
         var findings: [DoctorFinding] = []
-        let expected = Set(site.hosts.flatMap(\.agents).filter { $0.manage == .up }.map(\.id))
+        let expected = Set(site.hosts.flatMap(\.agents).filter { $0.manage == .keep }.map(\.id))
         let missing = registry.rows.filter {
             $0.state == .missing && expected.contains($0.instance)
         }

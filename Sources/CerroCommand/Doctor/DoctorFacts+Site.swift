@@ -68,7 +68,7 @@ extension DoctorFacts.Registry {
             let (start, began) = (time.now, time.monotonic)
             guard
                 let reply = try? await client.request(
-                    UpPlan.registryID,
+                    Site.registryID,
                     Action.status,
                     timeout: Limits.doctorRequest
                 )

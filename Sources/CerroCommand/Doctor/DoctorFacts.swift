@@ -118,12 +118,12 @@ struct DoctorFacts: Sendable {
     /// Whether the registry belongs to this host.
     var isRegistryHere: Bool {
         guard let site, let host else { return false }
-        return UpPlan.isRegistry(of: site, on: host)
+        return site.hasRegistry(on: host)
     }
 
     /// What runs on this host and is kept running by Cerro, the registry first.
     var instances: [String] {
-        (isRegistryHere ? [UpPlan.registryID] : [])
+        (isRegistryHere ? [Site.registryID] : [])
             + (host?.agents.filter { $0.manage != .ignore }.map(\.id) ?? [])
     }
 

@@ -35,12 +35,17 @@ struct SiteOption: ParsableArguments {
     }
 
     /// The checked site; with all that is wrong in it as the failure.
+    ///
+    /// With `copy` its text comes from there.
     func load(
+        copy: String? = nil,
         check: (Site) -> [SiteProblem] = { _ in [] }
     ) throws(CommandFailure) -> Site {
         let environment = ProcessInfo.processInfo.environment
         let path = try path(environment: environment)
-        do { return try Site.load(path: path, environment: environment, check: check) } catch {
+        do {
+            return try Site.load(path: path, copy: copy, environment: environment, check: check)
+        } catch {
             throw CommandFailure(.usage, "the site file is wrong\n\(error)")
         }
     }

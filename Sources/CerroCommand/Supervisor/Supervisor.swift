@@ -71,7 +71,7 @@ struct Supervisor: Sendable {
         _ end: ChildProcess.End,
         _ child: ChildProcess
     ) -> String {
-        let last = child.lastLine
+        let last = child.lastLines(1).joined()
         let why =
             switch end {
             case .code(0): ", and was not asked to: it stays down"

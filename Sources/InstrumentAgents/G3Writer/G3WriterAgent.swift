@@ -55,7 +55,8 @@ public final class G3WriterAgent: Agent {
     /// The class `G3Writer` of site files.
     public static let agentClass = AgentClass(
         "G3Writer",
-        summary: "writes what the archive has sealed as .g3 files for so3g"
+        summary: "writes what the archive has sealed as .g3 files for so3g",
+        reading: [.archive]
     ) { settings, context in
         let archive = ArchiveSettings.read(from: &settings, default: context.site.archive)
         let configuration = Configuration(

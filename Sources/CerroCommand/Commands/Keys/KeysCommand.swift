@@ -41,7 +41,8 @@ struct KeysCommand: ParsableCommand {
     }
 }
 
-/// `cerro keys init`: the keys of the registry, of all instances and of the first person.
+/// `cerro keys init`: the keys of the registry, of all instances, of the hosts' managers and of
+/// the first person.
 struct KeysInitCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "init",
@@ -84,8 +85,9 @@ struct KeyPlan {
     init(_ site: Site) {
         self.site = site
         let agents = site.hosts.flatMap(\.agents)
-        instances = [(UpPlan.registryID, [])]
+        instances = [(Site.registryID, [])]
         instances += agents.map { ($0.id, Self.duties[$0.className] ?? []) }
+        instances += site.hosts.map { ($0.manager, []) }
     }
 
     /// What instances of a class do that others do not.
@@ -122,7 +124,7 @@ struct KeyPlan {
         }
         // The secrets first: a table without them helps nobody, and the next try finds them.
         if try KeysCommand.table(of: folder) != table { try folder.write(table) }
-        if let registry = table.member(named: UpPlan.registryID), try !isPinned(registry, folder) {
+        if let registry = table.member(named: Site.registryID), try !isPinned(registry, folder) {
             try folder.write(registryKey: registry.key)
         }
         return made
@@ -156,10 +158,11 @@ struct KeyPlan {
     func nextSteps(_ folder: KeyFolder) -> [String] {
         let others = site.hosts.filter {
             $0.address != site.registry.address
-                && !Endpoint(host: $0.address, port: 0).isLoopback && !$0.agents.isEmpty
+                && !Endpoint(host: $0.address, port: 0).isLoopback
         }
         let copies = others.map { host in
-            let files = ["access.yaml", "registry.key"] + host.agents.map { "\($0.id).secret" }
+            let names = [host.manager] + host.agents.map(\.id)
+            let files = ["access.yaml", "registry.key"] + names.map { $0 + ".secret" }
             return "  \(host.name) (\(host.address)): \(files.joined(separator: ", "))"
         }
         let copying =

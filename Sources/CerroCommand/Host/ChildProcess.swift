@@ -10,8 +10,7 @@ internal import Telemetry
 /// that happens, and so tells the program to stop. It gets a process group of its own, so that
 /// Ctrl-C reaches this process only, which then stops its children in good order.
 ///
-/// One that shall outlive this process has no such pipe, and a later process takes it over by its
-/// number.
+/// One that shall outlive this process has no such pipe, and a later process takes it over.
 final class ChildProcess: Sendable {
     /// How a program ended.
     enum End: Hashable, Sendable, CustomStringConvertible {
@@ -33,7 +32,7 @@ final class ChildProcess: Sendable {
     }
 
     /// What to start.
-    struct Program: Sendable {
+    struct Program: Hashable, Sendable {
         /// The file to execute.
         var executable: String
         /// Its arguments, without its name.
@@ -42,45 +41,63 @@ final class ChildProcess: Sendable {
         var log: String
     }
 
-    /// The number of the process.
-    let pid: pid_t
+    /// Which process it is.
+    let identity: ProcessIdentity
     private let log: LogFile
+    /// A descriptor that stands for the process of somebody else, which may end at any time; its
+    /// own child this process is told of before the number is free.
+    private let handle: Int32?
     private let state = Mutex(State())
 
     private struct State {
         var end: End?
-        var waiter: CheckedContinuation<End, Never>?
+        var waiters: [@Sendable (End) -> Void] = []
     }
+
+    /// The number of the process.
+    var pid: pid_t { identity.pid }
 
     /// Starts a program; `lifeline` becomes its standard input, and without one it outlives this
     /// process.
     init(_ program: Program, lifeline: FileHandle?) throws(CommandFailure) {
         log = LogFile(path: program.log)
-        pid = try Spawn.start(program, input: lifeline, output: try log.open())
+        let pid = try Spawn.start(program, input: lifeline, output: try log.open())
+        // Nobody has waited for it yet, so it is there even if it has ended.
+        identity = ProcessIdentity(of: pid) ?? ProcessIdentity(pid: pid, start: 0, boot: "")
+        handle = nil
         Thread.detachNewThread { [self] in finish(Spawn.wait(for: pid)) }
     }
 
-    /// Takes over a program that an earlier process started and that runs; nil where it has ended.
-    init?(running pid: pid_t, program: Program) {
-        let handle = cerro_process_open(pid)
+    /// Takes over a process that an earlier one started; nil where it has ended.
+    init?(running identity: ProcessIdentity, log path: String) {
+        let handle = cerro_process_open(identity.pid)
         guard handle >= 0 else { return nil }
-        log = LogFile(path: program.log)
-        self.pid = pid
+        // Looked at behind the handle: from here on the number cannot become another process's.
+        guard identity.isRunning else {
+            close(handle)
+            return nil
+        }
+        log = LogFile(path: path)
+        self.identity = identity
+        self.handle = handle
         Thread.detachNewThread { [self] in
             Spawn.wait(forHandle: handle)
             finish(.unknown)
         }
     }
 
+    /// Has `body` called once when the program has ended, at once if it has; on any thread.
+    func whenEnded(_ body: @escaping @Sendable (End) -> Void) {
+        let end = state.withLock { state in
+            if state.end == nil { state.waiters.append(body) }
+            return state.end
+        }
+        if let end { body(end) }
+    }
+
     /// Suspends until the program has ended, cancelled or not.
     func end() async -> End {
-        await withCheckedContinuation { waiter in
-            let end = state.withLock { state in
-                if state.end == nil { state.waiter = waiter }
-                return state.end
-            }
-            if let end { waiter.resume(returning: end) }
-        }
+        await withCheckedContinuation { waiter in whenEnded { waiter.resume(returning: $0) } }
     }
 
     /// Asks the program to stop; kills it if it has not within `limit`.
@@ -91,21 +108,29 @@ final class ChildProcess: Sendable {
         }
     }
 
-    /// The last line that the program wrote, for people who wonder why it ended.
-    var lastLine: String { log.lastLine }
+    /// The last lines that the program wrote, for people who wonder why it ended.
+    func lastLines(_ count: Int) -> [String] { log.lastLines(count) }
 
     private func send(_ signal: Int32) {
-        // The lock keeps the number from being another process's: it is free after the end only.
+        // The lock keeps the number, and the handle, from being another's: they are free after the
+        // end only.
         state.withLock { state in
-            if state.end == nil { _ = kill(pid, signal) }
+            guard state.end == nil else { return }
+            if let handle {
+                _ = cerro_process_signal(handle, signal)
+            } else {
+                _ = kill(pid, signal)
+            }
         }
     }
 
     private func finish(_ end: End) {
-        let waiter = state.withLock { state in
+        let waiters = state.withLock { state in
             state.end = end
-            return state.waiter.take()
+            if let handle { close(handle) }
+            defer { state.waiters = [] }
+            return state.waiters
         }
-        waiter?.resume(returning: end)
+        for waiter in waiters { waiter(end) }
     }
 }

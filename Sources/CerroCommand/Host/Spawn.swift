@@ -50,8 +50,11 @@ enum Spawn {
         }
         posix_spawn_file_actions_adddup2(&files, output.fileDescriptor, STDOUT_FILENO)
         posix_spawn_file_actions_adddup2(&files, output.fileDescriptor, STDERR_FILENO)
+        // Who outlives this process must not keep open what it was given by its own starter.
+        if input == nil { _ = cerro_close_from(&files, STDERR_FILENO + 1) }
 
-        let variables = ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" }
+        let variables = ProcessInfo.processInfo.environment
+            .filter { !ownVariables.contains($0.key) }.map { "\($0.key)=\($0.value)" }
         var pid: pid_t = 0
         let status = withCStrings([program.executable] + program.arguments) { arguments in
             withCStrings(variables) { variables in
@@ -62,6 +65,11 @@ enum Spawn {
         return pid
     }
 
+    /// What systemd tells this process and no other.
+    private static let ownVariables: Set<String> = [
+        "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS",
+    ]
+
     /// Waits for the end of a child, on a thread that may block.
     static func wait(for pid: pid_t) -> ChildProcess.End {
         var status: Int32 = 0
@@ -70,11 +78,10 @@ enum Spawn {
         return signal == 0 ? .code((status >> 8) & 0xFF) : .signal(signal)
     }
 
-    /// Waits for the end of a process that somebody else started, and closes its handle.
+    /// Waits for the end of a process that somebody else started.
     static func wait(forHandle handle: Int32) {
         var place = pollfd(fd: handle, events: Int16(POLLIN), revents: 0)
         while poll(&place, 1, -1) < 0, errno == EINTR {}
-        close(handle)
     }
 
     private static func withCStrings<Result>(

@@ -97,16 +97,17 @@ struct LogFile: Sendable {
         .map(\.path)
     }
 
-    /// The last line that holds anything, at most 1,000 bytes; for people who wonder why a program
-    /// ended.
-    var lastLine: String {
-        guard let handle = FileHandle(forReadingAtPath: path) else { return "" }
+    /// The last lines that hold anything, at most 1,000 bytes of them; for people who wonder why a
+    /// program ended.
+    func lastLines(_ count: Int) -> [String] {
+        guard let handle = FileHandle(forReadingAtPath: path) else { return [] }
         defer { try? handle.close() }
-        guard let size = try? handle.seekToEnd() else { return "" }
+        guard let size = try? handle.seekToEnd() else { return [] }
         try? handle.seek(toOffset: size - min(size, UInt64(Limits.lastLineBytes)))
         let bytes = (try? handle.readToEnd()) ?? Data()
-        let line = bytes.split(separator: 0x0A).last ?? Data()
-        return TextTable.onOneLine(String(decoding: line, as: UTF8.self))
+        return bytes.split(separator: 0x0A).suffix(count).map {
+            TextTable.onOneLine(String(decoding: $0, as: UTF8.self))
+        }
     }
 }
 
