@@ -10,7 +10,10 @@ struct HostCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "host",
         abstract: "Runs the instances of this host, and commands those of all hosts.",
-        subcommands: [HostRunCommand.self]
+        subcommands: [
+            HostRunCommand.self, HostListCommand.self, HostStartCommand.self, HostStopCommand.self,
+            HostRestartCommand.self, HostReloadCommand.self, LogsCommand.self,
+        ]
     )
 }
 
