@@ -9,7 +9,8 @@ internal import ZeroMQ
 /// knows, learns from its table where the others are, and talks to them directly.
 public actor SiteClient {
     private let bus: any Bus
-    private let registry: BusEndpoint
+    /// Where the registry answers.
+    public nonisolated let registry: BusEndpoint
     private let time: any TimeSource
     private let logger: Logger
     private let asker: Asker?

@@ -32,6 +32,8 @@ enum AggregatorLimits {
     static let tablePeriod = Duration.seconds(1)
     /// The first and the longest wait before an instance that is away is asked again.
     static let firstRetry = Duration.milliseconds(200), longestRetry = Duration.seconds(5)
+    /// Time for which the log of a living instance may not be fetched before that is a fault.
+    static let fetchPatience = Duration.seconds(10)
     /// A commit that takes longer raises `disk.slow`.
     static let slowCommit = Duration.seconds(2)
     /// Time between two days that are compacted: readers follow, and queries end.

@@ -14,8 +14,8 @@ struct Puller: Sendable {
     let keeper: JournalKeeper
     let permits: Permits
     let time: any TimeSource
-    /// Told with each answer how far the clock of the instance's host is ahead.
-    let onClock: @Sendable (Duration) -> Void
+    /// Told of each answer, with how far the clock of the instance's host is ahead.
+    let onAnswer: @Sendable (Duration) -> Void
 
     /// Pulls until the instance is away, which it tells, or the task is cancelled (nil).
     ///
@@ -65,7 +65,7 @@ struct Puller: Sendable {
             throw ClientError.malformed("\(instance), to a fetch,")
         }
         let lead = reply.clock - time.now
-        onClock(lead)
+        onAnswer(lead)
         return try await permits.holding {
             do {
                 return try await keeper.take(answer, to: request, of: instance, clockLead: lead)

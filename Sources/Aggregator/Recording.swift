@@ -18,9 +18,7 @@ final class Recording: Sendable {
     private let state = Mutex(State())
 
     private struct State {
-        /// Instances that have a puller, and those whose puller ended, with their next try.
-        var pulled: Set<String> = []
-        var retry: [String: (at: Duration, wait: Duration)] = [:]
+        var roll = PullRoll()
         var longestCommit: Duration = .zero
         /// Instances whose host's clock is off.
         var clocksOff: [String: Duration] = [:]
@@ -94,15 +92,18 @@ final class Recording: Sendable {
                     )
                     continue
                 }
-                for row in rows where row.state == .alive && claim(row.instance) {
-                    let instance = row.instance
+                let alive = rows.filter { $0.state == .alive }.map(\.instance)
+                for gone in state.withLock({ $0.roll.keep(alive: Set(alive)) }) {
+                    session.clear("fetch.failed", subject: gone)
+                }
+                for instance in alive where claim(instance) {
                     let puller = Puller(
                         instance: instance,
                         client: client,
                         keeper: keeper,
                         permits: permits,
                         time: time,
-                        onClock: { self.note(clockLead: $0, of: instance) }
+                        onAnswer: { self.note(clockLead: $0, of: instance) }
                     )
                     group.addTask { self.release(puller.instance, await puller.run()) }
                 }
@@ -113,27 +114,27 @@ final class Recording: Sendable {
 
     private func claim(_ instance: String) -> Bool {
         let now = time.monotonic
-        return state.withLock { state in
-            guard !state.pulled.contains(instance),
-                state.retry[instance].map({ $0.at <= now }) ?? true
-            else { return false }
-            state.pulled.insert(instance)
-            return true
-        }
+        return state.withLock { $0.roll.claim(instance, at: now) }
     }
 
     private func release(_ instance: String, _ reason: String?) {
         let now = time.monotonic
-        state.withLock { state in
-            state.pulled.remove(instance)
-            let last = state.retry[instance]?.wait ?? AggregatorLimits.firstRetry
-            let wait = min(last * 2, AggregatorLimits.longestRetry)
-            state.retry[instance] = reason == nil ? nil : (now + wait, wait)
+        guard let reason else { return state.withLock { $0.roll.cancelled(instance) } }
+        if state.withLock({ $0.roll.failed(instance, at: now) }) {
+            session.raise(
+                "fetch.failed",
+                .error,
+                "its log cannot be fetched, and keeps what is not archived: \(reason)",
+                subject: instance
+            )
         }
-        if let reason { session.log("\(instance): \(reason)") }
+        session.log("\(instance): \(reason)")
     }
 
     private func note(clockLead: Duration, of instance: String) {
+        if state.withLock({ $0.roll.answered(instance) }) {
+            session.clear("fetch.failed", subject: instance)
+        }
         let isOff = clockLead.isClockTrouble
         let isNews = state.withLock { state in
             guard isOff else { return state.clocksOff.removeValue(forKey: instance) != nil }
@@ -238,7 +239,7 @@ final class Recording: Sendable {
             let status = await keeper.status
             let (instances, longest) = state.withLock { state in
                 defer { state.longestCommit = .zero }
-                return (Int64(state.pulled.count), state.longestCommit)
+                return (Int64(state.roll.count), state.longestCommit)
             }
             session.set("records", .int(status.records))
             session.set("bytes", .int(status.bytes))

@@ -90,6 +90,24 @@ enum Limits {
     /// The time before the newest row in which `cerro why` looks for values of a field.
     static let whyRows: Duration = .seconds(60)
 
+    /// How long `cerro doctor` waits for each answer and each handshake, and how many handshakes it
+    /// has under way at once.
+    static let doctorRequest: Duration = .seconds(3), doctorHandshakes = 64
+
+    /// How often `cerro doctor` asks the registry for its clock: the quickest answer counts.
+    static let doctorClocks = 5
+
+    /// How far two clocks may be apart before `cerro doctor` mentions it, and before samples are
+    /// marked.
+    static let clockDoubt: Duration = .seconds(1), clockTrouble: Duration = .seconds(30)
+
+    /// How long a shell waits for what it offers: longer, and whoever pressed the key thinks that
+    /// it hangs; and how much it offers at most: more is no help to anybody.
+    static let completion: Duration = .milliseconds(300), completions = 1000
+
+    /// The most of a process's command line that is looked at.
+    static let commandBytes = 4096
+
     /// The shortest time that is asked for at once when an answer does not fit one message.
     static let shortestPage: Duration = .milliseconds(1)
 

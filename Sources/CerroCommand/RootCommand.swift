@@ -17,6 +17,7 @@ struct RootCommand: AsyncParsableCommand {
             DescribeCommand.self, WatchCommand.self, LogsCommand.self, FaultsCommand.self,
             AuditCommand.self, ControlCommand.self, TokenCommand.self, FieldsCommand.self,
             GetCommand.self, PlotCommand.self, GapsCommand.self, WhyCommand.self,
+            DoctorCommand.self,
             ArchiveCommand.self, ConfigCommand.self, KeysCommand.self, EmulateCommand.self,
             BenchCommand.self,
         ]
@@ -36,7 +37,7 @@ public enum CommandLineTool {
     /// Runs with another console, for tests.
     static func run(_ arguments: [String], console: Console) async -> Int32 {
         do {
-            var command = try RootCommand.parseAsRoot(arguments)
+            var command = try await RootCommand.asyncParseAsRoot(arguments)
             try await Console.$current.withValue(console) {
                 if var asynchronous = command as? any AsyncParsableCommand {
                     try await asynchronous.run()

@@ -18,6 +18,8 @@ public final class RegistryAgent: Agent {
 
     private let table: Mutex<SiteTable>
     private let services = Mutex<AgentServices?>(nil)
+    /// The version of the table that was announced last.
+    private let announced = Atomic<Int64>(0)
     private let time: any TimeSource
 
     /// A registry for a site.
@@ -93,7 +95,7 @@ public final class RegistryAgent: Agent {
                 missing.remove(instance)
                 session.clear("instance.missing", subject: instance)
             }
-            announce()
+            announce(always: true)
         }
     }
 
@@ -196,9 +198,11 @@ public final class RegistryAgent: Agent {
         }
     }
 
-    /// Tells the version of the table to whoever listens.
-    private func announce() {
+    /// Tells the version of the table to whoever listens: when it has changed, and each second.
+    private func announce(always isTold: Bool = false) {
         let version = table.withLock(\.version)
+        let before = announced.exchange(version, ordering: .relaxed)
+        guard isTold || before != version else { return }
         services.withLock { $0 }?.announce(Action.tableTopic, ["version": .int(version)])
     }
 }

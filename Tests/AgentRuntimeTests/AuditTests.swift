@@ -30,7 +30,7 @@ private struct SecretiveAgent: Agent {
     }
 }
 
-@Suite("The audit", .serialized, .timeLimit(.minutes(1)))
+@Suite("The audit", .serialized, .timeLimit(.minutes(10)))
 struct AuditTests {
     private func run(
         time: any TimeSource = SystemTimeSource(),

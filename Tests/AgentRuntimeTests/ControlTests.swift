@@ -7,7 +7,7 @@ import ZeroMQ
 
 @testable import AgentRuntime
 
-@Suite("Control of an agent", .serialized, .timeLimit(.minutes(1)))
+@Suite("Control of an agent", .serialized, .timeLimit(.minutes(10)))
 struct ControlTests {
     private let alice = Caller(name: "alice", proof: .key("a"))
     private let bob = Caller(name: "bob", proof: .key("b"))
@@ -124,25 +124,21 @@ struct ControlTests {
     }
 
     // Goal: a forgotten console does not keep the others out for ever.
-    // Method: clocks that run a hundred times as fast.
+    // Method: the shortest time that may be asked for.
     @Test("control ends by itself, and the audit says so")
     func over() async throws {
-        try await TestObservatory.run(
-            ["a": TestAgent()],
-            on: InMemoryBus(),
-            time: HurriedTimeSource(speed: 100)
-        ) { site in
+        try await TestObservatory.run(["a": TestAgent()], on: InMemoryBus()) { site in
             _ = try await site.client.result(
                 "a",
                 Action.take,
-                ["reason": "tests", "duration_ns": 5_000_000_000]
+                ["reason": "tests", "duration_ns": 1_000_000_000]
             )
             let entries = try await eventually("the end") {
                 let entries = try await AuditTests.entries(site)
                 return entries.count == 2 ? entries : nil
             }
             #expect(entries.last?.reason == "its time was over")
-            #expect(try #require(entries.last?.seconds) >= 5)
+            #expect(try #require(entries.last?.seconds) >= 1)
             #expect(try await site.client.result("a", Action.status)["control"] == .null)
         }
     }

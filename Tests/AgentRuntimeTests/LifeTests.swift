@@ -9,7 +9,7 @@ import ZeroMQ
 
 @testable import AgentRuntime
 
-@Suite("The life of an agent", .serialized, .timeLimit(.minutes(1)))
+@Suite("The life of an agent", .serialized, .timeLimit(.minutes(10)))
 struct LifeTests {
     // Goal: an agent is told to end while a process and a task run.
     // Method: its next life serves the log of the former one, which has to tell all of it.

@@ -11,20 +11,19 @@ struct CorpusTests {
 
     // Goal: a file of any version is read for ever.
     // Method: the bytes in the corpus were written once; the JSON beside says what is in them.
-    // With CERRO_WRITE_CORPUS the newest is written anew, which only a new kind of file needs.
+    // With CERRO_WRITE_CORPUS one that is not there is written, which a new kind of file needs.
     @Test(
         "reads as the JSON beside it says",
-        arguments: ["all-types", "all-types-2", "encodings-2"]
+        arguments: ["all-types", "all-types-2", "encodings-2", "reduced-2"]
     )
     func sample(name: String) throws {
         let file = Self.folder.appendingPathComponent("\(name).cerro")
         let json = Self.folder.appendingPathComponent("\(name).json")
         if name.hasSuffix("-\(SealedLayout.version)"),
-            ProcessInfo.processInfo.environment["CERRO_WRITE_CORPUS"] != nil
+            ProcessInfo.processInfo.environment["CERRO_WRITE_CORPUS"] != nil,
+            !FileManager.default.fileExists(atPath: file.path)
         {
-            let bytes =
-                name.hasPrefix("encodings")
-                ? try EncodingsFile(ChunkCodecTests.columns).bytes : try SampleFile().bytes
+            let bytes = try Self.bytes(of: name)
             try FileManager.default.createDirectory(
                 at: Self.folder,
                 withIntermediateDirectories: true
@@ -36,6 +35,13 @@ struct CorpusTests {
         let found = try JSONSerialization.jsonObject(with: Self.json(bytes)) as? NSDictionary
         let expected = try JSONSerialization.jsonObject(with: Data(contentsOf: json))
         #expect(found == expected as? NSDictionary)
+    }
+
+    private static func bytes(of name: String) throws -> [UInt8] {
+        if name.hasPrefix("encodings") {
+            return try EncodingsFile(ChunkCodecTests.columns).bytes
+        }
+        return name.hasPrefix("reduced") ? try ReducedFile().bytes : try SampleFile().bytes
     }
 
     /// What is in a file: texts for what JSON has no number for, null for what is missing.
@@ -65,7 +71,7 @@ struct CorpusTests {
                 },
             ]
         }
-        let document: [String: Any] = [
+        var document: [String: Any] = [
             "id": footer.id, "archive": footer.archive, "created": footer.created.nanoseconds,
             "sources": footer.sources,
             "cursors": footer.cursors.map {
@@ -75,10 +81,34 @@ struct CorpusTests {
             "unreadable": footer.unreadable.map { [$0.position, $0.reason] as [Any] },
             "timelines": timelines,
         ]
+        if !footer.reduced.isEmpty { document["reduced"] = footer.reduced.map(reduced) }
         return try JSONSerialization.data(
             withJSONObject: document,
             options: [.sortedKeys]
         )
+    }
+
+    private static func reduced(_ timeline: ReducedTimeline) -> [String: Any] {
+        let groups = timeline.groups.map { group -> [String: Any] in
+            let statistics = group.statistics.map { part -> [Any] in
+                [part.count, part.notNumbers] + [part.min, part.max, part.sum].map(number)
+            }
+            return [
+                "rows": group.rows, "range": [group.first.nanoseconds, group.last.nanoseconds],
+                "statistics": statistics,
+                "rollups": group.rollups.map {
+                    ["tier": $0.tier.rawValue, "buckets": $0.buckets] as [String: Any]
+                },
+            ]
+        }
+        return [
+            "instance": timeline.instance, "feed": timeline.feed.name, "epochs": timeline.epochs,
+            "groups": groups,
+        ]
+    }
+
+    private static func number(_ value: Double) -> Any {
+        value.isFinite && !(value == 0 && value.sign == .minus) ? value : "\(value)"
     }
 
     private static func values(
@@ -94,9 +124,7 @@ struct CorpusTests {
         return (0..<rows).map { row -> Any in
             guard column.isPresent(row) else { return NSNull() }
             switch column.values {
-            case .doubles(let values):
-                let value = values[row]
-                return value.isFinite && !(value == 0 && value.sign == .minus) ? value : "\(value)"
+            case .doubles(let values): return number(values[row])
             case .ints(let values): return values[row]
             case .bools(let values): return values[row]
             case .strings(let values): return values[row]

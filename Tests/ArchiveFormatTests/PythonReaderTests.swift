@@ -6,7 +6,10 @@ import Testing
 @Suite("a reader that was written from the page alone reads the same")
 struct PythonReaderTests {
     // Goal: the page says enough, and what we read is not only what we wrote ourselves.
-    @Test("the corpus, bit by bit", arguments: ["all-types", "all-types-2", "encodings-2"])
+    @Test(
+        "the corpus, bit by bit",
+        arguments: ["all-types", "all-types-2", "encodings-2", "reduced-2"]
+    )
     func corpus(name: String) throws {
         let file = CorpusTests.folder.appendingPathComponent("\(name).cerro")
         try compare(file)

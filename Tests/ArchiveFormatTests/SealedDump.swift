@@ -55,17 +55,44 @@ struct SealedDump {
             add("declaration", kept.instance, kept.epoch, kept.revision, Self.hex(kept.frame))
         }
         for timeline in footer.timelines { try add(timeline) }
+        for timeline in footer.reduced { try addReduced(timeline) }
+    }
+
+    private mutating func addReduced(_ timeline: ReducedTimeline) throws {
+        addHead("reduced", timeline.instance, timeline.feed, timeline.epochs)
+        for group in timeline.groups {
+            add(
+                "group",
+                group.rows,
+                group.first.nanoseconds,
+                group.last.nanoseconds,
+                group.shortestDelay,
+                group.longestDelay
+            )
+            for statistics in group.statistics { add(statistics) }
+        }
+        try addRollups(timeline.groups.flatMap(\.rollups), timeline.feed)
     }
 
     private mutating func add(_ parts: Any...) {
         lines.append(parts.map { "\($0)" }.joined(separator: " "))
     }
 
-    private mutating func add(_ timeline: SealedTimeline) throws {
-        let feed = timeline.feed
+    private mutating func add(_ statistics: Statistics) {
+        let numbers = [statistics.min, statistics.max, statistics.sum].map(Self.bits)
+        let counts = ["\(statistics.count)", "\(statistics.notNumbers)"]
+        lines.append((["statistics"] + counts + numbers).joined(separator: " "))
+    }
+
+    private mutating func addHead(
+        _ word: String,
+        _ instance: String,
+        _ feed: Feed,
+        _ epochs: [Int64]
+    ) {
         lines.append(
-            (["timeline", timeline.instance, feed.name, Self.text(feed.description)]
-                + timeline.epochs.map { "\($0)" }).joined(separator: " ")
+            ([word, instance, feed.name, Self.text(feed.description)]
+                + epochs.map { "\($0)" }).joined(separator: " ")
         )
         for field in feed.fields {
             let limits = field.limits.map { [$0.lowerBound, $0.upperBound] } ?? []
@@ -78,6 +105,11 @@ struct SealedDump {
                 limits.isEmpty ? "-" : limits.map(Self.bits).joined(separator: " ")
             )
         }
+    }
+
+    private mutating func add(_ timeline: SealedTimeline) throws {
+        let feed = timeline.feed
+        addHead("timeline", timeline.instance, feed, timeline.epochs)
         let times = try timeline.groups.flatMap { try cells($0.times, .int, $0.rows) }
         lines.append((["times"] + times).joined(separator: " "))
         for (place, field) in feed.fields.enumerated() {
@@ -95,39 +127,34 @@ struct SealedDump {
                 group.shortestDelay,
                 group.longestDelay
             )
-            for column in group.columns {
-                let statistics = column.statistics
-                let numbers = [statistics.min, statistics.max, statistics.sum].map(Self.bits)
-                lines.append(
-                    (["statistics", "\(statistics.count)", "\(statistics.notNumbers)"] + numbers)
-                        .joined(separator: " ")
-                )
-            }
+            for column in group.columns { add(column.statistics) }
         }
+        try addRollups(timeline.groups.flatMap(\.rollups), feed)
+    }
+
+    private mutating func addRollups(_ rollups: [SealedRollup], _ feed: Feed) throws {
         for tier in [RollupTier.minute, .hour] {
-            for place in feed.fields.indices { try addRollups(of: timeline, tier, place) }
+            for place in feed.fields.indices {
+                for rollup in rollups where rollup.tier == tier {
+                    try add(rollup, place, feed.fields[place].name)
+                }
+            }
         }
     }
 
-    private mutating func addRollups(
-        of timeline: SealedTimeline,
-        _ tier: RollupTier,
-        _ place: Int
-    ) throws {
-        for rollup in timeline.groups.flatMap(\.rollups) where rollup.tier == tier {
-            guard let pieces = rollup.columns[place] else { continue }
-            let n = rollup.buckets
-            let numbers = try pieces.numbers.flatMap {
-                try cells($0, .double, 3 * n / pieces.numbers.count)
-            }
-            let rows = try rollup.rows.map { try cells($0, .int, n) } ?? []
-            let counts =
-                try pieces.counts.map { try cells($0, .int, 2 * n) }
-                ?? rows + Array(repeating: "0", count: n)
-            let starts = try cells(rollup.starts, .int, n)
-            let head = ["rollup", tier.rawValue, timeline.feed.fields[place].name]
-            lines.append((head + starts + counts + numbers).joined(separator: " "))
+    private mutating func add(_ rollup: SealedRollup, _ place: Int, _ name: String) throws {
+        guard let pieces = rollup.columns[place] else { return }
+        let n = rollup.buckets
+        let numbers = try pieces.numbers.flatMap {
+            try cells($0, .double, 3 * n / pieces.numbers.count)
         }
+        let rows = try rollup.rows.map { try cells($0, .int, n) } ?? []
+        let counts =
+            try pieces.counts.map { try cells($0, .int, 2 * n) }
+            ?? rows + Array(repeating: "0", count: n)
+        let starts = try cells(rollup.starts, .int, n)
+        let head = ["rollup", rollup.tier.rawValue, name]
+        lines.append((head + starts + counts + numbers).joined(separator: " "))
     }
 
     private func cells(_ chunk: Chunk, _ type: FieldType, _ rows: Int) throws -> [String] {

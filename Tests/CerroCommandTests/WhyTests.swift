@@ -218,6 +218,16 @@ struct WhyTests {
             "tcp://10.0.0.2:5561", ago(9000)
         ),
         (
+            {
+                $0.rows[1].faults = [
+                    fault("fetch.failed", "of another one", "cryo-2"),
+                    fault("fetch.failed", "its log cannot be fetched: role", "cryo-1"),
+                ]
+            },
+            .link, "aggregator, of cryo-1: its log cannot be fetched: role", "mend what it says",
+            ago(60)
+        ),
+        (
             { facts in
                 facts.agent?.log?.archives["abc"] = .init(epoch: 5, position: 100)
                 facts.reader?.last = ["stage": ago(800)]
@@ -287,9 +297,9 @@ struct WhyTests {
         ),
     ]
 
-    @Test("every broken step is found, with since when and what to do", arguments: 0..<35)
+    @Test("every broken step is found, with since when and what to do", arguments: 0..<36)
     func broken(index: Int) throws {
-        try #require(Self.breakages.count == 35, "each of them is tried")
+        try #require(Self.breakages.count == 36, "each of them is tried")
         let (change, place, text, advice, since) = Self.breakages[index]
         var facts = Self.fine
         change(&facts)

@@ -62,6 +62,8 @@ struct HostileTests {
     /// What a victim may grow by under any of the attacks: what waits at most (64 MiB), and what
     /// comes before somebody looks.
     private static let growth = 256 << 20
+    /// What an answer may take: the machine may have little left beside the attack.
+    private static let limit = Duration.seconds(120)
 
     // Goal: whoever reaches a port makes nobody else wait, and no process grow or end.
     // Method: bytes on plain sockets, and between the attacks commands of a client that is none of
@@ -72,8 +74,8 @@ struct HostileTests {
         try await FaultForm.current.run("hostile") { chance in
             let source = FaultDriver.source("fake-1", rate: 50, fields: 2)
             try await ProcessSite.runApart(.init([source])) { site in
-                let agent = try await site.client.instance("fake-1")
-                let registry = try await site.client.instance("registry")
+                let agent = try await Self.alive("fake-1", site)
+                let registry = try await Self.alive("registry", site)
                 let victims = [
                     ("requests", try #require(BusEndpoint(agent.requests)).port, agent.pid),
                     ("publisher", try #require(BusEndpoint(agent.publisher)).port, agent.pid),
@@ -84,8 +86,9 @@ struct HostileTests {
                         let before = try residentBytes(of: pid)
                         let held = try attack.run(port, &chance)
                         for _ in 0..<3 {
-                            _ = try await site.client.result("fake-1", Action.status)
-                            _ = try await site.client.instances()
+                            let one = site.client
+                            _ = try await one.result("fake-1", Action.status, timeout: Self.limit)
+                            _ = try await one.instances(timeout: Self.limit)
                         }
                         let grown = try residentBytes(of: pid) - before
                         print("hostile: \(attack) on \(name): \(grown >> 20) MiB more")
@@ -96,6 +99,10 @@ struct HostileTests {
                 try await Self.told(site)
             }
         }
+    }
+
+    private static func alive(_ name: String, _ site: ProcessSite) async throws -> InstanceRow {
+        try await eventually("\(name) is alive") { try await site.client.instance(name) }
     }
 
     /// What was refused is counted, and its address is in the log, but not once for each time.
@@ -128,7 +135,7 @@ struct HostileTests {
         try OpenFiles.allowMany()
         try await ProcessSite.runApart(.init([])) { site in
             let port = try await site.untilServed()
-            let pid = try await site.client.instance("reader").pid
+            let pid = try await Self.alive("reader", site).pid
             let before = try residentBytes(of: pid)
             var held: [BadPeer] = []
             for number in 0..<1300 {

@@ -5,12 +5,12 @@ import Testing
 
 @Suite("Real processes on a bad network", .serialized, .timeLimit(.minutes(30)))
 struct NetworkTests {
-    /// Two sources on a second host, and the ports that it has.
+    /// Two sources on a second host, and the ports that it has, with those of a manager.
     private func plan() throws -> (ProcessSite.Plan, ports: ClosedRange<Int>) {
-        let first = try TakenPort.free(4)
+        let first = try TakenPort.free(6)
         var plan = ProcessSite.Plan([])
         plan.remote = ["fake-1", "fake-2"].map { FaultDriver.source($0) }
-        plan.remotePorts = first...first + 3
+        plan.remotePorts = first...first + 5
         return (plan, plan.remotePorts)
     }
 

@@ -11,7 +11,7 @@ import ZeroMQ
 @Suite(
     "Real processes with keys, in two network namespaces",
     .serialized,
-    .timeLimit(.minutes(5)),
+    .timeLimit(.minutes(10)),
     .enabled(if: Privileges.makesNamespaces, "nobody may make namespaces here")
 )
 struct SecurityTests {

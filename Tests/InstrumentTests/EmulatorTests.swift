@@ -4,7 +4,7 @@ import Testing
 
 @testable import InstrumentEmulators
 
-@Suite("Emulators", .timeLimit(.minutes(1)))
+@Suite("Emulators", .timeLimit(.minutes(10)))
 struct EmulatorTests {
     @Test("the list makes emulators that start on free ports")
     func list() async throws {

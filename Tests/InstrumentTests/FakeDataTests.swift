@@ -5,7 +5,7 @@ import Testing
 
 @testable import InstrumentAgents
 
-@Suite("Fake data", .timeLimit(.minutes(1)))
+@Suite("Fake data", .timeLimit(.minutes(10)))
 struct FakeDataTests {
     @Test("messages are due at whole multiples of 1 / rate, none too early and none left out")
     func pacer() {

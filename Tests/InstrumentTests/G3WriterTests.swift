@@ -6,7 +6,7 @@ import Testing
 
 @testable import InstrumentAgents
 
-@Suite("The writer of .g3 files", .timeLimit(.minutes(1)))
+@Suite("The writer of .g3 files", .timeLimit(.minutes(10)))
 struct G3WriterTests {
     private static let corpus = URL(filePath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().appending(path: "Corpus/g3/so3g-0.2.9.g3").path

@@ -48,7 +48,7 @@ private enum FixtureHost {
         + "server:/x /far nfs4 rw 0 0\n/dev/sdb1 /data\\040disk xfs rw 0 0\n"
 }
 
-@Suite("Host metrics", .timeLimit(.minutes(1)))
+@Suite("Host metrics", .timeLimit(.minutes(10)))
 struct HostMetricsTests {
     /// Publishes two rows a second apart, with `change` between them.
     private func twoRows(

@@ -39,7 +39,7 @@ private struct ModuleSet {
     }
 }
 
-@Suite("iMACRT, agent and emulator over UDP", .timeLimit(.minutes(1)))
+@Suite("iMACRT, agent and emulator over UDP", .timeLimit(.minutes(10)))
 struct IMacRTTests {
     @Test("the declarations follow the modules that are there")
     func declarations() async throws {

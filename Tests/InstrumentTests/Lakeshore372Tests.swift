@@ -44,7 +44,7 @@ private struct Bridge {
     }
 }
 
-@Suite("Lake Shore 372, agent and emulator over TCP", .timeLimit(.minutes(1)))
+@Suite("Lake Shore 372, agent and emulator over TCP", .timeLimit(.minutes(10)))
 struct Lakeshore372Tests {
     @Test("the declarations are what a site can name")
     func declarations() async throws {

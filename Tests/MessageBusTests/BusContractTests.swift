@@ -3,7 +3,7 @@ import MessageBus
 import Testing
 import ZeroMQ
 
-@Suite("bus contract", .timeLimit(.minutes(1)))
+@Suite("bus contract", .timeLimit(.minutes(10)))
 struct BusContractTests {
     private let local = Binding(host: "127.0.0.1")
 

@@ -6,7 +6,7 @@ import Telemetry
 import Testing
 import ZeroMQ
 
-@Suite("requester and server", .timeLimit(.minutes(1)))
+@Suite("requester and server", .timeLimit(.minutes(10)))
 struct RequesterTests {
     private let time = ManualTimeSource()
     private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }

@@ -7,7 +7,7 @@ import Testing
 
 private let fake = "{class: FakeData, id: fake-1, arguments: {channels: 1, rate: 20}}"
 
-@Suite("The audit of a running site", .serialized, .timeLimit(.minutes(2)))
+@Suite("The audit of a running site", .serialized, .timeLimit(.minutes(10)))
 struct AuditProcessTests {
     /// What `cerro audit --json` answers.
     private func audit(_ site: ProcessSite, _ words: [String] = []) async throws -> [Value] {
@@ -114,7 +114,7 @@ struct AuditProcessTests {
     }
 }
 
-@Suite("Control of a running site", .serialized, .timeLimit(.minutes(2)))
+@Suite("Control of a running site", .serialized, .timeLimit(.minutes(10)))
 struct ControlProcessTests {
     // Goal: a console takes control, everybody sees it, and a restart gives it back.
     @Test("control is taken, shown, released, and gone after a restart, which the audit tells")

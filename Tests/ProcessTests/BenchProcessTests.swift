@@ -2,7 +2,7 @@ import CerroTesting
 import Foundation
 import Testing
 
-@Suite("cerro bench as a process", .timeLimit(.minutes(5)))
+@Suite("cerro bench as a process", .timeLimit(.minutes(10)))
 struct BenchProcessTests {
     // Goal: whoever has seen enough presses Ctrl-C, also while a process of the bench stands still.
     // Method: the end of the program is that of all processes below it.

@@ -6,7 +6,7 @@ import Testing
 private let fake =
     "{class: FakeData, id: fake-1, start: [load], arguments: {load: {fields: 2, rate: 50}}}"
 
-@Suite("What others ask over HTTP", .serialized, .timeLimit(.minutes(2)))
+@Suite("What others ask over HTTP", .serialized, .timeLimit(.minutes(10)))
 struct BrowserTests {
     // Goal: Grafana's data source is Prometheus' own; promtool asks as that does.
     @Test("promtool reads instants, ranges, labels and series of a running site")

@@ -3,7 +3,7 @@ import Foundation
 import Telemetry
 import Testing
 
-@Suite("Real processes that compact", .serialized, .timeLimit(.minutes(3)))
+@Suite("Real processes that compact", .serialized, .timeLimit(.minutes(10)))
 struct CompactionProcessTests {
     private let field = "fake-1.load.n"
 

@@ -2,7 +2,7 @@ import CerroTesting
 import Foundation
 import Testing
 
-@Suite("What Grafana is given works", .timeLimit(.minutes(2)))
+@Suite("What Grafana is given works", .timeLimit(.minutes(10)))
 struct GrafanaTests {
     private static let folder = URL(filePath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent().appending(path: "deploy/grafana")

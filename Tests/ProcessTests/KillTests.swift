@@ -8,7 +8,7 @@ import Testing
 private let fake =
     "{class: FakeData, id: fake-1, start: [load], arguments: {load: {fields: 2, rate: 500}}}"
 
-@Suite("Real processes that are killed", .serialized, .timeLimit(.minutes(3)))
+@Suite("Real processes that are killed", .serialized, .timeLimit(.minutes(10)))
 struct KillTests {
     // Goal: the aggregator dies at any moment: between fetch and journal, in a commit, while it
     // seals, before it has begun.

@@ -10,7 +10,7 @@ private let fake =
 private let field = "fake-1.false_temperatures.channel_00"
 
 // Goal: what an operator sees and does in a browser is true and works, with nothing replaced.
-@Suite("A real browser shows a real site", .serialized, .timeLimit(.minutes(2)))
+@Suite("A real browser shows a real site", .serialized, .timeLimit(.minutes(10)))
 struct MonitorTests {
     @Test("values move, operations start, a zoom asks the archive, the dead turn stale")
     func operate() async throws {

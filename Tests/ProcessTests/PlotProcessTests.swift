@@ -5,7 +5,7 @@ import Testing
 private let fake =
     "{class: FakeData, id: fake-1, start: [load], arguments: {load: {fields: 2, rate: 200}}}"
 
-@Suite("cerro plot of a real site", .serialized, .timeLimit(.minutes(2)))
+@Suite("cerro plot of a real site", .serialized, .timeLimit(.minutes(10)))
 struct PlotProcessTests {
     @Test("text without escape codes into a pipe, a picture into a file, clear ends otherwise")
     func plot() async throws {

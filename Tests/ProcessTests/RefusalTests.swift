@@ -2,7 +2,7 @@ import CerroTesting
 import Foundation
 import Testing
 
-@Suite("Real processes that cannot begin", .timeLimit(.minutes(1)))
+@Suite("Real processes that cannot begin", .timeLimit(.minutes(10)))
 struct RefusalTests {
     private let folder: TemporaryFolder
 

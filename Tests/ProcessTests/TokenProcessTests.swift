@@ -83,7 +83,7 @@ private struct TLSSite {
     }
 }
 
-@Suite("Tokens of a running site", .serialized, .timeLimit(.minutes(2)))
+@Suite("Tokens of a running site", .serialized, .timeLimit(.minutes(10)))
 struct TokenProcessTests {
     // Goal: somebody gets a token, works with it, and loses it; the agent's own audit has the name.
     @Test("a token commands as far as it says, under its name, until it is revoked")

@@ -8,7 +8,7 @@ import Testing
 private let fake =
     "{class: FakeData, id: fake-1, start: [load], arguments: {load: {fields: 2, rate: 500}}}"
 
-@Suite("Real processes", .serialized, .timeLimit(.minutes(3)))
+@Suite("Real processes", .serialized, .timeLimit(.minutes(10)))
 struct UpTests {
     // Goal: a site as people run it: segments are closed and sealed each second, data are asked for
     // over HTTP and over ZeroMQ, a second process wants to be an instance, Ctrl-C ends it.

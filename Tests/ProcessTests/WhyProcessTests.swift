@@ -2,31 +2,20 @@ import AgentClient
 import CerroTesting
 import Foundation
 import MessageBus
-import Synchronization
 import Telemetry
 import Testing
 
 @testable import CerroCommand
 
-@Suite("What is missing and why, by the programs", .serialized, .timeLimit(.minutes(3)))
+@Suite("What is missing and why, by the programs", .serialized, .timeLimit(.minutes(10)))
 struct WhyProcessTests {
-    /// How a command ended: its code, and its answer as JSON.
-    private func run(_ arguments: [String], _ site: ProcessSite) async throws -> (Int32, Value) {
-        let answers = Output()
-        let code = await CommandLineTool.run(
-            arguments + ["--json", "--site", site.file],
-            console: Console(usesColour: false, showsProgress: false) { descriptor, text in
-                if descriptor == STDOUT_FILENO { answers.append(text) }
-            }
-        )
-        let text = answers.text.trimmingCharacters(in: .newlines)
-        return (code, text.isEmpty ? .null : try Value(json: text))
-    }
-
     /// Waits until `cerro why` finds a step broken, nil for none; returns its answer.
     private func untilBroken(_ step: String?, _ site: ProcessSite) async throws -> Value {
         try await eventually("the broken step is \(step ?? "none")") {
-            let (code, answer) = try await run(["why", "fake-1.load.n"], site)
+            let (code, answer) = try await CommandLineTool.json(
+                ["why", "fake-1.load.n"],
+                site.file
+            )
             guard answer["steps"] != nil, answer["broken"]?.string == step else { return nil }
             #expect(code == (step == nil ? 0 : 1))
             return answer
@@ -60,7 +49,10 @@ struct WhyProcessTests {
                 _ = try await untilBroken(nil, site)
             }
 
-            let (code, answer) = try await run(["why", "fake-1.load.m"], site)
+            let (code, answer) = try await CommandLineTool.json(
+                ["why", "fake-1.load.m"],
+                site.file
+            )
             #expect(code == 1 && answer["broken"] == "agent")
             #expect(answer["advice"] == "ask for fake-1.load.n")
         }
@@ -71,43 +63,37 @@ struct WhyProcessTests {
         try await ProcessSite.run(agents: ["{class: FakeData, id: fake-1, start: [count]}"]) {
             site in
             try await site.untilArchived(1, of: "fake-1.counter.n")
-            let (code, gaps) = try await run(["gaps"], site)
+            let (code, gaps) = try await CommandLineTool.json(["gaps"], site.file)
             #expect(code == 0 && gaps["gaps"] == [])
             let rows = try await eventually("the last hour of the feed sessions") {
-                let (_, status) = try await run(["status"], site)
+                let (_, status) = try await CommandLineTool.json(["status"], site.file)
                 let row = status.array?.first { $0["instance"] == "fake-1" }
                 return row?["completeness"]?["sessions"] == nil ? nil : status.array
             }
             #expect(rows.count == 4)
 
             let own = try await eventually("all logs know the archive") {
-                let (_, survey) = try await run(["archive", "forget"], site)
+                let (_, survey) = try await CommandLineTool.json(["archive", "forget"], site.file)
                 let own = survey["archives"]?.array?.first
                 return own?["behind"]?.map?.count == 4 ? own : nil
             }
             #expect(own["written_by"] == "aggregator")
             let id = try #require(own["archive"]?.string)
             // Nobody sits at a terminal here, so nobody can agree.
-            #expect(try await run(["archive", "forget", id], site).0 == 4)
+            #expect(try await CommandLineTool.json(["archive", "forget", id], site.file).0 == 4)
 
             try await site.end("record", of: "aggregator")
-            let (done, outcome) = try await run(["archive", "forget", id, "--yes"], site)
+            let (done, outcome) = try await CommandLineTool.json(
+                ["archive", "forget", id, "--yes"],
+                site.file
+            )
             #expect(done == 0 && outcome["absent"] == [])
             let logs = try #require(outcome["logs"]?.array)
             #expect(logs.count == 4 && logs.allSatisfy { $0["known"] == true })
-            let (_, after) = try await run(["archive", "forget"], site)
+            let (_, after) = try await CommandLineTool.json(["archive", "forget"], site.file)
             #expect(after["archives"] == [])
         }
     }
-}
-
-/// What a command wrote to standard output.
-private final class Output: Sendable {
-    private let kept = Mutex("")
-
-    var text: String { kept.withLock { $0 } }
-
-    func append(_ more: String) { kept.withLock { $0 += more } }
 }
 
 extension ProcessSite {

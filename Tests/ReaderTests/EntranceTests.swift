@@ -7,7 +7,7 @@ import Testing
 
 @testable import Reader
 
-@Suite("Who gets in over HTTP", .timeLimit(.minutes(1)))
+@Suite("Who gets in over HTTP", .timeLimit(.minutes(10)))
 struct EntranceTests {
     private static let alice = AccessToken.random(), looker = AccessToken.random()
     private static let late = AccessToken.random()

@@ -13,7 +13,7 @@ import Testing
 
 @testable import Reader
 
-@Suite("HTTP keeps to its limits, whoever asks", .timeLimit(.minutes(1)))
+@Suite("HTTP keeps to its limits, whoever asks", .timeLimit(.minutes(10)))
 struct HTTPBehaviourTests {
     private let feed = Feed("temps", fields: [Field("stage", unit: .kelvin)], period: .seconds(1))
 

@@ -9,7 +9,7 @@ import Testing
 
 @testable import Reader
 
-@Suite("HTTP shows the site as it is now", .timeLimit(.minutes(1)))
+@Suite("HTTP shows the site as it is now", .timeLimit(.minutes(10)))
 struct LiveTests {
     private static func row(_ instance: String, faults: [Fault] = []) -> InstanceRow {
         var row = InstanceRow(instance: instance, className: "Lakeshore372", host: "dome")

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Reader
 
-@Suite("Metrics and health say how the reader and its site are", .timeLimit(.minutes(1)))
+@Suite("Metrics and health say how the reader and its site are", .timeLimit(.minutes(10)))
 struct MetricsTests {
     private let feed = Feed("temps", fields: [Field("stage", unit: .kelvin)], period: .seconds(1))
 

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Reader
 
-@Suite("The monitor page in a browser, on a site that stands still", .timeLimit(.minutes(1)))
+@Suite("The monitor page in a browser, on a site that stands still", .timeLimit(.minutes(10)))
 struct MonitorPageTests {
     /// 200 agents of all states, some with faults.
     private static let rows = (0..<200).map { number in

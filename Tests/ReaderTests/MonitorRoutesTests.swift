@@ -8,7 +8,7 @@ import Testing
 
 @testable import Reader
 
-@Suite("The monitor page is served whole, and nothing else is", .timeLimit(.minutes(1)))
+@Suite("The monitor page is served whole, and nothing else is", .timeLimit(.minutes(10)))
 struct MonitorRoutesTests {
     private func files(
         _ body: @escaping @Sendable (RunningReader) async throws -> Void

@@ -54,7 +54,7 @@ private struct SchemaChecker {
     }
 }
 
-@Suite("The description of HTTP is what the server does", .timeLimit(.minutes(1)))
+@Suite("The description of HTTP is what the server does", .timeLimit(.minutes(10)))
 struct OpenAPITests {
     private let feed = Feed(
         "temps",

@@ -8,7 +8,7 @@ import Testing
 
 @testable import Reader
 
-@Suite("The reader is an agent like any other", .timeLimit(.minutes(1)))
+@Suite("The reader is an agent like any other", .timeLimit(.minutes(10)))
 struct ReaderAgentTests {
     private let feed = Feed(
         "mixed",

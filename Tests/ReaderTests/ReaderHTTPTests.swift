@@ -7,7 +7,7 @@ import Testing
 
 @Suite(
     "HTTP answers what the archive holds, and says why where it does not",
-    .timeLimit(.minutes(1))
+    .timeLimit(.minutes(10))
 )
 struct ReaderHTTPTests {
     private let feed = Feed("temps", fields: [Field("stage", unit: .kelvin)], period: .seconds(1))

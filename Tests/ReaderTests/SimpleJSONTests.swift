@@ -5,7 +5,7 @@ import Testing
 
 @testable import Reader
 
-@Suite("SimpleJSON is answered as sisock did, and where it did not", .timeLimit(.minutes(1)))
+@Suite("SimpleJSON is answered as sisock did, and where it did not", .timeLimit(.minutes(10)))
 struct SimpleJSONTests {
     private let feed = Feed(
         "temps",

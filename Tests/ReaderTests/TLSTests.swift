@@ -33,7 +33,7 @@ private struct TestCertificate {
     }
 }
 
-@Suite("HTTP in TLS, asked by curl", .timeLimit(.minutes(1)))
+@Suite("HTTP in TLS, asked by curl", .timeLimit(.minutes(10)))
 struct TLSTests {
     private static let worker = AccessToken.random(), looker = AccessToken.random()
     private static let late = AccessToken.random()

@@ -7,7 +7,7 @@ import Reader
 import Telemetry
 import Testing
 
-@Suite("Damage and change", .serialized, .timeLimit(.minutes(2)))
+@Suite("Damage and change", .serialized, .timeLimit(.minutes(10)))
 struct DamageTests {
     // Goal: a disk turns one bit of a log that is not archived yet.
     // Method: nobody records while it happens, so that the damage lies in what is still to come.

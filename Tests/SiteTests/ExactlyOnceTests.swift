@@ -5,7 +5,7 @@ import MessageBus
 import Telemetry
 import Testing
 
-@Suite("What publish accepted is read back exactly once", .serialized, .timeLimit(.minutes(2)))
+@Suite("What publish accepted is read back exactly once", .serialized, .timeLimit(.minutes(10)))
 struct ExactlyOnceTests {
     // Goal: somebody stops and starts the recording while data flow.
     // Method: an agent numbers its messages; the archive must hold 1, 2, 3, … without a hole.

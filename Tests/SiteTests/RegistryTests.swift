@@ -5,7 +5,7 @@ import MessageBus
 import Telemetry
 import Testing
 
-@Suite("A registry that is restarted", .serialized, .timeLimit(.minutes(2)))
+@Suite("A registry that is restarted", .serialized, .timeLimit(.minutes(10)))
 struct RegistryRestartTests {
     @Test("finds the agents again, by their leases, and disturbs no operation")
     func found() async throws {

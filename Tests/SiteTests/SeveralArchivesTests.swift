@@ -6,7 +6,7 @@ import MessageBus
 import Telemetry
 import Testing
 
-@Suite("Several archives", .serialized, .timeLimit(.minutes(2)))
+@Suite("Several archives", .serialized, .timeLimit(.minutes(10)))
 struct SeveralArchivesTests {
     private func id(_ stage: Stage) throws -> String {
         try String(contentsOfFile: stage.archive + "/archive.id", encoding: .utf8)

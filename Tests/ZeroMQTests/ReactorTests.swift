@@ -20,7 +20,7 @@ private final class Seen {
     var order: [Int] = []
 }
 
-@Suite("reactor", .timeLimit(.minutes(1)))
+@Suite("reactor", .timeLimit(.minutes(10)))
 struct ReactorTests {
     @Test("an actor that is pinned to the reactor runs on its thread")
     func pinnedActor() async throws {

@@ -16,6 +16,10 @@ void cerro_timer_ring(int timer, int64_t nanoseconds);
 /// errno set where there is none of that number. Source: `pidfd_open(2)`.
 int cerro_process_open(pid_t pid);
 
+/// 1 where something keeps the clock right, 0 where nothing does, -1 where the kernel does not tell.
+/// Source: `adjtimex(2)`.
+int cerro_clock_is_synchronised(void);
+
 /// Sends a signal to the process of that descriptor, whose number may be another's by now; -1 with
 /// errno set where it has ended. Source: `pidfd_send_signal(2)`.
 int cerro_process_signal(int process, int signal);

@@ -14,7 +14,7 @@ struct BenchCommand: AsyncParsableCommand {
             """,
         subcommands: [
             Ingest.self, Idle.self, CatchUp.self, Recover.self, Memory.self, Commands.self,
-            Faults.self, Curve.self, Archive.self,
+            Faults.self, Curve.self, Registry.self, Archive.self,
         ]
     )
 }

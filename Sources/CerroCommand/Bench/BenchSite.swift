@@ -28,7 +28,8 @@ final class BenchSite: Sendable {
     /// The way to the registry and the instances.
     let client: SiteClient
     private let site: Site
-    private let file: String
+    /// The site file.
+    let file: String
     private let lifeline: Spawn.Channel
     private let children = Mutex<[String: ChildProcess]>([:])
 
@@ -115,6 +116,19 @@ final class BenchSite: Sendable {
         guard let child = children.withLock({ $0.removeValue(forKey: name) }) else { return }
         Foundation.kill(child.pid, SIGKILL)
         _ = await child.end()
+    }
+
+    /// Runs this program to its end, which has to go well.
+    func runProgram(_ arguments: [String]) async throws {
+        let program = ChildProcess.Program(
+            executable: HostPlan.ownExecutable(),
+            arguments: arguments,
+            log: folder + "/program.log"
+        )
+        let child = try ChildProcess(program, lifeline: lifeline.reading)
+        guard case .code(0) = await child.end() else {
+            throw CommandFailure(.failed, "cerro \(arguments[0]): \(child.lastLines(1).joined())")
+        }
     }
 
     /// Sends a signal to the process of an instance.

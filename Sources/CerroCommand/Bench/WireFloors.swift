@@ -140,10 +140,10 @@ enum EchoFloor {
         return (after.seconds - before.seconds) * 1e6 / Double(hops)
     }
 
-    /// The round trips of so many messages of 256 bytes, in microseconds.
-    static func roundTrips(_ count: Int) async throws -> [Double] {
-        let echo = try Echo()
-        let caller = try Caller()
+    /// The round trips of so many messages, in microseconds.
+    static func roundTrips(_ count: Int, byteCount: Int = 256) async throws -> [Double] {
+        let echo = try Echo(byteCount: byteCount)
+        let caller = try Caller(byteCount: byteCount)
         let outcome: Result<[Double], any Error>
         do {
             try await caller.connect(to: try await echo.bind())
@@ -157,18 +157,20 @@ enum EchoFloor {
     private actor Echo {
         let reactor: Reactor
         private let context: Context
+        private var options = SocketOptions()
 
         nonisolated var unownedExecutor: UnownedSerialExecutor {
             reactor.asUnownedSerialExecutor()
         }
 
-        init() throws {
+        init(byteCount: Int) throws {
+            options.longestMessage = byteCount
             context = try Context()
             reactor = try Reactor(context: context)
         }
 
         func bind() throws -> String {
-            let socket = try Socket(.router, context: context, reactor: reactor)
+            let socket = try Socket(.router, context: context, reactor: reactor, options: options)
             socket.onMessage = { [unowned socket] message in
                 _ = socket.send(message[0], message[1])
             }
@@ -179,8 +181,9 @@ enum EchoFloor {
     private actor Caller {
         let reactor: Reactor
         private let context: Context
+        private var options = SocketOptions()
         private var socket: Socket?
-        private let bytes = [UInt8](repeating: 0x55, count: 256)
+        private let bytes: [UInt8]
         private var left = 0
         private var sent = ContinuousClock().now
         private var samples: [Double] = []
@@ -190,13 +193,15 @@ enum EchoFloor {
             reactor.asUnownedSerialExecutor()
         }
 
-        init() throws {
+        init(byteCount: Int) throws {
+            bytes = [UInt8](repeating: 0x55, count: byteCount)
+            options.longestMessage = byteCount
             context = try Context()
             reactor = try Reactor(context: context)
         }
 
         func connect(to endpoint: String) throws {
-            let socket = try Socket(.dealer, context: context, reactor: reactor)
+            let socket = try Socket(.dealer, context: context, reactor: reactor, options: options)
             socket.onMessage = { _ in self.assumeIsolated { $0.returned() } }
             try socket.connect(to: endpoint)
             self.socket = socket

@@ -21,7 +21,7 @@ struct AgentCommand: AsyncParsableCommand {
                 """
         )
 
-        @Argument(help: "The instance id.")
+        @Argument(help: "The instance id.", completion: SiteCompletion.instances)
         var instance: String
 
         @OptionGroup var site: SiteOption

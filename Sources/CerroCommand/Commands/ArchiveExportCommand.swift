@@ -52,7 +52,10 @@ struct ArchiveExportCommand: AsyncParsableCommand {
         case iso, s, ns
     }
 
-    @Argument(help: "Full names, instances, feeds (`cryo-1.temperatures`), or patterns with `*`.")
+    @Argument(
+        help: "Full names, instances, feeds (`cryo-1.temperatures`), or patterns with `*`.",
+        completion: SiteCompletion.fields
+    )
     var fields: [String]
 
     @Option(help: "csv, ndjson, arrow or g3; else by the ending of the file.")

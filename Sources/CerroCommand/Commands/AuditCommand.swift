@@ -15,7 +15,10 @@ struct AuditCommand: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: "Which instances; all if left out.")
+    @Argument(
+        help: "Which instances; all if left out.",
+        completion: SiteCompletion.instances
+    )
     var pattern = "*"
 
     @Option(help: ArgumentHelp("Only what somebody of that name asked.", valueName: "name"))
@@ -62,7 +65,7 @@ struct AuditCommand: AsyncParsableCommand {
             (query, range, now) in
             let lines = try await query.audit(filter, range)
             let isUnknown = lines.isEmpty && filter.pattern != "*"
-            let names = isUnknown ? try await query.unknown(among: [pattern], until: now) : []
+            let names = isUnknown ? try await query.unknown(among: [pattern]) : []
             return (lines, names)
         }
         let console = Console.current

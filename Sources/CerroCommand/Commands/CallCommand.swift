@@ -17,13 +17,16 @@ struct CallCommand: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: "The instance.")
+    @Argument(help: "The instance.", completion: SiteCompletion.instances)
     var instance: String
 
-    @Argument(help: "The operation.")
+    @Argument(help: "The operation.", completion: SiteCompletion.operations)
     var operation: String
 
-    @Argument(help: "An action, then parameters as key=value or key:=JSON.")
+    @Argument(
+        help: "An action, then parameters as key=value or key:=JSON.",
+        completion: SiteCompletion.callWords
+    )
     var words: [String] = []
 
     @Option(help: ArgumentHelp("Wait at most so long.", valueName: "seconds"))

@@ -26,7 +26,7 @@ struct ControlCommand: AsyncParsableCommand {
         case show
     }
 
-    @Argument(help: "The instance.")
+    @Argument(help: "The instance.", completion: SiteCompletion.instances)
     var instance: String
 
     @Argument(help: "take, release or show.")

@@ -11,7 +11,7 @@ struct DescribeCommand: AsyncParsableCommand {
         abstract: "Shows what an instance can do, with parameters, and what it publishes."
     )
 
-    @Argument(help: "The instance.")
+    @Argument(help: "The instance.", completion: SiteCompletion.instances)
     var instance: String
 
     @OptionGroup var site: SiteOption

@@ -9,7 +9,10 @@ struct FieldsCommand: AsyncParsableCommand {
         abstract: "Lists the fields that have samples, with type, unit and meaning."
     )
 
-    @Argument(help: "A full name, or a pattern with `*`; everything if left out.")
+    @Argument(
+        help: "A full name, or a pattern with `*`; everything if left out.",
+        completion: SiteCompletion.fields
+    )
     var patterns: [String] = []
 
     @OptionGroup var reader: ReaderOptions
@@ -17,9 +20,11 @@ struct FieldsCommand: AsyncParsableCommand {
 
     func run() async throws {
         let patterns = patterns.map { FieldPattern($0).widened.text }
-        let fields = try await reader.ask(from: { _ in Timestamp(seconds: 1) }) { query, range, _ in
-            try await query.fields(patterns, range)
-        }
+        let all = FieldsQuery.allTime
+        let fields = try await reader.ask(
+            from: { _ in all.lowerBound },
+            to: { _ in all.upperBound }
+        ) { query, range, _ in try await query.fields(patterns, range) }
         let console = Console.current
         if format.isJSON {
             console.answer(Value.array(fields).json)

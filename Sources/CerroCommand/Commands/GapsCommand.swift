@@ -14,7 +14,10 @@ struct GapsCommand: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: "Instances, feeds, fields, or patterns with `*`; everything if left out.")
+    @Argument(
+        help: "Instances, feeds, fields, or patterns with `*`; everything if left out.",
+        completion: SiteCompletion.fields
+    )
     var patterns: [String] = []
 
     @OptionGroup var reader: ReaderOptions
@@ -27,7 +30,7 @@ struct GapsCommand: AsyncParsableCommand {
             let ledger = try await query.ledger(patterns, range)
             // A name that nobody has, has no gaps either: that must not look like good news.
             let isEmpty = ledger["gaps"]?.array?.isEmpty ?? true
-            return (ledger, isEmpty ? try await query.unknown(among: patterns, until: now) : [])
+            return (ledger, isEmpty ? try await query.unknown(among: patterns) : [])
         }
         let console = Console.current
         for line in unknown { console.note(line) }

@@ -26,7 +26,7 @@ struct GetCommand: AsyncParsableCommand {
         case json
     }
 
-    @Argument(help: "Full names, or patterns with `*`.")
+    @Argument(help: "Full names, or patterns with `*`.", completion: SiteCompletion.fields)
     var fields: [String]
 
     @Option(name: .customLong("max-points"), help: "At most so many buckets with min and max.")
@@ -61,8 +61,8 @@ struct GetCommand: AsyncParsableCommand {
         if let minStride { reduction["min_stride"] = .double(minStride) }
         let (fields, final) = (fields, reduction)
         let (names, answer) = try await reader.ask(from: { $0 - .seconds(3600) }) {
-            (query, range, now) in
-            let names = try await query.names(fields, until: now)
+            (query, range, _) in
+            let names = try await query.names(fields)
             return (names, try await query.data(names, range, final))
         }
         let usual: SampleText.TimeForm = format == .table || format == .csv ? .iso : .s

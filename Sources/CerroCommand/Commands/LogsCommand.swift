@@ -16,7 +16,10 @@ struct LogsCommand: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: "The instance; `registry` is the registry.")
+    @Argument(
+        help: "The instance; `registry` is the registry.",
+        completion: SiteCompletion.instances
+    )
     var instance: String
 
     @Flag(name: .shortAndLong, help: "Goes on with new lines until Ctrl-C.")

@@ -17,7 +17,7 @@ struct PlotCommand: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: "Full names, or patterns with `*`.")
+    @Argument(help: "Full names, or patterns with `*`.", completion: SiteCompletion.fields)
     var fields: [String]
 
     @Option(
@@ -77,8 +77,8 @@ struct PlotCommand: AsyncParsableCommand {
         let (fields, points) = (fields, maxPoints ?? usual)
         let title = try reader.site.load().name
         let (names, answer, range) = try await reader.ask(from: { $0 - .seconds(3600) }) {
-            (query, range, now) in
-            let names = try await query.names(fields, until: now)
+            (query, range, _) in
+            let names = try await query.names(fields)
             guard names.count <= Limits.plotFields else {
                 throw CommandFailure(
                     .failed,

@@ -17,7 +17,10 @@ struct UpCommand: AsyncParsableCommand {
 
     @OptionGroup var site: SiteOption
 
-    @Option(help: ArgumentHelp("Which host of the site file this machine is.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp("Which host of the site file this machine is.", valueName: "name"),
+        completion: SiteCompletion.hosts
+    )
     var host: String?
 
     func run() async throws {

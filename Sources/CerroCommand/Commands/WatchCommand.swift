@@ -19,7 +19,10 @@ struct WatchCommand: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: "What to show; everything if left out.")
+    @Argument(
+        help: "What to show; everything if left out.",
+        completion: SiteCompletion.fields
+    )
     var pattern = "*"
 
     @Flag(help: "One line a sample, on a terminal too.")

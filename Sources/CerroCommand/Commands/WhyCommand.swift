@@ -15,7 +15,10 @@ struct WhyCommand: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: "The full name: instance.feed.field.")
+    @Argument(
+        help: "The full name: instance.feed.field.",
+        completion: SiteCompletion.fields
+    )
     var field: String
 
     @OptionGroup var site: SiteOption

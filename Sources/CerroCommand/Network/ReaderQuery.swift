@@ -54,9 +54,8 @@ struct ReaderQuery {
     /// The full names that patterns stand for, in their order.
     ///
     /// - Throws: for a pattern that no field of the archive fits, with the nearest names.
-    func names(_ patterns: [String], until end: Timestamp) async throws -> [String] {
-        let all = try await fields([], Timestamp(seconds: 1)..<max(end, Timestamp(seconds: 2)))
-            .compactMap { $0["name"]?.string }
+    func names(_ patterns: [String]) async throws -> [String] {
+        let all = try await fields([], FieldsQuery.allTime).compactMap { $0["name"]?.string }
         var names: [String] = []
         for pattern in patterns {
             let fitting = all.filter(FieldPattern(pattern).matches)
@@ -139,10 +138,9 @@ struct ReaderQuery {
     }
 
     /// A sentence for each name that no field of the archive has or begins with.
-    func unknown(among patterns: [String], until end: Timestamp) async throws -> [String] {
+    func unknown(among patterns: [String]) async throws -> [String] {
         guard !patterns.isEmpty else { return [] }
-        let all = try await fields([], Timestamp(seconds: 1)..<max(end, Timestamp(seconds: 2)))
-            .compactMap { $0["name"]?.string }
+        let all = try await fields([], FieldsQuery.allTime).compactMap { $0["name"]?.string }
         let names = all.compactMap { FieldName($0) }
         let shorter = Set(names.map(\.timeline) + names.map(\.instance))
         return patterns.filter { pattern in

@@ -1,6 +1,5 @@
 internal import AgentClient
 internal import Foundation
-internal import Logging
 internal import MessageBus
 internal import SiteConfig
 internal import Telemetry
@@ -57,7 +56,7 @@ enum SiteConnection {
             bus: bus,
             registry: registry,
             time: SystemTimeSource(),
-            logger: Logger(label: "cerro") { _ in SwiftLogNoOpLogHandler() },
+            logger: .silent,
             asker: instance == nil ? Asker(name: SiteKeys.person(environment)) : nil
         )
         return (client, bus)

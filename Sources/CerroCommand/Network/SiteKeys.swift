@@ -68,13 +68,35 @@ struct SiteKeys {
             return SiteKeys(
                 bus: BusKeys(
                     own: own,
-                    logger: Logger(label: "cerro") { _ in SwiftLogNoOpLogHandler() },
+                    logger: .silent,
                     time: SystemTimeSource()
                 ) { _ in false },
                 access: .open,
                 registry: try folder.registryKey()
             )
         }
+    }
+
+    /// Why an instance could not serve with its keys here; nil where it could.
+    static func problem(of instance: String, _ site: Site) -> String? {
+        problem {
+            _ = try Self.instance(instance, of: site, time: SystemTimeSource(), logger: .silent)
+        }
+    }
+
+    /// Why whoever runs this program has no key; nil where there is one.
+    static func problem(ofPerson site: Site, _ environment: [String: String]) -> String? {
+        problem { _ = try client(site, as: nil, environment: environment) }
+    }
+
+    private static func problem(_ body: () throws -> Void) -> String? {
+        do { try body() } catch { return "\(error)" }
+        return nil
+    }
+
+    /// Whether only its owner, who is somebody else, can look at the key of an instance.
+    static func isClosed(_ instance: String, in folder: String) -> Bool {
+        Foundation.access(KeyFolder(folder).secretFile(of: instance), R_OK) != 0 && errno == EACCES
     }
 
     /// What the person who runs this program is called.
@@ -105,4 +127,9 @@ struct SiteKeys {
             throw CommandFailure(.usage, "\(error)")
         }
     }
+}
+
+extension Logger {
+    /// Of a program that only asks: what it logs is in its errors as well.
+    static var silent: Logger { Logger(label: "cerro") { _ in SwiftLogNoOpLogHandler() } }
 }

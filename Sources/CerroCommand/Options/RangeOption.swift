@@ -23,7 +23,8 @@ struct RangeOption: ParsableArguments {
     /// The range, resolved by one reading of the clock.
     func range(
         at now: Timestamp,
-        from fallback: Timestamp
+        from fallback: Timestamp,
+        to fallbackEnd: Timestamp? = nil
     ) throws(CommandFailure) -> Range<Timestamp> {
         let first: Timestamp
         let last: Timestamp
@@ -35,7 +36,7 @@ struct RangeOption: ParsableArguments {
             last =
                 try end.map { text throws(QueryError) in
                     try TimeArgument(text, argument: "--end").resolved(at: now)
-                } ?? now
+                } ?? fallbackEnd ?? now
         } catch { throw CommandFailure(.usage, "\(error)") }
         guard first < last else {
             throw CommandFailure(

@@ -4,7 +4,10 @@ internal import Telemetry
 
 /// The options of whoever asks the site's reader about a time.
 struct ReaderOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Which reader, where there are several.", valueName: "instance"))
+    @Option(
+        help: ArgumentHelp("Which reader, where there are several.", valueName: "instance"),
+        completion: SiteCompletion.instances
+    )
     var reader: String?
 
     @OptionGroup var range: RangeOption
@@ -12,14 +15,15 @@ struct ReaderOptions: ParsableArguments {
 
     /// Asks the reader: `body` gets the query, the range and the time that is now.
     ///
-    /// The range begins with `start` of now where nobody says otherwise.
+    /// The range is from `start` to `end` of now where nobody says otherwise.
     func ask<Result: Sendable>(
         from start: (Timestamp) -> Timestamp,
+        to end: (Timestamp) -> Timestamp = { $0 },
         _ body: (ReaderQuery, Range<Timestamp>, Timestamp) async throws -> Result
     ) async throws -> Result {
         let site = try site.load()
         let now = SystemTimeSource().now
-        let range = try range.range(at: now, from: start(now))
+        let range = try range.range(at: now, from: start(now), to: end(now))
         let reader = reader
         return try await SiteConnection.with(site) { client in
             try await body(try ReaderQuery(client, site: site, instance: reader), range, now)

@@ -34,6 +34,15 @@ extension WhyDiagnosis {
         guard let log = facts.agent?.log, let row = facts.row, row.state == .alive else {
             return .ok(.link, "\(name) records")
         }
+        if let fault = facts.fault("fetch.failed", of: name, subject: row.instance) {
+            return .broken(
+                .link,
+                "\(name), of \(row.instance): \(fault.text)",
+                since: fault.since,
+                do: "mend what it says; all that waits in the log is fetched then. "
+                    + "`cerro logs \(name)` has more"
+            )
+        }
         let id = recording.archive
         let commit = id.map { log.archives[$0] } ?? log.archives.values.max { $0.behind($1) }
         guard let commit else {
@@ -237,8 +246,14 @@ extension WhyDiagnosis {
 
 extension WhyFacts {
     /// A fault that an instance holds.
-    fileprivate func fault(_ id: String, of instance: String) -> Fault? {
-        rows.first { $0.instance == instance }?.faults.first { $0.id == id }
+    fileprivate func fault(
+        _ id: String,
+        of instance: String,
+        subject: String? = nil
+    ) -> Fault? {
+        rows.first { $0.instance == instance }?.faults.first { fault in
+            fault.id == id && (subject.map { fault.subject == $0 } ?? true)
+        }
     }
 }
 

@@ -65,7 +65,7 @@ struct WhyReport: Sendable {
         var lines = steps.map { step in
             let name = step.place.rawValue
             let fill = String(repeating: " ", count: width - name.count)
-            return Self.sign(step.state, console) + "  " + name + fill
+            return Self.mark(step.state).text(on: console) + "  " + name + fill
                 + TextTable.onOneLine(step.text)
         }
         guard let broken else { return lines + ["", "\(field) is fine"] }
@@ -77,11 +77,11 @@ struct WhyReport: Sendable {
         return lines
     }
 
-    private static func sign(_ state: WhyStep.State, _ console: Console) -> String {
+    private static func mark(_ state: WhyStep.State) -> Mark {
         switch state {
-        case .ok: console.usesColour ? console.coloured("✓", .green) : "ok     "
-        case .broken: console.usesColour ? console.coloured("✗", .red) : "broken "
-        case .unknown: console.usesColour ? console.coloured("–", .faint) : "unknown"
+        case .ok: Mark(sign: "✓", word: "ok", colour: .green)
+        case .broken: Mark(sign: "✗", word: "broken", colour: .red)
+        case .unknown: Mark(sign: "–", word: "unknown", colour: .faint)
         }
     }
 

@@ -69,14 +69,13 @@ struct MonitorAsset: Sendable {
         let embedded = parts.map { part in
             MonitorAsset("\(folder)/\(part.name)", part.type, embedded: part.bytes)
         }
-        let installed = [("dygraph.min.js", "text/javascript"), ("dygraph.min.css", "text/css")]
-            .map { name, type in
-                MonitorAsset(
-                    "/monitor/installed/\(name)",
-                    type,
-                    .installed("/usr/share/javascript/dygraphs/\(name)", package: "libjs-dygraphs")
-                )
-            }
+        let installed = MonitorPage.installed.map { name, type in
+            MonitorAsset(
+                "/monitor/installed/\(name)",
+                type,
+                .installed(MonitorPage.folder + name, package: MonitorPage.package)
+            )
+        }
         return [MonitorAsset("/", "text/html", embedded: bytes)]
             + embedded + installed
     }()

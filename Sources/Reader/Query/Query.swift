@@ -71,14 +71,21 @@ public struct GapsQuery: Hashable, Sendable {
 }
 
 extension FieldsQuery {
-    /// Reads `start`, `end` and `match`; without times it asks for all time until now.
+    /// Reads `start`, `end` and `match`; without times it asks for ``allTime``.
     public init(_ arguments: QueryArguments, now: Timestamp) throws(QueryError) {
         try arguments.allow(["start", "end", "match"])
         self.init(
-            range: try arguments.range(defaultStart: Self.firstInstant, now: now),
+            range: try arguments.range(
+                defaultStart: Self.firstInstant,
+                defaultEnd: .instant(Self.allTime.upperBound),
+                now: now
+            ),
             patterns: try arguments.patterns("match")
         )
     }
+
+    /// All that may have samples: also what a clock that is ahead puts after now.
+    public static let allTime = Timestamp(seconds: 1)..<Timestamp.publishable.upperBound
 
     /// Unix time 1 s, which is where sisock's clients begin to ask for everything.
     static let firstInstant = TimeArgument.instant(Timestamp(seconds: 1))

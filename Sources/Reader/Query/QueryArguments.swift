@@ -36,13 +36,14 @@ public struct QueryArguments: Sendable {
     /// It is cut to the years in which samples are possible, 1970 to 2200.
     func range(
         defaultStart: TimeArgument?,
+        defaultEnd: TimeArgument = .beforeNow(.zero),
         now: Timestamp
     ) throws(QueryError) -> Range<Timestamp> {
         guard let first = try time("start") ?? defaultStart else {
             throw .parameter("start", found: "missing", expected: TimeArgument.expectation)
         }
         let start = first.resolved(at: now)
-        let end = (try time("end") ?? .beforeNow(.zero)).resolved(at: now)
+        let end = (try time("end") ?? defaultEnd).resolved(at: now)
         guard start < end else { throw .range(start: start, end: end) }
         return (start..<end).clamped(to: Timestamp.publishable)
     }

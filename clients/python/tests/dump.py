@@ -59,24 +59,32 @@ def dump_file(path):
     for instance, epoch, revision, frame in file.declarations:
         print("declaration", instance, epoch, revision, frame.hex())
     for timeline in file.timelines:
-        dump_timeline(timeline)
+        dump_head("timeline", timeline)
+        rows(timeline.feed, timeline.read())
+        dump_groups(timeline)
+    for timeline in file.reduced:
+        dump_head("reduced", timeline)
+        dump_groups(timeline)
 
 
-def dump_timeline(timeline):
-    """A timeline of a sealed file."""
+def dump_head(word, timeline):
+    """Whose samples they are or were, and how they are declared."""
     feed = timeline.feed
-    print("timeline", timeline.instance, feed.name, text(feed.description), *timeline.epochs)
+    print(word, timeline.instance, feed.name, text(feed.description), *timeline.epochs)
     for field in feed.fields:
         unit = text(field.unit) if field.unit is not None else "-"
         limits = " ".join(bits(v) for v in field.limits) if field.limits else "-"
         print("field", field.name, field.type, unit, text(field.description), limits)
-    rows(feed, timeline.read())
+
+
+def dump_groups(timeline):
+    """The groups of a timeline without their rows: statistics and roll-ups."""
     for group in timeline.groups:
         print("group", group.rows, group.first, group.last, *group.delays)
         for s in group.statistics:
             print("statistics", s.count, s.nans, bits(s.min), bits(s.max), bits(s.sum))
     for tier in ("minute", "hour"):
-        for field in feed.fields:
+        for field in timeline.feed.fields:
             for rollup in timeline.rollups(field.name, tier):
                 lists = [rollup.starts, rollup.counts, rollup.nans]
                 cells = [str(v) for part in lists for v in part.tolist()]

@@ -20,7 +20,7 @@ PATIENCE = 30
 SITE = """
 site: trial
 registry: {{address: 127.0.0.1, port: {port}}}
-archive: {{directory: archive, rotate: 1 h}}
+archive: {archive}
 reader: {{listen: "127.0.0.1:0", cache: 16 MiB}}
 spool: {{directory: spool, size: 16 MiB}}
 hosts:
@@ -28,11 +28,14 @@ hosts:
     address: 127.0.0.1
     ports: 0
     agents:
-      - {{class: Aggregator, id: aggregator, start: [record]}}
-      - {{class: Reader, id: reader, start: [serve]}}
-      - {{class: FakeData, id: fake-1, start: [acquire]}}
-      - {{class: FakeData, id: fake-2}}
 """
+AGENTS = {
+    "aggregator": "{class: Aggregator, id: aggregator, start: [record]}",
+    "reader": "{class: Reader, id: reader, start: [serve]}",
+    "fake-1": "{class: FakeData, id: fake-1, start: [acquire]}",
+    "fake-2": "{class: FakeData, id: fake-2}",
+}
+ARCHIVE = "{directory: archive, rotate: 1 h}"
 
 
 def eventually(check):
@@ -54,10 +57,11 @@ def free_port():
 class Observatory:
     """`cerro up` of a small site; everything ends with :meth:`close`.
 
-    With `instances`, it has keys, also for these, which run beside it.
+    With `instances`, it has keys, also for these, which run beside it. `agents` are those of the
+    site file, by name; `prepare` is called with the observatory before anything runs.
     """
 
-    def __init__(self, instances=()):
+    def __init__(self, instances=(), *, agents=None, archive=ARCHIVE, prepare=None):
         if not os.access(PROGRAM, os.X_OK):
             raise RuntimeError(
                 f"{PROGRAM} is missing, and these tests need the real processes: run `swift build "
@@ -68,7 +72,9 @@ class Observatory:
         self.site = self.folder / "site.yaml"
         port = free_port()
         self.registry = f"tcp://127.0.0.1:{port}"
-        text = SITE.format(port=port)
+        agents = AGENTS if agents is None else agents
+        text = SITE.format(port=port, archive=archive)
+        text += "".join(f"      - {entry}\n" for entry in agents.values())
         self.keys = self.folder / "keys" if instances else None
         self.log = open(self.folder / "up.log", "wb")
         if instances:
@@ -77,15 +83,22 @@ class Observatory:
             self.site.write_text(text + "".join(others), encoding="utf-8")
             self.call("keys", "init")
         self.site.write_text(text, encoding="utf-8")
-        self.process = self.run("up", "--host", "here")
+        if prepare is not None:
+            prepare(self)
+        self.start(agents)
         try:
-            for name in ("fake-1", "fake-2", "aggregator", "reader"):
+            for name in agents:
                 with self.client(name) as client:
                     client.wait_alive(PATIENCE)
         except BaseException:
             print((self.folder / "up.log").read_text(), file=sys.stderr)
             self.close()
             raise
+
+    def start(self, agents):
+        """Starts the processes."""
+        del agents
+        self.process = self.run("up", "--host", "here")
 
     def call(self, *words):
         """Runs the program to its end."""
@@ -106,16 +119,44 @@ class Observatory:
             more = {"keys": str(self.keys), "name": "operator", **more}
         return CerroClient(instance, registry=self.registry, **more)
 
+    def end(self):
+        """Ends the processes."""
+        ended(self.process)
+
     def close(self):
         """Ends the processes and removes the folder."""
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        self.end()
         self.log.close()
         self._folder.cleanup()
+
+
+class Crew(Observatory):
+    """The same, each instance a process that nobody supervises; `processes` by name."""
+
+    def start(self, agents):
+        self.processes = {}
+        for name in ["registry", *agents]:
+            self.launch(name)
+
+    def launch(self, name):
+        """Starts one instance."""
+        self.processes[name] = self.run("agent", "run", name)
+
+    def end(self):
+        # The registry last: the others take leave of it.
+        for name in reversed(list(self.processes)):
+            ended(self.processes[name])
+
+
+def ended(process, number=signal.SIGTERM):
+    """The exit code of a process that is told to end."""
+    process.send_signal(number)
+    try:
+        return process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise
 
 
 _shared = None

@@ -40,12 +40,38 @@ def cells(column):
 
 def document(file):
     """The file as the JSON of the corpus has it."""
-    return {
+    found = {
         "id": file.id, "archive": file.archive, "created": file.created, "sources": file.sources,
         "cursors": [list(cursor) for cursor in file.cursors],
         "ledger": [[row["instance"], row["cause"]] for row in file.ledger],
         "unreadable": [[row["position"], row["reason"]] for row in file.unreadable],
         "timelines": [timeline_document(timeline) for timeline in file.timelines],
+    }
+    if file.reduced:
+        found["reduced"] = [reduced_document(timeline) for timeline in file.reduced]
+    return found
+
+
+def rollups_document(group):
+    """The roll-ups of a group as the JSON of the corpus has them."""
+    return [{"tier": part["tier"], "buckets": part["buckets"]} for part in group.rollups]
+
+
+def reduced_document(timeline):
+    """What retention left of a timeline as the JSON of the corpus has it."""
+    return {
+        "instance": timeline.instance, "feed": timeline.feed.name, "epochs": timeline.epochs,
+        "groups": [
+            {
+                "rows": group.rows, "range": [group.first, group.last],
+                "statistics": [
+                    [s.count, s.nans, *map(number, (s.min, s.max, s.sum))]
+                    for s in group.statistics
+                ],
+                "rollups": rollups_document(group),
+            }
+            for group in timeline.groups
+        ],
     }
 
 
@@ -60,11 +86,7 @@ def timeline_document(timeline):
             {"name": field.name, "type": field.type, "unit": field.unit}
             for field in timeline.feed.fields
         ],
-        "rollups": [
-            {"tier": rollup["tier"], "buckets": rollup["buckets"]}
-            for group in timeline.groups
-            for rollup in group.rollups
-        ],
+        "rollups": [part for group in timeline.groups for part in rollups_document(group)],
     }
 
 

@@ -117,9 +117,17 @@ class Statistics:
     sum: float
 
 
+#: How long the buckets of roll-ups are, in nanoseconds.
+TIERS = {"minute": 60 * 10**9, "hour": 3_600 * 10**9}
+
+
 @dataclass
 class Rollup:
-    """The statistics of one field in the buckets of one group: arrays of n entries."""
+    """The statistics of one field in buckets that begin at `starts`: arrays of n entries.
+
+    `counts` are of numbers, `nans` of what is none. Where there is no number, `min` and `max` are
+    NaN and `sum` is 0.
+    """
 
     tier: str
     starts: np.ndarray
@@ -128,6 +136,45 @@ class Rollup:
     min: np.ndarray
     max: np.ndarray
     sum: np.ndarray
+
+    def __len__(self):
+        return len(self.starts)
+
+    @property
+    def mean(self):
+        """The means of the numbers."""
+        counts = np.where(self.counts == 0, np.nan, self.counts)
+        return self.sum / counts
+
+    @staticmethod
+    def of(tier, times, column):
+        """What samples amount to; a missing value is none, and `bool` counts as 0 and 1."""
+        if column.present is not None:
+            times, column = times[column.present], column.taken(column.present)
+        values = column.values.astype(np.float64)
+        nans = np.isnan(values)
+        starts = times // TIERS[tier] * TIERS[tier]
+        each = Rollup(
+            tier, starts, np.where(nans, 0, 1), np.where(nans, 1, 0), values, values,
+            np.where(nans, 0.0, values),
+        )
+        return Rollup.joined(tier, [each])
+
+    @staticmethod
+    def joined(tier, parts):
+        """The sums of what several say of the same buckets, in order of time."""
+        starts = np.concatenate([part.starts for part in parts] or [np.zeros(0, np.int64)])
+        starts, places = np.unique(starts, return_inverse=True)
+        counts, nans = np.zeros(len(starts), np.int64), np.zeros(len(starts), np.int64)
+        least, most = np.full(len(starts), np.nan), np.full(len(starts), np.nan)
+        sums = np.zeros(len(starts))
+        for add, into, name in (
+            (np.add, counts, "counts"), (np.add, nans, "nans"), (np.fmin, least, "min"),
+            (np.fmax, most, "max"), (np.add, sums, "sum"),
+        ):
+            if parts:
+                add.at(into, places, np.concatenate([getattr(part, name) for part in parts]))
+        return Rollup(tier, starts, counts, nans, least, most, sums)
 
 
 @dataclass

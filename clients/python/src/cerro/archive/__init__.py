@@ -11,9 +11,10 @@ from .columns import Column
 from .errors import Damage, FormatError
 from .folder import ArchiveFolder
 from .journal import Journal
-from .sealed import SealedFile, Timeline
+from .sealed import SealedFile
+from .timelines import ReducedTimeline, Timeline
 
 __all__ = [
-    "ArchiveFolder", "Column", "Damage", "Feed", "Field", "FormatError", "Journal", "Rollup",
-    "Rows", "SealedFile", "Statistics", "Timeline", "crc32c",
+    "ArchiveFolder", "Column", "Damage", "Feed", "Field", "FormatError", "Journal",
+    "ReducedTimeline", "Rollup", "Rows", "SealedFile", "Statistics", "Timeline", "crc32c",
 ]

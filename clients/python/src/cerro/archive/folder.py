@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..model import Rows
+from ..model import Rollup, Rows
 from .errors import Damage, FormatError
 from .journal import Journal
 from .sealed import SealedFile
@@ -49,10 +49,52 @@ class ArchiveFolder:
             found += journal.rows(until).get((instance, feed), [])
         return found
 
+    @property
+    def ledger(self):
+        """What is missing or doubtful, and why: the rows of the ledger of all files."""
+        return [row for file in self.sealed + self.journals for row in file.ledger]
+
+    def gaps(self, name):
+        """The rows of the ledger that say what of `instance.feed` is not there.
+
+        Their `kind` is `missing`, or `retention` where it was removed as the site file says; of
+        that :meth:`hours` still knows what it amounted to.
+        """
+        instance, feed = name.rsplit(".", 1)
+        return [
+            row for row in self.ledger
+            if row["instance"] == instance and row["feed"] in (None, feed)
+            and row.get("kind", "missing") != "clock"
+        ]
+
+    def hours(self, name, field):
+        """What a field of `instance.feed` amounts to in each hour: a :class:`Rollup`.
+
+        Each sample counts once, also where retention has left nothing but such statistics.
+        """
+        parts, units = [], set()
+
+        def known(feed):
+            fields = [each for each in feed.fields if each.name == field]
+            units.update(each.unit for each in fields)
+            if len(units) > 1 or any(each.type == "string" for each in fields):
+                raise ValueError(f"{name}.{field} is text or has several units: no sums of these")
+            return bool(fields)
+
+        for file in self.sealed:
+            for timeline in file.reduced:
+                if timeline.name == name and known(timeline.feed):
+                    parts += timeline.rollups(field, "hour", self.damage)
+        for feed, rows in self.pieces(name):
+            if known(feed):
+                parts.append(Rollup.of("hour", rows.times, rows.columns[field]))
+        return Rollup.joined("hour", parts)
+
     def read(self, name):
         """All rows of `instance.feed` in order of time, equal times in order of arrival.
 
-        They have to have one declaration; :meth:`pieces` gives those of several.
+        They have to have one declaration; :meth:`pieces` gives those of several. What is not
+        there any more, :meth:`gaps` tells.
         """
         pieces = self.pieces(name)
         feeds = {feed for feed, _ in pieces}

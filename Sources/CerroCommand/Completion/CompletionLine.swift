@@ -1,0 +1,42 @@
+/// A command line that is not complete yet, as a shell hands it over.
+struct CompletionLine: Hashable, Sendable {
+    /// The words behind `cerro` and before the one that is completed, without options.
+    private(set) var words: [String] = []
+    /// What `--site` says, where it stands there.
+    private(set) var site: String?
+    /// What the word that is completed begins with.
+    let prefix: String
+
+    /// Options behind which a value stands; all others are flags.
+    private static let valued: Set<String> = [
+        "--site", "--timeout", "--start", "--end", "--reader", "--format", "--max-points",
+        "--min-stride", "--reason", "--for", "--host", "--png", "-o", "-n", "--log", "--log-level",
+    ]
+
+    /// Reads the words, of which the one at `index` is completed.
+    init(_ words: [String], index: Int, prefix: String) {
+        self.prefix = prefix
+        var rest = words.prefix(max(index, 0)).dropFirst()
+        while let word = rest.popFirst() {
+            let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            if word.hasPrefix("--"), parts.count == 2 {
+                if parts[0] == "--site" { site = String(parts[1]) }
+            } else if Self.valued.contains(word) {
+                let value = rest.popFirst()
+                if word == "--site" { site = value }
+            } else if !word.hasPrefix("-") {
+                self.words.append(word)
+            }
+        }
+    }
+
+    /// The word of that number behind a command of `depth` words.
+    func word(_ number: Int, behind depth: Int = 1) -> String? {
+        words.count > depth + number ? words[depth + number] : nil
+    }
+
+    /// Those that begin as the word does, at most ``Limits/completions`` of them.
+    func fitting(_ candidates: [String]) -> [String] {
+        Array(candidates.filter { $0.hasPrefix(prefix) }.prefix(Limits.completions))
+    }
+}

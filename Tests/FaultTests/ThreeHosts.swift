@@ -1,0 +1,175 @@
+import CerroTesting
+import Foundation
+import Telemetry
+
+/// A site with keys on three hosts, commanded from a fourth, none of it as root.
+///
+/// Registry, archive and reader are on `hub`, the sources on `dome` and `cryo`, and people on
+/// `desk`. Each host has a folder of its own with the site file and only the secrets that it needs,
+/// as somebody who sets a site up copies them.
+final class ThreeHosts {
+    static let sources = ["dome": ["dome-1", "dome-2"], "cryo": ["cryo-1", "cryo-2"]]
+    static let hosts = ["hub", "dome", "cryo"]
+
+    let folder: TemporaryFolder
+    let network: HostNetwork
+    private var managers: [String: RunningProgram] = [:]
+    private var past: [String] = []
+
+    /// Whose processes they are: nobody's, who may do nothing that others may not.
+    private static let user = [
+        "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--",
+    ]
+    private static let secrets = [
+        "hub": ["registry", "aggregator", "reader"], "dome": sources["dome"] ?? [],
+        "cryo": sources["cryo"] ?? [], "desk": ["operator"],
+    ]
+
+    /// Makes the hosts and their folders.
+    init() async throws {
+        folder = try TemporaryFolder()
+        network = try await HostNetwork(Self.hosts + ["desk"])
+        let first = folder.path + "/first"
+        try FileManager.default.createDirectory(atPath: first, withIntermediateDirectories: true)
+        try text().write(toFile: first + "/site.yaml", atomically: true, encoding: .utf8)
+        let made = try await RunningProgram.run(["keys", "init", "--site", first + "/site.yaml"])
+        guard made.code == 0 else { throw NeverHappened(description: made.output) }
+        for (host, names) in Self.secrets {
+            let keys = path(of: host) + "/keys"
+            try FileManager.default.createDirectory(atPath: keys, withIntermediateDirectories: true)
+            let files =
+                ["site.yaml", "keys/access.yaml", "keys/registry.key"]
+                + names.map { "keys/\($0).secret" }
+            for file in files {
+                let copy = path(of: host) + "/" + file
+                try FileManager.default.copyItem(atPath: first + "/" + file, toPath: copy)
+                chown(copy, 65_534, 65_534)
+            }
+            for path in [path(of: host), keys] {
+                chown(path, 65_534, 65_534)
+                chmod(path, 0o700)
+            }
+        }
+    }
+
+    private func path(of host: String) -> String { folder.path + "/" + host }
+
+    /// The text of the site file.
+    private func text() throws -> String {
+        let agents = Self.sources.mapValues { names in
+            names.map { FaultDriver.source($0, rate: 50) }.joined(separator: ", ")
+        }
+        return """
+            site: test
+            registry: {address: \(try network.host("hub").address), port: 5555}
+            keys: keys/
+            archive: {directory: archive, rotate: 2 s, reserve: 0 B}
+            spool: {directory: spool, size: 64 MiB}
+            reader: {listen: "127.0.0.1:0", cache: 64 MiB}
+            hosts:
+              hub:
+                address: \(try network.host("hub").address)
+                ports: 5560-5580
+                agents:
+                  - {class: Aggregator, id: aggregator, start: [record]}
+                  - {class: Reader, id: reader, start: [serve]}
+              dome:
+                address: \(try network.host("dome").address)
+                ports: 5560-5580
+                agents: [\(agents["dome"] ?? "")]
+              cryo:
+                address: \(try network.host("cryo").address)
+                ports: 5560-5580
+                agents: [\(agents["cryo"] ?? "")]
+            """
+    }
+
+    /// Starts what runs on a host, under another program if that is given.
+    func start(_ host: String, under: [String] = []) throws {
+        if let former = managers[host] { past.append("\(host), before:\n\(former.output)") }
+        managers[host] = try RunningProgram(
+            words: network.host(host).entering + Self.user + under + [
+                RunningProgram.cerro, "up", "--host", host, "--site", path(of: host) + "/site.yaml",
+            ]
+        )
+    }
+
+    /// The program that supervises a host.
+    func manager(of host: String) throws -> RunningProgram {
+        guard let program = managers[host] else {
+            throw NeverHappened(description: "\(host) was never started")
+        }
+        return program
+    }
+
+    /// Ends what runs on a host, which has to go well.
+    func stop(_ host: String) async throws {
+        let program = try manager(of: host)
+        program.kill(SIGINT)
+        let end = try await program.untilEnd()
+        guard end == .code(0) else {
+            throw NeverHappened(description: "\(host) ended with \(end):\n\(program.output)")
+        }
+    }
+
+    /// Runs a command of `cerro` at the desk, with the operator's key.
+    func run(_ words: [String]) async throws -> (code: Int32?, output: String) {
+        let program = try RunningProgram(
+            words: network.host("desk").entering + Self.user + ["env", "CERRO_KEY=operator"]
+                + [RunningProgram.cerro] + words + ["--site", path(of: "desk") + "/site.yaml"]
+        )
+        guard case .code(let code) = try await program.untilEnd() else {
+            return (nil, program.output)
+        }
+        return (code, program.output)
+    }
+
+    /// What `cerro status --json` says of each instance: its state.
+    func states() async throws -> [String: String] {
+        // Ends with 1 while somebody is silent.
+        let shown = try await run(["status", "--json"])
+        guard let line = shown.output.split(separator: "\n").first(where: { $0.hasPrefix("[") })
+        else { throw NeverHappened(description: shown.output) }
+        let rows = try Value(json: String(line)).array ?? []
+        return Dictionary(
+            rows.compactMap { row in
+                row["instance"]?.string.flatMap { name in
+                    row["state"]?.string.map { (name, $0) }
+                }
+            },
+            uniquingKeysWith: { first, _ in first }
+        )
+    }
+
+    /// Waits until the instances of these hosts are in that state, as the desk sees it.
+    func until(_ state: String, _ hosts: [String]) async throws {
+        let names = hosts.flatMap { Self.sources[$0] ?? ["registry", "aggregator", "reader"] }
+        try await eventually(
+            "\(names.joined(separator: ", ")) are \(state)\n\(said)",
+            within: .seconds(90)
+        ) {
+            let states = try await states()
+            return names.allSatisfy { states[$0] == state } ? true : nil
+        }
+    }
+
+    /// The numbers of a source's samples that the reader gives to the desk, in order.
+    func numbers(of source: String) async throws -> [Int64] {
+        // Clocks may be ahead.
+        let later = SystemTimeSource().now.nanoseconds / 1_000_000_000 + 3600
+        let got = try await run([
+            "get", FaultDriver.field(of: source), "--start", "-1h", "--end", "\(later)",
+            "--format", "csv",
+        ])
+        guard got.code == 0 else { throw NeverHappened(description: got.output) }
+        return got.output.split(separator: "\n").compactMap { line in
+            line.split(separator: ",").last.flatMap { Int64($0) }
+        }
+    }
+
+    /// What the hosts printed, for whoever wonders why a test fails.
+    var said: String {
+        (past + managers.sorted { $0.key < $1.key }.map { "\($0.key):\n\($0.value.output)" })
+            .joined(separator: "\n")
+    }
+}
