@@ -191,6 +191,72 @@ struct HostTests {
         }
     }
 
+    // Method: where the folder of the logs should be stands a file; not even root can write there.
+    @Test("one whose log cannot be written is a fault that says so, and runs once it can")
+    func unwritableLog() async throws {
+        try await ManagedSite.run(agents: [fake]) { site in
+            try await site.untilRunning(["registry", "fake-1"])
+            #expect(try await site.cerro("host", "stop", "fake-1").code == 0)
+            let (logs, aside) = (site.path("logs"), site.path("aside"))
+            try FileManager.default.moveItem(atPath: logs, toPath: aside)
+            try "".write(toFile: logs, atomically: true, encoding: .utf8)
+            let start = try await site.cerro("host", "start", "fake-1")
+            #expect(start.code == 1 && start.output.contains(logs), "\(start.output)")
+            let fault = try await eventually("the fault") {
+                try await site.fault("instance.unstartable")
+            }
+            #expect(fault.subject == "fake-1" && fault.text.contains("write access"))
+            try FileManager.default.removeItem(atPath: logs)
+            try FileManager.default.moveItem(atPath: aside, toPath: logs)
+            try await site.untilRunning(["fake-1"])
+            try await eventually("the fault is over") {
+                try await site.fault("instance.unstartable") == nil ? true : nil
+            }
+        }
+    }
+
+    // Method: the program file is a link that goes away, as in an upgrade that failed.
+    @Test("one whose program is missing is a fault that says so")
+    func missingProgram() async throws {
+        try await ManagedSite.run(agents: [fake]) { site in
+            try await site.untilRunning(["registry", "fake-1"])
+            try await site.killManager()
+            let program = RunningProgram.cerro + "-" + UUID().uuidString
+            #expect(link(RunningProgram.cerro, program) == 0)
+            try await site.beginManager(as: program)
+            unlink(program)
+            let restart = try await site.cerro("host", "restart", "fake-1")
+            #expect(restart.code == 1 && restart.output.contains(program), "\(restart.output)")
+            #expect(try await site.fault("instance.unstartable")?.subject == "fake-1")
+        }
+    }
+
+    @Test(
+        "a service manager is told when it is ready, alive and about to end; no instance tells it"
+    )
+    func notified() async throws {
+        try await ManagedSite.run(agents: [fake]) { site in
+            try await site.untilRunning(["registry", "fake-1"])
+            #expect(try await site.cerro("host", "stop", "fake-1").code == 0)
+            try await site.killManager()
+            let listener = try NotifySocket(site.path("notify"))
+            try await site.beginManager(under: ["env", "NOTIFY_SOCKET=" + site.path("notify")])
+            #expect(try await site.cerro("host", "start", "fake-1").code == 0)
+            try await site.untilRunning(["fake-1"])
+            var states: [String] = []
+            try await eventually("signs of life") {
+                states += listener.states()
+                return states.filter { $0 == "WATCHDOG=1" }.count >= 3 ? true : nil
+            }
+            #expect(states.filter { $0 == "READY=1" }.count == 1)
+            #expect(states.contains("STATUS=registered"))
+            try site.manager.kill(SIGTERM)
+            #expect(try await site.manager.untilEnd() == .code(0))
+            #expect(listener.states().filter { $0 == "STOPPING=1" }.count == 1)
+            #expect(try site.processes()["fake-1"] != nil)
+        }
+    }
+
     @Test("what does not exist is one sentence that says what does")
     func unknown() async throws {
         try await ManagedSite.run(agents: [fake]) { site in
@@ -235,5 +301,35 @@ struct HostTests {
             follow.kill(SIGINT)
             #expect(try await follow.untilEnd() == .code(0))
         }
+    }
+}
+
+/// A socket on which a service manager hears, as `$NOTIFY_SOCKET` names it.
+private final class NotifySocket {
+    private let descriptor: Int32
+
+    init(_ path: String) throws {
+        descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+        let address = withUnsafeBytes(of: sa_family_t(AF_UNIX)) { Array($0) } + path.utf8 + [0]
+        let status = address.withUnsafeBytes { bytes in
+            bytes.bindMemory(to: sockaddr.self).baseAddress.map {
+                bind(descriptor, $0, socklen_t(bytes.count))
+            }
+        }
+        try #require(status == 0, "\(path)")
+    }
+
+    deinit { close(descriptor) }
+
+    /// What has come since the last time, one state each.
+    func states() -> [String] {
+        var states: [String] = []
+        var bytes = [UInt8](repeating: 0, count: 1_000)
+        while case let count = recv(descriptor, &bytes, bytes.count, Int32(MSG_DONTWAIT)), count > 0
+        {
+            states += String(decoding: bytes.prefix(count), as: UTF8.self)
+                .split(separator: "\n").map(String.init)
+        }
+        return states
     }
 }

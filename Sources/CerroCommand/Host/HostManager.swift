@@ -158,7 +158,10 @@ final class HostManager: Agent {
             return session.log(try await body(one.instance))
         }
         var failures: [String] = []
-        for standing in await crew.standings where which(standing) {
+        // The registry last, so that the others can say good-bye, or find it while they begin.
+        let standings = await crew.standings.filter(which)
+        let isRegistry = { (standing: Standing) in standing.instance == Site.registryID }
+        for standing in standings.filter({ !isRegistry($0) }) + standings.filter(isRegistry) {
             do { session.log(try await body(standing.instance)) } catch let error as CommandFailure
             {
                 session.log("\(error)")
@@ -177,7 +180,7 @@ struct OneInstance: OperationParameters {
     let instance: String
 
     init(from reader: inout ParameterReader) throws(ParameterError) {
-        instance = try reader.string("instance", help: "an instance of this host")
+        instance = try reader.string("instance", help: "an instance of this host, or * for all")
     }
 }
 

@@ -121,10 +121,14 @@ public final class ManagedSite: Sendable {
         }
     }
 
-    /// Starts a manager, and waits until it supervises.
-    public func beginManager() async throws {
-        let begun = try RunningProgram(["host", "run"] + options)
-        program.withLock { $0 = begun }
+    /// Starts a manager, under other words and from another file where they are given, and waits
+    /// until it supervises.
+    public func beginManager(
+        under words: [String] = [],
+        as program: String = RunningProgram.cerro
+    ) async throws {
+        let begun = try RunningProgram(words: words + [program, "host", "run"] + options)
+        self.program.withLock { $0 = begun }
         try await eventually("the manager supervises") {
             let row = try await client.instance("host-here", timeout: .seconds(2))
             let isRunning = row.pid == Int64(begun.pid) && row.operations["supervise"] == "running"
@@ -151,6 +155,15 @@ public final class ManagedSite: Sendable {
             let alive = try await client.instances().filter { $0.state == .alive }
             let found = try Set(processes().keys).intersection(alive.map(\.instance))
             return names.isSubset(of: found) ? true : nil
+        }
+    }
+
+    /// Waits until HTTP of the instance `reader` answers; returns its port.
+    public func untilServed() async throws -> Int {
+        try await eventually("HTTP of the reader") {
+            let status = try await client.result("reader", Action.status, timeout: .seconds(2))
+            let session = status["sessions"]?.array?.first.flatMap(Session.init)
+            return session?.data["port"]?.int.map { Int($0) }
         }
     }
 
