@@ -111,32 +111,6 @@ struct SiteCommandTests {
         #expect(missing.code == 3)
     }
 
-    @Test("the registry comes first where it is this host's, and what is down stays down")
-    func plan() throws {
-        let text = """
-            site: test
-            spool: {directory: \(folder.path("spool"))}
-            hosts:
-              here:
-                address: 127.0.0.1
-                agents:
-                  - {class: HostMetrics, id: host-1}
-                  - {class: HostMetrics, id: host-2, manage: manual}
-            """
-        let site = try TestSite.read(text)
-        let host = try #require(site.hosts.first)
-        let members = try UpPlan.members(of: host, at: site, executable: "/x", sitePath: "/s")
-        #expect(members.map(\.name) == ["registry", "host-1"])
-        #expect(
-            members[1].program.arguments
-                == [
-                    "agent", "run", "host-1", "--site", "/s", "--until-stdin-closes", "--log",
-                    folder.path("logs/host-1.log"),
-                ]
-        )
-        #expect(members[1].program.log == folder.path("logs/host-1.log"))
-    }
-
     @Test(
         "a live pattern subscribes to as little as possible",
         arguments: [

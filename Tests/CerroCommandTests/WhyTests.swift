@@ -136,10 +136,7 @@ struct WhyTests {
             { ($0.rows[0].state, $0.agent) = (.stopped, nil) },
             .agent, "was stopped", "cerro host start cryo-1", ago(1)
         ),
-        (
-            { $0.rows.removeFirst() }, .agent, "registry does not know it",
-            "site file on the registry", nil
-        ),
+        ({ $0.rows.removeFirst() }, .agent, "registry does not know", "the site file on", nil),
         ({ $0.agent = nil }, .agent, "does not answer requests", "process 17", nil),
         (
             { facts in

@@ -77,7 +77,7 @@ final class HostManager: Agent {
             HostCrew.Surroundings(
                 stateFile: HostSource.stateFile(in: edition.folder),
                 time: time,
-                logger: logger
+                report: { $0.log(to: logger) }
             )
         )
     }
