@@ -231,6 +231,30 @@ struct HostTests {
         }
     }
 
+    // Method: the registry goes on by the true clock, and the next manager begins by another.
+    @Test("a host whose clock is off is shown, and is a fault")
+    func clock() async throws {
+        try await ManagedSite.run(agents: [fake]) { site in
+            try await site.untilRunning(["registry", "fake-1"])
+            let row = try await eventually("the clock is measured") {
+                let row = try await site.client.instance("host-here")
+                return row.roundTrip == nil ? nil : row
+            }
+            #expect(abs(row.clockOffset.inSeconds) < 1)
+            #expect(try await site.fault("clock") == nil)
+            try await site.killManager()
+            let clock = try await OtherClock()
+            try await site.beginManager(under: clock.leading(by: .seconds(120)))
+            let fault = try await eventually("the fault") { try await site.fault("clock") }
+            #expect(fault.text.contains("is 120 s ahead of the registry's"), "\(fault.text)")
+            for words in [["host", "list"], ["status"]] {
+                let shown = try await site.cerro(words)
+                #expect(shown.output.contains(/(2 min|1 min 59 s) ahead ±/), "\(shown.output)")
+            }
+            #expect(try await site.cerro("host", "restart", "fake-1").code == 0)
+        }
+    }
+
     @Test(
         "a service manager is told when it is ready, alive and about to end; no instance tells it"
     )

@@ -31,7 +31,10 @@ struct HostRunCommand: AsyncParsableCommand {
 
     @OptionGroup var site: SiteOption
 
-    @Option(help: ArgumentHelp("Which host of the site file this machine is.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp("Which host of the site file this machine is.", valueName: "name"),
+        completion: SiteCompletion.hosts
+    )
     var host: String?
 
     @OptionGroup var log: LogOption

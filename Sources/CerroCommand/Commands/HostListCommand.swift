@@ -11,7 +11,10 @@ struct HostListCommand: AsyncParsableCommand {
         discussion: "Exits with 3 if none of the hosts has a manager that answers."
     )
 
-    @Option(help: ArgumentHelp("Only this host.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp("Only this host.", valueName: "name"),
+        completion: SiteCompletion.hosts
+    )
     var host: String?
 
     @OptionGroup var site: SiteOption

@@ -6,13 +6,19 @@ internal import Telemetry
 
 /// What `cerro host start`, `stop` and `restart` have in common.
 struct HostOperationOptions: ParsableArguments {
-    @Argument(help: "The instance; `registry` is the registry.")
+    @Argument(
+        help: "The instance; `registry` is the registry.",
+        completion: SiteCompletion.instances
+    )
     var instance: String?
 
     @Flag(help: "All instances of the host, one after another; needs --host.")
     var all = false
 
-    @Option(help: ArgumentHelp("Ask the manager of this host.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp("Ask the manager of this host.", valueName: "name"),
+        completion: SiteCompletion.hosts
+    )
     var host: String?
 
     @OptionGroup var site: SiteOption
@@ -148,7 +154,10 @@ struct HostReloadCommand: AsyncParsableCommand {
             """
     )
 
-    @Option(help: ArgumentHelp("Only the manager of this host.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp("Only the manager of this host.", valueName: "name"),
+        completion: SiteCompletion.hosts
+    )
     var host: String?
 
     @OptionGroup var site: SiteOption
