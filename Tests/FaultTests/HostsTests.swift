@@ -20,6 +20,7 @@ struct HostsTests {
     }
 
     /// Ends the load of each source, and waits until the desk reads 1, 2, 3, … as far as it came.
+    ///
     /// Former lives had accepted so many at least.
     private func expectAll(
         _ site: ThreeHosts,
