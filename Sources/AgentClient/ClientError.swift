@@ -24,7 +24,7 @@ public enum ClientError: Error, Sendable, CustomStringConvertible {
             "the registry knows no instance `\(name)`"
                 + (near.isEmpty ? "" : "; did you mean \(near.joined(separator: ", "))?")
         case .notRunning(let name, let state):
-            "\(name) is \(state.rawValue): start it on its host with `cerro agent run \(name)`"
+            "\(name) is \(state.rawValue): `cerro host start \(name)` starts it"
         case .timedOut(let what, let limit):
             "\(what) did not answer within \(limit.inSeconds) s; whether it was carried out is "
                 + "not known: ask for the status"

@@ -57,7 +57,11 @@ extension AgentHost {
             if !hasStarted, hasLease || time.monotonic > patience {
                 hasStarted = true
                 autostart()
+                settings.notifier?.tell("READY=1")
             }
+            // From the reactor: one that hangs is noticed by whoever waits for this.
+            let standing = hasLease ? "registered" : "no registry answers"
+            settings.notifier?.tell("WATCHDOG=1", "STATUS=\(standing)")
             // Without the lease the next try is soon: a site comes up in a moment or in an hour.
             let next = hasLease ? due : min(due, time.monotonic + .milliseconds(200))
             do { try await time.sleep(untilMonotonic: next) } catch { return }
@@ -95,12 +99,14 @@ extension AgentHost {
         _ arguments: Value
     ) async -> LeaseAnswer {
         do {
+            let (sent, begin) = (time.now, time.monotonic)
             let reply = try await requester.request(
                 action,
                 target: "registry",
                 arguments: arguments,
                 timeout: RuntimeLimits.heartbeatPeriod
             )
+            clock.note(sent: sent, roundTrip: time.monotonic - begin, remote: reply.clock)
             switch reply.code {
             case .ok: return .granted
             case .leaseHeld:
@@ -149,6 +155,8 @@ extension AgentHost {
             "operations": .map(book.summary.mapValues(Value.string)),
             "faults": .array(faults.open.map(\.value)), "control": controlValue,
             "refused": .int(refusedCount), "audited": .int(auditedCount),
+            "offset_ns": clock.best.map { .int($0.offset.nanoseconds) } ?? .null,
+            "round_trip_ns": clock.best.map { .int($0.roundTrip.nanoseconds) } ?? .null,
         ]
     }
 

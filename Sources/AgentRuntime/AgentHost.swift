@@ -30,6 +30,8 @@ public actor AgentHost: Service {
         public var registry: BusEndpoint?
         /// Operations that start with the agent, with their parameters.
         public var start: [(operation: String, parameters: [String: Value])]
+        /// Who is told when it is ready, alive and about to end; nil for nobody.
+        public var notifier: ServiceNotifier?
 
         /// Settings.
         public init(
@@ -81,6 +83,8 @@ public actor AgentHost: Service {
     /// Those who wait for the end of a session, by its id.
     var waits: [Int64: [Wait]] = [:]
     var alarm = Alarm()
+    /// How far this host's clock is from the registry's.
+    var clock = ClockEstimate()
     var server: RequestServer?
     var publisherSocket: (any PublisherSocket)?
     var exit: AgentExit?
@@ -295,7 +299,8 @@ public actor AgentHost: Service {
             clear: { [weak self] id, subject in
                 self?.onReactor { $0.clear(id, subject: subject) }
             },
-            audit: { [weak self] entry in self?.onReactor { $0.noteRefusal(entry) } }
+            audit: { [weak self] entry in self?.onReactor { $0.noteRefusal(entry) } },
+            clock: { [weak self] in await self?.clock.best }
         )
     }
 
@@ -328,6 +333,7 @@ public actor AgentHost: Service {
     func beginShutdown() {
         guard !isClosing else { return }
         isClosing = true
+        settings.notifier?.tell("STOPPING=1")
         let enqueued = spawn { await self.endOperations() }
         if !enqueued { jobSink.finish() }
     }

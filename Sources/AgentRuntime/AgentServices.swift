@@ -25,4 +25,6 @@ public struct AgentServices: Sendable {
     public let clear: @Sendable (_ id: String, _ subject: String) -> Void
     /// Puts a refusal of the agent's own into its audit, which bounds how many there are.
     public let audit: @Sendable (AuditEntry) -> Void
+    /// How far this host's clock is from the registry's; nil before that was measured.
+    public let clock: @Sendable () async -> ClockEstimate.Reading?
 }

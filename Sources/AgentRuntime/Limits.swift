@@ -42,6 +42,11 @@ public enum RuntimeLimits {
     /// How far the newest row of a block may be from the host's clock; beyond, the block is kept
     /// and the fault `clock` is raised.
     public static let clockTolerance = Duration.seconds(30)
+    /// Round trips of the lease that the estimate of a clock is taken from: a few seconds, in which
+    /// one is hardly ever disturbed.
+    static let clockReadings = 8
+    /// How far clocks drift apart within that time, at most; beyond, one was set.
+    static let clockDrift = Duration.milliseconds(5)
     /// How long operations may take to stop before the process ends without them.
     static let shutdownPatience = Duration.seconds(10)
     /// The longest wait of one fetch; the aggregator asks again.

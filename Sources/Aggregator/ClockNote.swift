@@ -38,10 +38,4 @@ extension Duration {
     var isClockTrouble: Bool {
         max(self, .zero - self) > AggregatorLimits.clockTolerance
     }
-
-    /// `subject` is 12 s ahead of, or behind, `other`.
-    func clockText(_ subject: String, _ other: String) -> String {
-        let seconds = Int64(inSeconds.rounded())
-        return "\(subject) is \(abs(seconds)) s \(seconds > 0 ? "ahead of" : "behind") \(other)"
-    }
 }

@@ -69,6 +69,8 @@ struct InstanceRunner {
         settings.requests.prefer(ports.requests)
         settings.publisher.prefer(ports.publisher)
         settings.registry?.key = keys?.registry
+        let environment = ProcessInfo.processInfo.environment
+        settings.notifier = environment["NOTIFY_SOCKET"].flatMap(ServiceNotifier.init(socket:))
         let host = try AgentHost(
             parts.agent,
             settings: settings,

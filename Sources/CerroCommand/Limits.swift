@@ -45,8 +45,21 @@ enum Limits {
     /// The lines that `cerro logs` shows unless told otherwise.
     static let logLines = 100
 
-    /// How often `cerro logs -f` looks for new lines.
-    static let logPolling: Duration = .milliseconds(200)
+    /// How often `cerro logs -f` looks for new lines, on this machine and on another.
+    static let logPolling: Duration = .milliseconds(200), remoteLogPolling: Duration = .seconds(1)
+
+    /// Bytes of a log that a manager tells in one reply, and lines.
+    static let logReplyBytes = 256 << 10, logReplyLines = 10_000
+
+    /// How long a command waits for what it has a manager do: an instance has 20 s to stop, and
+    /// others may be first.
+    static let hostCall: Duration = .seconds(120)
+
+    /// How long `cerro host list` waits for each manager.
+    static let hostQuery: Duration = .seconds(2)
+
+    /// How often a manager publishes how far its clock is off.
+    static let clockPeriod: Duration = .seconds(10)
 
     /// How long one request waits for an operation's end before it asks again: so soon an instance
     /// that died meanwhile, or Ctrl-C, is noticed.

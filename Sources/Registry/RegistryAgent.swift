@@ -147,7 +147,7 @@ public final class RegistryAgent: Agent {
         let answer = table.withLock { table in
             table.heartbeat(instance, epoch: epoch, now: monotonic) { row in
                 row.seen = now
-                row.clockOffset = (arguments["clock"]?.timestamp ?? now) - now
+                row.noteClock(arguments, at: now)
                 row.operations =
                     arguments["operations"]?.map?.compactMapValues(\.string) ?? row.operations
                 row.faults = arguments["faults"]?.array?.compactMap(Fault.init) ?? row.faults
@@ -204,5 +204,25 @@ public final class RegistryAgent: Agent {
         let before = announced.exchange(version, ordering: .relaxed)
         guard isTold || before != version else { return }
         services.withLock { $0 }?.announce(Action.tableTopic, ["version": .int(version)])
+    }
+}
+
+extension InstanceRow {
+    /// Takes what a heartbeat says about the clock of its host.
+    ///
+    /// What the instance has measured counts, unless its clock says something else by now: a
+    /// difference beyond a heartbeat is no delay on the way.
+    fileprivate mutating func noteClock(_ heartbeat: Value, at now: Timestamp) {
+        let seen = (heartbeat["clock"]?.timestamp ?? now) - now
+        clockOffset = seen
+        roundTrip = nil
+        guard let measured = heartbeat["offset_ns"]?.int,
+            let trip = heartbeat["round_trip_ns"]?.int,
+            trip >= 0
+        else { return }
+        let offset = Duration.nanoseconds(measured)
+        guard max(offset - seen, seen - offset) < RuntimeLimits.heartbeatPeriod else { return }
+        clockOffset = offset
+        roundTrip = .nanoseconds(trip)
     }
 }

@@ -29,11 +29,15 @@ public struct Site: Sendable {
     /// The host whose manager has that id, nil if there is none.
     public func host(managedBy id: String) -> Host? { hosts.first { $0.manager == id } }
 
-    /// Whether the registry runs on `host`: where its address is the host's.
+    /// Whether the registry runs on `host`: the first whose address it has, else the first that
+    /// binds to it, else the first on loopback where it is, too.
     public func hasRegistry(on host: Host) -> Bool {
-        [host.address, host.bind].contains(registry.address)
-            || Endpoint(host: registry.address, port: 0).isLoopback
-                && Endpoint(host: host.address, port: 0).isLoopback
+        func isLoopback(_ address: String) -> Bool { Endpoint(host: address, port: 0).isLoopback }
+        let home =
+            hosts.first { Endpoint.sameAddress($0.address, registry.address) }
+            ?? hosts.first { Endpoint.sameAddress($0.bind, registry.address) }
+            ?? hosts.first { isLoopback($0.address) && isLoopback(registry.address) }
+        return home?.name == host.name
     }
 
     /// The host and entry of the instance `id`, nil if the site has none.

@@ -35,6 +35,9 @@ public struct InstanceRow: Hashable, Sendable {
     public var since: Timestamp, seen: Timestamp
     /// Its clock less the registry's, as seen in the last heartbeat.
     public var clockOffset: Duration
+    /// The round trip by which the instance itself has measured that, to half of it; nil where it
+    /// has not, or the clock was set since: then the way of the heartbeat is in it.
+    public var roundTrip: Duration?
     /// The status of the newest session of each operation, `idle` where there was none.
     public var operations: [String: String]
     /// The faults that it holds.
@@ -78,6 +81,7 @@ public struct InstanceRow: Hashable, Sendable {
             "audited": .int(audited),
             "since": .timestamp(since), "seen": .timestamp(seen),
             "clock_offset_ns": .int(clockOffset.nanoseconds),
+            "round_trip_ns": roundTrip.map { .int($0.nanoseconds) } ?? .null,
             "operations": .map(operations.mapValues(Value.string)),
             "faults": .array(faults.map(\.value)), "published": .int(published),
             "control": control?.value ?? .null,
@@ -104,6 +108,7 @@ public struct InstanceRow: Hashable, Sendable {
         since = value["since"]?.timestamp ?? since
         seen = value["seen"]?.timestamp ?? seen
         clockOffset = .nanoseconds(value["clock_offset_ns"]?.int ?? 0)
+        roundTrip = value["round_trip_ns"]?.int.map { .nanoseconds($0) }
         operations = value["operations"]?.map?.compactMapValues(\.string) ?? [:]
         faults = value["faults"]?.array?.compactMap(Fault.init) ?? []
         published = value["published"]?.int ?? 0

@@ -106,49 +106,9 @@ struct SiteCommandTests {
         let unknown = await run(["logs", "host-2", "--site", path])
         #expect(unknown.code == 1)
         #expect(unknown.transcript.notes.contains("registry, host-1"))
+        // Where there is no file the host's manager is asked, which does not run here.
         let missing = await run(["logs", "registry", "--site", path])
-        #expect(missing.code == 1)
-    }
-
-    @Test("a log is read on from where it ended, and from its successor")
-    func tail() throws {
-        let path = try write("one\ntw", to: "a.log")
-        var tail = try LogTail(path: path)
-        #expect(tail.last(10) == ["one"])
-        let file = try #require(FileHandle(forWritingAtPath: path))
-        try file.seekToEnd()
-        try file.write(contentsOf: Data("o\n".utf8))
-        #expect(tail.next() == ["two"])
-        #expect(tail.next().isEmpty)
-        try FileManager.default.moveItem(atPath: path, toPath: path + ".1")
-        _ = try write("three\n", to: "a.log")
-        #expect(tail.next() == ["three"])
-    }
-
-    @Test("the registry comes first where it is this host's, and what is down stays down")
-    func plan() throws {
-        let text = """
-            site: test
-            spool: {directory: \(folder.path("spool"))}
-            hosts:
-              here:
-                address: 127.0.0.1
-                agents:
-                  - {class: HostMetrics, id: host-1}
-                  - {class: HostMetrics, id: host-2, manage: manual}
-            """
-        let site = try TestSite.read(text)
-        let host = try #require(site.hosts.first)
-        let members = try UpPlan.members(of: host, at: site, executable: "/x", sitePath: "/s")
-        #expect(members.map(\.name) == ["registry", "host-1"])
-        #expect(
-            members[1].program.arguments
-                == [
-                    "agent", "run", "host-1", "--site", "/s", "--until-stdin-closes", "--log",
-                    folder.path("logs/host-1.log"),
-                ]
-        )
-        #expect(members[1].program.log == folder.path("logs/host-1.log"))
+        #expect(missing.code == 3)
     }
 
     @Test(

@@ -134,9 +134,9 @@ struct WhyTests {
         ),
         (
             { ($0.rows[0].state, $0.agent) = (.stopped, nil) },
-            .agent, "was stopped", "cerro agent run cryo-1", ago(1)
+            .agent, "was stopped", "cerro host start cryo-1", ago(1)
         ),
-        ({ $0.rows.removeFirst() }, .agent, "registry does not know it", "older site file", nil),
+        ({ $0.rows.removeFirst() }, .agent, "registry does not know", "the site file on", nil),
         ({ $0.agent = nil }, .agent, "does not answer requests", "process 17", nil),
         (
             { facts in
@@ -201,7 +201,7 @@ struct WhyTests {
         ),
         (
             { ($0.rows[1].state, $0.recordings) = (.silent, [:]) },
-            .link, "aggregator is silent", "cerro agent run aggregator", ago(1)
+            .link, "aggregator is silent", "cerro host start aggregator", ago(1)
         ),
         ({ $0.recordings = [:] }, .link, "does not answer requests", "cerro logs aggregator", nil),
         (
@@ -255,7 +255,7 @@ struct WhyTests {
         ),
         (
             { ($0.rows[2].state, $0.reader) = (.missing, nil) },
-            .index, "reader is missing", "cerro agent run reader", nil
+            .index, "reader is missing", "cerro host start reader", nil
         ),
         (
             { facts in

@@ -7,8 +7,10 @@ internal import Telemetry
 struct ConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "config",
-        abstract: "Checks a site file, or makes one from that of OCS.",
-        subcommands: [ConfigCheckCommand.self, ConfigImportCommand.self]
+        abstract: "Checks a site file, has it followed, or makes one from that of OCS.",
+        subcommands: [
+            ConfigCheckCommand.self, HostReloadCommand.self, ConfigImportCommand.self,
+        ]
     )
 }
 

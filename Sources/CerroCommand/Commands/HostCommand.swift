@@ -10,7 +10,10 @@ struct HostCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "host",
         abstract: "Runs the instances of this host, and commands those of all hosts.",
-        subcommands: [HostRunCommand.self]
+        subcommands: [
+            HostRunCommand.self, HostListCommand.self, HostStartCommand.self, HostStopCommand.self,
+            HostRestartCommand.self, HostReloadCommand.self, LogsCommand.self,
+        ]
     )
 }
 
@@ -28,7 +31,10 @@ struct HostRunCommand: AsyncParsableCommand {
 
     @OptionGroup var site: SiteOption
 
-    @Option(help: ArgumentHelp("Which host of the site file this machine is.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp("Which host of the site file this machine is.", valueName: "name"),
+        completion: SiteCompletion.hosts
+    )
     var host: String?
 
     @OptionGroup var log: LogOption

@@ -1,14 +1,19 @@
+internal import AgentClient
 internal import ArgumentParser
 internal import Foundation
 internal import SiteConfig
 internal import Telemetry
 
-/// `cerro logs`: what an instance of this host printed.
+/// `cerro logs` and `cerro host logs`: what an instance printed, wherever it runs.
 struct LogsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "logs",
-        abstract: "Shows what an instance of this host printed.",
-        discussion: "`cerro up` keeps it in the folder `logs` beside the spool."
+        abstract: "Shows what an instance printed, on whichever host it runs.",
+        discussion: """
+            It stands in the folder `logs` beside the spool of the instance's host: one file a \
+            day. On another host the host's manager is asked for it, \
+            \(HumanText.byteCount(Int64(Limits.logReplyBytes))) at a time.
+            """
     )
 
     @Argument(
@@ -24,98 +29,79 @@ struct LogsCommand: AsyncParsableCommand {
     var lines = Limits.logLines
 
     @OptionGroup var site: SiteOption
+    @OptionGroup var format: FormatOption
 
     func validate() throws {
         guard (0...1_000_000).contains(lines) else {
             throw ValidationError("--lines is \(lines); expected 0 to 1000000")
         }
+        guard !(follow && format.isJSON) else {
+            throw ValidationError("--json is one document, and --follow does not end; drop one")
+        }
     }
 
     func run() async throws {
         let site = try site.load()
-        let console = Console.current
-        var tail = try LogTail(path: try Self.file(of: instance, at: site))
-        for line in tail.last(lines) { console.answer(line) }
-        guard follow else { return }
-        let start = tail
-        _ = try await Signals.cancelling {
-            var tail = start
-            while !Task.isCancelled {
-                for line in tail.next() { console.answer(line) }
-                do { try await SystemTimeSource().sleep(for: Limits.logPolling) } catch { return }
+        let host = try HostDirectory.host(of: instance, at: site)
+        let file = LogFile(path: LogFolder.file(of: instance, at: site))
+        if Self.isHere(host, of: site), FileManager.default.fileExists(atPath: file.path) {
+            return try await show(Limits.logPolling) { place in
+                if let place {
+                    return try file.next(after: place, mostBytes: Limits.logFileBytes)
+                }
+                return try file.last(lines, mostBytes: Limits.logFileBytes)
+            }
+        }
+        try await SiteConnection.with(site) { client in
+            try await show(Limits.remoteLogPolling) { place in
+                let answer = try await HostDirectory.ask(
+                    client,
+                    host,
+                    HostManager.logQuery,
+                    [
+                        "instance": .string(instance), "lines": .int(Int64(lines)),
+                        "place": place?.value ?? .null,
+                    ]
+                )
+                guard let piece = LogPiece(answer) else {
+                    throw ClientError.malformed(host.manager)
+                }
+                return piece
             }
         }
     }
 
-    /// The log file of an instance, or why there can be none.
-    static func file(of instance: String, at site: Site) throws(CommandFailure) -> String {
-        let known = [Site.registryID] + site.hosts.flatMap(\.agents).map(\.id)
-        guard known.contains(instance) else {
-            throw CommandFailure(
-                .failed,
-                "\(site.file) has no instance \(instance); there are "
-                    + known.joined(separator: ", ")
-            )
-        }
-        return LogFolder.file(of: instance, at: site)
-    }
-}
-
-/// Reads a growing file line by line; one that was put aside is read to its end, and then its
-/// successor.
-struct LogTail: Sendable {
-    private let path: String
-    private var file: FileHandle?
-    private var open: [UInt8] = []
-
-    /// The file at `path`.
-    init(path: String) throws(CommandFailure) {
-        self.path = path
-        file = FileHandle(forReadingAtPath: path)
-        guard file != nil else {
-            throw CommandFailure(
-                .failed,
-                "there is no log \(path) on this machine. It is written where `cerro up` or "
-                    + "`cerro host run` runs the instance; run this command there, by a user who "
-                    + "may read it"
-            )
-        }
+    /// Whether this machine may be `host`: it is, or nothing says which one it is.
+    private static func isHere(_ host: SiteConfig.Host, of site: Site) -> Bool {
+        let machine = ProcessInfo.processInfo.hostName
+        let here = try? HostChoice.host(named: nil, of: site, machine: machine)
+        return here == nil || here?.name == host.name
     }
 
-    /// The last `count` lines; reading goes on behind them.
-    mutating func last(_ count: Int) -> [String] {
-        let all = next()
-        return Array(all.suffix(count))
-    }
-
-    /// The whole lines that were added since.
-    mutating func next() -> [String] {
-        var lines = read()
-        while isPutAside, let successor = FileHandle(forReadingAtPath: path) {
-            // What was written between the two looks.
-            lines += read()
-            try? file?.close()
-            file = successor
-            lines += read()
+    /// Shows the last lines, and what follows them where that is asked for.
+    private func show(
+        _ pause: Duration,
+        _ read: @escaping @Sendable (LogPlace?) async throws -> LogPiece
+    ) async throws {
+        let console = Console.current
+        let first = try await read(nil)
+        guard !format.isJSON else {
+            console.answer(Value.array(first.lines.map(Value.string)).json)
+            return
         }
-        return lines
-    }
-
-    private mutating func read() -> [String] {
-        guard let bytes = try? file?.read(upToCount: Limits.logFileBytes), !bytes.isEmpty else {
-            return []
+        for line in first.lines { console.answer(line) }
+        guard follow else { return }
+        _ = try await Signals.cancelling {
+            var place = first.place
+            while true {
+                let piece = try await read(place)
+                for line in piece.lines { console.answer(line) }
+                // What did not fit one reply follows at once.
+                let isAtEnd = piece.place == place
+                place = piece.place
+                guard isAtEnd else { continue }
+                do { try await SystemTimeSource().sleep(for: pause) } catch { return }
+            }
         }
-        var lines = (open + bytes).split(separator: 0x0A, omittingEmptySubsequences: false)
-        open = Array(lines.removeLast().suffix(Limits.outputPieceBytes))
-        return lines.map { TextTable.onOneLine(String(decoding: $0, as: UTF8.self)) }
-    }
-
-    /// Whether another file has the name now.
-    private var isPutAside: Bool {
-        var (own, named) = (stat(), stat())
-        guard let file, fstat(file.fileDescriptor, &own) == 0, stat(path, &named) == 0 else {
-            return file == nil
-        }
-        return own.st_ino != named.st_ino
     }
 }

@@ -102,6 +102,10 @@ enum StatusReport {
             row.faults.map { FaultReport.line($0, of: row.instance, now: now, console) }
         }
         if !faults.isEmpty { lines += ["", "faults:"] + faults.map { "  " + $0 } }
+        let clocks = ClockReport.lines(sorted, console)
+        if !clocks.isEmpty {
+            lines += ["", "clocks, against the registry's:"] + clocks.map { "  " + $0 }
+        }
         let older = sorted.filter { row in
             guard !row.siteHash.isEmpty, let hash = siteHash(row.instance) else { return false }
             return row.siteHash != hash

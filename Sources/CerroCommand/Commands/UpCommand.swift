@@ -32,61 +32,57 @@ struct UpCommand: AsyncParsableCommand {
             of: site,
             machine: ProcessInfo.processInfo.hostName
         )
-        let members = try UpPlan.members(
-            of: host,
-            at: site,
-            executable: HostPlan.ownExecutable(),
-            sitePath: HostPlan.absolute(path)
-        )
-        let hold = try UpPlan.hold(host, of: site)
-        defer { hold.unlock() }
-        console.note(
-            "\(site.name): \(members.count) instances on host \(host.name), logs in "
-                + "\(LogFolder.path(of: site)). Ctrl-C stops all."
-        )
-        let supervisor = Supervisor(
-            members: members,
-            time: SystemTimeSource(),
-            chance: { Double.random(in: 0...1) },
-            report: { console.note(UpPlan.dated($0, SystemTimeSource().now)) }
-        )
-        let (isClean, wasToldToEnd) = try await Signals.cancelling { await supervisor.run() }
-        guard isClean, wasToldToEnd else {
-            throw CommandFailure(.failed, "not every instance ended as it should; see above")
-        }
-    }
-}
-
-/// What `cerro up` starts.
-enum UpPlan {
-    /// The programs of a host that are kept running, in the order of its plan.
-    static func members(
-        of host: SiteConfig.Host,
-        at site: Site,
-        executable: String,
-        sitePath: String
-    ) throws(CommandFailure) -> [Supervisor.Member] {
         let launch = HostPlan.Launch(
-            executable: executable,
-            sitePath: sitePath,
+            sitePath: HostPlan.absolute(path),
             options: ["--until-stdin-closes"]
         )
-        let entries = HostPlan(host, of: site, launch).entries.filter { $0.manage == .keep }
-        guard let first = entries.first else {
+        let plan = HostPlan(host, of: site, launch)
+        let count = plan.entries.count { $0.manage == .keep }
+        guard count > 0 else {
             throw CommandFailure(
                 .usage,
                 "\(site.file) gives host \(host.name) nothing to run. Add an instance to its "
                     + "`agents`"
             )
         }
-        try LogFolder.create(forFile: first.program.log)
-        return entries.map { Supervisor.Member(name: $0.id, program: $0.program) }
+        let hold = try UpHold.take(host, of: site)
+        defer { hold.unlock() }
+        console.note(
+            "\(site.name): \(count) instances on host \(host.name), logs in "
+                + "\(LogFolder.path(of: site)). Ctrl-C stops all."
+        )
+        let lifeline = try Spawn.Channel()
+        defer { withExtendedLifetime(lifeline) {} }
+        let time = SystemTimeSource()
+        let crew = HostCrew(
+            HostCrew.Surroundings(
+                lifeline: lifeline.reading,
+                time: time,
+                report: { console.note(Self.dated($0.sentence, time.now)) }
+            )
+        )
+        let (_, wasToldToEnd) = try await Signals.cancelling {
+            await crew.begin(plan)
+            await crew.run()
+        }
+        guard await crew.endAll(), wasToldToEnd else {
+            throw CommandFailure(.failed, "not every instance ended as it should; see above")
+        }
     }
 
+    /// A line with the time of day in UTC before it.
+    private static func dated(_ line: String, _ now: Timestamp) -> String {
+        let second = Timestamp(seconds: now.nanoseconds / 1_000_000_000)
+        return second.description.dropFirst(11) + " " + line
+    }
+}
+
+/// That nobody else runs the host's instances while `cerro up` does.
+enum UpHold {
     /// Keeps others from running the host's instances, a manager and another `cerro up` alike.
     ///
     /// - Throws: `CommandFailure`, of ``ExitStatus/refused``, that says who runs them.
-    static func hold(
+    static func take(
         _ host: SiteConfig.Host,
         of site: Site
     ) throws(CommandFailure) -> any FolderLock {
@@ -119,11 +115,5 @@ enum UpPlan {
             )
         }
         return lock
-    }
-
-    /// A line with the time of day in UTC before it.
-    static func dated(_ line: String, _ now: Timestamp) -> String {
-        let second = Timestamp(seconds: now.nanoseconds / 1_000_000_000)
-        return second.description.dropFirst(11) + " " + line
     }
 }

@@ -44,6 +44,8 @@ final class ChildProcess: Sendable {
     /// Which process it is.
     let identity: ProcessIdentity
     private let log: LogFile
+    /// Where its lines begin in the log.
+    private let logStart: UInt64
     /// A descriptor that stands for the process of somebody else, which may end at any time; its
     /// own child this process is told of before the number is free.
     private let handle: Int32?
@@ -61,6 +63,7 @@ final class ChildProcess: Sendable {
     /// process.
     init(_ program: Program, lifeline: FileHandle?) throws(CommandFailure) {
         log = LogFile(path: program.log)
+        logStart = log.byteCount
         let pid = try Spawn.start(program, input: lifeline, output: try log.open())
         // Nobody has waited for it yet, so it is there even if it has ended.
         identity = ProcessIdentity(of: pid) ?? ProcessIdentity(pid: pid, start: 0, boot: "")
@@ -78,6 +81,7 @@ final class ChildProcess: Sendable {
             return nil
         }
         log = LogFile(path: path)
+        logStart = 0
         self.identity = identity
         self.handle = handle
         Thread.detachNewThread { [self] in
@@ -109,7 +113,7 @@ final class ChildProcess: Sendable {
     }
 
     /// The last lines that the program wrote, for people who wonder why it ended.
-    func lastLines(_ count: Int) -> [String] { log.lastLines(count) }
+    func lastLines(_ count: Int) -> [String] { log.lastLines(count, from: logStart) }
 
     private func send(_ signal: Int32) {
         // The lock keeps the number, and the handle, from being another's: they are free after the

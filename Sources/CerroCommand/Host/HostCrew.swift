@@ -1,6 +1,5 @@
 internal import Foundation
 internal import Log
-internal import Logging
 internal import SiteConfig
 internal import Telemetry
 
@@ -31,14 +30,17 @@ actor HostCrew {
 
     /// Where things are and come from.
     struct Surroundings: Sendable {
-        /// The file of what is remembered.
-        var stateFile: String
+        /// The file of what is remembered; nil where nothing outlives this process.
+        var stateFile: String?
+        /// What becomes the standard input of instances, which end when it closes; nil for those
+        /// that outlive this process.
+        var lifeline: FileHandle?
         /// Where pauses are taken from.
         var time: any TimeSource
         /// A number from 0 to 1 by chance, for the spread of pauses.
         var chance: @Sendable () -> Double = { Double.random(in: 0...1) }
-        /// Where starts and ends are logged.
-        var logger: Logger
+        /// Is told what happens.
+        var report: @Sendable (HostEvent) -> Void
     }
 
     private enum Event: Sendable {
@@ -46,12 +48,13 @@ actor HostCrew {
         case due
     }
 
-    private let surroundings: Surroundings
-    private(set) var members: [String: Member] = [:]
-    private var order: [String] = []
+    let surroundings: Surroundings
+    var members: [String: Member] = [:]
+    var order: [String] = []
     /// Why the state file could not be written, nil while it can.
     private(set) var stateProblem: String?
-    private var written = HostState()
+    /// What the state file says.
+    var written = HostState()
     private var alarm = Alarm()
     /// Where the run that is under way hears what happens; nil while there is none.
     private var sink: AsyncStream<Event>.Continuation?
@@ -66,45 +69,7 @@ actor HostCrew {
         self.surroundings = surroundings
     }
 
-    /// Takes over what an earlier manager has left running, and starts the registry if it is here:
-    /// without it nobody, and not the manager either, gets a lease.
-    ///
-    /// Everything else is started by ``run()``, once the manager has its own.
-    func begin(_ plan: HostPlan) {
-        var state = HostState()
-        do { state = try HostState(path: surroundings.stateFile) } catch {
-            surroundings.logger.warning(
-                "what the manager before remembered is lost",
-                metadata: ["reason": "\(error)"]
-            )
-        }
-        written = state
-        let processes = ProcessIdentity.running()
-        for entry in plan.entries {
-            let before = state.instances[entry.id]
-            var member = Member(entry: entry)
-            member.wanted = before?.wanted
-            if let process = before?.process {
-                member.take(process, hash: before?.hash ?? "", at: time)
-            }
-            if member.child == nil, let process = processes[entry.program.arguments] {
-                member.take(process, hash: entry.hash, at: time)
-            }
-            add(member)
-        }
-        for (id, before) in state.instances.sorted(by: { $0.key < $1.key })
-        where members[id] == nil && !plan.ignored.contains(id) {
-            guard let process = before.process else { continue }
-            var member = Member(entry: HostPlan.Entry(left: id, of: plan), hasLeft: true)
-            member.take(process, hash: before.hash, at: time)
-            if member.child != nil { add(member) }
-        }
-        for (id, member) in members where member.child != nil { keepByHand(id) }
-        if let registry = members[Site.registryID], registry.isMeant { want(Site.registryID, true) }
-        save()
-    }
-
-    private func add(_ member: Member) {
+    func add(_ member: Member) {
         let id = member.entry.id
         order.append(id)
         members[id] = member
@@ -115,7 +80,8 @@ actor HostCrew {
         child.whenEnded { [sink] end in sink?.yield(.ended(id, child.identity, end)) }
     }
 
-    /// Keeps what is to run running until cancelled; the instances go on.
+    /// Keeps what is to run running until cancelled, or until nothing is left that could; the
+    /// instances go on.
     func run() async {
         let (events, sink) = AsyncStream.makeStream(
             of: Event.self,
@@ -141,7 +107,35 @@ actor HostCrew {
             }
             setAlarm()
             tell()
+            if surroundings.lifeline != nil, isIdle { return }
         }
+    }
+
+    /// Whether nothing runs, and nothing will by itself.
+    private var isIdle: Bool {
+        members.values.allSatisfy { [.down, .failed].contains($0.life.phase) }
+    }
+
+    /// Stops all instances, the registry last so that the others can say good-bye, once ``run()``
+    /// is over.
+    ///
+    /// - Returns: whether all ended as they were told to, without being killed.
+    func endAll() async -> Bool {
+        var isClean = true
+        for isRegistry in [false, true] {
+            let children = members.filter { ($0.key == Site.registryID) == isRegistry }
+                .compactMapValues(\.child)
+            for child in children.values { child.stop() }
+            for (id, child) in children.sorted(by: { $0.key < $1.key }) {
+                let end = await child.end()
+                surroundings.report(
+                    .ended(id, process: child.pid, reason: "\(end)", wasTold: true)
+                )
+                members[id]?.child = nil
+                isClean = isClean && end != .signal(SIGKILL)
+            }
+        }
+        return isClean
     }
 
     /// Brings every instance to where it is meant to be: what the plan wants is started, what runs
@@ -185,26 +179,31 @@ actor HostCrew {
         let now = time.monotonic
         do {
             try LogFolder.create(forFile: entry.program.log)
-            let child = try ChildProcess(entry.program, lifeline: nil)
+            let child = try ChildProcess(entry.program, lifeline: surroundings.lifeline)
             members[id]?.child = child
             members[id]?.hash = entry.hash
             members[id]?.since = time.now
             members[id]?.canStart = true
             members[id]?.life.started(at: now)
             save()
-            surroundings.logger.notice(
-                "an instance is started",
-                metadata: ["instance": "\(id)", "process": "\(child.pid)"]
-            )
+            surroundings.report(.started(id, process: child.pid))
             listen(to: child, of: id)
         } catch {
             members[id]?.reason = "\(error)"
             members[id]?.canStart = false
             members[id]?.life.notStarted(at: now, chance: surroundings.chance())
-            surroundings.logger.error(
-                "an instance cannot be started",
-                metadata: ["instance": "\(id)", "reason": "\(error)"]
-            )
+            surroundings.report(.notStarted(id, reason: "\(error)"))
+            tellPause(id)
+        }
+    }
+
+    /// Says what follows by itself when an instance has not started, or has ended.
+    private func tellPause(_ id: String) {
+        guard let life = members[id]?.life else { return }
+        switch life.phase {
+        case .waiting: surroundings.report(.pausing(id, life.pause))
+        case .failed: surroundings.report(.givenUp(id))
+        case .down, .running, .stopping: break
         }
     }
 
@@ -218,17 +217,18 @@ actor HostCrew {
         let lines = wasTold ? [] : child.lastLines(Limits.faultLines)
         let reason = "\(end)" + (lines.isEmpty ? "" : ": " + lines.joined(separator: " / "))
         members[id]?.reason = wasTold ? "was stopped" : reason
-        surroundings.logger.log(
-            level: wasTold ? .notice : .warning,
-            "an instance has ended",
-            metadata: ["instance": "\(id)", "process": "\(process.pid)", "reason": "\(reason)"]
+        surroundings.report(
+            .ended(id, process: process.pid, reason: reason, wasTold: wasTold)
         )
         let step = members[id]?.life.ended(
             end,
             at: time.monotonic,
             chance: surroundings.chance()
         )
-        if !wasTold { members[id]?.restarts += 1 }
+        if !wasTold {
+            members[id]?.restarts += 1
+            tellPause(id)
+        }
         if member.hasLeft, step == nil {
             members[id] = nil
             order.removeAll { $0 == id }
@@ -237,44 +237,8 @@ actor HostCrew {
         carryOut(step, id)
     }
 
-    /// Follows another plan: what did not change is not touched.
-    ///
-    /// - Returns: what changed, by instance.
-    func follow(_ plan: HostPlan) -> HostChanges {
-        var changes = HostChanges()
-        let ids = Set(plan.entries.map(\.id))
-        for entry in plan.entries {
-            guard let before = members[entry.id], !before.hasLeft else {
-                // One that left and comes back before it has ended begins anew when it has.
-                if members[entry.id] == nil { add(Member(entry: entry)) }
-                members[entry.id]?.entry = entry
-                members[entry.id]?.hasLeft = false
-                changes.added.append(entry.id)
-                continue
-            }
-            members[entry.id]?.entry = entry
-            if entry.manage == .manual, before.entry.manage == .keep { keepByHand(entry.id) }
-            guard before.entry.hash != entry.hash else {
-                changes.untouched += 1
-                continue
-            }
-            changes.changed.append(entry.id)
-            // What failed by the settings before is tried at once.
-            if before.child == nil, before.life.isWanted { want(entry.id, true) }
-        }
-        for id in order where !ids.contains(id) && members[id]?.hasLeft == false {
-            changes.removed.append(id)
-            let isGone = members[id]?.child == nil || plan.ignored.contains(id)
-            if isGone { members[id] = nil } else { members[id]?.hasLeft = true }
-        }
-        order = plan.entries.map(\.id) + order.filter { !ids.contains($0) && members[$0] != nil }
-        settle()
-        save()
-        return changes
-    }
-
     /// What runs is not stopped because the site file leaves it to people from now on.
-    private func keepByHand(_ id: String) {
+    func keepByHand(_ id: String) {
         guard let member = members[id], member.child != nil, member.entry.manage == .manual,
             !member.hasLeft, member.wanted == nil
         else { return }
@@ -318,7 +282,7 @@ actor HostCrew {
     }
 
     /// Writes what is to be remembered, where it is another than before.
-    private func save() {
+    func save() {
         var state = HostState()
         for (id, member) in members {
             let process = member.child?.identity
@@ -329,17 +293,16 @@ actor HostCrew {
                 wanted: member.wanted
             )
         }
-        guard state != written || stateProblem != nil else { return }
+        guard let file = surroundings.stateFile, state != written || stateProblem != nil else {
+            return
+        }
         do {
-            try state.write(surroundings.stateFile)
+            try state.write(file)
             written = state
             stateProblem = nil
         } catch {
+            if stateProblem == nil { surroundings.report(.unremembered(reason: "\(error)")) }
             stateProblem = "\(error)"
-            surroundings.logger.error(
-                "what runs cannot be remembered",
-                metadata: ["reason": "\(error)"]
-            )
         }
     }
 }

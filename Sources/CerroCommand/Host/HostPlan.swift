@@ -34,8 +34,11 @@ struct HostPlan: Sendable {
     let entries: [Entry]
     /// What somebody else runs there.
     let ignored: Set<String>
-    fileprivate let logs: String
+    /// The folder of their logs.
+    let logs: String
+}
 
+extension HostPlan {
     /// The plan of a host.
     init(_ host: SiteConfig.Host, of site: Site, _ launch: Launch) {
         self.host = host.name

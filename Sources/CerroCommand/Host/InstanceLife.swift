@@ -42,6 +42,8 @@ struct InstanceLife: Sendable {
     private(set) var failures = 0
     /// When ``due(at:)`` has something to say, on the monotonic clock.
     private(set) var deadline: Duration?
+    /// How long it waits, or waited last, before it is started again.
+    private(set) var pause = Duration.zero
     private var backoff = Backoff()
     private var begun = Duration.zero
 
@@ -79,7 +81,7 @@ struct InstanceLife: Sendable {
 
     /// It was to be started and could not be.
     mutating func notStarted(at now: Duration, chance: Double) {
-        pause(after: .zero, at: now, chance)
+        wait(after: .zero, at: now, chance)
     }
 
     /// The process has ended.
@@ -100,7 +102,7 @@ struct InstanceLife: Sendable {
             phase = .failed
             return nil
         }
-        pause(after: now - begun, at: now, chance)
+        wait(after: now - begun, at: now, chance)
         return nil
     }
 
@@ -116,10 +118,11 @@ struct InstanceLife: Sendable {
         return nil
     }
 
-    private mutating func pause(after run: Duration, at now: Duration, _ chance: Double) {
+    private mutating func wait(after run: Duration, at now: Duration, _ chance: Double) {
         failures = run >= Limits.steadyRun ? 1 : failures + 1
         phase = .waiting
-        deadline = now + backoff.pause(after: run, chance: chance)
+        pause = backoff.pause(after: run, chance: chance)
+        deadline = now + pause
     }
 
     private mutating func forget() {

@@ -23,6 +23,12 @@ struct LogFile: Sendable {
         self.mostFiles = mostFiles
     }
 
+    /// How long the file is now.
+    var byteCount: UInt64 {
+        var status = stat()
+        return stat(path, &status) == 0 ? UInt64(clamping: status.st_size) : 0
+    }
+
     /// Opens or creates the file to append to it.
     func open() throws(CommandFailure) -> FileHandle {
         let flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC
@@ -61,8 +67,7 @@ struct LogFile: Sendable {
     }
 
     private var isFull: Bool {
-        var status = stat()
-        return stat(path, &status) == 0 && status.st_size >= mostBytes
+        byteCount >= mostBytes
     }
 
     /// Gives the file the name of its day; the oldest ones go beyond the limit.
@@ -97,13 +102,15 @@ struct LogFile: Sendable {
         .map(\.path)
     }
 
-    /// The last lines that hold anything, at most 1,000 bytes of them; for people who wonder why a
-    /// program ended.
-    func lastLines(_ count: Int) -> [String] {
+    /// The last lines behind `start` that hold anything, at most 1,000 bytes of them; for people
+    /// who wonder why a program ended.
+    func lastLines(_ count: Int, from start: UInt64 = 0) -> [String] {
         guard let handle = FileHandle(forReadingAtPath: path) else { return [] }
         defer { try? handle.close() }
         guard let size = try? handle.seekToEnd() else { return [] }
-        try? handle.seek(toOffset: size - min(size, UInt64(Limits.lastLineBytes)))
+        // A file that is shorter has taken the place of the one in which it began.
+        let first = size < start ? 0 : start
+        try? handle.seek(toOffset: size - min(size - first, UInt64(Limits.lastLineBytes)))
         let bytes = (try? handle.readToEnd()) ?? Data()
         return bytes.split(separator: 0x0A).suffix(count).map {
             TextTable.onOneLine(String(decoding: $0, as: UTF8.self))

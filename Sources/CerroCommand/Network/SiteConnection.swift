@@ -51,7 +51,8 @@ enum SiteConnection {
         case .unreachable(let what, _) where what.contains("registry"):
             return CommandFailure(
                 .unreachable,
-                "\(error). Is the site up? `cerro up` on the registry's host starts it"
+                "\(error). Is the site up? `cerro host run`, or `cerro up`, on "
+                    + "the registry's host starts it"
             )
         case .unreachable, .notRunning: return CommandFailure(.unreachable, "\(error)")
         case .unknownInstance: return CommandFailure(.failed, "\(error)")

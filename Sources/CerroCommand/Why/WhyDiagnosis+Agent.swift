@@ -6,7 +6,7 @@ extension WhyDiagnosis {
     static func agent(_ facts: WhyFacts) -> WhyStep {
         let name = facts.field.instance
         guard let row = facts.row else { return unheardOf(facts) }
-        let start = "`cerro up` on host \(row.host), or there `cerro agent run \(name)`"
+        let start = "`cerro host start \(name)`, or `cerro up` on host \(row.host)"
         switch row.state {
         case .missing:
             return .broken(
@@ -49,8 +49,8 @@ extension WhyDiagnosis {
             return .broken(
                 .agent,
                 "\(name) is of the site file, and the registry does not know it",
-                do: "`cerro up` on host \(entry.host); a registry that runs an older site file "
-                    + "has to be restarted"
+                do: "`cerro host start \(name)`, or `cerro up` on host \(entry.host); and compare "
+                    + "the site file on the registry's host with this one"
             )
         }
         let names = Set(facts.rows.map(\.instance) + facts.declared.map(\.instance)).sorted()

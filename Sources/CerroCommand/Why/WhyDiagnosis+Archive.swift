@@ -218,7 +218,7 @@ extension WhyDiagnosis {
             place,
             "\(name) is \(row?.state.rawValue ?? "unknown to the registry")",
             since: row.flatMap { $0.state == .missing ? nil : $0.seen },
-            do: "`cerro up` on host \(host), or there `cerro agent run \(name)`; "
+            do: "`cerro host start \(name)`, or `cerro up` on host \(host); "
                 + "`cerro logs \(name)` tells why it ended"
         )
     }

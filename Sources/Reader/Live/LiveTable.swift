@@ -97,6 +97,7 @@ final class LiveTable: Sendable {
                 if let before = state.rows[row.instance] {
                     comparable.seen = before.content.seen
                     comparable.clockOffset = before.content.clockOffset
+                    comparable.roundTrip = before.content.roundTrip
                     comparable.published = before.content.published
                     comparable.refused = before.content.refused
                     if comparable == before.content {

@@ -1,4 +1,6 @@
+import CerroTesting
 import Foundation
+import SiteConfig
 import Synchronization
 import Telemetry
 import Testing
@@ -6,33 +8,56 @@ import Testing
 @testable import CerroCommand
 
 /// Programs that are kept running, with real processes.
-@Suite("the supervisor")
-struct SupervisorTests {
+@Suite("the crew of a host")
+struct HostCrewTests {
     private let folder = TemporaryFolder()
 
-    /// Runs a shell script as the member `agent` until `isEnough` of the reports; returns them.
-    private func reports(
+    /// A plan of shell scripts, each under its name.
+    private func plan(_ scripts: [String: String]) -> HostPlan {
+        let entries = scripts.sorted { $0.key < $1.key }.map { id, script in
+            HostPlan.Entry(
+                id: id,
+                className: "Script",
+                manage: .keep,
+                hash: script,
+                program: .init(
+                    executable: "/bin/sh",
+                    arguments: ["-c", script],
+                    log: folder.path(id + ".log")
+                )
+            )
+        }
+        return HostPlan(
+            host: "here",
+            manager: "host-here",
+            hash: "",
+            entries: entries,
+            ignored: [],
+            logs: folder.path("")
+        )
+    }
+
+    /// Keeps the script `agent` running as `cerro up` does, until `isEnough` of what happens;
+    /// returns all that has happened, and whether the end was clean.
+    private func events(
         of script: String,
         until isEnough: @escaping @Sendable (String) -> Bool
-    ) async -> (lines: [String], isClean: Bool) {
+    ) async throws -> (lines: [String], isClean: Bool) {
         let (stream, continuation) = AsyncStream.makeStream(of: String.self)
-        let supervisor = Supervisor(
-            members: [
-                .init(
-                    name: "agent",
-                    program: .init(
-                        executable: "/bin/sh",
-                        arguments: ["-c", script],
-                        log: folder.path("agent.log")
-                    )
-                )
-            ],
-            time: ImpatientTimeSource(),
-            chance: { 0.5 },
-            report: { continuation.yield($0) }
+        let lifeline = try Spawn.Channel()
+        let crew = HostCrew(
+            HostCrew.Surroundings(
+                lifeline: lifeline.reading,
+                time: HurriedTimeSource(speed: 20),
+                chance: { 0.5 },
+                report: { continuation.yield($0.sentence) }
+            )
         )
+        let plan = plan(["agent": script])
         let run = Task {
-            let isClean = await supervisor.run()
+            await crew.begin(plan)
+            await crew.run()
+            let isClean = await crew.endAll()
             continuation.finish()
             return isClean
         }
@@ -45,26 +70,27 @@ struct SupervisorTests {
     }
 
     @Test("a program that ends is started again, after 1, 2 and 4 s")
-    func restart() async {
+    func restart() async throws {
         let seen = Mutex(0)
-        let (lines, _) = await reports(of: "echo broken; exit 7") { line in
+        let (lines, _) = try await events(of: "echo broken; exit 7") { line in
             line.contains("starts again")
                 && seen.withLock {
                     $0 += 1; return $0 == 3
                 }
         }
-        let pauses = lines.filter { $0.contains("starts again") }
+        let pauses = lines.filter { $0.contains("starts again") }.prefix(3)
         #expect(
-            pauses.prefix(3).map { $0.suffix(4) }
-                == ["n 1 s", "n 2 s", "n 4 s"].map { $0.suffix(4) }
+            pauses.map { $0 } == ["1 s", "2 s", "4 s"].map { "agent starts again in " + $0 }
         )
-        #expect(lines[1] == "agent ended with exit code 7; its last line: broken")
+        // Of each run its own lines.
+        #expect(lines[1] == "agent ended with exit code 7: broken")
+        #expect(lines.filter { $0.contains("broken / broken") }.isEmpty)
     }
 
     @Test("cancelling stops a program in good order")
     func stop() async throws {
         let script = "trap 'exit 0' TERM; while :; do :; done"
-        let (lines, isClean) = await reports(of: script) { _ in true }
+        let (lines, isClean) = try await events(of: script) { _ in true }
         #expect(lines.first?.hasPrefix("agent started, process ") == true)
         #expect(
             lines.last == "agent ended with exit code 0"
@@ -73,12 +99,56 @@ struct SupervisorTests {
         #expect(isClean)
     }
 
-    @Test("wrong settings are not tried again", arguments: [0, 2])
-    func staysDown(code: Int) async {
-        let (lines, isClean) = await reports(of: "exit \(code)") { _ in false }
-        #expect(lines.count == 2)
-        #expect(lines.last?.contains("stays down") == true)
-        #expect(!isClean)
+    @Test("wrong settings are not tried again, and with nothing left to keep it ends")
+    func staysDown() async throws {
+        let (lines, _) = try await events(of: "exit 2") { _ in false }
+        #expect(lines.count == 3)
+        #expect(lines.last == "agent stays down: its settings are wrong")
+    }
+
+    // Method: two crews one after the other with one state file, as two managers are.
+    @Test("what a crew leaves running the next one takes over, and stops what the plan has no more")
+    func successor() async throws {
+        let script = "exec sleep 600"
+        let file = folder.path("instances.json")
+        func crew(_ plan: HostPlan) async -> (HostCrew, Task<Void, Never>) {
+            let crew = HostCrew(
+                HostCrew.Surroundings(
+                    stateFile: file,
+                    time: SystemTimeSource(),
+                    report: { _ in }
+                )
+            )
+            await crew.begin(plan)
+            return (crew, Task { await crew.run() })
+        }
+        let (first, firstRun) = await crew(plan(["a": script, "b": script, "c": script]))
+        for await _ in await first.changes()
+        where await first.standings.allSatisfy({ $0.phase == .running }) { break }
+        let before = await first.standings.map(\.process)
+        firstRun.cancel()
+        await firstRun.value
+
+        // `b` reads something else now, and `c` is gone.
+        var other = plan(["a": script, "b": "exec sleep 599"])
+        let (second, secondRun) = await crew(other)
+        for await _ in await second.changes() {
+            let standings = await second.standings
+            guard standings.map(\.instance) == ["a", "b"] else { continue }
+            if standings[1].process != before[1], standings[1].phase == .running { break }
+        }
+        #expect(await second.standings[0].process == before[0])
+        other = plan(["a": script, "b": "exec sleep 599", "d": script])
+        let changes = await second.follow(other)
+        #expect("\(changes)" == "new: d; unchanged: 2")
+        _ = try await second.start("d")
+        #expect(try await second.stop("d").hasPrefix("d was stopped"))
+        #expect(try await second.stop("d") == "d did not run")
+        await #expect(throws: CommandFailure.self) { try await second.stop("c") }
+        secondRun.cancel()
+        await secondRun.value
+        await #expect(throws: CommandFailure.self) { try await second.stop("a") }
+        #expect(await second.endAll())
     }
 
     @Test("standard input closes when the supervisor is gone, which ends a program")
@@ -156,13 +226,6 @@ struct SupervisorTests {
         #expect(backoff.pause(after: Limits.steadyRun, chance: 0).inSeconds == 0.8)
         #expect(abs(backoff.pause(after: .zero, chance: 1).inSeconds - 2.4) < 1e-9)
     }
-}
-
-/// The clocks of the machine, but no pause takes any time.
-private struct ImpatientTimeSource: TimeSource {
-    var now: Timestamp { SystemTimeSource().now }
-    var monotonic: Duration { SystemTimeSource().monotonic }
-    func sleep(untilMonotonic deadline: Duration) async throws { try Task.checkCancellation() }
 }
 
 /// A folder that goes away with the test.
