@@ -157,9 +157,17 @@ public actor SiteClient {
             asker ?? self.asker,
             timeout
         )
-        guard reply.code == .requestStale, known != nil else { return reply }
-        // It was restarted since the table was read. Nothing was carried out, so once more is safe.
-        let fresh = try await self.instance(instance, timeout: timeout)
+        guard reply.code == .requestStale else { return reply }
+        // It was restarted since the table was read, or since the registry heard of it: then its
+        // answer tells its epoch. Nothing was carried out, so once more is safe.
+        var fresh = row
+        if known != nil { fresh = try await self.instance(instance, timeout: timeout) }
+        if fresh.epoch == row.epoch, reply.epoch != row.epoch {
+            fresh.epoch = reply.epoch
+            rows[instance] = fresh
+        } else if known == nil {
+            return reply
+        }
         return try await ask(
             try endpoint(of: fresh),
             what,

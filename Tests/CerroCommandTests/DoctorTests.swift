@@ -101,7 +101,7 @@ struct DoctorTests {
         #expect(Set(report.findings.map(\.topic)) == Set(DoctorFinding.Topic.allCases))
         #expect(report.isFine && report.value["fine"] == true)
         let clock = report.findings.filter { $0.topic == .clock }.map(\.text)
-        #expect(clock[1] == "this machine's is 2 ms behind the registry's (known to 500 µs)")
+        #expect(clock[1] == "this machine's clock is 2 ms behind the registry's (known to 500 µs)")
     }
 
     /// What is changed, what is found then and how it is, words of it and of what to do.
@@ -165,7 +165,7 @@ struct DoctorTests {
                 .keys, .warning, "those of aggregator in", "sudo -u cerro"
             ),
             (
-                { $0.isClockSynchronised = false }, .clock, .warning, "keeps this machine's",
+                { $0.isClockSynchronised = false }, .clock, .warning, "keeps this machine's clock",
                 "chrony"
             ),
             (
@@ -174,11 +174,12 @@ struct DoctorTests {
             ),
             (
                 { $0.registry?.clockOffset = .seconds(-2) },
-                .clock, .warning, "this machine's is 2 s ahead of the registry's", "chrony"
+                .clock, .warning, "this machine's clock is 2 s ahead of the registry's", "chrony"
             ),
             (
                 { $0.registry?.rows[3].clockOffset = .seconds(120) },
-                .clock, .bad, "that of host cryo-pc is 2 min ahead of the registry's", "there: "
+                .clock, .bad, "the clock of host cryo-pc is 2 min ahead of the registry's",
+                "there: "
             ),
             (
                 { $0.folders[1].problem = "/spool: Permission denied" },

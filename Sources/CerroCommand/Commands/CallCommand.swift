@@ -158,6 +158,10 @@ struct OperationCall: Sendable {
 
     private func isTask(_ send: Send) async throws -> Bool {
         let reply = try await send(Action.describe, [:], SiteClient.patience)
+        // Taken for a process, a task would not be waited for.
+        guard reply.code == .ok else {
+            throw ClientError.refused(code: reply.code, text: reply.text, result: reply.result)
+        }
         let declared = reply.result["operations"]?.array?.first {
             $0["name"]?.string == operation
         }

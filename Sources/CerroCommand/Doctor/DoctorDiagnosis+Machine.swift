@@ -82,12 +82,12 @@ extension DoctorDiagnosis {
         let synchronising = "let chrony or systemd-timesyncd set it: `apt install chrony`"
         var findings: [DoctorFinding] = []
         switch facts.isClockSynchronised {
-        case true?: findings.append(.ok(.clock, "the kernel's is kept right by a server of time"))
+        case true?: findings.append(.ok(.clock, "this machine's clock is kept right"))
         case false?:
             findings.append(
                 .warning(
                     .clock,
-                    "nothing that the kernel knows of keeps this machine's right",
+                    "nothing that the kernel knows of keeps this machine's clock right",
                     do: synchronising
                 )
             )
@@ -97,7 +97,7 @@ extension DoctorDiagnosis {
         if let offset = registry.clockOffset {
             findings.append(
                 clock(
-                    "this machine's",
+                    "this machine's clock",
                     .zero - offset,
                     known: registry.roundTrip / 2,
                     do: synchronising
@@ -113,7 +113,12 @@ extension DoctorDiagnosis {
         }
         for (host, offset) in worst.sorted(by: { $0.key < $1.key }) {
             findings.append(
-                clock("that of host \(host)", offset, known: nil, do: "there: " + synchronising)
+                clock(
+                    "the clock of host \(host)",
+                    offset,
+                    known: nil,
+                    do: "there: " + synchronising
+                )
             )
         }
         return findings
