@@ -37,7 +37,10 @@ let package = Package(
     products: [
         .executable(name: "cerro", targets: ["cerro"]),
         .library(name: "AgentRuntime", targets: ["AgentRuntime", "Telemetry"]),
-        .library(name: "AgentClient", targets: ["AgentClient", "Telemetry"]),
+        .library(
+            name: "AgentClient",
+            targets: ["AgentClient", "MessageBus", "SiteConfig", "Telemetry"]
+        ),
     ],
     dependencies: [
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -89,7 +92,10 @@ let package = Package(
         ),
         library(
             "AgentClient",
-            ["ArchiveFormat", "MessageBus", "MessagePack", "Telemetry", "ZeroMQ", logging]
+            [
+                "Access", "ArchiveFormat", "MessageBus", "MessagePack", "SiteConfig", "Telemetry",
+                "ZeroMQ", logging,
+            ]
         ),
         library(
             "Registry",
@@ -150,6 +156,13 @@ let package = Package(
             ]
         ),
         .executableTarget(name: "cerro", dependencies: ["CerroCommand"], swiftSettings: settings),
+        // What users copy; built with everything, so that it stays right.
+        .executableTarget(
+            name: "ClientExample",
+            dependencies: ["AgentClient", "MessageBus", "SiteConfig", "Telemetry"],
+            path: "deploy/example-client/Sources/ClientExample",
+            swiftSettings: settings
+        ),
 
         tests("TelemetryTests", ["Telemetry"]),
         tests("PromQLTests", ["CerroTesting", "PromQL", "Telemetry"]),
@@ -205,7 +218,7 @@ let package = Package(
         tests(
             "CerroCommandTests",
             [
-                "Access", "AgentRuntime", "Archive", "ArchiveFormat", "CerroCommand",
+                "Access", "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "CerroCommand",
                 "CerroTesting", "MessageBus", "MessagePack", "Reader", "SiteConfig", "Telemetry",
                 "ZeroMQ",
             ]
@@ -234,8 +247,8 @@ let package = Package(
         tests(
             "ProcessTests",
             [
-                "AgentClient", "CerroCommand", "CerroTesting", "MessageBus", "Telemetry", "ZeroMQ",
-                "cerro", logging,
+                "AgentClient", "CerroCommand", "CerroTesting", "ClientExample", "MessageBus",
+                "Telemetry", "ZeroMQ", "cerro", logging,
             ]
         ),
         tests(

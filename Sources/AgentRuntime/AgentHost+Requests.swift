@@ -48,8 +48,9 @@ extension AgentHost {
         if !enqueued { refuse(call) }
     }
 
-    /// Refuses since too much waits already.
+    /// Refuses since too much waits already, or nothing new is begun at the end.
     func refuse(_ call: Call) {
+        if isClosing { return finish(call, .shuttingDown, "the agent is shutting down") }
         finish(call, .requestTooMany, "too many requests wait: ask again in a second")
     }
 

@@ -84,6 +84,8 @@ final class Recording: Sendable {
                     rows = try await client.instances()
                     session.clear("registry.away")
                 } catch {
+                    // At the end it is the question that is called off, not the registry.
+                    guard !Task.isCancelled else { continue }
                     // Who is being pulled goes on; only new instances have to wait.
                     session.raise(
                         "registry.away",

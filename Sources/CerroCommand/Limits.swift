@@ -75,9 +75,6 @@ enum Limits {
     /// later fields are not shown: give a pattern.
     static let boardRows = 100_000, boardTrend = 24
 
-    /// How long a query of the reader may take; its own limit is shorter and says what to change.
-    static let query: Duration = .seconds(60)
-
     /// How long `cerro status` waits for what only adds to its answer.
     static let statusQuery: Duration = .seconds(1)
 
@@ -107,9 +104,6 @@ enum Limits {
 
     /// The most of a process's command line that is looked at.
     static let commandBytes = 4096
-
-    /// The shortest time that is asked for at once when an answer does not fit one message.
-    static let shortestPage: Duration = .milliseconds(1)
 
     /// The most columns of a table of samples; more of them stand one below the other.
     static let tableColumns = 6

@@ -184,12 +184,20 @@ public struct Peer: Hashable, Sendable {
     public let address: String?
     /// What the handshake proved about the peer, nil without one.
     public let user: String?
+    /// The connection as the kernel calls it, -1 where there is none.
+    let descriptor: Int32
 
     /// A peer.
-    public init(routingID: [UInt8], address: String? = nil, user: String? = nil) {
+    public init(
+        routingID: [UInt8],
+        address: String? = nil,
+        user: String? = nil,
+        descriptor: Int32 = -1
+    ) {
         self.routingID = routingID
         self.address = address
         self.user = user
+        self.descriptor = descriptor
     }
 
     /// Whether it is the same connection; the rest follows from that.

@@ -19,6 +19,7 @@ final class ZeroMQRequestSocket: RequestSocket {
         self.endpoint = endpoint
         let bound = PeerBound(
             bytes: BusLimits.waitingBytes,
+            unreadBytes: BusLimits.unreadBytes,
             connections: BusLimits.mostConnections
         )
         try socket.limitPeers(bound) { [weak self] peer in
@@ -35,7 +36,8 @@ final class ZeroMQRequestSocket: RequestSocket {
             let peer = Peer(
                 routingID: Array(message[0]),
                 address: message.property("Peer-Address"),
-                user: message.property("User-Id")
+                user: message.property("User-Id"),
+                descriptor: message.descriptor
             )
             onRequest(peer, message[1])
         }
@@ -43,8 +45,12 @@ final class ZeroMQRequestSocket: RequestSocket {
 
     func reply(to peer: Peer, _ bytes: UnsafeRawBufferPointer) -> Bool {
         let outcome = peer.routingID.withUnsafeBytes { socket.send($0, bytes) }
-        if outcome != .sent { unroutable += 1 }
-        return outcome == .sent
+        guard outcome == .sent else {
+            unroutable += 1
+            return false
+        }
+        socket.noteSent(bytes.count, to: peer.descriptor)
+        return true
     }
 
     func close() { socket.close() }

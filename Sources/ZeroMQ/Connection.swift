@@ -25,15 +25,23 @@ public struct Connection {
 
     /// Ends it, whatever is under way on it: the library finds it closed by its peer, and forgets
     /// what came on it.
-    public func end() { shutdown(descriptor, Int32(SHUT_RDWR)) }
+    public func end() {
+        // Reset when the library closes it: a peer whose bytes nobody took would else wait for a
+        // minute until there is room for more.
+        var abrupt = linger(l_onoff: 1, l_linger: 0)
+        let size = socklen_t(MemoryLayout<linger>.size)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &abrupt, size)
+        shutdown(descriptor, Int32(SHUT_RDWR))
+    }
 
-    /// Bytes that came on it, of what the peer has been told that they did.
+    /// Bytes that came on it, of what the peer has been told that they did, and bytes that went
+    /// out, of which the peer has told that they came.
     ///
-    /// Source: Linux, include/uapi/linux/tcp.h, `tcp_info`, `tcpi_bytes_received`; glibc's own
-    /// structure ends before it.
-    var receivedBytes: Int? {
-        let place = 128
-        let size = place + MemoryLayout<UInt64>.size
+    /// Source: Linux, include/uapi/linux/tcp.h, `tcp_info`, `tcpi_bytes_acked` and
+    /// `tcpi_bytes_received` behind it; glibc's own structure ends before them.
+    var transferredBytes: (received: Int, confirmed: Int)? {
+        let (confirmed, received) = (120, 128)
+        let size = received + MemoryLayout<UInt64>.size
         return withUnsafeTemporaryAllocation(byteCount: size, alignment: 8) { buffer in
             var length = socklen_t(size)
             let status = getsockopt(
@@ -44,7 +52,10 @@ public struct Connection {
                 &length
             )
             guard status == 0, length == size else { return nil }
-            return Int(clamping: buffer.load(fromByteOffset: place, as: UInt64.self))
+            return (
+                Int(clamping: buffer.load(fromByteOffset: received, as: UInt64.self)),
+                Int(clamping: buffer.load(fromByteOffset: confirmed, as: UInt64.self))
+            )
         }
     }
 

@@ -7,27 +7,45 @@ public struct PeerBound: Sendable {
     /// Bytes that all peers together may have sent and nobody has taken; beyond, the connections
     /// that hold most of them end.
     public var bytes: Int
+    /// Bytes that all peers together may have been sent and have not read; beyond, the connections
+    /// that hold most of them end.
+    public var unreadBytes: Int
     /// Connections at once; the newest ones beyond end.
     public var connections: Int
 
-    /// A bound.
-    public init(bytes: Int, connections: Int) {
+    /// A bound; where it says nothing of what peers do not read, that has none.
+    public init(bytes: Int, unreadBytes: Int = .max, connections: Int) {
         self.bytes = bytes
+        self.unreadBytes = unreadBytes
         self.connections = connections
     }
 }
 
 /// A connection that was ended, since it was beyond a ``PeerBound``.
 public struct CutPeer: Hashable, Sendable, CustomStringConvertible {
+    /// Why a connection was ended.
+    public enum Reason: Hashable, Sendable {
+        /// So many bytes of it wait, which nobody can take yet.
+        case waiting(Int)
+        /// So many bytes wait for it, which it does not read.
+        case unread(Int)
+        /// There were too many connections.
+        case oneTooMany
+    }
+
     /// The address and port of the peer.
     public let address: String
-    /// How many bytes of it nobody had taken; nil where there were too many connections.
-    public let waitingBytes: Int?
+    /// Why it was ended.
+    public let reason: Reason
 
     /// Who it was, and why.
     public var description: String {
-        guard let waitingBytes else { return "\(address): one connection too many" }
-        return "\(address): \(waitingBytes) bytes of it wait, which nobody can take yet"
+        switch reason {
+        case .waiting(let count):
+            "\(address): \(count) bytes of it wait, which nobody can take yet"
+        case .unread(let count): "\(address): \(count) bytes wait for it, which it does not read"
+        case .oneTooMany: "\(address): one connection too many"
+        }
     }
 }
 
@@ -36,22 +54,23 @@ public struct CutPeer: Hashable, Sendable, CustomStringConvertible {
 /// The library bounds the messages that wait and the bytes of one part. It bounds neither the
 /// parts of one message, none of which is seen before the last, nor the subscriptions of a peer.
 /// So the kernel is asked how much came on each connection: what was not delivered meanwhile
-/// waits. A trickle is never counted: it is heartbeats.
+/// waits. A trickle is never counted: it is heartbeats. Of what goes out the library bounds the
+/// messages, not their bytes: here the kernel tells how much the other side has confirmed.
 ///
 /// A thread of its own looks: who subscribes faster than the library takes it in keeps the
 /// reactor inside of the library.
 final class PeerWatch: Sendable {
     private struct Peer {
         let address: String
-        let number: Int
-        var received = 0
-        var waiting = 0
+        var received = 0, waiting = 0
+        var confirmed = 0, unread = 0
     }
 
     private struct State {
         var connections: [Int32: Peer] = [:]
-        var delivered: [Int32: Int] = [:]
-        var number = 0
+        var delivered: [Int32: Int] = [:], sent: [Int32: Int] = [:]
+        /// In which order the library took connections, by their descriptors.
+        var accepted: [Int32: Int] = [:], acceptedCount = 0
         /// Looks that follow soon, since somebody is new or busy.
         var hurried = ZeroMQLimits.hurriedLooks
     }
@@ -69,14 +88,27 @@ final class PeerWatch: Sendable {
     }
 
     /// Somebody has called: what comes next is looked at soon.
-    func accepted() {
-        state.withLock { $0.hurried = ZeroMQLimits.hurriedLooks }
+    func accepted(_ descriptor: Int32) {
+        state.withLock { state in
+            state.hurried = ZeroMQLimits.hurriedLooks
+            state.acceptedCount += 1
+            state.accepted[descriptor] = state.acceptedCount
+        }
         PeerWatcher.shared.hurry()
     }
 
     /// So many bytes of a peer were handed on.
     func delivered(_ byteCount: Int, from descriptor: Int32) {
         state.withLock { $0.delivered[descriptor, default: 0] += byteCount }
+    }
+
+    /// So many bytes were given to the library for a peer.
+    func sent(_ byteCount: Int, to descriptor: Int32) {
+        state.withLock { state in
+            state.sent[descriptor, default: 0] += byteCount
+            if byteCount > ZeroMQLimits.busyBytes { state.hurried = ZeroMQLimits.hurriedLooks }
+        }
+        if byteCount > ZeroMQLimits.busyBytes { PeerWatcher.shared.hurry() }
     }
 
     /// Looks at the connections among `descriptors`, `pause` after the last look; whether the next
@@ -88,25 +120,29 @@ final class PeerWatch: Sendable {
             var now: [Int32: Peer] = [:]
             for descriptor in descriptors {
                 guard let tcp = Connection(descriptor, port: port),
-                    let received = tcp.receivedBytes
+                    let (received, confirmed) = tcp.transferredBytes
                 else { continue }
                 var connection = state.connections[descriptor]
                 if connection?.address != tcp.peer {
-                    state.number += 1
                     state.hurried = ZeroMQLimits.hurriedLooks
                     connection = nil
                 }
-                var seen = connection ?? Peer(address: tcp.peer, number: state.number)
+                var seen = connection ?? Peer(address: tcp.peer)
                 let came = received - seen.received
                 let taken = (state.delivered[descriptor] ?? 0) + trickle
                 seen.received = received
                 seen.waiting = max(0, seen.waiting + came - taken)
+                let read = confirmed - seen.confirmed
+                seen.confirmed = confirmed
+                seen.unread = max(0, seen.unread + (state.sent[descriptor] ?? 0) - read)
                 if came > ZeroMQLimits.busyBytes { state.hurried = ZeroMQLimits.hurriedLooks }
                 now[descriptor] = seen
             }
             state.connections = now
             state.delivered.removeAll(keepingCapacity: true)
-            return (Self.beyond(bound, &state.connections), state.hurried > 0)
+            state.sent.removeAll(keepingCapacity: true)
+            state.accepted = state.accepted.filter { now[$0.key] != nil || state.hurried > 0 }
+            return (Self.beyond(bound, &state), state.hurried > 0)
         }
         for (descriptor, peer) in cut {
             Connection(descriptor, port: port)?.end()
@@ -118,28 +154,44 @@ final class PeerWatch: Sendable {
     /// Takes out the connections that are beyond the bound.
     private static func beyond(
         _ bound: PeerBound,
-        _ connections: inout [Int32: Peer]
+        _ state: inout State
     ) -> [(Int32, CutPeer)] {
-        var cut: [(Int32, CutPeer)] = []
-        var waiting = connections.values.reduce(0) { $0 + $1.waiting }
-        if waiting > bound.bytes {
-            for (descriptor, peer) in connections.sorted(by: { $0.value.waiting > $1.value.waiting }
-            ) {
-                guard waiting > bound.bytes else { break }
-                waiting -= peer.waiting
-                connections[descriptor] = nil
-                let told = CutPeer(address: peer.address, waitingBytes: peer.waiting)
-                cut.append((descriptor, told))
+        var cut =
+            largest(\.waiting, beyond: bound.bytes, &state.connections).map {
+                ($0, CutPeer(address: $1.address, reason: .waiting($1.waiting)))
             }
-        }
-        let extra = connections.count - bound.connections
+            + largest(\.unread, beyond: bound.unreadBytes, &state.connections).map {
+                ($0, CutPeer(address: $1.address, reason: .unread($1.unread)))
+            }
+        let extra = state.connections.count - bound.connections
         guard extra > 0 else { return cut }
-        let newest = connections.sorted { $0.value.number > $1.value.number }
-        for (descriptor, peer) in newest.prefix(extra) {
-            connections[descriptor] = nil
-            cut.append((descriptor, CutPeer(address: peer.address, waitingBytes: nil)))
+        // Of whom the library has not told yet, it tells before the next look.
+        let newest = state.accepted.filter { state.connections[$0.key] != nil }
+            .sorted { $0.value > $1.value }
+        for (descriptor, _) in newest.prefix(extra) {
+            guard let peer = state.connections.removeValue(forKey: descriptor) else { continue }
+            cut.append((descriptor, CutPeer(address: peer.address, reason: .oneTooMany)))
         }
         return cut
+    }
+
+    /// Takes out the connections that hold most, until what is left is within the bound.
+    private static func largest(
+        _ held: KeyPath<Peer, Int>,
+        beyond bound: Int,
+        _ connections: inout [Int32: Peer]
+    ) -> [(Int32, Peer)] {
+        var total = connections.values.reduce(0) { $0 + $1[keyPath: held] }
+        guard total > bound else { return [] }
+        var out: [(Int32, Peer)] = []
+        for (descriptor, peer) in connections.sorted(by: {
+            $0.value[keyPath: held] > $1.value[keyPath: held]
+        }) where total > bound {
+            total -= peer[keyPath: held]
+            connections[descriptor] = nil
+            out.append((descriptor, peer))
+        }
+        return out
     }
 }
 

@@ -273,7 +273,7 @@ extension Socket {
         peerWatch = watch
         try PeerWatcher.shared.add(watch)
         try monitor { [weak watch] event in
-            if case .accepted = event { watch?.accepted() }
+            if case .accepted(_, let descriptor) = event { watch?.accepted(descriptor) }
         }
     }
 
@@ -281,6 +281,11 @@ extension Socket {
     public func connection(_ descriptor: Int32) -> Connection? {
         let port = lastEndpoint?.split(separator: ":").last.flatMap { UInt16($0) }
         return port.flatMap { Connection(descriptor, port: $0) }
+    }
+
+    /// Counts bytes that were sent to the peer of a connection, until it has read them.
+    public func noteSent(_ byteCount: Int, to descriptor: Int32) {
+        peerWatch?.sent(byteCount + ZeroMQLimits.partOverhead, to: descriptor)
     }
 
     private var deliveryIsTaken: Bool { peerWatch != nil && kind == .router }

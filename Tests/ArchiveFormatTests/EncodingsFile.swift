@@ -52,9 +52,11 @@ struct EncodingsFile {
     static func random(_ generator: inout some RandomNumberGenerator) -> [Column] {
         (0..<24).map { _ in
             let rows = Int.random(in: 1...700, using: &generator)
+            // All there, most there, or none.
+            let missing = [0, 1, 9].randomElement(using: &generator) ?? 0
             let presence: [Bool]? =
-                Bool.random(using: &generator)
-                ? nil : (0..<rows).map { _ in Int.random(in: 0..<9, using: &generator) > 0 }
+                missing == 0
+                ? nil : (0..<rows).map { _ in Int.random(in: 0..<9, using: &generator) >= missing }
             let bits = UInt64.random(in: 0...64, using: &generator)
             let mask = bits == 64 ? UInt64.max : (1 << bits) - 1
             let words = (0..<rows).map { _ in UInt64.random(in: 0...mask, using: &generator) }

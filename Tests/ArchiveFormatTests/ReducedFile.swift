@@ -10,7 +10,7 @@ struct ReducedFile {
         "temperatures",
         fields: [
             Field("stage", unit: .kelvin), Field("count", .int), Field("is_on", .bool),
-            Field("state", .string), Field("sparse"),
+            Field("state", .string), Field("sparse"), Field("never"), Field("never_counted", .int),
         ],
         period: .seconds(1)
     )
@@ -77,6 +77,8 @@ struct ReducedFile {
             Column(.bools(words.map { $0 % 3 == 0 }), presence: nil),
             Column(.strings(words.map { "no. \($0 % 7) Å" }), presence: nil),
             Column(.doubles(sparse), presence: words.map { $0 % 5 > 0 }),
+            Column(.doubles(sparse), presence: words.map { _ in false }),
+            Column(.ints(words.map(Int64.init)), presence: words.map { _ in false }),
         ]
     }
 }

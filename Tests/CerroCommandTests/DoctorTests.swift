@@ -153,7 +153,7 @@ struct DoctorTests {
                 { facts in
                     for port in 5563...5568 { facts.listeners.append(listener(port, 99, "nginx")) }
                 },
-                .ports, .bad, "4 of 5561-5570 are left for host server, which needs 5",
+                .ports, .bad, "4 of 5561-5570 are left for host server, which needs 7",
                 "larger range"
             ),
             (

@@ -1,3 +1,4 @@
+import AgentClient
 import Telemetry
 import Testing
 

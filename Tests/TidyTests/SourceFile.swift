@@ -28,10 +28,11 @@ struct SourceFile {
         lineStarts = [0] + bytes.indices.filter { bytes[$0] == 0x0A }.map { $0 + 1 }
     }
 
-    /// The folder under `Sources` or `Tests` that the file is in: its target.
+    /// The folder under `Sources` or `Tests` that the file is in: its target; nil elsewhere.
     var target: String? {
         let parts = path.split(separator: "/")
-        return parts.count > 2 ? String(parts[1]) : nil
+        let isOfTarget = parts.count > 2 && ["Sources", "Tests"].contains(parts[0])
+        return isOfTarget ? String(parts[1]) : nil
     }
 
     /// Whether the file is part of a product and not of a test.

@@ -65,6 +65,12 @@ private final class RawPeer {
         }
     }
 
+    /// Reads so many bytes; false if the other side hangs up before.
+    func receive(_ count: Int) -> Bool {
+        var bytes = [UInt8](repeating: 0, count: count)
+        return recv(descriptor, &bytes, count, Int32(MSG_WAITALL)) == count
+    }
+
     /// Waits until the other side hangs up.
     func untilEnd() {
         var bytes = [UInt8](repeating: 0, count: 4096)
@@ -80,7 +86,11 @@ struct PeerWatchTests {
         let port: UInt16
         let cut: AsyncStream<CutPeer>
 
-        init(_ kind: SocketKind, _ bound: PeerBound) async throws {
+        init(
+            _ kind: SocketKind,
+            _ bound: PeerBound,
+            answering answer: [UInt8]? = nil
+        ) async throws {
             let context = try Context()
             let reactor = try Reactor(context: context)
             let (stream, sink) = AsyncStream.makeStream(
@@ -94,7 +104,14 @@ struct PeerWatchTests {
                         with: Result {
                             let socket = try Socket(kind, context: context, reactor: reactor)
                             let endpoint = try socket.bind(host: "127.0.0.1", ports: 0...0)
-                            socket.onMessage = { _ in }
+                            socket.onMessage = { [unowned socket] message in
+                                guard let answer else { return }
+                                let isSent = answer.withUnsafeBytes {
+                                    socket.send(message[0], $0) == .sent
+                                }
+                                guard isSent else { return }
+                                socket.noteSent(answer.count, to: message.descriptor)
+                            }
                             try socket.limitPeers(bound) { sink.yield($0) }
                             return endpoint
                         }
@@ -117,7 +134,11 @@ struct PeerWatchTests {
         #expect(peer.flood(block, most: 4 << 30) != nil)
         let cut = try #require(await bound.cut.first { _ in true })
         #expect(cut.address.hasPrefix("127.0.0.1:"))
-        #expect(cut.waitingBytes ?? 0 > 1 << 20)
+        guard case .waiting(let waiting) = cut.reason else {
+            Issue.record("\(cut)")
+            return
+        }
+        #expect(waiting > 1 << 20)
         await bound.reactor.shutdown()
     }
 
@@ -128,6 +149,33 @@ struct PeerWatchTests {
         let block = (0..<300).flatMap { _ in message }
         let peer = try RawPeer(port: bound.port, as: "DEALER")
         #expect(peer.flood(block, most: 32 << 20) == nil)
+        await bound.reactor.shutdown()
+    }
+
+    // Goal: answers are many times as long as what asks for them.
+    @Test("who asks, and reads no answer, is cut off; who reads may ask on")
+    func unread() async throws {
+        let bound = try await Bound(
+            .router,
+            PeerBound(bytes: 1 << 20, unreadBytes: 32 << 20, connections: 10),
+            answering: [UInt8](repeating: 7, count: 1 << 20)
+        )
+        let reader = try RawPeer(port: bound.port, as: "DEALER")
+        for _ in 0..<64 {
+            #expect(reader.send([0x00, 1, 1]))
+            // A long frame: its flags, eight bytes of length.
+            #expect(reader.receive(9 + (1 << 20)))
+        }
+        let deaf = try RawPeer(port: bound.port, as: "DEALER")
+        for _ in 0..<64 where !deaf.send([0x00, 1, 1]) { break }
+        let cut = try #require(await bound.cut.first { _ in true })
+        guard case .unread(let unread) = cut.reason else {
+            Issue.record("\(cut)")
+            return
+        }
+        #expect(unread > 31 << 20)
+        #expect(reader.send([0x00, 1, 1]))
+        #expect(reader.receive(9 + (1 << 20)))
         await bound.reactor.shutdown()
     }
 
@@ -173,7 +221,7 @@ struct PeerWatchTests {
         let late = try RawPeer(port: bound.port, as: "DEALER")
         late.untilEnd()
         let cut = try #require(await bound.cut.first { _ in true })
-        #expect(cut.waitingBytes == nil)
+        #expect(cut.reason == .oneTooMany)
         for peer in peers { #expect(peer.send([0x00, 1, 1])) }
         await bound.reactor.shutdown()
     }

@@ -1,3 +1,4 @@
+internal import AgentClient
 internal import ArgumentParser
 internal import Reader
 internal import SiteConfig

@@ -1,3 +1,4 @@
+internal import AgentClient
 internal import CKernel
 internal import Foundation
 internal import Log
@@ -120,7 +121,7 @@ extension DoctorFacts {
             key.problem = SiteKeys.problem(of: name, site)
             keys.append(key)
         }
-        var key = Key(owner: SiteKeys.person(environment), isPersonal: true)
+        var key = Key(owner: PersonalKey.person(environment), isPersonal: true)
         key.problem = SiteKeys.problem(ofPerson: site, environment)
         keys.append(key)
     }

@@ -121,10 +121,11 @@ struct DoctorFacts: Sendable {
         return site.hasRegistry(on: host)
     }
 
-    /// What runs on this host and is kept running by Cerro, the registry first.
+    /// What Cerro runs on this host: the registry first, the manager, then the instances.
     var instances: [String] {
-        (isRegistryHere ? [Site.registryID] : [])
-            + (host?.agents.filter { $0.manage != .ignore }.map(\.id) ?? [])
+        guard let host else { return [] }
+        return (isRegistryHere ? [Site.registryID] : []) + [host.manager]
+            + host.agents.filter { $0.manage != .ignore }.map(\.id)
     }
 
     /// Whether a process is one of this host's instances.

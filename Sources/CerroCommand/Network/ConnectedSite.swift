@@ -9,7 +9,7 @@ internal import ZeroMQ
 actor ConnectedSite: LiveSite {
     private let site: Site
     private let instance: String
-    private var connection: (client: SiteClient, bus: ZeroMQBus)?
+    private var connection: (client: SiteClient, bus: any Bus)?
 
     /// A site as `instance` sees it, by whose key it connects.
     init(_ site: Site, as instance: String) {

@@ -31,19 +31,7 @@ struct ReaderQuery {
 
     /// The fields that have samples in a range, as the reader describes them.
     func fields(_ patterns: [String], _ range: Range<Timestamp>) async throws -> [Value] {
-        let answer = try await client.result(
-            reader,
-            "get_fields",
-            [
-                "match": .array(patterns.map(Value.string)),
-                "start": .string(range.lowerBound.description),
-                "end": .string(range.upperBound.description),
-            ],
-            timeout: Limits.query
-        )
-        guard let fields = answer["fields"]?.map else {
-            throw CommandFailure(.failed, "\(reader) answered something that is no list of fields")
-        }
+        let fields = try await client.fields(patterns, in: range, of: reader)
         return fields.sorted { $0.key < $1.key }.map { name, field in
             var members = field.map ?? [:]
             members["name"] = .string(name)
@@ -78,7 +66,7 @@ struct ReaderQuery {
                 "start": .string(range.lowerBound.description),
                 "end": .string(range.upperBound.description),
             ],
-            timeout: Limits.query
+            timeout: SiteClient.queryPatience
         )
     }
 
@@ -110,31 +98,7 @@ struct ReaderQuery {
         _ range: Range<Timestamp>,
         _ reduction: [String: Value]
     ) async throws -> SampleAnswer {
-        var arguments = reduction
-        arguments["fields"] = .array(names.map(Value.string))
-        arguments["start"] = .string(range.lowerBound.description)
-        arguments["end"] = .string(range.upperBound.description)
-        do {
-            let value = try await client.result(
-                reader,
-                "get_data",
-                .map(arguments),
-                timeout: Limits.query
-            )
-            guard let answer = SampleAnswer(value) else {
-                throw CommandFailure(.failed, "\(reader) answered something that is no data")
-            }
-            return answer
-        } catch ClientError.refused(.queryLimit, let text, _) {
-            let half = (range.upperBound - range.lowerBound) / 2
-            guard reduction.isEmpty, half >= Limits.shortestPage else {
-                throw CommandFailure(.failed, text)
-            }
-            let middle = range.lowerBound + half
-            var answer = try await data(names, range.lowerBound..<middle, reduction)
-            answer.append(try await data(names, middle..<range.upperBound, reduction))
-            return answer
-        }
+        try await client.samples(of: names, in: range, reduced: reduction, from: reader)
     }
 
     /// A sentence for each name that no field of the archive has or begins with.

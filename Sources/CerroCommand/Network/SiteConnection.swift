@@ -32,34 +32,16 @@ enum SiteConnection {
     static func open(
         _ site: Site,
         as instance: String? = nil
-    ) throws(CommandFailure) -> (client: SiteClient, bus: ZeroMQBus) {
-        let address = site.registry
-        let environment = ProcessInfo.processInfo.environment
-        let keys = try SiteKeys.client(site, as: instance, environment: environment)
-        guard
-            let registry = BusEndpoint(
-                host: address.address,
-                port: address.port,
-                key: keys?.registry
-            )
-        else {
-            throw CommandFailure(
-                .usage,
-                "\(site.file): the registry's address \(address.address):\(address.port) is none"
-            )
+    ) throws(CommandFailure) -> (client: SiteClient, bus: any Bus) {
+        do throws(ClientConnectionError) {
+            let environment = ProcessInfo.processInfo.environment
+            let connection = try ClientConnection(to: site, as: instance, environment: environment)
+            return (connection.client, connection.bus)
+        } catch {
+            if case .sockets = error { throw CommandFailure(.failed, "\(error)") }
+            // Wrong keys and addresses are a matter of configuration.
+            throw CommandFailure(.usage, "\(error)")
         }
-        let bus: ZeroMQBus
-        do { bus = try ZeroMQBus(keys: keys?.bus) } catch {
-            throw CommandFailure(.failed, "no sockets can be opened: \(error)")
-        }
-        let client = SiteClient(
-            bus: bus,
-            registry: registry,
-            time: SystemTimeSource(),
-            logger: .silent,
-            asker: instance == nil ? Asker(name: SiteKeys.person(environment)) : nil
-        )
-        return (client, bus)
     }
 
     /// What an error means to whoever called the command.

@@ -1,4 +1,5 @@
 internal import Access
+internal import AgentClient
 internal import Foundation
 internal import Logging
 internal import MessageBus
@@ -14,12 +15,6 @@ struct SiteKeys {
     let access: AccessControl
     /// The registry's key, pinned.
     let registry: PublicKey
-
-    /// The variable that names the secret key of whoever runs a command: a file, or a name in the
-    /// folder of keys.
-    static let variable = "CERRO_KEY"
-    /// Who has a key at each site from the beginning.
-    static let firstPerson = "operator"
 
     /// The keys of an instance that serves; nil where the site has none.
     static func instance(
@@ -51,32 +46,6 @@ struct SiteKeys {
         }
     }
 
-    /// The keys of a program that only asks, as an instance or as a person; nil where the site has
-    /// none.
-    static func client(
-        _ site: Site,
-        as instance: String?,
-        environment: [String: String]
-    ) throws(CommandFailure) -> SiteKeys? {
-        guard let path = site.keys else { return nil }
-        return try reading {
-            let folder = KeyFolder(path)
-            let own =
-                if let instance { try folder.pair(of: instance) } else {
-                    try personalPair(folder, environment)
-                }
-            return SiteKeys(
-                bus: BusKeys(
-                    own: own,
-                    logger: .silent,
-                    time: SystemTimeSource()
-                ) { _ in false },
-                access: .open,
-                registry: try folder.registryKey()
-            )
-        }
-    }
-
     /// Why an instance could not serve with its keys here; nil where it could.
     static func problem(of instance: String, _ site: Site) -> String? {
         problem {
@@ -86,7 +55,12 @@ struct SiteKeys {
 
     /// Why whoever runs this program has no key; nil where there is one.
     static func problem(ofPerson site: Site, _ environment: [String: String]) -> String? {
-        problem { _ = try client(site, as: nil, environment: environment) }
+        guard let path = site.keys else { return nil }
+        return problem {
+            let folder = KeyFolder(path)
+            _ = try PersonalKey.pair(in: folder, environment)
+            _ = try folder.registryKey()
+        }
     }
 
     private static func problem(_ body: () throws -> Void) -> String? {
@@ -97,28 +71,6 @@ struct SiteKeys {
     /// Whether only its owner, who is somebody else, can look at the key of an instance.
     static func isClosed(_ instance: String, in folder: String) -> Bool {
         Foundation.access(KeyFolder(folder).secretFile(of: instance), R_OK) != 0 && errno == EACCES
-    }
-
-    /// What the person who runs this program is called.
-    static func person(_ environment: [String: String]) -> String {
-        let name = environment["USER"] ?? ""
-        return name.isEmpty ? "unknown" : String(name.prefix(64))
-    }
-
-    private static func personalPair(
-        _ folder: KeyFolder,
-        _ environment: [String: String]
-    ) throws(AccessError) -> KeyPair {
-        let advice =
-            "ask who keeps access.yaml for a key (`cerro keys new \(person(environment))`), and "
-            + "name its file in $\(variable)"
-        if let named = environment[variable], !named.isEmpty {
-            let file = named.contains("/") ? named : folder.secretFile(of: named)
-            return try KeyFolder.pair(inFile: file, advice: advice)
-        }
-        let names = [person(environment), firstPerson]
-        let name = names.first(where: folder.hasPair) ?? names[0]
-        return try KeyFolder.pair(inFile: folder.secretFile(of: name), advice: advice)
     }
 
     /// Wrong keys are a matter of configuration.

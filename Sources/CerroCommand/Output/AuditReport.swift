@@ -1,3 +1,4 @@
+internal import AgentClient
 internal import Telemetry
 
 /// The audit as people read it: what began and what came of it in one row.

@@ -1,3 +1,4 @@
+internal import AgentClient
 internal import Telemetry
 
 /// Samples as text: rows in time order, one cell a column.

@@ -159,6 +159,36 @@ class DamageTest(unittest.TestCase):
                     at = file.footer_offset if place >= file.footer_offset else first
                     self.assertIn(found[0], range(at, at + len(self.data) - file.footer_offset))
 
+    def test_flipped_bytes_of_what_retention_left(self):
+        data = (CORPUS / "reduced-2.cerro").read_bytes()
+
+        def rollups(file, damage):
+            found = {}
+            for line in file.reduced:
+                for field in line.feed.fields:
+                    for tier in ("minute", "hour"):
+                        for part in line.rollups(field.name, tier, damage):
+                            key = line.name, field.name, tier, int(part.starts[0])
+                            found[key] = [column.tobytes() for column in (
+                                part.starts, part.counts, part.nans, part.min, part.max, part.sum,
+                            )]
+            return found
+
+        whole = rollups(SealedFile("whole", data), None)
+        self.assertEqual(len(whole), 25)
+        missed = 0
+        for place in range(16, len(data), 41):
+            flipped = bytearray(data)
+            flipped[place] ^= 1 << place % 8
+            damage = []
+            file = SealedFile("f", flipped)
+            found = rollups(file, damage)
+            with self.subTest(place=place):
+                self.assertEqual({key: whole[key] for key in found}, found)
+                self.assertEqual(bool(damage), len(found) < len(whole))
+            missed += len(found) < len(whole)
+        self.assertGreater(missed, 50)
+
     def test_every_cut(self):
         for end in range(len(self.data)):
             with self.subTest(end=end):
@@ -204,6 +234,8 @@ class PartsTest(unittest.TestCase):
             (b"\x02\xc2\x00\x39", 3, [1, 4, 10]),
             # Mode 2 of width 0, base 0, slope -128: half a step a row, rounded down.
             (b"\x02\x80\x00\xff\x01", 4, [0, -1, -1, -2]),
+            # No value: no bytes, no factor either.
+            (b"", 0, []),
         ]
         for data, count, expected in cases:
             values, used = unpack(memoryview(data), count)

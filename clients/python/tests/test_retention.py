@@ -14,6 +14,8 @@ from cerro.model import Column, Rollup
 
 NAME = "cryo-1.temperatures"
 HOUR = 3_600 * 10**9
+#: Once for all, also when midnight passes meanwhile.
+TODAY = datetime.datetime.now(datetime.timezone.utc).date()
 #: Retention believes a day to be old once there are some days behind it.
 DAYS = 7
 ROWS_A_DAY = 6_000
@@ -24,8 +26,7 @@ REMOVED = (DAYS - 1) * ROWS_A_DAY - PINNED
 
 def day_of(number):
     """The beginning of a day before today, in seconds since 1970."""
-    day = datetime.datetime.now(datetime.timezone.utc).date() - datetime.timedelta(days=number)
-    return calendar.timegm(day.timetuple())
+    return calendar.timegm((TODAY - datetime.timedelta(days=number)).timetuple())
 
 
 def samples(start, seed):
@@ -163,6 +164,17 @@ class RetentionTest(unittest.TestCase):
             self.assertEqual(found.max.tolist(), expected.max.tolist())
             np.testing.assert_allclose(found.mean, expected.mean, rtol=1e-12)
             self.assertEqual(sum(row["count"] for row in answer.gaps), REMOVED)
+
+    def test_samples_are_those_that_stayed_and_the_rest_is_told(self):
+        start, end = day_of(DAYS) * 10**9, day_of(0) * 10**9
+        answer = self.site.get_data(f"{NAME}.*", start, end)
+        rows = self.folder.read(NAME)
+        for field, column in rows.columns.items():
+            found = answer[f"{NAME}.{field}"]
+            self.assertEqual(found.t.tolist(), rows.times.tolist())
+            np.testing.assert_array_equal(found.values, column.values)
+        self.assertEqual({row["kind"] for row in answer.gaps}, {"retention"})
+        self.assertEqual(sum(row["count"] for row in answer.gaps), REMOVED)
 
     def test_every_sample_counts_once_in_any_buckets(self):
         start, end = day_of(DAYS) * 10**9, day_of(0) * 10**9

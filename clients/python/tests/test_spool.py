@@ -372,6 +372,7 @@ class SpoolTest(unittest.TestCase):
         for columns, words in [
             ([[1]], "1 columns for the 2 fields"), ([[1, 2], ["a"]], r"f.n has \(2,\) values"),
             ([["a"], ["a"]], "f.n is an integer"), ([[1.5], ["a"]], "f.n is an integer"),
+            ([[float("inf")], ["a"]], "f.n is an integer"), ([[2.0**63], ["a"]], "f.n is an int"),
             ([[1], [2]], "f.t is a text"),
         ]:
             with self.subTest(columns), self.assertRaisesRegex(ValueError, words):

@@ -1,4 +1,5 @@
 internal import Access
+internal import AgentClient
 internal import ArgumentParser
 internal import SiteConfig
 internal import Telemetry
@@ -110,7 +111,7 @@ struct KeyPlan {
             )
         }
         if !table.members.contains(where: { !$0.isInstance }) {
-            let name = SiteKeys.firstPerson
+            let name = PersonalKey.firstPerson
             if !folder.hasPair(of: name) { made.append(name) }
             table.members.append(
                 AccessTable.Member(

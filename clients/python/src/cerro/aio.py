@@ -25,6 +25,7 @@ from .flows import (
     NotReady,
     Receive,
     Subscribe,
+    guarded,
     lost,
     timed_out,
     unreachable,
@@ -62,7 +63,7 @@ class AsyncDriver:
             await steps.aclose()
 
     async def _steps(self, flow):
-        opened = []
+        opened, flow = [], guarded(flow)
         try:
             effect = next(flow)
             while True:

@@ -14,6 +14,7 @@ from .flows import (
     NotReady,
     Receive,
     Subscribe,
+    guarded,
     lost,
     timed_out,
     unreachable,
@@ -47,7 +48,7 @@ class BlockingDriver:
         return self._steps(flow)
 
     def _steps(self, flow):
-        opened = []
+        opened, flow = [], guarded(flow)
         try:
             effect = next(flow)
             while True:

@@ -46,6 +46,8 @@ def column_of(value):
     flags = value.get("presence")
     if flags is None:
         return Column(values)
+    if len(flags) != (len(values) + 7) // 8:
+        raise ValueError(f"a presence map of {len(flags)} bytes for {len(values)} values")
     there = np.unpackbits(np.frombuffer(flags, np.uint8), count=len(values), bitorder="little")
     return Column(values, there.astype(bool))
 
@@ -179,12 +181,10 @@ class Data:
         columns = {}
         for name in line.fields:
             found = self.series.get(name)
-            if found is None:
+            if found is None or len(found.t) != len(line.t):
                 continue
             if not isinstance(found, Buckets):
                 columns[name] = _cells(pandas, found.values)
-                continue
-            if len(found.t) != len(line.t):
                 continue
             for statistic in ("count", "min", "max", "mean", "first", "last"):
                 values = getattr(found, statistic)
@@ -229,25 +229,36 @@ def _answer(value):
             None if end is None else np.frombuffer(end, "<i8"),
             list(line["fields"]), line.get("finalized_until"), line.get("revision", 0),
         )
+        if end is not None and len(end) != len(line["t"]):
+            raise ValueError(f"{len(end)} bytes of ends for {len(line['t'])} of starts of {name}")
         units = line.get("units") or [None] * len(line["fields"])
         for field_name, unit in zip(line["fields"], units):
             homes[field_name] = timelines[name], unit
-    series = {}
-    for name, column in value["data"].items():
-        line, unit = homes.get(name, (None, None))
-        empty = np.zeros(0, np.int64)
-        if "count" in column:
-            parts = {key: masked(column_of(part)) for key, part in column.items()}
-            series[name] = Buckets(
-                name, line, empty if line is None else line.t, parts.pop("mean"), unit,
-                column["min"].get("type"), end=empty if line is None else line.end, **parts,
-            )
-        else:
-            series[name] = Series(
-                name, line, empty if line is None else line.t, masked(column_of(column)), unit,
-                column.get("type"),
-            )
+    series = {
+        name: _series(name, column, *homes.get(name, (None, None)))
+        for name, column in value["data"].items()
+    }
     return Data(
         series, timelines, value.get("gaps") or [], value.get("marks") or [],
         value.get("tier") or "raw", value.get("notes") or [],
+    )
+
+
+def _series(name, column, line, unit):
+    """One field of an answer; ValueError unless all its columns are as long as its times."""
+    is_bucketed = "count" in column
+    parts = {key: column_of(part) for key, part in column.items()} if is_bucketed else {}
+    whole = parts["mean"] if is_bucketed else column_of(column)
+    empty = np.zeros(0, np.int64)
+    # A field without samples is empty, whatever the others of its timeline have.
+    times = empty if line is None or not len(whole) else line.t
+    for part in parts.values() if is_bucketed else [whole]:
+        if len(part) != len(times):
+            raise ValueError(f"{len(part)} values of {name} for {len(times)} times")
+    if not is_bucketed:
+        return Series(name, line, times, masked(whole), unit, column.get("type"))
+    found = {key: masked(part) for key, part in parts.items()}
+    return Buckets(
+        name, line, times, found.pop("mean"), unit, column["min"].get("type"),
+        end=line.end if len(times) else empty, **found,
     )

@@ -21,6 +21,21 @@ from .errors import (
 )
 
 
+#: What code raises that meets a value of another kind than it expects.
+MISMATCHES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+
+def guarded(flow):
+    """The same flow; where it stumbles over what somebody answered, the error says so.
+
+    All that a flow meets was sent by somebody, so nothing of it needs to be as it should.
+    """
+    try:
+        return (yield from flow)
+    except MISMATCHES as error:
+        raise Malformed(f"an answer is not what it should be: {error!r}") from error
+
+
 class NotReady(CerroError):
     """A request that was to go out at once met no established connection; nothing was asked."""
 
@@ -94,6 +109,9 @@ class Flows:
     def _ask(self, endpoint, key, action, target, epoch, arguments, timeout, at_once=False):
         ahead = self._ahead.get(endpoint)
         expiry = None if ahead is None else self._now() + ahead + int(timeout * 1e9)
+        if not wire.is_int(expiry):
+            # No clock is that far off: by such a one nothing is late.
+            expiry = None
         request = wire.Request(
             wire.new_id(), action, target, epoch, expiry, arguments, self._asker
         )
@@ -118,15 +136,19 @@ class Flows:
         if not isinstance(rows, list):
             raise Malformed(f"the registry at {self.registry} answered something that is no table")
         found = {
-            row["instance"]: row for row in rows if isinstance(row, dict) and "instance" in row
+            row["instance"]: row for row in rows
+            if isinstance(row, dict) and wire.is_name(row.get("instance"))
         }
         ahead = self._ahead.get(self.registry, 0)
         for row in found.values():
             if row.get("requests"):
                 # Good to the jitter of a heartbeat, until the instance itself answers.
-                offset = ahead + (row.get("clock_offset_ns") or 0)
+                offset = row.get("clock_offset_ns")
+                offset = ahead + (offset if wire.is_int(offset) else 0)
                 self._ahead.setdefault(row["requests"], offset)
         self.rows = {name: row for name, row in self.rows.items() if name in found}
+        there = {self.registry, *(row.get("requests") for row in found.values())}
+        self._ahead = {place: ahead for place, ahead in self._ahead.items() if place in there}
         return found
 
     def running(self, name, timeout=None):
@@ -142,10 +164,18 @@ class Flows:
                 f"{name} is {row.get('state')}: start it on its host with `cerro agent run {name}`"
             )
         before = self.rows.get(name)
-        self.rows[name] = row
+        self._remember(row)
         if before is not None and before["requests"] != row["requests"]:
             yield Leave(before["requests"], before.get("key"))
         return row
+
+    def _remember(self, row):
+        """Takes the row of an instance that is going to be asked."""
+        if not wire.is_int(row.get("epoch")):
+            raise Malformed(
+                f"the registry tells {row.get('epoch')!r} as the epoch of {row['instance']}"
+            )
+        self.rows[row["instance"]] = row
 
     def _of_row(self, row, action, arguments, timeout, epoch, at_once=False):
         return self._ask(
@@ -204,7 +234,7 @@ class Flows:
         table = yield from self.table()
         for found in sorted(table):
             if table[found].get("class") == wanted and table[found].get("state") == "alive":
-                self.rows[found] = table[found]
+                self._remember(table[found])
                 return found
         raise NotRunning(f"no instance of class {wanted} is alive, so nobody answers queries")
 
@@ -222,7 +252,7 @@ class Flows:
             except Unreachable:
                 continue
             if table.get(name, {}).get("state") == "alive":
-                self.rows[name] = table[name]
+                self._remember(table[name])
                 return table[name]
             own = table.get("registry", {})
             if own.get("publisher"):

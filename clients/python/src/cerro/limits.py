@@ -4,14 +4,22 @@
 LONGEST_REQUEST = 1 << 20
 #: The longest reply or published message, in bytes; a longer one ends the connection.
 LONGEST_MESSAGE = 64 << 20
+#: Items of MessagePack in a reply or published message, and in a request; levels of either, where
+#: they are counted. Beyond: malformed.
+MOST_ITEMS, REQUEST_ITEMS, MOST_LEVELS = 1 << 20, 1 << 16, 16
 #: The longest action, target or code, in bytes; a longer one is malformed.
 LONGEST_NAME = 128
 #: The longest text of a reply, in bytes; a longer one is cut by its writer.
 LONGEST_TEXT = 8_192
 #: Requests and replies that wait for one connection; one more is refused.
 REQUEST_MARK = 1_000
+#: Replies that wait for a client which does not look: the others wait where they come from.
+REPLY_MARK = 8
 #: Published messages that wait for one subscriber; one more is dropped for it alone.
 PUBLISH_MARK = 10_000
+#: Published messages that wait in a subscriber which does not look; the others wait where they come
+#: from, within the marks there.
+LIVE_MARK = 64
 #: Bytes of published messages that may wait for one subscriber: where the mark allows more, all
 #: connections end, and who comes back is allowed fewer messages.
 PUBLISH_BYTES = 64 << 20
@@ -31,6 +39,8 @@ WAIT_TRIP = 10.0
 WAIT_RETRIES = 2
 #: Seconds for which a live subscription goes without a look at the registry's table.
 TABLE_AGE = 2.0
+#: Declarations that a live subscription remembers; beyond, they are looked up anew.
+LIVE_FEEDS = 20_000
 #: Seconds between two looks at a session that is followed, if nothing announces a change.
 FOLLOW_PERIOD = 0.5
 #: Connections to one endpoint that are kept while nobody uses them; one more is closed.

@@ -98,6 +98,8 @@ def _column(kind, part, rows):
         flags = np.unpackbits(np.frombuffer(part[0], np.uint8), bitorder="little")
         present, part = flags[:rows].astype(bool), part[1]
     if kind == "string":
+        if not all(isinstance(text, str) for text in part[0]):
+            raise ValueError("a column of texts has something else")
         values = np.empty(len(part[0]), object)
         values[:] = part[0]
     else:
@@ -205,7 +207,8 @@ def _numbers(name, kind, values):
     if kind == "bool" and not is_bool and not set(values.tolist()) <= {0, 1}:
         raise ValueError(f"{name} is a truth value; expected True or False")
     if kind == "int" and (values.dtype.kind not in "iu" or is_bool):
-        if values.dtype.kind != "f" or not np.all(values == np.floor(values)):
+        is_whole = values.dtype.kind == "f" and np.all(values == np.floor(values))
+        if not is_whole or np.any(np.abs(values) >= 2.0**63):
             raise ValueError(f"{name} is an integer; found {values.dtype}")
     if kind == "int" and values.dtype.kind == "u" and len(values) and values.max() > 2**63 - 1:
         raise ValueError(f"{name} has a value of 2^63 or more")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from . import limits
 from .errors import CerroError
-from .flows import Connect, Emit, Receive, Subscribe
+from .flows import MISMATCHES, Connect, Emit, Receive, Subscribe
 from .model import Feed
 from .records import DATA, DECLARATION, block_rows
 from .wire import WireError, unpacked
@@ -72,7 +72,9 @@ class Decoder:
 
     def learn(self, instance, feeds):
         """Takes the declarations that an instance describes."""
-        for value in feeds:
+        if len(self._feeds) + len(feeds) > limits.LIVE_FEEDS:
+            self._feeds = {}
+        for value in feeds[: limits.LIVE_FEEDS]:
             feed = Feed.parse(value)
             self._feeds[f"{instance}/{feed.name}/"] = feed
 
@@ -138,9 +140,10 @@ def follow(flows, patterns, timeout=None):
                 instance = topic.split("/", 1)[0]
                 decoder.learn(instance, (yield from flows.describe(instance)).get("feeds") or [])
             samples = decoder.samples(topic, payload)
-        except (CerroError, KeyError):
+        except CerroError:
             continue
-        except (TypeError, ValueError):
+        except MISMATCHES:
+            # No record, or not of the declaration that is known.
             decoder.forget(topic)
             continue
         for sample in samples:

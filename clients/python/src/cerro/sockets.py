@@ -1,8 +1,11 @@
 """Sockets with the options that every end of Cerro's wire has."""
 
+import errno
+
 import zmq
 
 from . import limits
+from .errors import Malformed
 
 
 def _common(socket, is_ipv6):
@@ -20,7 +23,7 @@ def _common(socket, is_ipv6):
 
 def dealer(context, endpoint, key, keys):
     """A DEALER that sends on an established connection only."""
-    socket = _common(context.socket(zmq.DEALER), "[" in endpoint)
+    socket = _common(context.socket(zmq.DEALER), "[" in str(endpoint))
     socket.setsockopt(zmq.IMMEDIATE, 1)
     # Only who asks sends them: on a socket that peers may fill, libzmq ends the process over one
     # that is due when such a peer has just gone.
@@ -30,18 +33,36 @@ def dealer(context, endpoint, key, keys):
     socket.setsockopt(zmq.RECONNECT_IVL, 100)
     socket.setsockopt(zmq.RECONNECT_IVL_MAX, 1000)
     socket.setsockopt(zmq.MAXMSGSIZE, limits.LONGEST_MESSAGE)
-    socket.set_hwm(limits.REQUEST_MARK)
-    if keys is not None:
-        keys.apply(socket, key)
-    socket.connect(endpoint)
+    socket.sndhwm, socket.rcvhwm = limits.REQUEST_MARK, limits.REPLY_MARK
+    try:
+        _connect(socket, endpoint, key, keys)
+    except BaseException:
+        socket.close()
+        raise
     return socket
+
+
+def _connect(socket, endpoint, key, keys):
+    """Connects; Malformed where somebody told an endpoint or a key that is none."""
+    try:
+        if not endpoint.startswith("tcp://"):
+            raise ValueError("it does not begin with tcp://")
+        if keys is not None:
+            keys.apply(socket, key)
+        socket.connect(endpoint)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise Malformed(f"`{endpoint}` is no endpoint, or its key is none: {error}") from None
+    except zmq.ZMQError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        raise Malformed(f"`{endpoint}` is no endpoint: {error}") from None
 
 
 def subscriber(context, topics):
     """A SUB of what begins with one of `topics`, not connected yet."""
     socket = _common(context.socket(zmq.SUB), True)
     socket.setsockopt(zmq.MAXMSGSIZE, limits.LONGEST_MESSAGE)
-    socket.set_hwm(limits.PUBLISH_MARK)
+    socket.rcvhwm = limits.LIVE_MARK
     for topic in topics:
         socket.subscribe(topic)
     return socket
@@ -88,10 +109,8 @@ class Subscription:
             self.socket.disconnect(endpoint)
         for endpoint, key in endpoints.items():
             if endpoint not in self._places:
+                _connect(self.socket, endpoint, key, self._keys)
                 self._places[endpoint] = key
-                if self._keys is not None:
-                    self._keys.apply(self.socket, key)
-                self.socket.connect(endpoint)
 
     def close(self):
         """Listens no more."""

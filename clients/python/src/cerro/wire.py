@@ -6,6 +6,7 @@ from typing import NamedTuple, Optional
 import msgpack
 
 from . import limits
+from .scan import scan
 
 VERSION = 1
 _ID_BYTES = 16
@@ -68,14 +69,17 @@ def packed(value):
     return msgpack.packb(ordered(value), use_bin_type=True)
 
 
-def unpacked(data, most_bytes=limits.LONGEST_MESSAGE):
-    """The value of some MessagePack; WireError if it is none, or longer than is allowed.
+def unpacked(data, most_bytes=limits.LONGEST_MESSAGE, most_items=limits.MOST_ITEMS):
+    """The value of some MessagePack; WireError if it is none, or more than is allowed.
 
-    msgpack takes no length on trust: it allocates for what is there.
+    msgpack takes no length on trust: it allocates for what is there. What is there is counted
+    before, where it may be too much.
     """
     if len(data) > most_bytes:
         raise WireError(f"{len(data)} bytes, {most_bytes} are possible")
     try:
+        if len(data) > most_items:
+            scan(data, most_items, limits.MOST_LEVELS)
         return msgpack.unpackb(data, raw=False, strict_map_key=False)
     except Exception as error:  # It raises its own classes, ValueError and others by its version.
         raise WireError(f"no MessagePack: {error}") from None
@@ -96,8 +100,8 @@ def encode_reply(reply):
     return packed([VERSION, *reply._replace(text=text)])
 
 
-def _parts(data, counts, most_bytes):
-    parts = unpacked(data, most_bytes)
+def _parts(data, counts, most_bytes, most_items):
+    parts = unpacked(data, most_bytes, most_items)
     if not isinstance(parts, list) or len(parts) < 2:
         raise WireError("no message")
     version, id = parts[:2]
@@ -110,32 +114,34 @@ def _parts(data, counts, most_bytes):
     return parts[1:]
 
 
-def _is_name(value):
+def is_name(value):
+    """Whether it is a text that may name an action, a target or a code."""
     return isinstance(value, str) and 1 <= len(value.encode()) <= limits.LONGEST_NAME
 
 
-def _is_int(value):
+def is_int(value):
+    """Whether it is an integer that fits 64 bits."""
     return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
 
 
 def decode_request(data):
     """The request in some bytes; WireError if there is none."""
-    request = Request(*_parts(data, (7, 8), limits.LONGEST_REQUEST))
-    if not (_is_name(request.action) and _is_name(request.target) and _is_int(request.epoch)):
+    request = Request(*_parts(data, (7, 8), limits.LONGEST_REQUEST, limits.REQUEST_ITEMS))
+    if not (is_name(request.action) and is_name(request.target) and is_int(request.epoch)):
         raise WireError("action, target or epoch is none")
-    if request.expiry is not None and not _is_int(request.expiry):
+    if request.expiry is not None and not is_int(request.expiry):
         raise WireError("the expiry is none")
     asker = request.asker
-    if asker is not None and not (isinstance(asker, list) and asker and _is_name(asker[0])):
+    if asker is not None and not (isinstance(asker, list) and asker and is_name(asker[0])):
         raise WireError("the asker is none")
     return request
 
 
 def decode_reply(data):
     """The reply in some bytes; WireError if there is none."""
-    reply = Reply(*_parts(data, (7,), limits.LONGEST_MESSAGE))
-    if not (_is_name(reply.code) and isinstance(reply.text, str)):
+    reply = Reply(*_parts(data, (7,), limits.LONGEST_MESSAGE, limits.MOST_ITEMS))
+    if not (is_name(reply.code) and isinstance(reply.text, str)):
         raise WireError("code or text is none")
-    if not (_is_int(reply.clock) and _is_int(reply.epoch)):
+    if not (is_int(reply.clock) and is_int(reply.epoch)):
         raise WireError("clock or epoch is none")
     return reply

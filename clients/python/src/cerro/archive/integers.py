@@ -77,13 +77,13 @@ def _residuals(data, heads):
 
 def unpack(data, count):
     """The `count` integers that begin `data`, as int64, and how many bytes they take."""
+    if count == 0:
+        return np.zeros(0, np.int64), 0
     cursor = _Cursor(data)
     factor = cursor.varint()
     if not 1 <= factor <= _MASK >> 1:
         raise Truncated(f"the common factor {_signed(factor)}")
     origin = cursor.varint() if factor > 1 else 0
-    if count == 0:
-        return np.zeros(0, np.int64), cursor.offset
     heads = _heads(cursor, count)
     mode, base, slope = heads[:, 0:1], heads[:, 2:3], heads[:, 3:4]
     values = _residuals(data, heads) + base

@@ -4,7 +4,11 @@ import struct
 
 import msgpack
 import numpy as np
-import zstandard
+
+try:
+    import zstandard
+except ImportError:
+    raise ImportError("cerro.archive needs zstandard: `pip install cerro[archive]`") from None
 
 from ..checksum import crc32c
 from . import columns

@@ -1,41 +1,60 @@
-internal import Telemetry
+public import Telemetry
 
 /// The reader's answer to `get_data`, decoded: timelines with columns, and what is missing.
-struct SampleAnswer: Sendable {
+public struct SampleAnswer: Sendable {
     /// Fields that share their times: N samples, or N buckets.
-    struct Timeline: Sendable {
+    public struct Timeline: Sendable {
         /// The name, `instance.feed`.
-        var name: String
+        public var name: String
         /// N times: of samples, or the starts of buckets.
-        var times: [Timestamp]
+        public var times: [Timestamp]
         /// The N ends of the buckets; nil where these are samples.
-        var ends: [Timestamp]?
+        public var ends: [Timestamp]?
         /// The columns by name: a field, or `field:statistic`; each of N values.
-        var columns: [(name: String, column: Column)]
+        public var columns: [(name: String, column: Column)]
         /// The units of the fields that have one.
-        var units: [String: String]
+        public var units: [String: String]
         /// Samples before it will not change any more.
-        var finalizedUntil: Timestamp
+        public var finalizedUntil: Timestamp
         /// Grows when a late sample changed what was final.
-        var revision: Int64
+        public var revision: Int64
+
+        /// A timeline of those columns, each of as many values as there are times.
+        public init(
+            name: String,
+            times: [Timestamp],
+            ends: [Timestamp]? = nil,
+            columns: [(name: String, column: Column)],
+            units: [String: String] = [:],
+            finalizedUntil: Timestamp,
+            revision: Int64 = 0
+        ) {
+            self.name = name
+            self.times = times
+            self.ends = ends
+            self.columns = columns
+            self.units = units
+            self.finalizedUntil = finalizedUntil
+            self.revision = revision
+        }
     }
 
     /// The timelines that have data, by name.
-    var timelines: [Timeline] = []
+    public var timelines: [Timeline] = []
     /// What is known to be missing.
-    var gaps: [LedgerEntry] = []
+    public var gaps: [LedgerEntry] = []
     /// Where samples are there, and the clock that dated them was off.
-    var marks: [LedgerEntry] = []
+    public var marks: [LedgerEntry] = []
     /// Where the numbers were read from.
-    var tier = "raw"
+    public var tier = "raw"
     /// What a person should know about the answer.
-    var notes: [String] = []
+    public var notes: [String] = []
 
     /// An answer without data.
-    init() {}
+    public init() {}
 
     /// Decodes an answer; nil if it is none.
-    init?(_ value: Value) {
+    public init?(_ value: Value) {
         guard let data = value["data"]?.map, let lines = value["timeline"]?.map,
             let tier = value["tier"]?.string
         else { return nil }
@@ -50,7 +69,7 @@ struct SampleAnswer: Sendable {
     }
 
     /// Appends the answer for the time that follows this one's.
-    mutating func append(_ next: SampleAnswer) {
+    public mutating func append(_ next: SampleAnswer) {
         for timeline in next.timelines {
             guard let index = timelines.firstIndex(where: { $0.name == timeline.name }) else {
                 timelines.append(timeline)
