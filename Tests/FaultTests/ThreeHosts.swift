@@ -21,8 +21,10 @@ final class ThreeHosts {
         "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--",
     ]
     private static let secrets = [
-        "hub": ["registry", "aggregator", "reader"], "dome": sources["dome"] ?? [],
-        "cryo": sources["cryo"] ?? [], "desk": ["operator"],
+        "hub": ["registry", "aggregator", "reader", "host-hub"],
+        "dome": (sources["dome"] ?? []) + ["host-dome"],
+        "cryo": (sources["cryo"] ?? []) + ["host-cryo"],
+        "desk": ["operator"],
     ]
 
     /// Makes the hosts and their folders.
@@ -84,17 +86,18 @@ final class ThreeHosts {
             """
     }
 
-    /// Starts what runs on a host, under another program if that is given.
+    /// Starts the manager of a host, under another program if that is given.
     func start(_ host: String, under: [String] = []) throws {
         if let former = managers[host] { past.append("\(host), before:\n\(former.output)") }
         managers[host] = try RunningProgram(
             words: network.host(host).entering + Self.user + under + [
-                RunningProgram.cerro, "up", "--host", host, "--site", path(of: host) + "/site.yaml",
+                RunningProgram.cerro, "host", "run", "--host", host, "--site",
+                path(of: host) + "/site.yaml",
             ]
         )
     }
 
-    /// The program that supervises a host.
+    /// The manager of a host.
     func manager(of host: String) throws -> RunningProgram {
         guard let program = managers[host] else {
             throw NeverHappened(description: "\(host) was never started")
@@ -102,14 +105,35 @@ final class ThreeHosts {
         return program
     }
 
-    /// Ends what runs on a host, which has to go well.
-    func stop(_ host: String) async throws {
-        let program = try manager(of: host)
-        program.kill(SIGINT)
-        let end = try await program.untilEnd()
-        guard end == .code(0) else {
-            throw NeverHappened(description: "\(host) ended with \(end):\n\(program.output)")
+    /// Stops all instances from the desk, those of the hub last, and then the managers.
+    func stop() async throws {
+        for host in Self.hosts.reversed() {
+            let stopped = try await run(["host", "stop", "--all", "--host", host])
+            guard stopped.code == 0 else { throw NeverHappened(description: stopped.output) }
         }
+        for host in Self.hosts {
+            let program = try manager(of: host)
+            program.kill(SIGTERM)
+            let end = try await program.untilEnd()
+            guard end == .code(0) else {
+                throw NeverHappened(description: "\(host) ended with \(end):\n\(program.output)")
+            }
+        }
+    }
+
+    /// The process of each instance, as `cerro host list` tells it.
+    func processes() async throws -> [String: Int64] {
+        let shown = try await run(["host", "list", "--json"])
+        guard let line = shown.output.split(separator: "\n").first(where: { $0.hasPrefix("[") })
+        else { throw NeverHappened(description: shown.output) }
+        let hosts = try Value(json: String(line)).array ?? []
+        let rows = hosts.flatMap { $0["instances"]?.array ?? [] }
+        return Dictionary(
+            rows.compactMap { row in
+                row["instance"]?.string.flatMap { name in row["process"]?.int.map { (name, $0) } }
+            },
+            uniquingKeysWith: { first, _ in first }
+        )
     }
 
     /// Runs a command of `cerro` at the desk, with the operator's key.
@@ -151,6 +175,14 @@ final class ThreeHosts {
             let states = try await states()
             return names.allSatisfy { states[$0] == state } ? true : nil
         }
+    }
+
+    /// How many samples the load of a source has published.
+    func published(by source: String) async throws -> Int64 {
+        let status = try await run(["call", source, "load", "status", "--json"])
+        let count = status.output.firstMatch(of: /"published": ?(\d+)/).flatMap { Int64($0.1) }
+        guard status.code == 0, let count else { throw NeverHappened(description: status.output) }
+        return count
     }
 
     /// The numbers of a source's samples that the reader gives to the desk, in order.
