@@ -113,6 +113,26 @@ public struct KeyFolder: Sendable {
         }
     }
 
+    /// Runs `body` while no other process changes the table: whoever reads it, changes it and
+    /// writes it does all of that in here.
+    ///
+    /// - Throws: ``AccessError`` where the folder cannot be locked, and what `body` throws.
+    public func alone<Result>(_ body: () throws -> Result) throws -> Result {
+        try KeyFile.makeFolder(path)
+        let folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        defer { close(folder) }
+        while flock(folder, LOCK_EX) != 0 {
+            guard errno == EINTR else {
+                throw AccessError.failed(
+                    path: path,
+                    call: "flock",
+                    reason: String(cString: strerror(errno))
+                )
+            }
+        }
+        return try body()
+    }
+
     /// Writes who may do what, in one step.
     ///
     /// - Throws: ``AccessError``.

@@ -156,4 +156,32 @@ struct KeyFolderTests {
             group.cancelAll()
         }
     }
+
+    @Test("changes that come at once all stay")
+    func alone() async throws {
+        try folder.write(AccessTable())
+        let folder = folder
+        try await withThrowingTaskGroup { group in
+            for task in 0..<4 {
+                group.addTask {
+                    for number in 0..<10 {
+                        try folder.alone {
+                            var table = try folder.table()
+                            let name = "p-\(task)-\(number)"
+                            table.members.append(
+                                AccessTable.Member(
+                                    name: name,
+                                    key: try KeyPair.random().publicKey,
+                                    kind: .person
+                                )
+                            )
+                            try folder.write(table)
+                        }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try folder.table().members.count == 40)
+    }
 }

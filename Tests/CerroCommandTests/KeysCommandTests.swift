@@ -69,6 +69,20 @@ struct KeysCommandTests {
         #expect(try keys.table() == table)
     }
 
+    @Test("init gives instances the duties that an older table does not")
+    func duties() async throws {
+        _ = await run("init")
+        var table = try keys.table()
+        for index in table.members.indices where table.members[index].name == "aggregator" {
+            table.members[index].kind = .instance([])
+        }
+        try keys.write(table)
+        let key = table.member(named: "aggregator")?.key
+        #expect(await run("init").code == 0)
+        #expect(try keys.table().member(named: "aggregator")?.kind == .instance([.archives]))
+        #expect(try keys.table().member(named: "aggregator")?.key == key)
+    }
+
     @Test("init that died in between is gone on with")
     func interrupted() async throws {
         _ = await run("init")

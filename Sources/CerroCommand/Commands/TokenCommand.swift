@@ -73,25 +73,25 @@ struct TokenCommand: AsyncParsableCommand {
             let end =
                 expires == "never"
                 ? nil : now + (try TimeArgument.duration(expires, option: "--expires"))
-            let folder = try TokenFolder(site)
-            var table = try folder.table()
-            var token = AccessToken.random()
-            while table.token(id: token.id) != nil { token = .random() }
-            let grant = Grant(
-                role: role,
-                instances: instances.isEmpty ? ["*"] : instances,
-                operations: operations.isEmpty ? ["*"] : operations
-            )
-            table.tokens.append(
-                AccessTable.Token(
-                    id: token.id,
-                    name: name,
-                    hash: token.hash,
-                    expires: end,
-                    grants: [grant]
+            let token = try TokenFolder(site).change { table in
+                var token = AccessToken.random()
+                while table.token(id: token.id) != nil { token = .random() }
+                let grant = Grant(
+                    role: role,
+                    instances: instances.isEmpty ? ["*"] : instances,
+                    operations: operations.isEmpty ? ["*"] : operations
                 )
-            )
-            try folder.write(table)
+                table.tokens.append(
+                    AccessTable.Token(
+                        id: token.id,
+                        name: name,
+                        hash: token.hash,
+                        expires: end,
+                        grants: [grant]
+                    )
+                )
+                return token
+            }
             let console = Console.current
             if format.isJSON {
                 let answer: Value = [
@@ -149,19 +149,19 @@ struct TokenCommand: AsyncParsableCommand {
         @OptionGroup var site: SiteOption
 
         func run() async throws {
-            let folder = try TokenFolder(site)
-            var table = try folder.table()
-            let ended = table.tokens.filter { $0.id == token || $0.name == token }
-            guard !ended.isEmpty else {
-                let known = table.tokens.map { "\($0.id) (\($0.name))" }
-                throw CommandFailure(
-                    .failed,
-                    "there is no token `\(token)`; there "
-                        + (known.isEmpty ? "are none" : "are \(known.joined(separator: ", "))")
-                )
+            let ended = try TokenFolder(site).change { table in
+                let ended = table.tokens.filter { $0.id == token || $0.name == token }
+                guard !ended.isEmpty else {
+                    let known = table.tokens.map { "\($0.id) (\($0.name))" }
+                    throw CommandFailure(
+                        .failed,
+                        "there is no token `\(token)`; there "
+                            + (known.isEmpty ? "are none" : "are \(known.joined(separator: ", "))")
+                    )
+                }
+                table.tokens.removeAll { $0.id == token || $0.name == token }
+                return ended
             }
-            table.tokens.removeAll { $0.id == token || $0.name == token }
-            try folder.write(table)
             for token in ended { Console.current.note("\(token.id) of \(token.name) has ended") }
         }
     }
@@ -187,7 +187,17 @@ private struct TokenFolder {
         do { return try folder.table() } catch { throw CommandFailure(.usage, "\(error)") }
     }
 
-    func write(_ table: AccessTable) throws(CommandFailure) {
+    /// Changes the table while no other process does.
+    func change<Result>(_ body: (inout AccessTable) throws -> Result) throws -> Result {
+        try folder.alone {
+            var table = try table()
+            let result = try body(&table)
+            try write(table)
+            return result
+        }
+    }
+
+    private func write(_ table: AccessTable) throws(CommandFailure) {
         guard table.tokens.count <= AccessLimits.mostEntries else {
             throw CommandFailure(
                 .failed,

@@ -66,10 +66,21 @@ struct KeysNewCommand: ParsableCommand {
     }
 
     func run() throws {
-        let site = try site.load()
-        let folder = try KeysCommand.folder(of: site)
-        let name = name
-        let grants = grants
+        let folder = try KeysCommand.folder(of: try site.load())
+        try SiteKeys.reading { try folder.alone { try make(in: folder) } }
+        let file = folder.secretFile(of: name)
+        let console = Console.current
+        if format.isJSON {
+            return console.answer(
+                Value.map(["name": .string(name), "file": .string(file)]).json
+            )
+        }
+        console.note("\(file): the secret key of \(name), who alone may have it. Move it to the")
+        console.note("folder of keys there, beside registry.key; $CERRO_KEY names another place.")
+        console.note("Copy access.yaml to the other hosts; it holds within a second.")
+    }
+
+    private func make(in folder: KeyFolder) throws {
         var table: AccessTable
         do throws(AccessError) { table = try folder.table() } catch {
             throw CommandFailure(.usage, "\(error)")
@@ -87,26 +98,14 @@ struct KeysNewCommand: ParsableCommand {
                     + "the file if nobody needs it"
             )
         }
-        try SiteKeys.reading {
-            let pair = try folder.makePair(for: name)
-            table.members.append(
-                AccessTable.Member(name: name, key: pair.publicKey, kind: .person, grants: grants)
-            )
-            do { try folder.write(table) } catch {
-                folder.removePair(of: name)
-                throw error
-            }
+        let pair = try folder.makePair(for: name)
+        table.members.append(
+            AccessTable.Member(name: name, key: pair.publicKey, kind: .person, grants: grants)
+        )
+        do { try folder.write(table) } catch {
+            folder.removePair(of: name)
+            throw error
         }
-        let file = folder.secretFile(of: name)
-        let console = Console.current
-        if format.isJSON {
-            return console.answer(
-                Value.map(["name": .string(name), "file": .string(file)]).json
-            )
-        }
-        console.note("\(file): the secret key of \(name), who alone may have it. Move it to the")
-        console.note("folder of keys there, beside registry.key; $CERRO_KEY names another place.")
-        console.note("Copy access.yaml to the other hosts; it holds within a second.")
     }
 }
 
@@ -129,30 +128,31 @@ struct KeysRevokeCommand: ParsableCommand {
 
     func run() throws {
         let folder = try KeysCommand.folder(of: try site.load())
-        let name = name
-        try SiteKeys.reading {
-            var table = try folder.table()
-            guard let member = table.members.first(where: { $0.name == name }) else {
-                let near = Suggestion.nearest(to: name, among: table.members.map(\.name))
-                throw CommandFailure(
-                    .usage,
-                    "nobody has a key under the name `\(name)`"
-                        + (near.map { "; did you mean `\($0)`?" } ?? "")
-                )
-            }
-            table.members.removeAll { $0.name == name }
-            table.revocations.append(
-                AccessTable.Revocation(name: name, key: member.key, at: SystemTimeSource().now)
-            )
-            try folder.write(table)
-            folder.removePair(of: name)
-        }
+        try SiteKeys.reading { try folder.alone { try end(in: folder) } }
         if format.isJSON {
             return Console.current.answer(Value.map(["revoked": .string(name)]).json)
         }
         Console.current.note(
             "\(name) is revoked here within a second. Copy access.yaml to the other hosts now"
         )
+    }
+
+    private func end(in folder: KeyFolder) throws {
+        var table = try folder.table()
+        guard let member = table.members.first(where: { $0.name == name }) else {
+            let near = Suggestion.nearest(to: name, among: table.members.map(\.name))
+            throw CommandFailure(
+                .usage,
+                "nobody has a key under the name `\(name)`"
+                    + (near.map { "; did you mean `\($0)`?" } ?? "")
+            )
+        }
+        table.members.removeAll { $0.name == name }
+        table.revocations.append(
+            AccessTable.Revocation(name: name, key: member.key, at: SystemTimeSource().now)
+        )
+        try folder.write(table)
+        folder.removePair(of: name)
     }
 }
 

@@ -97,8 +97,23 @@ struct KeyPlan {
 
     /// Makes what is missing; returns whose keys were made.
     func carryOut(in folder: KeyFolder) throws -> [String] {
+        try folder.alone { try make(in: folder) }
+    }
+
+    private func make(in folder: KeyFolder) throws -> [String] {
         var table = try KeysCommand.table(of: folder)
         var made: [String] = []
+        for (id, duties) in instances {
+            // A table that is older than a duty, or than the class of an instance.
+            table.members = table.members.map { member in
+                guard member.name == id, case .instance(let own) = member.kind else {
+                    return member
+                }
+                var member = member
+                member.kind = .instance(own.union(duties))
+                return member
+            }
+        }
         for (id, duties) in instances where table.member(named: id) == nil {
             if !folder.hasPair(of: id) { made.append(id) }
             table.members.removeAll { $0.name == id }
