@@ -56,8 +56,8 @@ public enum BusLimits {
     /// Bytes of requests that all peers of one socket together may have sent and nobody has taken,
     /// as parts of messages that never end; beyond, the connections that hold most of them end.
     public static let waitingBytes = 64 << 20
-    /// Bytes of replies that all peers of one socket together may leave unread, four of the longest;
-    /// beyond, the connections that hold most of them end.
+    /// Bytes of replies that all peers of one socket together may leave unread, four of the
+    /// longest; beyond, the connections that hold most of them end.
     public static let unreadBytes = 4 * longestMessage
     /// Bytes of subscriptions that one publisher keeps, of which each takes up to fifty times as
     /// much memory; beyond, the connections with most of them end.
