@@ -40,7 +40,14 @@ public final class AggregatorAgent: Agent {
 
     /// The process `record`.
     public var operations: [AgentOperation] {
-        [.process("record", help: "pulls, commits and seals until it is stopped", record)]
+        [
+            .process(
+                "record",
+                help: "pulls, commits and seals until it is stopped",
+                needs: .engineer,
+                record
+            )
+        ]
     }
 
     /// Keeps the way to the bus.

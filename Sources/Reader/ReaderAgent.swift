@@ -75,7 +75,7 @@ public struct ReaderAgent: Agent {
 
     /// The process `serve`.
     public var operations: [AgentOperation] {
-        [.process("serve", help: "follows the archive and serves HTTP", serve)]
+        [.process("serve", help: "follows the archive and serves HTTP", needs: .engineer, serve)]
     }
 
     /// `get_fields`, `get_data`, `gaps` and `completeness`.

@@ -54,6 +54,7 @@ public final class RegistryAgent: Agent {
             .process(
                 "watch",
                 help: "ends leases that were not renewed and announces the table",
+                needs: .engineer,
                 watch
             )
         ]

@@ -116,7 +116,7 @@ public struct IMacRTAgent: Agent {
             .task("set_loop", help: "switches a regulation loop on or off") {
                 (session, setting: LoopSetting) in try await mgc3.set(setting)
             },
-            .task("set_pid", help: "sets the coefficients of a regulation loop") {
+            .task("set_pid", help: "sets the coefficients of a regulation loop", needs: .engineer) {
                 (session, setting: PIDSetting) in try await mgc3.set(setting)
             },
         ]

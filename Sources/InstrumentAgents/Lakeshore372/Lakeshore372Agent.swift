@@ -81,7 +81,7 @@ public struct Lakeshore372Agent: Agent {
             .task("set_channel", help: "moves the scanner, with or without autoscan") {
                 (session, setting: ScannerSetting) in try await connection.set(setting)
             },
-            .task("set_excitation", help: "sets the excitation of a channel") {
+            .task("set_excitation", help: "sets the excitation of a channel", needs: .engineer) {
                 (session, setting: ExcitationSetting) in try await connection.set(setting)
             },
         ]
