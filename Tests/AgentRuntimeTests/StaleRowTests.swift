@@ -6,7 +6,7 @@ import Telemetry
 import Testing
 import ZeroMQ
 
-@Suite("a client and an instance that has begun anew", .timeLimit(.minutes(1)))
+@Suite("a client and an instance that has begun anew", .timeLimit(.minutes(10)))
 struct StaleRowTests {
     // Goal: an instance was restarted, and the registry has not heard of it yet.
     // Method: a registry whose table has the epoch of before, until it is told otherwise.

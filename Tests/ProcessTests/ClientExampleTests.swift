@@ -2,7 +2,7 @@ import CerroTesting
 import Foundation
 import Testing
 
-@Suite("The example of a client in Swift", .timeLimit(.minutes(1)))
+@Suite("The example of a client in Swift", .timeLimit(.minutes(10)))
 struct ClientExampleTests {
     @Test("it starts what stands still, ramps in steps and reports from the archive")
     func example() async throws {

@@ -1,7 +1,7 @@
 import CerroTesting
 import Testing
 
-@Suite("What a shell offers of a site that runs", .serialized, .timeLimit(.minutes(1)))
+@Suite("What a shell offers of a site that runs", .serialized, .timeLimit(.minutes(10)))
 struct CompletionProcessTests {
     /// What is offered for the last word.
     private func offered(

@@ -5,7 +5,7 @@ import Testing
 
 @testable import CerroCommand
 
-@Suite("What the doctor finds, by the programs", .serialized, .timeLimit(.minutes(3)))
+@Suite("What the doctor finds, by the programs", .serialized, .timeLimit(.minutes(10)))
 struct DoctorProcessTests {
     /// The texts of what is bad under a topic.
     private func bad(_ topic: String, _ answer: Value) -> [String] {

@@ -5,7 +5,7 @@ import Telemetry
 import Testing
 
 // Goal: who looks at the page starts and stops instances there as with any other operation.
-@Suite("A real browser and a host's manager", .serialized, .timeLimit(.minutes(2)))
+@Suite("A real browser and a host's manager", .serialized, .timeLimit(.minutes(10)))
 struct HostMonitorTests {
     private static let agents = [
         "{class: Aggregator, id: aggregator, start: [record]}",

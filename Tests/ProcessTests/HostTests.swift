@@ -10,7 +10,7 @@ private let byHand = "{class: FakeData, id: fake-2, manage: manual}"
 
 // Goal: what a night needs of a host's manager: whatever happens to it, or to an instance, or to
 // the site file, what should run runs, once, and what did not change is not touched.
-@Suite("A host's manager and real processes", .serialized, .timeLimit(.minutes(3)))
+@Suite("A host's manager and real processes", .serialized, .timeLimit(.minutes(10)))
 struct HostTests {
     @Test("instances survive a manager that is killed, and the next one takes them over")
     func survival() async throws {

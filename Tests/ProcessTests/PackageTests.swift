@@ -2,7 +2,7 @@ import CerroTesting
 import Foundation
 import Testing
 
-@Suite("The Debian package", .serialized, .timeLimit(.minutes(5)))
+@Suite("The Debian package", .serialized, .timeLimit(.minutes(10)))
 struct PackageTests {
     /// What a program printed; it has to end well and to be silent where it says nothing.
     @discardableResult

@@ -48,8 +48,15 @@ enum Listeners {
 
     /// All of this machine; the holder of a socket is known to its owner and to root.
     static func here() -> [DoctorFacts.Listener] {
-        let found = ["/proc/net/tcp", "/proc/net/tcp6"].flatMap {
-            rows(of: (try? String(contentsOfFile: $0, encoding: .utf8)) ?? "")
+        // The kernel gives the table in pieces, and what comes and goes meanwhile shifts them: a
+        // row between two pieces may be left out.
+        var found: Set<Row> = []
+        for _ in 0..<Limits.tableReadings {
+            for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
+                found.formUnion(
+                    rows(of: (try? String(contentsOfFile: table, encoding: .utf8)) ?? "")
+                )
+            }
         }
         let owners = holders(of: Set(found.map(\.inode)))
         return found.map {

@@ -6,7 +6,9 @@ public final class TakenPort {
 
     /// Takes a port; nil if somebody has it.
     public init?(_ port: Int) {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        // No process that another test starts meanwhile shall have it as well.
+        let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+        descriptor = socket(AF_INET, kind, 0)
         let status = SocketAddress.with(port: port) { bind(descriptor, $0, $1) }
         guard status == 0, listen(descriptor, 1) == 0 else {
             close(descriptor)
