@@ -19,28 +19,30 @@ extension AgentHost {
 
     private func keepLease(_ requester: Requester) async {
         let patience = time.monotonic + RuntimeLimits.registryPatience
-        var hasLease = false
-        var showsLease = false
+        // The epoch of the lease: another one has begun where an archive and the log diverged.
+        var lease: Int64?
+        var granted: [Int64] = []
         var hasStarted = false
         while !isClosing {
             noteLeftOutRefusals()
             endOverdueControl()
             let due = time.monotonic + RuntimeLimits.heartbeatPeriod
+            let epoch = log.epoch
             let answer =
-                hasLease
+                lease == epoch
                 ? await ask(requester, Action.heartbeat, heartbeat)
-                : await ask(requester, Action.register, registration(showsLease: showsLease))
+                : await ask(requester, Action.register, registration(after: granted))
             switch answer {
             case .granted:
-                hasLease = true
-                showsLease = true
+                if granted.last != epoch { granted.append(epoch) }
+                lease = epoch
                 clear("registry.away", subject: "")
-            case .unknown: hasLease = false
+            case .unknown: lease = nil
             case .held(let exit):
                 await giveUp(exit)
                 return
             case .away(let reason):
-                hasLease = false
+                lease = nil
                 guard time.monotonic > patience else { break }
                 raise(
                     Fault(
@@ -52,18 +54,18 @@ extension AgentHost {
                     )
                 )
                 if !hasStarted { logger.notice("begins without a registry") }
-            case .later: hasLease = false
+            case .later: lease = nil
             }
-            if !hasStarted, hasLease || time.monotonic > patience {
+            if !hasStarted, lease != nil || time.monotonic > patience {
                 hasStarted = true
                 autostart()
                 settings.notifier?.tell("READY=1")
             }
             // From the reactor: one that hangs is noticed by whoever waits for this.
-            let standing = hasLease ? "registered" : "no registry answers"
+            let standing = lease != nil ? "registered" : "no registry answers"
             settings.notifier?.tell("WATCHDOG=1", "STATUS=\(standing)")
             // Without the lease the next try is soon: a site comes up in a moment or in an hour.
-            let next = hasLease ? due : min(due, time.monotonic + .milliseconds(200))
+            let next = lease != nil ? due : min(due, time.monotonic + .milliseconds(200))
             do { try await time.sleep(untilMonotonic: next) } catch { return }
         }
     }
@@ -160,7 +162,8 @@ extension AgentHost {
         ]
     }
 
-    private func registration(showsLease: Bool) -> Value {
+    /// `granted` are the epochs of this process for which there was a lease.
+    private func registration(after granted: [Int64]) -> Value {
         let identity = settings.identity
         var row = InstanceRow(
             instance: identity.instance,
@@ -181,8 +184,8 @@ extension AgentHost {
         row.published = log.newestPosition
         row.control = control.control
         return [
-            "row": row.value, "shows_lease": .bool(showsLease), "clock": .timestamp(time.now),
-            "predecessors": .array(log.predecessors.map(Value.int)),
+            "row": row.value, "shows_lease": .bool(!granted.isEmpty), "clock": .timestamp(time.now),
+            "predecessors": .array((log.predecessors + granted).map(Value.int)),
         ]
     }
 

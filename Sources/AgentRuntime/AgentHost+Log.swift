@@ -64,6 +64,7 @@ extension AgentHost {
             )
         case .readable: clear("spool.unreadable", subject: "")
         case .diverged(let archive, let epoch, let newEpoch):
+            server?.follow(epoch: newEpoch)
             raiseSpool(
                 "spool.rolled-back",
                 .error,

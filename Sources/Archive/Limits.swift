@@ -52,7 +52,7 @@ enum Limits {
     static let damagedChunks = 16_384
     /// Damaged chunks that a refresh reads again, to see whether they were put right.
     static let recheckedChunks = 16
-    /// How often a query begins again when a file vanishes under it.
+    /// How often a query, or a look at the folders, begins again when a file vanishes under it.
     static let restarts = 3
     /// Damages of one `.g3` file that are told one by one.
     static let g3Damages = 64

@@ -29,7 +29,8 @@ public struct RequestLedger: Sendable {
     }
 
     /// The instance that is asked, and its epoch.
-    public let target: String, epoch: Int64
+    public let target: String
+    public private(set) var epoch: Int64
     private let withoutEffect: Set<String>
     private let timeSource: any TimeSource
     private var entries: [[UInt8]: Entry] = [:]
@@ -52,6 +53,9 @@ public struct RequestLedger: Sendable {
         self.withoutEffect = withoutEffect
         self.timeSource = timeSource
     }
+
+    /// From now on the instance is in another epoch; what was asked in the last one is remembered.
+    public mutating func follow(epoch: Int64) { self.epoch = epoch }
 
     /// How many requests are remembered.
     public var count: Int { entries.count }

@@ -62,6 +62,9 @@ public final class RequestServer {
         drops.count(reason, detail: detail)
     }
 
+    /// From now on the instance is in another epoch.
+    public func follow(epoch: Int64) { ledger.follow(epoch: epoch) }
+
     /// Where it listens, nil once it is closed.
     public var endpoint: BusEndpoint? { socket?.endpoint }
 

@@ -57,6 +57,40 @@ struct LogActionTests {
         }
     }
 
+    // Goal: the disk of an archive or of an agent was put back to an earlier state.
+    @Test("an agent whose log and archive diverged lives on in its new epoch, and is commanded")
+    func diverged() async throws {
+        try await TestObservatory.run(["a": TestAgent()], on: try InMemoryBus()) { site in
+            let before = try await site.client.instance("a").epoch
+            let request = FetchRequest(
+                archive: "north",
+                epoch: before,
+                after: 1,
+                crc: 12345,
+                committedEpoch: 0,
+                committedPosition: 0,
+                maxBytes: 1 << 20
+            )
+            let answer = FetchAnswer(try await site.client.result("a", Action.fetch, request.value))
+            guard case .diverged(let next) = answer?.state else {
+                Issue.record("\(String(describing: answer?.state))")
+                return
+            }
+            try await eventually("the registry knows the new epoch") {
+                try await site.client.instance("a").epoch == next ? true : nil
+            }
+            let done = try await site.client.result(
+                "a",
+                Action.start,
+                [
+                    "operation": "publish", "parameters": ["x": 1],
+                    "wait_ns": 5_000_000_000,
+                ]
+            )
+            #expect(done["session"]?["status"] == "done", "\(done.json)")
+        }
+    }
+
     @Test("an archive is forgotten once, and known again when it comes back")
     func forget() async throws {
         try await TestObservatory.run(["a": TestAgent()], on: try InMemoryBus()) { site in

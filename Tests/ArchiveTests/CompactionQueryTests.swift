@@ -8,39 +8,6 @@ import Testing
 
 @testable import Archive
 
-/// The real disk, which tells before it changes a name.
-private final class WatchedDisk: Disk {
-    private let disk = SystemDisk()
-    private let watcher = Mutex<(@Sendable () -> Void)?>(nil)
-
-    func onChange(_ body: @escaping @Sendable () -> Void) { watcher.withLock { $0 = body } }
-
-    private func tell() { watcher.withLock { $0 }?() }
-
-    func createFolder(_ folder: String) throws(DiskError) { try disk.createFolder(folder) }
-    func names(in folder: String) throws(DiskError) -> [String] { try disk.names(in: folder) }
-    func syncFolder(_ folder: String) throws(DiskError) {
-        tell()
-        try disk.syncFolder(folder)
-    }
-    func open(_ path: String, _ mode: OpenMode) throws(DiskError) -> any SegmentFile {
-        try disk.open(path, mode)
-    }
-    func remove(_ path: String) throws(DiskError) {
-        tell()
-        try disk.remove(path)
-    }
-    func rename(_ path: String, to target: String) throws(DiskError) {
-        tell()
-        try disk.rename(path, to: target)
-    }
-    func lock(_ path: String, holder: String) throws(DiskError) -> any FolderLock {
-        try disk.lock(path, holder: holder)
-    }
-    func freeBytes(in folder: String) throws(DiskError) -> Int { try disk.freeBytes(in: folder) }
-    func isRemote(_ folder: String) throws(DiskError) -> Bool { try disk.isRemote(folder) }
-}
-
 @Suite("queries while days are compacted")
 struct CompactionQueryTests {
     private static let days = ["2026/11/21", "2026/11/22", "2026/11/23"]

@@ -13,12 +13,16 @@ struct HostCrewTests {
     private let folder = TemporaryFolder()
 
     /// A plan of shell scripts, each under its name.
-    private func plan(_ scripts: [String: String]) -> HostPlan {
+    private func plan(
+        _ scripts: [String: String],
+        manual: Set<String> = [],
+        ignored: Set<String> = []
+    ) -> HostPlan {
         let entries = scripts.sorted { $0.key < $1.key }.map { id, script in
             HostPlan.Entry(
                 id: id,
                 className: "Script",
-                manage: .keep,
+                manage: manual.contains(id) ? .manual : .keep,
                 hash: script,
                 program: .init(
                     executable: "/bin/sh",
@@ -32,7 +36,7 @@ struct HostCrewTests {
             manager: "host-here",
             hash: "",
             entries: entries,
-            ignored: [],
+            ignored: ignored,
             logs: folder.path("")
         )
     }
@@ -149,6 +153,37 @@ struct HostCrewTests {
         await secondRun.value
         await #expect(throws: CommandFailure.self) { try await second.stop("a") }
         #expect(await second.endAll())
+    }
+
+    @Test("what the plan leaves to people or to others from now on is not stopped")
+    func leftAlone() async throws {
+        let script = "exec sleep 600"
+        let crew = HostCrew(
+            HostCrew.Surroundings(
+                stateFile: folder.path("instances.json"),
+                time: SystemTimeSource(),
+                report: { _ in }
+            )
+        )
+        await crew.begin(plan(["a": script, "b": script]))
+        let run = Task { await crew.run() }
+        for await _ in await crew.changes()
+        where await crew.standings.allSatisfy({ $0.phase == .running }) { break }
+        let before = await crew.standings
+        let other = try #require(await crew.members["b"]?.child)
+
+        let changes = await crew.follow(plan(["a": script], manual: ["a"], ignored: ["b"]))
+        #expect("\(changes)" == "removed: b; unchanged: 1")
+        let after = await crew.standings
+        #expect(after.map(\.instance) == ["a"] && after[0].process == before[0].process)
+        #expect(after[0].phase == .running && after[0].decision == true)
+        #expect(other.identity.isRunning)
+        _ = try await crew.stop("a")
+        #expect(await crew.standings[0].decision == nil)
+        run.cancel()
+        await run.value
+        other.stop()
+        #expect(await other.end() == .signal(SIGTERM))
     }
 
     @Test("standard input closes when the supervisor is gone, which ends a program")

@@ -39,6 +39,7 @@ struct HostStateTests {
     func recycled() throws {
         let own = try #require(ProcessIdentity(of: getpid()))
         #expect(own.isRunning)
+        #expect(own.age > .zero && own.age < .seconds(86_400))
         let earlier = ProcessIdentity(pid: own.pid, start: own.start - 1, boot: own.boot)
         let before = ProcessIdentity(pid: own.pid, start: own.start, boot: "another")
         for other in [earlier, before] {

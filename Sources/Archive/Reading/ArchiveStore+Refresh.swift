@@ -6,7 +6,7 @@ extension ArchiveStore {
     /// Takes in what is new in the folders of `days`, or in all.
     ///
     /// A sealed file and the segment that it replaces change places in one step, as seen by
-    /// every query.
+    /// every query, also where that happens while the folders are listed.
     func refresh(days: Set<String>?, progress: (Int, Int) -> Void) throws(ArchiveError) {
         try withState { state throws(ArchiveError) in
             try refresh(&state, days: days, progress: progress)
@@ -19,7 +19,32 @@ extension ArchiveStore {
         days: Set<String>?,
         progress: (Int, Int) -> Void = { _, _ in }
     ) throws(ArchiveError) {
-        let files = try directory.files(days: days)
+        for _ in 1...Limits.restarts where try take(&state, days: days, progress: progress) {
+            return
+        }
+    }
+
+    /// The files at one moment: of a folder that is read while one name takes the place of another
+    /// the kernel may list neither.
+    private func files(days: Set<String>?) throws(ArchiveError) -> [ArchiveFile] {
+        var files = try directory.files(days: days)
+        for _ in 1..<Limits.restarts {
+            let again = try directory.files(days: days)
+            guard again != files else { break }
+            files = again
+        }
+        return files
+    }
+
+    /// Takes in what the folders list; false where a segment was sealed and deleted behind the
+    /// list, which the next one has as a sealed file.
+    private func take(
+        _ state: inout State,
+        days: Set<String>?,
+        progress: (Int, Int) -> Void
+    ) throws(ArchiveError) -> Bool {
+        let files = try files(days: days)
+        var isWhole = true
         let change = try index.refresh(
             files,
             days: days,
@@ -44,25 +69,27 @@ extension ArchiveStore {
         let open = Set(state.segments.map(\.file.id))
         for file in files
         where file.kind == .journal && !sources.contains(file.id) && !open.contains(file.id) {
-            try add(file, &state)
+            if try !add(file, &state) { isWhole = false }
         }
         state.segments.sort { $0.file < $1.file }
         for place in state.segments.indices {
             try follow(place, &state)
         }
+        return isWhole
     }
 
-    private func add(_ file: ArchiveFile, _ state: inout State) throws(ArchiveError) {
+    /// Opens a segment; false if it is not there any more.
+    private func add(_ file: ArchiveFile, _ state: inout State) throws(ArchiveError) -> Bool {
         do throws(DiskError) {
             let segment = try directory.disk.open(directory.full(file), .read)
             state.segments.append(
                 OpenSegment(file: file, follower: JournalFollower(segment))
             )
         } catch {
-            // Sealed and deleted meanwhile: the next refresh finds the sealed file.
-            if case .missing = error { return }
+            if case .missing = error { return false }
             state.segmentProblems[file.id] = ["\(file.path): cannot be opened: \(error)"]
         }
+        return true
     }
 
     /// A path of a sealed file relative to the archive.

@@ -316,7 +316,7 @@ extension HostCrew.Member {
         guard let child = ChildProcess(running: process, log: entry.program.log) else { return }
         self.child = child
         self.hash = hash
-        since = time.now
+        since = time.now - process.age
         life.started(at: time.monotonic)
     }
 }

@@ -24,6 +24,15 @@ struct ProcessIdentity: Hashable, Sendable {
         self.init(pid: pid, start: start, boot: InstanceRunner.bootID)
     }
 
+    /// How long ago it began, to a hundredth of a second.
+    var age: Duration {
+        var now = timespec()
+        clock_gettime(CLOCK_BOOTTIME, &now)
+        let ticks = max(1, sysconf(Int32(_SC_CLK_TCK)))
+        return .seconds(now.tv_sec) + .nanoseconds(now.tv_nsec) - .seconds(1) * Double(start)
+            / Double(ticks)
+    }
+
     /// Whether it has not ended.
     var isRunning: Bool {
         guard let fields = Self.fields(of: pid), Int64(fields[19]) == start else { return false }
