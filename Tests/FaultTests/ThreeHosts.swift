@@ -54,6 +54,17 @@ final class ThreeHosts {
         }
     }
 
+    /// Instances survive their managers, so what a test that failed has left is ended here.
+    deinit {
+        for host in Self.hosts {
+            let file = path(of: host) + "/spool/host-\(host)/instances.json"
+            guard let text = try? String(contentsOfFile: file, encoding: .utf8) else { continue }
+            for match in text.matches(of: /"pid":\s*(\d+)/) {
+                if let pid = pid_t(match.1) { kill(pid, SIGKILL) }
+            }
+        }
+    }
+
     private func path(of host: String) -> String { folder.path + "/" + host }
 
     /// The text of the site file.
