@@ -28,8 +28,9 @@ public struct RequestLedger: Sendable {
         var byteCount = 0
     }
 
-    /// The instance that is asked, and its epoch.
+    /// The instance that is asked.
     public let target: String
+    /// Its epoch.
     public private(set) var epoch: Int64
     private let withoutEffect: Set<String>
     private let timeSource: any TimeSource
