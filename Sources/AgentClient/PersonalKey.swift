@@ -1,4 +1,5 @@
 public import Access
+internal import Glibc
 public import ZeroMQ
 
 /// The key pair of the person, or the script, that runs a program.
@@ -8,11 +9,15 @@ public enum PersonalKey {
     /// Who has a key at each site from the beginning.
     public static let firstPerson = "operator"
 
-    /// What the person who runs this program is called.
+    /// What the person who runs this program is called; a service has no `USER`, and an account.
     public static func person(_ environment: [String: String]) -> String {
         let name = environment["USER"] ?? ""
-        return name.isEmpty ? "unknown" : String(name.prefix(64))
+        return name.isEmpty ? account : String(name.prefix(64))
     }
+
+    private static let account =
+        getpwuid(getuid()).map { String(cString: $0.pointee.pw_name) }
+        ?? "uid \(getuid())"
 
     /// The pair that `CERRO_KEY` names, else that of the person, else that of `operator`.
     ///

@@ -1,5 +1,6 @@
 """A client of one agent, in the shape that OCS scripts have."""
 
+import getpass
 import os
 
 from . import limits, operations
@@ -21,8 +22,15 @@ def connection(registry, site, keys, name, timeout):
 
         held = Keys(keys, name)
     # In the audit of a site without keys.
-    asker = os.environ.get("USER", "")[:64] or "unknown"
+    asker = _account()
     return Flows(registry, held.registry if held else None, timeout, asker), held
+
+
+def _account():
+    try:
+        return getpass.getuser()[:64]
+    except (OSError, KeyError):
+        return f"uid {os.getuid()}"
 
 
 def of_ocs(args):
