@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT / "clients/python/src"))
 from cerro import CerroClient  # noqa: E402
 
 PROGRAM = os.environ.get("CERRO_PROGRAM") or str(ROOT / ".build/debug/cerro")
-PATIENCE = 30
+PATIENCE = 90
 
 SITE = """
 site: trial
