@@ -1,5 +1,6 @@
 """An agent in Python with the real registry, aggregator and reader."""
 
+import getpass
 import os
 import signal
 import subprocess
@@ -155,7 +156,7 @@ class RuntimeTest(unittest.TestCase):
         names = [f"py-1.audit.{name}" for name in (
             "outcome", "action", "operation", "parameters", "reason", "who",
         )]
-        who = f"local, claimed {os.environ.get('USER', '')[:64] or 'unknown'}, unproven"
+        who = f"local, claimed {getpass.getuser()[:64]}, unproven"
         secret = '{"name":"me","password":"(secret)"}'
 
         def recorded():
