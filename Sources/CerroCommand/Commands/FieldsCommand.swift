@@ -6,7 +6,8 @@ internal import Telemetry
 struct FieldsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fields",
-        abstract: "Lists the fields that have samples, with type, unit and meaning."
+        abstract: "Lists the fields that have samples, with type, unit and meaning.",
+        discussion: "Of all time where none is given: a clock may have put samples after now."
     )
 
     @Argument(

@@ -78,7 +78,7 @@ extension ReaderRoutes {
             Route(
                 methods: [.get],
                 path: "/api/v1/fields",
-                about: "which fields have samples",
+                about: "which fields have samples; of all time where none is given",
                 parameters: [Self.start, Self.end, Self.match],
                 answer: .json(Self.fieldsSchema),
                 statuses: [400, 422, 503],
