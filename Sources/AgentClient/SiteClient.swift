@@ -222,7 +222,8 @@ public actor SiteClient {
             case .refused(let reason):
                 throw ClientError.refused(code: .refused, text: reason, result: .null)
             case .cancelled: throw CancellationError()
-            case .unreachable: throw ClientError.unreachable(what, reason: "\(error)")
+            case .unreachable(_, let reason):
+                throw ClientError.unreachable(what, reason: "\(reason); nothing was asked of it")
             }
         }
     }

@@ -72,7 +72,7 @@ struct SiteCommandTests {
         #expect(words.code == 2)
         #expect(words.transcript.answers.isEmpty)
         #expect(words.transcript.notes.contains("HostMetric"))
-        #expect(words.transcript.notes.contains("problems"))
+        #expect(words.transcript.notes.contains("problem"))
 
         let json = await run(["config", "check", "--json", path])
         #expect(json.code == 2)

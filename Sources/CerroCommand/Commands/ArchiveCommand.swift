@@ -193,7 +193,7 @@ struct ArchiveVerifyCommand: ParsableCommand {
             )
         }
         guard problems.isEmpty else {
-            throw CommandFailure(.failed, "the archive has \(problems.count) problems")
+            throw CommandFailure(.failed, "the archive has \(HumanText.problems(problems.count))")
         }
     }
 }

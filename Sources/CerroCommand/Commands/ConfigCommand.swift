@@ -47,7 +47,7 @@ struct ConfigCheckCommand: ParsableCommand {
             for problem in problems { console.note(problem.description) }
         }
         guard problems.isEmpty else {
-            throw CommandFailure(.usage, "\(path) has \(problems.count) problems")
+            throw CommandFailure(.usage, "\(path) has \(HumanText.problems(problems.count))")
         }
     }
 

@@ -53,6 +53,11 @@ enum HumanText {
         self.count(count) + (count == 1 ? " record" : " records")
     }
 
+    /// How many problems: `1 problem`, `12 problems`.
+    static func problems(_ count: Int) -> String {
+        self.count(Int64(count)) + (count == 1 ? " problem" : " problems")
+    }
+
     /// A value as a cell of a table: texts as they are, maps and lists as JSON.
     static func value(_ value: Value) -> String {
         switch value {
