@@ -102,9 +102,6 @@ enum Limits {
     /// it hangs; and how much it offers at most: more is no help to anybody.
     static let completion: Duration = .milliseconds(300), completions = 1000
 
-    /// How often the kernel's table of sockets is read, to have all rows of it.
-    static let tableReadings = 3
-
     /// The most of a process's command line that is looked at.
     static let commandBytes = 4096
 

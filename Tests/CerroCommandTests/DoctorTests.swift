@@ -1,3 +1,4 @@
+import CerroTesting
 import SiteConfig
 import Telemetry
 import Testing
@@ -297,5 +298,20 @@ struct DoctorTests {
                 .init(address: "::", port: 8081, inode: 4715),
             ]
         )
+    }
+
+    // Goal: the kernel gives the table a page at a time, about 27 rows: all of them are seen.
+    @Test("every port that is taken is seen with its holder, of however many")
+    func allListeners() {
+        let taken = (30_000..<32_000).lazy.compactMap { port in
+            TakenPort(port).map { (port: port, socket: $0) }
+        }
+        let held = Array(taken.prefix(100))
+        let found = Listeners.here()
+        for (port, _) in held {
+            #expect(found.contains { $0.port == port && $0.holder != nil }, "port \(port)")
+        }
+        #expect(held.count == 100)
+        withExtendedLifetime(held) {}
     }
 }

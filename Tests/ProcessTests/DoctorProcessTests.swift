@@ -21,20 +21,20 @@ struct DoctorProcessTests {
     func living() async throws {
         let plan = ProcessSite.Plan(["{class: FakeData, id: fake-1}"])
         try await ProcessSite.runApart(plan) { site in
-            let registry = try site.program("registry").pid
-            var texts: [String] = []
-            // The kernel's table of sockets may be short of one while hundreds come and go.
-            let fine = try await eventually("everybody is there, and the port is the registry's") {
+            let fine = try await eventually("everybody is there") {
                 let (code, answer) = try await CommandLineTool.json(["doctor"], site.file)
-                texts = (answer["findings"]?.array ?? []).compactMap { $0["text"]?.string }
-                let isHeld = texts.contains {
+                return code == 0 ? answer : nil
+            }
+            #expect(fine["fine"] == true)
+            let texts = (fine["findings"]?.array ?? []).compactMap { $0["text"]?.string }
+            #expect(texts.contains("8 sockets of the site let this machine in"))
+            let registry = try site.program("registry").pid
+            #expect(
+                texts.contains {
                     $0.hasPrefix("\(site.registryPort) of the registry is held by process ")
                         && $0.hasSuffix("\(registry), its own")
                 }
-                return code == 0 && isHeld ? answer : nil
-            }
-            #expect(fine["fine"] == true)
-            #expect(texts.contains("8 sockets of the site let this machine in"))
+            )
 
             try site.program("fake-1").kill(SIGKILL)
             let found = try await eventually("the silence is noticed") {
@@ -61,10 +61,9 @@ struct DoctorProcessTests {
         archive: {reserve: 0 B}
         hosts: {here: {address: 127.0.0.1, agents: [{class: FakeData, id: fake-1}]}}
         """.write(toFile: file, atomically: true, encoding: .utf8)
-        let found = try await eventually("the port is bad") {
-            let (code, answer) = try await CommandLineTool.json(["doctor"], file)
-            return code == 1 ? bad("ports", answer).first : nil
-        }
+        let (code, answer) = try await CommandLineTool.json(["doctor"], file)
+        #expect(code == 1)
+        let found = try #require(bad("ports", answer).first)
         #expect(
             found.hasPrefix("\(port) of the registry is held by process \(getpid()) (")
         )

@@ -19,6 +19,7 @@ struct DamageTests {
             try await stage.untilArchived(20, of: "bad")
             try await stage.perform(Action.stop, "record", on: "aggregator")
             let held = try await stage.numbers(of: "bad").count
+            let archived = try newestSegment(of: "bad", in: stage).size
             let goal = Int64(held + 200)
             try await eventually("200 more messages in the log") {
                 let status = try await stage.site.client.result("bad", Action.status)
@@ -26,7 +27,7 @@ struct DamageTests {
             }
             let accepted = try await stage.stopLoad("bad")
             await stage.site.end("bad")
-            try turnOneBit(of: "bad", in: stage)
+            try turnOneBit(of: "bad", after: archived, in: stage)
 
             try await stage.beginLoad("bad")
             _ = try await stage.site.client.result(
@@ -51,24 +52,33 @@ struct DamageTests {
         }
     }
 
-    /// Turns a bit in the last quarter of the newest segment with data.
-    private func turnOneBit(of instance: String, in stage: Stage) throws {
-        let folder = stage.site.folder.path + "/" + instance
-        let names = try FileManager.default.contentsOfDirectory(atPath: folder)
-        let segments = names.filter { $0.hasSuffix(".log") }.map {
-            folder + "/" + $0
-        }
-        let sizes = try segments.map { path in
-            (path, try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int ?? 0)
-        }
-        let (path, size) = try #require(sizes.max { $0.1 < $1.1 })
+    /// Turns a bit in the last quarter of what the newest segment got since it had `start` bytes.
+    private func turnOneBit(of instance: String, after start: Int, in stage: Stage) throws {
+        let (path, size) = try newestSegment(of: instance, in: stage)
         let file = try #require(FileHandle(forUpdatingAtPath: path))
         defer { try? file.close() }
-        let place = UInt64(size - size / 8)
+        let place = UInt64(size - (size - start) / 8)
         try file.seek(toOffset: place)
         let byte = try #require(try file.read(upToCount: 1)?.first)
         try file.seek(toOffset: place)
         try file.write(contentsOf: [byte ^ 0x10])
+    }
+
+    /// The segment of a log with the most data: an epoch of this length has one.
+    private func newestSegment(
+        of instance: String,
+        in stage: Stage
+    ) throws -> (path: String, size: Int) {
+        let folder = stage.site.folder.path + "/" + instance
+        let files = FileManager.default
+        let segments = try files.contentsOfDirectory(atPath: folder).filter {
+            $0.hasSuffix(".log")
+        }
+        let sizes = try segments.map { name in
+            let path = folder + "/" + name
+            return (path, try files.attributesOfItem(atPath: path)[.size] as? Int ?? 0)
+        }
+        return try #require(sizes.max { $0.1 < $1.1 })
     }
 
     // Goal: an agent comes back with whole numbers where it had doubles, or the other way round.

@@ -48,20 +48,20 @@ enum Listeners {
 
     /// All of this machine; the holder of a socket is known to its owner and to root.
     static func here() -> [DoctorFacts.Listener] {
-        // The kernel gives the table in pieces, and what comes and goes meanwhile shifts them: a
-        // row between two pieces may be left out.
-        var found: Set<Row> = []
-        for _ in 0..<Limits.tableReadings {
-            for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
-                found.formUnion(
-                    rows(of: (try? String(contentsOfFile: table, encoding: .utf8)) ?? "")
-                )
-            }
-        }
+        let found = ["/proc/net/tcp", "/proc/net/tcp6"].flatMap { rows(of: text(of: $0)) }
         let owners = holders(of: Set(found.map(\.inode)))
         return found.map {
             DoctorFacts.Listener(address: $0.address, port: $0.port, holder: owners[$0.inode])
         }
+    }
+
+    /// A table of the kernel as a whole.
+    ///
+    /// It comes a page at a time, and `String(contentsOfFile:)` takes the first short piece of a
+    /// file of unknown length for its end.
+    private static func text(of table: String) -> String {
+        let file = try? FileHandle(forReadingFrom: URL(filePath: table))
+        return String(decoding: (try? file?.readToEnd()) ?? Data(), as: UTF8.self)
     }
 
     /// The processes that have one of the sockets open.
