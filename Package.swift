@@ -134,7 +134,7 @@ let package = Package(
             "CerroTesting",
             [
                 "Access", "AgentClient", "AgentRuntime", "Log", "MessageBus", "Registry",
-                "Telemetry", "ZeroMQ", logging,
+                "SiteConfig", "Telemetry", "ZeroMQ", logging,
             ]
         ),
         .systemLibrary(name: "CCairo", providers: [.apt(["libcairo2-dev"])]),
@@ -167,7 +167,7 @@ let package = Package(
         tests("TelemetryTests", ["Telemetry"]),
         tests("PromQLTests", ["CerroTesting", "PromQL", "Telemetry"]),
         tests("MessagePackTests", ["MessagePack", "Telemetry"]),
-        tests("ZeroMQTests", ["ZeroMQ"]),
+        tests("ZeroMQTests", ["CerroTesting", "ZeroMQ"]),
         tests(
             "MessageBusTests",
             ["CerroTesting", "MessageBus", "MessagePack", "Telemetry", "ZeroMQ", logging]
