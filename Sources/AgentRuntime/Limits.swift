@@ -39,9 +39,6 @@ public enum RuntimeLimits {
     public static let usualControl = Duration.seconds(1800)
     /// Characters of the reason for taking control; a longer one is refused.
     static let controlReason = 200
-    /// How far the newest row of a block may be from the host's clock; beyond, the block is kept
-    /// and the fault `clock` is raised.
-    public static let clockTolerance = Duration.seconds(30)
     /// Round trips of the lease that the estimate of a clock is taken from: a few seconds, in which
     /// one is hardly ever disturbed.
     static let clockReadings = 8

@@ -34,7 +34,7 @@ final class PublishedFeed: Sendable {
                 return before.map { .cleared(fault($0, now), at: now) }
             }
             // The text is not worth a word for each block.
-            if let before, Self.isNear(offset, before) { return nil }
+            if let before, !(offset - before).isClockTrouble { return nil }
             counts.offset = offset
             return .raised(fault(offset, now))
         }
@@ -50,14 +50,8 @@ final class PublishedFeed: Sendable {
         }
         let offset = max(first, last) - now
         let isRight =
-            offset <= RuntimeLimits.clockTolerance
-            && offset >= .zero - RuntimeLimits.clockTolerance - feed.lateness
+            offset <= .clockTolerance && offset >= .zero - .clockTolerance - feed.lateness
         return isRight ? nil : offset
-    }
-
-    private static func isNear(_ one: Duration, _ other: Duration) -> Bool {
-        let distance = one - other
-        return max(distance, .zero - distance) <= RuntimeLimits.clockTolerance
     }
 
     private func fault(_ offset: Duration, _ now: Timestamp) -> Fault {

@@ -32,10 +32,3 @@ struct ClockNote {
         )
     }
 }
-
-extension Duration {
-    /// Whether a clock that is ahead by this, or behind, is worth a fault.
-    var isClockTrouble: Bool {
-        max(self, .zero - self) > AggregatorLimits.clockTolerance
-    }
-}

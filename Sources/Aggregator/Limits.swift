@@ -21,8 +21,6 @@ enum AggregatorLimits {
     static let roomPeriod = Duration.seconds(1)
     /// Time between two looks at how much room the archive's disk has.
     static let diskPeriod = Duration.seconds(1)
-    /// How far the clock of a host may be off before it is a fault, and its records are marked.
-    static let clockTolerance = Duration.seconds(30)
     /// The longest that such records wait for their row of the ledger: a process that is killed
     /// leaves so much without a mark.
     static let clockPeriod = Duration.seconds(60)

@@ -10,8 +10,6 @@ enum Limits {
     static let journalBuffer = 8 << 20
     /// Time between two tries of a disk that refuses: each may begin a file.
     static let journalRetry = Duration.seconds(1)
-    /// How far a clock may be off before people have to know, and samples are marked.
-    static let clockTolerance = Duration.seconds(30)
     /// A jump ahead of the wall clock that receive time does not follow at once, and for how long.
     static let clockJump = Duration.seconds(3600), clockDoubt = Duration.seconds(600)
     /// Bytes that a batch has beside its records: two names at their longest, and numbers.

@@ -94,9 +94,8 @@ enum Limits {
     /// How often `cerro doctor` asks the registry for its clock: the quickest answer counts.
     static let doctorClocks = 5
 
-    /// How far two clocks may be apart before `cerro doctor` mentions it, and before samples are
-    /// marked.
-    static let clockDoubt: Duration = .seconds(1), clockTrouble: Duration = .seconds(30)
+    /// How far two clocks may be apart before `cerro doctor` mentions it.
+    static let clockDoubt: Duration = .seconds(1)
 
     /// How long a shell waits for what it offers: longer, and whoever pressed the key thinks that
     /// it hangs; and how much it offers at most: more is no help to anybody.

@@ -18,7 +18,7 @@ public struct NeverHappened: Error, CustomStringConvertible {
 @discardableResult
 public func eventually<Answer>(
     _ what: String,
-    within limit: Duration = .seconds(60),
+    within limit: Duration = .seconds(180),
     _ answer: () async throws -> Answer?
 ) async throws -> Answer {
     let time = SystemTimeSource()

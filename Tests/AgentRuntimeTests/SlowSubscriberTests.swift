@@ -44,7 +44,8 @@ struct SlowSubscriberTests {
         let bus = CountingBus(try ZeroMQBus())
         try await TestObservatory.run(["a": FloodAgent()], on: bus) { site in
             let endpoint = try #require(BusEndpoint(try await site.client.instance("a").publisher))
-            let deaf = try DeafSubscriber(at: endpoint)
+            let deaf = try RawPeer(port: endpoint.port, room: 16 << 10)
+            deaf.subscribe()
             try await eventually("the agent knows of its subscriber") {
                 await bus.hasAudience ? true : nil
             }
@@ -58,11 +59,13 @@ struct SlowSubscriberTests {
             let log = try await site.client.result("a", Action.log)
             #expect(log["feeds"]?["flood"]?["records"] == 30_000)
             // What was handed to the reactor goes out behind the reply.
-            try await eventually("all of the flood has gone out") {
-                await bus.published("a/flood/") >= 30_000 ? true : nil
+            // On a slow machine it takes longer than anybody who takes nothing is waited for.
+            let isHeld = try await eventually("all of the flood has gone out, or nobody is there") {
+                guard await bus.published("a/flood/") < 30_000 else { return true }
+                return await bus.hasAudience ? nil : false
             }
-            #expect(bus.dropped > 0)
-            try await eventually("the subscriber hears again", within: .seconds(120)) {
+            #expect(bus.dropped > 0 || !isHeld)
+            try await eventually("the subscriber hears again") {
                 deaf.listen()
                 _ = try await site.client.result("a", Action.start, ["operation": "end"])
                 return deaf.isClosed ? 0 : deaf.heard["a/end/"]

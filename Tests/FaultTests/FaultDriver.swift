@@ -113,7 +113,7 @@ struct FaultDriver {
         let before = try await eventually("an answer of \(source)") {
             try await site.accepted(by: source)
         }
-        try await eventually("\(more) more messages of \(source)", within: .seconds(120)) {
+        try await eventually("\(more) more messages of \(source)") {
             try await site.accepted(by: source) >= before + more ? true : nil
         }
     }
@@ -144,10 +144,10 @@ struct FaultDriver {
 
     /// Waits until the reader has all that was accepted so far.
     func untilCaughtUp(_ source: String) async throws {
-        let accepted = try await eventually("an answer of \(source)", within: .seconds(60)) {
+        let accepted = try await eventually("an answer of \(source)") {
             try await site.accepted(by: source)
         }
-        try await eventually("\(accepted) samples of \(source)", within: .seconds(60)) {
+        try await eventually("\(accepted) samples of \(source)") {
             let last = try await site.numbers(Self.field(of: source)).last
             return last.map { $0 >= accepted } == true ? true : nil
         }
@@ -163,7 +163,7 @@ struct FaultDriver {
         for source in sources {
             var problem: String?
             do {
-                total += try await eventually("all of \(source)", within: .seconds(60)) {
+                total += try await eventually("all of \(source)") {
                     let samples = try await site.samples(Self.field(of: source))
                     problem = runs.problem(source, samples)
                     return problem == nil ? samples.count : nil

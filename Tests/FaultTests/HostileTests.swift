@@ -11,31 +11,31 @@ private enum Attack: String, CaseIterable {
     case connections
 
     /// Attacks a socket; what is returned stays connected until it is let go.
-    func run(_ port: Int, _ chance: inout SeededGenerator) throws -> [BadPeer] {
-        func peers(_ count: Int) throws -> [BadPeer] {
-            try (0..<count).map { _ in try BadPeer(port: port) }
+    func run(_ port: Int, _ chance: inout SeededGenerator) throws -> [RawPeer] {
+        func peers(_ count: Int) throws -> [RawPeer] {
+            try (0..<count).map { _ in try .hostile(port) }
         }
         let peers = try peers(self == .connections ? 1100 : self == .halfHandshakes ? 100 : 3)
         for peer in peers {
             switch self {
             case .garbage:
                 peer.send((0..<4096).map { _ in .random(in: 0...255, using: &chance) })
-            case .halfHandshakes: peer.send(Array(BadPeer.greeting.prefix(20)))
+            case .halfHandshakes: peer.send(Array(RawPeer.greeting.prefix(20)))
             case .connections: break
             case .hugeLengths:
                 peer.introduce(as: "DEALER")
                 peer.send([0x02] + [UInt8](repeating: 0x7F, count: 8) + [1, 2, 3])
             case .requests:
                 peer.introduce(as: "DEALER")
-                let requests = (0..<500).flatMap { _ in BadPeer.part([0x97, 1]) }
+                let requests = (0..<500).flatMap { _ in RawPeer.part([0x97, 1]) }
                 _ = peer.flood(requests, most: 40_000)
             case .longRequests:
                 peer.introduce(as: "DEALER")
-                let request = BadPeer.part([0x97] + [UInt8](repeating: 0, count: 1_000_000))
+                let request = RawPeer.part([0x97] + [UInt8](repeating: 0, count: 1_000_000))
                 _ = peer.flood(request, most: 5 << 20)
             case .endlessParts:
                 peer.introduce(as: "DEALER")
-                let part = BadPeer.part(.init(repeating: 7, count: 60_000), isLast: false)
+                let part = RawPeer.part(.init(repeating: 7, count: 60_000), isLast: false)
                 let isOver = peer.flood(part, most: 1 << 30)
                 #expect(isOver, "a gigabyte of one message was taken")
             case .subscriptions:
@@ -43,7 +43,7 @@ private enum Attack: String, CaseIterable {
                 var number = 0
                 while number < 100_000 {
                     let topics = (number..<(number + 100)).flatMap { number in
-                        BadPeer.part(
+                        RawPeer.part(
                             [1] + Array("\(number)".utf8) + .init(repeating: 65, count: 400)
                         )
                     }
@@ -137,9 +137,9 @@ struct HostileTests {
             let port = try await site.untilServed()
             let pid = try await Self.alive("reader", site).pid
             let before = try residentBytes(of: pid)
-            var held: [BadPeer] = []
+            var held: [RawPeer] = []
             for number in 0..<1300 {
-                let peer = try BadPeer(port: port)
+                let peer = try RawPeer.hostile(port)
                 switch number % 4 {
                 case 0: peer.send(Array("GET /api/v1/fields HTTP/1.1\r\nHost: local".utf8))
                 case 1: peer.send(Array("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8))
@@ -149,7 +149,7 @@ struct HostileTests {
                 held.append(peer)
             }
             let long = Array(("X-A: " + String(repeating: "a", count: 8000) + "\r\n").utf8)
-            let endless = try BadPeer(port: port)
+            let endless = try RawPeer.hostile(port)
             endless.send(Array("GET / HTTP/1.1\r\n".utf8))
             #expect(endless.flood(long, most: 1 << 30), "a head without end was taken")
             for _ in 0..<3 { #expect(try await site.get("api/v1/limits")["values"] != nil) }
@@ -165,6 +165,13 @@ struct HostileTests {
             }
             withExtendedLifetime(held) {}
         }
+    }
+}
+
+extension RawPeer {
+    /// One that soon makes the other side keep what it does not take, and waits for nobody.
+    static func hostile(_ port: Int) throws -> RawPeer {
+        try RawPeer(port: port, room: 4096, patience: 2)
     }
 }
 

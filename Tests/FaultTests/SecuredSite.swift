@@ -18,10 +18,6 @@ final class SecuredSite {
     let keys: KeyFolder
     private var programs: [String: RunningProgram] = [:]
 
-    /// Whose processes they are: nobody's, who may do nothing that others may not.
-    private static let user = [
-        "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--",
-    ]
     private let near = ["registry", "near-1", "aggregator", "reader"]
     private let far = ["far-1"]
 
@@ -35,7 +31,7 @@ final class SecuredSite {
             atomically: true,
             encoding: .utf8
         )
-        chown(folder.path, 65_534, 65_534)
+        Nobody.own(folder.path)
         let made = try await run(["keys", "init"])
         guard made.code == 0 else { throw NeverHappened(description: made.output) }
     }
@@ -75,7 +71,7 @@ final class SecuredSite {
 
     func begin(_ name: String, entering: [String]) throws {
         programs[name] = try RunningProgram(
-            words: entering + Self.user + [
+            words: entering + Nobody.words + [
                 RunningProgram.cerro, "agent", "run", name, "--site", file, "--until-stdin-closes",
             ]
         )
@@ -88,14 +84,10 @@ final class SecuredSite {
         site: String? = nil
     ) async throws -> (code: Int32?, output: String) {
         let key = name.map { ["CERRO_KEY=\($0)"] } ?? []
-        let program = try RunningProgram(
-            words: network.entering + Self.user + ["env"] + key + [RunningProgram.cerro] + words
-                + ["--site", site ?? file]
+        return try await RunningProgram.run(
+            words + ["--site", site ?? file],
+            under: network.entering + Nobody.words + ["env"] + key
         )
-        guard case .code(let code) = try await program.untilEnd() else {
-            return (nil, program.output)
-        }
-        return (code, program.output)
     }
 
     /// A client at the near end that has the key pair.

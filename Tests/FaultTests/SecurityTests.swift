@@ -82,7 +82,7 @@ struct SecurityTests {
         #expect(unkeyed.code == 2 && unkeyed.output.contains("keys"), "\(unkeyed.output)")
 
         // No keys at the socket: somebody speaks ZMTP without them.
-        let peer = try BadPeer(site.network.near, port: site.port)
+        let peer = try RawPeer(site.network.near, port: site.port, patience: 2)
         peer.subscribe()
         try await eventually("the peer without keys is logged") {
             let said = site.said(by: "registry")

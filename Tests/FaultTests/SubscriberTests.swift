@@ -25,24 +25,24 @@ struct SubscriberTests {
                 let requests = try #require(BusEndpoint(row.requests)).port
                 let before = try residentBytes(of: row.pid)
 
-                var held: [BadPeer] = []
+                var held: [RawPeer] = []
                 for _ in 0..<3 {
-                    let deaf = try BadPeer(port: publisher)
+                    let deaf = try RawPeer.hostile(publisher)
                     deaf.subscribe()
                     held.append(deaf)
                 }
                 for port in [publisher, requests] {
                     for _ in 0..<5 {
-                        let loud = try BadPeer(port: port)
+                        let loud = try RawPeer.hostile(port)
                         loud.send((0..<4096).map { _ in .random(in: 0...255, using: &chance) })
                         held.append(loud)
-                        let greeted = try BadPeer(port: port)
+                        let greeted = try RawPeer.hostile(port)
                         greeted.subscribe()
                         greeted.send([0x02] + [UInt8](repeating: 0xFF, count: 8))
                         held.append(greeted)
                     }
                 }
-                for _ in 0..<100 { try BadPeer(port: publisher).subscribe() }
+                for _ in 0..<100 { try RawPeer.hostile(publisher).subscribe() }
 
                 // More than a publisher keeps for a subscriber: the mark is 10,000 messages.
                 let count: Int64 = form.isLong ? 100_000 : 12_000

@@ -16,10 +16,6 @@ final class ThreeHosts {
     private var managers: [String: RunningProgram] = [:]
     private var past: [String] = []
 
-    /// Whose processes they are: nobody's, who may do nothing that others may not.
-    private static let user = [
-        "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--",
-    ]
     private static let secrets = [
         "hub": ["registry", "aggregator", "reader", "host-hub"],
         "dome": (sources["dome"] ?? []) + ["host-dome"],
@@ -45,10 +41,10 @@ final class ThreeHosts {
             for file in files {
                 let copy = path(of: host) + "/" + file
                 try FileManager.default.copyItem(atPath: first + "/" + file, toPath: copy)
-                chown(copy, 65_534, 65_534)
+                Nobody.own(copy)
             }
             for path in [path(of: host), keys] {
-                chown(path, 65_534, 65_534)
+                Nobody.own(path)
                 chmod(path, 0o700)
             }
         }
@@ -101,7 +97,7 @@ final class ThreeHosts {
     func start(_ host: String, under: [String] = []) throws {
         if let former = managers[host] { past.append("\(host), before:\n\(former.output)") }
         managers[host] = try RunningProgram(
-            words: network.host(host).entering + Self.user + under + [
+            words: network.host(host).entering + Nobody.words + under + [
                 RunningProgram.cerro, "host", "run", "--host", host, "--site",
                 path(of: host) + "/site.yaml",
             ]
@@ -149,14 +145,10 @@ final class ThreeHosts {
 
     /// Runs a command of `cerro` at the desk, with the operator's key.
     func run(_ words: [String]) async throws -> (code: Int32?, output: String) {
-        let program = try RunningProgram(
-            words: network.host("desk").entering + Self.user + ["env", "CERRO_KEY=operator"]
-                + [RunningProgram.cerro] + words + ["--site", path(of: "desk") + "/site.yaml"]
+        try await RunningProgram.run(
+            words + ["--site", path(of: "desk") + "/site.yaml"],
+            under: network.host("desk").entering + Nobody.words + ["env", "CERRO_KEY=operator"]
         )
-        guard case .code(let code) = try await program.untilEnd() else {
-            return (nil, program.output)
-        }
-        return (code, program.output)
     }
 
     /// What `cerro status --json` says of each instance: its state.
@@ -179,10 +171,7 @@ final class ThreeHosts {
     /// Waits until the instances of these hosts are in that state, as the desk sees it.
     func until(_ state: String, _ hosts: [String]) async throws {
         let names = hosts.flatMap { Self.sources[$0] ?? ["registry", "aggregator", "reader"] }
-        try await eventually(
-            "\(names.joined(separator: ", ")) are \(state)\n\(said)",
-            within: .seconds(90)
-        ) {
+        try await eventually("\(names.joined(separator: ", ")) are \(state)\n\(said)") {
             let states = try await states()
             return names.allSatisfy { states[$0] == state } ? true : nil
         }

@@ -20,7 +20,7 @@ struct BenchProcessTests {
             let paths = FileManager.default.enumerator(atPath: folder.path)
             return (paths?.compactMap { $0 as? String } ?? []).filter { $0.hasSuffix(".journal") }
         }
-        try await eventually("a journal; said:\n\(bench.output)", within: .seconds(60)) {
+        try await eventually("a journal; said:\n\(bench.output)") {
             journals().isEmpty ? nil : true
         }
         bench.kill(SIGINT)

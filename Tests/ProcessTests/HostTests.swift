@@ -178,7 +178,7 @@ struct HostTests {
         // It ends by itself as soon as it has begun: its spool is no folder.
         let dying = "{class: FakeData, id: fake-2, arguments: {spool: {directory: site.yaml}}}"
         try await ManagedSite.run(agents: [fake, dying]) { site in
-            let fault = try await eventually("the fault", within: .seconds(60)) {
+            let fault = try await eventually("the fault") {
                 try await site.fault("instance.dying")
             }
             #expect(fault.subject == "fake-2" && fault.text.contains("site.yaml"), "\(fault.text)")

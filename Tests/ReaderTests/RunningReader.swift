@@ -233,7 +233,9 @@ func withReader(
     try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { try await agent.serve(OperationSession(backing)) }
         let port = await backing.ready()
-        let client = TestClient(host: "127.0.0.1", port: port)
+        // Longer than any answer takes on a slow machine.
+        let patience = TestClient.Configuration(timeout: .seconds(180))
+        let client = TestClient(host: "127.0.0.1", port: port, configuration: patience)
         client.connect()
         let reader = RunningReader(
             agent: agent,

@@ -76,7 +76,7 @@ struct TLSTests {
             words: [
                 "curl", "-s", "-i", "-w", "\n%{http_code}", "--cacert",
                 certificate.files.certificate,
-                "--resolve", "\(host):\(port):127.0.0.1", "--max-time", "10",
+                "--resolve", "\(host):\(port):127.0.0.1", "--max-time", "100",
             ] + words + ["\(scheme)://\(host):\(port)\(path)"]
         )
         try await program.untilEnd()

@@ -1,89 +1,14 @@
+import CerroTesting
 import Foundation
 import Testing
 import ZeroMQ
-
-/// Bytes as ZMTP has them, from a peer that keeps to no rule.
-///
-/// Source: ZMTP 3.0 (rfc.zeromq.org/spec/23).
-private final class RawPeer {
-    private let descriptor: Int32
-
-    init(port: UInt16, as kind: String) throws {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        let status = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        try #require(status == 0)
-        let greeting: [UInt8] =
-            [0xFF] + [UInt8](repeating: 0, count: 8) + [0x7F, 3, 0] + Array("NULL".utf8)
-            + [UInt8](repeating: 0, count: 48)
-        let name = Array("Socket-Type".utf8)
-        let ready =
-            [5] + Array("READY".utf8) + [UInt8(name.count)] + name
-            + [0, 0, 0, UInt8(kind.utf8.count)] + Array(kind.utf8)
-        _ = send(greeting + [0x04, UInt8(ready.count)] + ready)
-        // Its greeting has 64 bytes; then it has heard ours.
-        var bytes = [UInt8](repeating: 0, count: 66)
-        recv(descriptor, &bytes, bytes.count, Int32(MSG_WAITALL))
-    }
-
-    deinit { close(descriptor) }
-
-    /// Sends bytes; false once the other side has hung up.
-    func send(_ bytes: [UInt8]) -> Bool {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes {
-                Foundation.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-            }
-            guard count > 0 else { return false }
-            rest = rest.dropFirst(count)
-        }
-        return true
-    }
-
-    /// Sends `bytes` again and again, `most` bytes at most; how many went before it was cut off,
-    /// nil if it never was.
-    func flood(_ bytes: [UInt8], most: Int) -> Int? {
-        for count in 0..<(most / bytes.count) where !send(bytes) { return count * bytes.count }
-        return nil
-    }
-
-    /// Sends `bytes` again and again until the other side takes no more.
-    func fill(_ bytes: [UInt8]) {
-        var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-        while poll(&ready, 1, 200) > 0 {
-            _ = bytes.withUnsafeBytes {
-                Foundation.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT))
-            }
-        }
-    }
-
-    /// Reads so many bytes; false if the other side hangs up before.
-    func receive(_ count: Int) -> Bool {
-        var bytes = [UInt8](repeating: 0, count: count)
-        return recv(descriptor, &bytes, count, Int32(MSG_WAITALL)) == count
-    }
-
-    /// Waits until the other side hangs up.
-    func untilEnd() {
-        var bytes = [UInt8](repeating: 0, count: 4096)
-        while recv(descriptor, &bytes, bytes.count, 0) > 0 {}
-    }
-}
 
 @Suite("what peers keep waiting in a bound socket is bounded", .timeLimit(.minutes(10)))
 struct PeerWatchTests {
     /// A bound socket, and what it was told of peers that were cut off.
     private struct Bound: Sendable {
         let reactor: Reactor
-        let port: UInt16
+        private let port: Int
         let cut: AsyncStream<CutPeer>
 
         init(
@@ -120,7 +45,14 @@ struct PeerWatchTests {
             }
             self.reactor = reactor
             cut = stream
-            port = try #require(endpoint.split(separator: ":").last.flatMap { UInt16($0) })
+            port = try #require(endpoint.split(separator: ":").last.flatMap { Int($0) })
+        }
+
+        /// One that is connected, as a socket of that kind.
+        func peer(_ kind: String) throws -> RawPeer {
+            let peer = try RawPeer(port: port)
+            peer.introduce(as: kind)
+            return peer
         }
     }
 
@@ -130,8 +62,8 @@ struct PeerWatchTests {
         let bound = try await Bound(.router, PeerBound(bytes: 1 << 20, connections: 10))
         let part: [UInt8] = [0x01, 200] + [UInt8](repeating: 7, count: 200)
         let block = (0..<300).flatMap { _ in part }
-        let peer = try RawPeer(port: bound.port, as: "DEALER")
-        #expect(peer.flood(block, most: 4 << 30) != nil)
+        let peer = try bound.peer("DEALER")
+        #expect(peer.flood(block, most: 4 << 30))
         let cut = try #require(await bound.cut.first { _ in true })
         #expect(cut.address.hasPrefix("127.0.0.1:"))
         guard case .waiting(let waiting) = cut.reason else {
@@ -147,8 +79,8 @@ struct PeerWatchTests {
         let bound = try await Bound(.router, PeerBound(bytes: 8 << 20, connections: 10))
         let message: [UInt8] = [0x00, 200] + [UInt8](repeating: 7, count: 200)
         let block = (0..<300).flatMap { _ in message }
-        let peer = try RawPeer(port: bound.port, as: "DEALER")
-        #expect(peer.flood(block, most: 32 << 20) == nil)
+        let peer = try bound.peer("DEALER")
+        #expect(!peer.flood(block, most: 32 << 20))
         await bound.reactor.shutdown()
     }
 
@@ -160,13 +92,13 @@ struct PeerWatchTests {
             PeerBound(bytes: 1 << 20, unreadBytes: 32 << 20, connections: 10),
             answering: [UInt8](repeating: 7, count: 1 << 20)
         )
-        let reader = try RawPeer(port: bound.port, as: "DEALER")
+        let reader = try bound.peer("DEALER")
         for _ in 0..<64 {
             #expect(reader.send([0x00, 1, 1]))
             // A long frame: its flags, eight bytes of length.
             #expect(reader.receive(9 + (1 << 20)))
         }
-        let deaf = try RawPeer(port: bound.port, as: "DEALER")
+        let deaf = try bound.peer("DEALER")
         for _ in 0..<64 where !deaf.send([0x00, 1, 1]) { break }
         let cut = try #require(await bound.cut.first { _ in true })
         guard case .unread(let unread) = cut.reason else {
@@ -186,14 +118,14 @@ struct PeerWatchTests {
         let bound = try await Bound(.router, PeerBound(bytes: 1 << 30, connections: 10))
         let isFree = DispatchSemaphore(value: 0)
         bound.reactor.run { isFree.wait() }
-        var peer: RawPeer? = try RawPeer(port: bound.port, as: "DEALER")
+        var peer: RawPeer? = try bound.peer("DEALER")
         peer?.fill([0x00, 200] + [UInt8](repeating: 7, count: 200))
         peer = nil
         // As long as a heartbeat would take to be due.
         let held = DispatchSemaphore(value: 0)
         #expect(held.wait(timeout: .now() + 2.5) == .timedOut)
         isFree.signal()
-        let next = try RawPeer(port: bound.port, as: "DEALER")
+        let next = try bound.peer("DEALER")
         #expect(next.send([0x00, 1, 1]))
         await bound.reactor.shutdown()
     }
@@ -201,7 +133,7 @@ struct PeerWatchTests {
     @Test("who subscribes without end is cut off")
     func subscriptions() async throws {
         let bound = try await Bound(.publisher, PeerBound(bytes: 64 << 10, connections: 10))
-        let peer = try RawPeer(port: bound.port, as: "SUB")
+        let peer = try bound.peer("SUB")
         var isConnected = true
         var sent = 0
         for number in 0..<1_000_000 where isConnected {
@@ -217,8 +149,8 @@ struct PeerWatchTests {
     func connections() async throws {
         let bound = try await Bound(.router, PeerBound(bytes: 1 << 20, connections: 3))
         var peers: [RawPeer] = []
-        for _ in 0..<3 { peers.append(try RawPeer(port: bound.port, as: "DEALER")) }
-        let late = try RawPeer(port: bound.port, as: "DEALER")
+        for _ in 0..<3 { peers.append(try bound.peer("DEALER")) }
+        let late = try bound.peer("DEALER")
         late.untilEnd()
         let cut = try #require(await bound.cut.first { _ in true })
         #expect(cut.reason == .oneTooMany)

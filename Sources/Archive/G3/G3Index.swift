@@ -2,12 +2,14 @@ internal import ArchiveFormat
 internal import FoundationEssentials
 internal import GRDB
 internal import MessagePack
+internal import Synchronization
 internal import Telemetry
 
 /// The SQLite file that tells which `.g3` file of a tree holds what.
 ///
 /// It stands in the archive's folder, never in the tree, and may be deleted at any time: it is
-/// filled from the files alone. What it says of a place is compared with the frame that is there.
+/// filled from the files alone. What it says of a place is compared with the frame that is there,
+/// and once it makes no sense it is damaged, until it is begun anew.
 final class G3Index: Sendable {
     /// A file as it was when it was scanned.
     struct Known: Sendable {
@@ -15,22 +17,40 @@ final class G3Index: Sendable {
         var state: G3FileScan.State
     }
 
+    private struct State {
+        /// Nil where it could not be opened.
+        var database: DatabaseQueue?
+        var isDamaged = false
+    }
+
     let path: String
-    private let database: DatabaseQueue
+    private let state = Mutex(State())
     private static let version = 1
+
+    /// Whether what stands in it made no sense since it was opened: it has to be filled again.
+    var isDamaged: Bool { state.withLock { $0.isDamaged } }
 
     /// Opens the index at `path`; one that cannot be used is deleted first.
     init(_ path: String) throws(ArchiveError) {
         self.path = path
+        if let database = try? Self.open(path) {
+            state.withLock { $0.database = database }
+        } else {
+            try reset()
+        }
+    }
+
+    /// Deletes what is there and begins an empty one.
+    func reset() throws(ArchiveError) {
         do {
-            database = try Self.open(path)
-        } catch {
-            ArchiveIndex.delete(path)
-            do {
-                database = try Self.open(path)
-            } catch {
-                throw .index(path: path, "cannot be opened: \(error)")
+            try state.withLock { state in
+                try? state.database?.close()
+                state = State(isDamaged: true)
+                ArchiveIndex.delete(path)
+                state = State(database: try Self.open(path))
             }
+        } catch {
+            throw .index(path: path, "cannot be opened: \(error)")
         }
     }
 
@@ -73,18 +93,34 @@ final class G3Index: Sendable {
 
     func read<Result>(_ body: (Database) throws -> Result) throws(ArchiveError) -> Result {
         do {
-            return try database.read(body)
+            return try database().read(body)
         } catch {
+            note(error)
             throw .index(path: path, "cannot be read: \(error)")
         }
     }
 
     func write(_ body: (Database) throws -> Void) throws(ArchiveError) {
         do {
-            try database.write(body)
+            try database().write(body)
         } catch {
+            note(error)
             throw .index(path: path, "cannot be written: \(error)")
         }
+    }
+
+    /// A disk that is full or refuses does not make what stands in the file wrong.
+    private func note(_ error: any Error) {
+        let code = (error as? DatabaseError)?.resultCode.primaryResultCode
+        let damage: [ResultCode?] = [nil, .SQLITE_CORRUPT, .SQLITE_ERROR, .SQLITE_NOTADB]
+        if damage.contains(code) { state.withLock { $0.isDamaged = true } }
+    }
+
+    private func database() throws(ArchiveError) -> DatabaseQueue {
+        guard let database = state.withLock({ $0.database }) else {
+            throw .index(path: path, "is not open")
+        }
+        return database
     }
 
     /// The files that were scanned, by their paths within the tree.

@@ -64,6 +64,7 @@ public final class G3Store: Sendable {
         progress: (Int, Int) -> Void = { _, _ in }
     ) throws(ArchiveError) -> Int {
         let begin = ContinuousClock.now
+        if index.isDamaged { try beginAnew() }
         let found = try look()
         var waiting = found.changed[...]
         for path in found.gone { try forget(path) }
@@ -153,6 +154,15 @@ extension G3Store {
             !there.contains($0) && !listing.unchanged.contains(G3Tree.folder(of: $0))
         }
         return found
+    }
+
+    /// Forgets all of the tree, so that this look takes it in again.
+    private func beginAnew() throws(ArchiveError) {
+        try index.reset()
+        state.withLock { state in
+            state.folders = [:]
+            state.known = nil
+        }
     }
 
     private func known() throws(ArchiveError) -> [String: G3Index.Known] {

@@ -33,7 +33,7 @@ struct ClockMarks {
         }
     }
 
-    private static let tolerance = Limits.clockTolerance.nanoseconds
+    private static let tolerance = Duration.clockTolerance.nanoseconds
 
     private mutating func enter(
         _ time: Int64,

@@ -24,7 +24,7 @@ public struct ReceiveClock: Sendable {
     }
 
     /// Whether the wall clock is so far off that people have to know.
-    public var isOff: Bool { max(lead, .zero - lead) > Limits.clockTolerance }
+    public var isOff: Bool { lead.isClockTrouble }
 
     /// What it shows when the clocks of the machine show these.
     mutating func read(wall: Timestamp, monotonic: Duration) -> Timestamp {

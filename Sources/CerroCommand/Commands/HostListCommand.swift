@@ -139,7 +139,7 @@ enum ClockReport {
     static func text(_ row: InstanceRow) -> String? {
         guard let roundTrip = row.roundTrip else { return nil }
         let offset = row.clockOffset
-        let size = HumanText.duration(max(offset, .zero - offset))
+        let size = HumanText.duration(offset.size)
         return "\(size) \(offset < .zero ? "behind" : "ahead") "
             + "± \(HumanText.duration(roundTrip / 2))"
     }
@@ -149,9 +149,8 @@ enum ClockReport {
         rows.filter { $0.className == HostManager.className && $0.state == .alive }
             .compactMap { row in
                 guard let text = text(row) else { return nil }
-                let size = max(row.clockOffset, .zero - row.clockOffset)
                 let line = TextTable.onOneLine("\(row.host): \(text)")
-                return size > HostManager.clockTolerance ? console.coloured(line, .red) : line
+                return row.clockOffset.isClockTrouble ? console.coloured(line, .red) : line
             }
     }
 }

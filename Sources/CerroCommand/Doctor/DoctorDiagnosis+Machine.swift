@@ -134,7 +134,7 @@ extension DoctorDiagnosis {
         let text =
             "\(whose) is \(HumanText.duration(lead.size)) "
             + (lead < .zero ? "behind" : "ahead of") + " the registry's" + bound
-        if lead.size > Limits.clockTrouble {
+        if lead.isClockTrouble {
             return .bad(.clock, text + ": its samples are kept and marked", do: advice)
         }
         return lead.size > Limits.clockDoubt
@@ -206,9 +206,4 @@ extension DoctorFacts {
                     || !wanted.isDisjoint(with: ["0.0.0.0", "::"]))
         }
     }
-}
-
-extension Duration {
-    /// How long it is, whichever way.
-    fileprivate var size: Duration { max(self, .zero - self) }
 }

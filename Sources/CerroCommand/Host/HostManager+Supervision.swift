@@ -96,8 +96,7 @@ extension HostManager {
                 at: now,
                 [reading.offset.inSeconds, reading.roundTrip.inSeconds]
             )
-            let size = max(reading.offset, .zero - reading.offset)
-            guard size > Self.clockTolerance else {
+            guard reading.offset.isClockTrouble else {
                 session.clear("clock")
                 continue
             }

@@ -47,8 +47,6 @@ final class HostManager: Agent {
     static let allInstances = "*"
     /// The queries: how instances stand, and what one printed.
     static let instancesQuery = "instances", logQuery = "instance_log"
-    /// How far the clock may be off before that is a fault.
-    static let clockTolerance = RuntimeLimits.clockTolerance
 
     let source: HostSource
     let crew: HostCrew

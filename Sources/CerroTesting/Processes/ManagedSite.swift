@@ -1,10 +1,9 @@
 public import AgentClient
 public import Foundation
-internal import Logging
 internal import MessageBus
+internal import SiteConfig
 internal import Synchronization
 public import Telemetry
-internal import ZeroMQ
 
 /// A site whose host has a manager, as real processes, and a client of it.
 ///
@@ -12,11 +11,10 @@ internal import ZeroMQ
 /// names are stopped.
 public final class ManagedSite: Sendable {
     /// Asks the site over ZeroMQ.
-    public let client: SiteClient
+    public var client: SiteClient { connection.client }
     private let folder: TemporaryFolder
-    private let bus: ZeroMQBus
-    private let port: Int
-    private let hasOthers: Bool
+    private let connection: ClientConnection
+    private let text: SiteText
     private let program = Mutex<RunningProgram?>(nil)
 
     /// Runs `body` with a manager of the host `here`, which has those agents, each a line of YAML;
@@ -28,9 +26,8 @@ public final class ManagedSite: Sendable {
         others: Bool = false,
         _ body: (ManagedSite) async throws -> Void
     ) async throws {
-        let site = try ManagedSite(hasOthers: others)
+        let site = try ManagedSite(agents, hasOthers: others)
         do {
-            try site.write(agents: agents)
             try await site.beginManager()
             try await body(site)
             try site.manager.kill(SIGTERM)
@@ -46,25 +43,17 @@ public final class ManagedSite: Sendable {
         await site.close()
     }
 
-    private init(hasOthers: Bool) throws {
+    private init(_ agents: [String], hasOthers: Bool) throws {
         folder = try TemporaryFolder()
-        port = try TakenPort.free()
-        self.hasOthers = hasOthers
-        bus = try ZeroMQBus()
-        guard let registry = BusEndpoint(host: "127.0.0.1", port: port) else {
-            throw ProcessSite.Failure(description: "port \(port) makes no endpoint")
-        }
-        client = SiteClient(
-            bus: bus,
-            registry: registry,
-            time: SystemTimeSource(),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        )
+        text = SiteText(port: try TakenPort.free(), hasOthers: hasOthers)
+        let file = folder.path + "/site.yaml"
+        try text.write(agents: agents, to: file)
+        let site = try Site.load(path: file, environment: [:])
+        connection = try ClientConnection(to: site, environment: [:])
     }
 
     private func close() async {
-        await client.close()
-        await bus.reactor.shutdown()
+        await connection.close()
         program.withLock { $0 }?.kill(SIGKILL)
         _ = try? await program.withLock { $0 }?.untilEnd()
         let left = (try? processes()) ?? [:]
@@ -88,18 +77,7 @@ public final class ManagedSite: Sendable {
 
     /// Writes the site file with those agents.
     public func write(agents: [String]) throws {
-        let machine = ProcessInfo.processInfo.hostName.prefix { $0 != "." }
-        let text = """
-            site: test
-            registry: {address: 127.0.0.1, port: \(port)}
-            spool: {directory: spool, size: 64 MiB}
-            reader: {listen: "127.0.0.1:0", cache: 64 MiB}
-            archive: {directory: archive, rotate: 1 s, reserve: 0 B}
-            hosts:
-              here: {address: 127.0.0.1, ports: 0, agents: [\(agents.joined(separator: ", "))]}
-              \(hasOthers ? "\(machine): {address: 127.0.0.2, bind: 127.0.0.1, ports: 0}" : "")
-            """
-        try text.write(toFile: path("site.yaml"), atomically: true, encoding: .utf8)
+        try text.write(agents: agents, to: path("site.yaml"))
     }
 
     /// Adds lines to a file.
@@ -197,5 +175,26 @@ public final class ManagedSite: Sendable {
             return "\(name):\n\(text.suffix(2000))"
         }
         return (["manager:", program.withLock { $0 }?.output ?? ""] + logs).joined(separator: "\n")
+    }
+}
+
+/// What a site file says beside its agents.
+private struct SiteText {
+    let port: Int
+    let hasOthers: Bool
+
+    func write(agents: [String], to file: String) throws {
+        let machine = ProcessInfo.processInfo.hostName.prefix { $0 != "." }
+        let text = """
+            site: test
+            registry: {address: 127.0.0.1, port: \(port)}
+            spool: {directory: spool, size: 64 MiB}
+            reader: {listen: "127.0.0.1:0", cache: 64 MiB}
+            archive: {directory: archive, rotate: 1 s, reserve: 0 B}
+            hosts:
+              here: {address: 127.0.0.1, ports: 0, agents: [\(agents.joined(separator: ", "))]}
+              \(hasOthers ? "\(machine): {address: 127.0.0.2, bind: 127.0.0.1, ports: 0}" : "")
+            """
+        try text.write(toFile: file, atomically: true, encoding: .utf8)
     }
 }

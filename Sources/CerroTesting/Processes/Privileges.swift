@@ -21,3 +21,16 @@ public enum Privileges {
         return process.terminationStatus == 0
     }
 }
+
+/// The user who may do nothing that others may not: whoever runs a site need not be root.
+public enum Nobody {
+    private static let number: uid_t = 65_534
+
+    /// The words before a program that runs as this user.
+    public static let words = [
+        "setpriv", "--reuid=\(number)", "--regid=\(number)", "--clear-groups", "--",
+    ]
+
+    /// Gives a file or folder to this user.
+    public static func own(_ path: String) { chown(path, number, number) }
+}

@@ -25,7 +25,7 @@ extension ProcessSite {
             up.lines.dropFirst(before).first { $0.contains("\(instance) was ended by signal 9") }
         }
         try whileDown()
-        try await eventually("\(instance) is started again", within: .seconds(60)) {
+        try await eventually("\(instance) is started again") {
             up.lines.dropFirst(before).first { $0.contains("\(instance) started, process") }
         }
     }

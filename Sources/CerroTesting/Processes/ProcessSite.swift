@@ -1,10 +1,9 @@
 public import AgentClient
 internal import Foundation
-internal import Logging
 internal import MessageBus
+internal import SiteConfig
 internal import Synchronization
 internal import Telemetry
-internal import ZeroMQ
 
 /// A site of real processes, and a client that asks it both ways: over ZeroMQ and over HTTP.
 ///
@@ -56,12 +55,12 @@ public final class ProcessSite: Sendable {
     /// The folder of the site file; archive, spool and logs are below it.
     public let folder: TemporaryFolder
     /// Asks the site over ZeroMQ.
-    public let client: SiteClient
+    public var client: SiteClient { connection.client }
     /// The port of the registry.
     public let registryPort: Int
     /// The instances of the site, the registry first.
     public let instances: [String]
-    private let bus: ZeroMQBus
+    private let connection: ClientConnection
     private let programs = Mutex<[String: RunningProgram]>([:])
     private let past = Mutex<[String]>([])
 
@@ -152,22 +151,11 @@ public final class ProcessSite: Sendable {
             \(plan.remoteHost)
             """
         try text.write(toFile: self.folder.path + "/site.yaml", atomically: true, encoding: .utf8)
-        bus = try ZeroMQBus()
-        guard let registry = BusEndpoint(host: "127.0.0.1", port: registryPort) else {
-            throw Failure(description: "port \(registryPort) makes no endpoint")
-        }
-        client = SiteClient(
-            bus: bus,
-            registry: registry,
-            time: SystemTimeSource(),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        )
+        let site = try Site.load(path: self.folder.path + "/site.yaml", environment: [:])
+        connection = try ClientConnection(to: site, environment: [:])
     }
 
-    private func close() async {
-        await client.close()
-        await bus.reactor.shutdown()
-    }
+    private func close() async { await connection.close() }
 
     /// The site file.
     public var file: String { folder.path + "/site.yaml" }

@@ -79,9 +79,12 @@ public final class RunningProgram: Sendable {
             .appending(path: "cerro").path
     }
 
-    /// Runs `cerro` to its end.
-    public static func run(_ arguments: [String]) async throws -> (code: Int32?, output: String) {
-        let program = try RunningProgram(arguments)
+    /// Runs `cerro` to its end, under other words where they are given.
+    public static func run(
+        _ arguments: [String],
+        under words: [String] = []
+    ) async throws -> (code: Int32?, output: String) {
+        let program = try RunningProgram(words: words + [cerro] + arguments)
         guard case .code(let code) = try await program.untilEnd() else {
             return (nil, program.output)
         }

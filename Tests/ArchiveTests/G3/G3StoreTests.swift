@@ -84,6 +84,29 @@ struct G3StoreTests {
         #expect(try tree.everything() == before)
     }
 
+    // Goal: a disk turns the index into nonsense while a reader has it open.
+    @Test("an index that is damaged while it is used costs an answer, and is filled again")
+    func damagedMeanwhile() throws {
+        let tree = try G3TestTree()
+        _ = try tree.write()
+        let store = try tree.open()
+        try store.refresh()
+        for index in try tree.indexFiles() {
+            let file = try FileHandle(forUpdating: URL(filePath: index))
+            let size = try file.seekToEnd()
+            try file.seek(toOffset: 0)
+            try file.write(contentsOf: Data(repeating: 0x55, count: Int(size)))
+            try file.close()
+        }
+        #expect(throws: ArchiveError.self) {
+            try store.newest(instance: "gauge", feed: "pressure")
+        }
+        var scanned = 0
+        try store.refresh { _, all in scanned = all }
+        #expect(scanned == 3)
+        #expect(try store.newest(instance: "gauge", feed: "pressure") != nil)
+    }
+
     @Test("an index that was left is used, and one that is deleted or damaged is filled again")
     func reopened() throws {
         let tree = try G3TestTree()
