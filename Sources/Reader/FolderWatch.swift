@@ -15,7 +15,8 @@ final class FolderWatch: Sendable {
 
     /// Watches `folder`; nil where the kernel does not watch.
     ///
-    /// A folder that comes into being later is watched from the next ``renew()`` on. `onChange` is called on a thread of its own, any number of changes as one call.
+    /// A folder that comes into being later is watched from the next ``renew()`` on. `onChange` is
+    /// called on a thread of its own, any number of changes as one call.
     init?(_ folder: String, onChange: @escaping @Sendable () -> Void) {
         let descriptor = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
         guard descriptor >= 0 else { return nil }
