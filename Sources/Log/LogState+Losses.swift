@@ -83,8 +83,7 @@ extension LogState {
             let dropped = max(known, committed)
             parts.append((hole.lowerBound..<committed, LossCause.committed))
             parts.append((committed..<dropped, LossCause.forgotten))
-            let cause = announced(dropped..<held, search)?.cause ?? LossCause.spoolFull
-            parts.append((dropped..<held, cause))
+            parts += causes(of: dropped..<held, search)
         }
         let to = until ?? Timestamp(nanoseconds: search.epoch)
         return parts.filter { !$0.0.isEmpty }.map { positions, cause in
@@ -118,6 +117,28 @@ extension LogState {
     /// Whether the log did not know the archive when it lost the epoch.
     func hadForgotten(_ search: FetchSearch) -> Bool { knownPosition(search) == .max }
 
+    /// Dropped positions by what was announced of each, which is a full spool where nothing was.
+    private func causes(
+        of positions: Range<Int64>,
+        _ search: FetchSearch
+    ) -> [(Range<Int64>, String)] {
+        let edges = announced.map(\.loss).filter { $0.epoch == search.epoch }
+            .flatMap { [$0.first, $0.first + $0.count] }
+            .filter { positions.contains($0) && $0 > positions.lowerBound }
+        var parts: [(Range<Int64>, String)] = []
+        var start = positions.lowerBound
+        for end in Set(edges).sorted() + [positions.upperBound] {
+            let cause = announcedCause(start, search) ?? LossCause.spoolFull
+            if let last = parts.last, last.1 == cause {
+                parts[parts.count - 1].0 = last.0.lowerBound..<end
+            } else {
+                parts.append((start..<end, cause))
+            }
+            start = end
+        }
+        return parts
+    }
+
     private func announced(_ positions: Range<Int64>, _ search: FetchSearch) -> RecordLoss? {
         announced.first { announcement in
             let loss = announcement.loss
@@ -126,7 +147,7 @@ extension LogState {
         }?.loss
     }
 
-    /// Why what is behind the oldest record cannot be read, where that was announced.
+    /// Why a position is missing, where that was announced.
     private func announcedCause(_ position: Int64, _ search: FetchSearch) -> String? {
         announced(position..<(position + 1), search)?.cause
     }
