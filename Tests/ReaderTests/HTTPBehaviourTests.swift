@@ -223,8 +223,8 @@ struct HTTPBehaviourTests {
 
     // Goal: who has gone leaves no work behind.
     // Method: the archive does not answer until the connection was cut and nobody waits any more.
-    @Test("a query ends when its connection is cut")
-    func cut() async throws {
+    @Test("a query ends when its connection is cut", arguments: [false, true])
+    func cut(byReset isReset: Bool) async throws {
         let answers = DispatchSemaphore(value: 0)
         let source = MemorySource(cryostat(seconds: 9).lines, onSlice: { answers.wait() })
         let time = ManualTimeSource(at(100))
@@ -251,10 +251,12 @@ struct HTTPBehaviourTests {
                 try await eventually("a query that waits") {
                     service.waiters(for: query) == 1 ? true : nil
                 }
-                connection.close()
+                isReset ? connection.reset() : connection.close()
                 try await eventually("the end of the query") {
                     service.waiters(for: query) == 0 ? true : nil
                 }
+                // Whoever goes has asked nothing wrong.
+                #expect(server.routes.roll.drops.isEmpty)
                 break
             }
             answers.signal()

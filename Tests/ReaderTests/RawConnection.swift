@@ -41,6 +41,14 @@ final class RawConnection {
         return text
     }
 
+    /// Ends the connection as the end of a process does that has not read all.
+    func reset() {
+        var linger = linger(l_onoff: 1, l_linger: 0)
+        let size = socklen_t(MemoryLayout.size(ofValue: linger))
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, size)
+        close()
+    }
+
     func close() {
         if descriptor >= 0 { Glibc.close(descriptor) }
         descriptor = -1

@@ -91,7 +91,8 @@ final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        roll?.refuse(context.channel, because: error)
+        // A connection that was cut says nothing about what came on it.
+        if !(error is IOError) { roll?.refuse(context.channel, because: error) }
         context.fireErrorCaught(error)
     }
 
