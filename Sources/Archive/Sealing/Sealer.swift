@@ -101,21 +101,29 @@ public final class Sealer {
         newest?.file == sealed ? newest?.footer : footer(of: sealed)
     }
 
-    /// The segment behind another one: when it was created, and the cursors that it opens with; nil
-    /// if they are damaged.
+    /// A segment behind another one: when it was created, the cursors that it opens with, and
+    /// whether no other one stands between them.
     private struct Successor {
         let created: Timestamp?
-        let cursors: [Cursor]?
+        let cursors: [Cursor]
+        let isNext: Bool
     }
 
+    /// The first segment behind `file` that says how much of it counts.
+    ///
+    /// One without its opening says nothing: it is being made, or was left behind in that, or is
+    /// damaged. What it may hold, those behind it know as well.
     private func successor(of file: ArchiveFile) throws -> Successor? {
         let files = try directory.files()
+        var isNext = true
         for next in files where next.stem != file.stem && next > file {
-            guard next.kind == .sealed || files.contains(next.sealed),
-                let footer = footer(of: next.sealed)
-            else { return Successor(created: next.created, cursors: try openingCursors(of: next)) }
-            guard footer.isOfJournal else { continue }
-            return Successor(created: next.created, cursors: footer.cursorsBefore)
+            let isSealed = next.kind == .sealed || files.contains(next.sealed)
+            let footer = isSealed ? footer(of: next.sealed) : nil
+            if let footer, !footer.isOfJournal { continue }
+            if let cursors = try footer?.cursorsBefore ?? openingCursors(of: next) {
+                return Successor(created: next.created, cursors: cursors, isNext: isNext)
+            }
+            isNext = false
         }
         return nil
     }
@@ -168,8 +176,8 @@ public final class Sealer {
                 plan.note(event)
                 if let row = try builder.add(unreadable: event) { unreadable.append(row) }
             }
-            if let cursors = next?.cursors {
-                plan.compare(with: cursors, segment: file.path, end: next?.created)
+            if let next, next.isNext {
+                plan.compare(with: next.cursors, segment: file.path, end: next.created)
             }
             guard !pass.isEmpty || !plan.isEmpty || !unreadable.isEmpty else { return false }
             try pass.add(to: &builder)
