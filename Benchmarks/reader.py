@@ -48,6 +48,20 @@ new MutationObserver((changes, observer) => {
 """
 """Notes when so many tiles were painted, in milliseconds since the navigation began."""
 
+FIRST_PAINT = """
+(performance.getEntriesByType("paint").find((one) => one.name === "first-contentful-paint") ?? {})
+  .startTime
+"""
+"""Milliseconds since the navigation began until the first text was painted; nothing before."""
+
+STILL = """
+"<!doctype html>" + document.documentElement.outerHTML.replace(
+  /<script[^>]*><\\/script>|<link[^>]*>/g, "",
+).replace("</head>", "<style>" + [...document.styleSheets].flatMap((sheet) =>
+  [...sheet.cssRules].map((rule) => rule.cssText)).join("") + "</style></head>")
+"""
+"""The page as it stands, without scripts and without anything to load."""
+
 DASHBOARD = """
 local queries = {
   'avg_over_time(load_value_001{agent="load-%d"}[5s])',
@@ -55,9 +69,11 @@ local queries = {
   'load_value_003{agent="load-%d"}', 'rate(load_n{agent="load-%d"}[1m])',
 }
 local count = 0
+local isFloor = FLOOR
 function delay() return 85 + math.random(0, 10) end
 function request()
   count = count + 1
+  if isFloor then return wrk.format('GET', '/healthz') end
   local query = string.format(queries[count % #queries + 1], math.random(1, AGENTS))
   query = query:gsub('[^%w]', function(c) return string.format('%%%02X', string.byte(c)) end)
   local now = os.time()
@@ -73,9 +89,13 @@ end
 """
 
 
-def report(benchmark, median, unit, **more):
-    """Prints one figure."""
-    print(json.dumps({"benchmark": benchmark, "median": median, "unit": unit, **more}), flush=True)
+def report(benchmark, median, unit, floor=None, **more):
+    """Prints one figure; `floor` is the name and median of what nobody could be faster than."""
+    figure = {"benchmark": benchmark, "median": median, "unit": unit, **more}
+    if floor:
+        figure["floor"] = {"name": floor[0], "median": floor[1]}
+        figure["ratio"] = median / floor[1]
+    print(json.dumps(figure), flush=True)
 
 
 def free_port():
@@ -174,20 +194,26 @@ class Site:
 
 
 def dashboards(site, folder, seconds):
-    script = folder / "dashboard.lua"
-    script.write_text(DASHBOARD.replace("AGENTS", str(AGENTS)))
-    words = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script)]
-    text = subprocess.run(
-        [*words, site.address("/")], capture_output=True, text=True, check=True
-    ).stdout
-    figures = re.search(r"FIGURES (.*)", text).group(1).split()
-    count, errors, median, worst, took = map(float, figures)
+    def ask_for(is_floor, seconds):
+        script = folder / "dashboard.lua"
+        text = DASHBOARD.replace("AGENTS", str(AGENTS)).replace("FLOOR", is_floor)
+        script.write_text(text)
+        words = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script)]
+        said = subprocess.run(
+            [*words, site.address("/")], capture_output=True, text=True, check=True
+        ).stdout
+        return map(float, re.search(r"FIGURES (.*)", said).group(1).split())
+
+    _, _, floor, floor_p99, _ = ask_for("true", max(5, seconds // 4))
+    count, errors, median, worst, took = ask_for("false", seconds)
     report(
         "http.dashboard",
         median,
         "ms",
+        floor=("/healthz at the same rate", floor),
         p99=worst,
         most_p99=100,
+        floor_p99=floor_p99,
         per_second=count / took,
         errors=errors,
     )
@@ -314,29 +340,40 @@ class Chromium:
 
 
 def first_paint(site, folder):
-    """From the navigation to all tiles on the screen, with nothing kept from before."""
+    """From the navigation to the first paint, and to all tiles on the screen, with nothing kept."""
     browser = Chromium(folder / "profile")
+
+    def open_page(address, measure):
+        browser.send("Network.clearBrowserCache")
+        browser.send("Page.navigate", url="about:blank")
+        browser.send("Page.navigate", url=address)
+        return until(address, lambda: browser.value(measure))
+
+    first, still, tiles = [], [], []
     try:
         browser.send("Network.enable")
         browser.send("Page.addScriptToEvaluateOnNewDocument", source=PAINTED % (EXPECTED + AGENTS))
-        taken = []
         # The first opens a browser that has shown nothing yet: it says nothing of the page.
-        for _ in range(PAINTS + 1):
-            browser.send("Network.clearBrowserCache")
-            browser.send("Page.navigate", url="about:blank")
-            browser.send("Page.navigate", url=site.address("/"))
-            taken.append(until("the tiles", lambda: browser.value("window.painted")))
+        cold = open_page(site.address("/"), "window.painted")
+        copy = folder / "page.html"
+        copy.write_text(browser.value(STILL))
+        for _ in range(PAINTS):
+            tiles.append(open_page(site.address("/"), "window.painted"))
+            first.append(browser.value(FIRST_PAINT))
+            still.append(open_page(copy.as_uri(), FIRST_PAINT))
     finally:
         browser.close()
-    report(
-        "http.first_paint",
-        statistics.median(taken[1:]) / 1000,
-        "s",
-        most=0.3,
-        agents=EXPECTED + AGENTS,
-        worst=max(taken[1:]) / 1000,
-        cold=taken[0] / 1000,
-    )
+    floor = ("the same tiles and styles as one file", statistics.median(still) / 1000)
+    for name, taken, most in [("first_paint", first, 0.3), ("tiles_painted", tiles, None)]:
+        report(
+            f"http.{name}",
+            statistics.median(taken) / 1000,
+            "s",
+            floor=floor,
+            agents=EXPECTED + AGENTS,
+            worst=max(taken) / 1000,
+            **({"most": most} if most else {"cold": cold / 1000}),
+        )
 
 
 def plots(site, options):
@@ -346,17 +383,19 @@ def plots(site, options):
         tier = until("the plot", lambda path=path: ask(site.address(path)))["tier"]
         # As a browser or a dashboard does: one connection for all questions.
         connection = http.client.HTTPConnection("127.0.0.1", site.http)
-        taken = []
+        taken = {path: [], "/healthz": []}
         for _ in range(PLOTS):
-            begun = time.perf_counter()
-            connection.request("GET", path)
-            connection.getresponse().read()
-            taken.append((time.perf_counter() - begun) * 1000)
+            for asked, times in taken.items():
+                begun = time.perf_counter()
+                connection.request("GET", asked)
+                connection.getresponse().read()
+                times.append((time.perf_counter() - begun) * 1000)
         report(
             "http.plot",
-            statistics.median(taken),
+            statistics.median(taken[path]),
             "ms",
-            p99=p99(taken),
+            floor=("/healthz", statistics.median(taken["/healthz"])),
+            p99=p99(taken[path]),
             tier=tier,
             start=start,
             end=end,

@@ -6,16 +6,21 @@ internal import Glibc
 /// It watches the folder and the newest day in it, where all that is new is written. What it cannot
 /// see, since the kernel gives no more watches or a folder came in between, is found by whoever
 /// looks now and then. Days that are over stay watched, one watch of the kernel's thousands each.
-final class FolderWatch {
-    private let source: any DispatchSourceRead
+final class FolderWatch: Sendable {
+    private let folder: String
+    private let descriptor: Int32
+    // Never replaced, and a source of Dispatch may be used on any thread.
+    nonisolated(unsafe) private let source: any DispatchSourceRead
+    private let queue = DispatchQueue(label: "cerro.reader.watch")
 
-    /// Watches `folder`, which may come into being later; nil where the kernel does not watch.
+    /// Watches `folder`; nil where the kernel does not watch.
     ///
-    /// `onChange` is called on a thread of its own, any number of changes as one call.
+    /// A folder that comes into being later is watched from the next ``renew()`` on. `onChange` is
+    /// called on a thread of its own, any number of changes as one call.
     init?(_ folder: String, onChange: @escaping @Sendable () -> Void) {
         let descriptor = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
         guard descriptor >= 0 else { return nil }
-        let queue = DispatchQueue(label: "cerro.reader.watch")
+        (self.folder, self.descriptor) = (folder, descriptor)
         source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue)
         source.setEventHandler {
             Self.drain(descriptor)
@@ -25,6 +30,17 @@ final class FolderWatch {
         source.setCancelHandler { close(descriptor) }
         Self.watch(folder, descriptor)
         source.activate()
+    }
+
+    /// Watches what the kernel has not told of: a folder that was not there, or is another one now.
+    func renew() async {
+        await withCheckedContinuation { done in
+            queue.async { [self] in
+                // The descriptor is closed on this queue too.
+                if !source.isCancelled { Self.watch(folder, descriptor) }
+                done.resume()
+            }
+        }
     }
 
     /// Ends the watch.

@@ -163,7 +163,10 @@ public struct ReaderAgent: Agent {
             let period =
                 watch == nil ? ReaderLimits.unwatchedPeriod : ReaderLimits.refreshPeriod
             group.addTask {
-                for await _ in session.ticks(every: period) { wake.wake() }
+                for await _ in session.ticks(every: period) {
+                    await watch?.renew()
+                    wake.wake()
+                }
             }
             group.addTask {
                 try await server.run { address in

@@ -42,6 +42,20 @@ struct WatchBoardTests {
         #expect(lines.map(\.isOld) == [false, false, false, false, true])
     }
 
+    @Test("a line has the samples that there are, and a row without any is none")
+    func linesOfSamples() {
+        let blocks = [Self.block(10, 4.25, 1), Self.block(11, 4.5, nil)]
+        let all = LiveText(filter: LiveFilter("cryo"), isJSON: false)
+        #expect(
+            all.lines("cryo", Self.feed, blocks) == [
+                "1970-01-01T00:00:10Z cryo.temps stage=4.25 K  still=1.0 K",
+                "1970-01-01T00:00:11Z cryo.temps stage=4.5 K",
+            ]
+        )
+        let still = LiveText(filter: LiveFilter("cryo.temps.still"), isJSON: true)
+        #expect(still.lines("cryo", Self.feed, blocks).count == 1)
+    }
+
     @Test("what does not fit the pattern, or the terminal, is not shown; the latter is said")
     func fits() {
         let one = Self.board("cryo.temps.still").lines(

@@ -61,6 +61,48 @@ struct GrafanaTests {
         }
     }
 
+    // Goal: "Save & test" is green, the variable of the dashboard has choices, the query editor has
+    // names, units and suggestions.
+    // Method: what Grafana's data source for Prometheus sends, as it sends it: forms by POST, but
+    // values of labels and metadata, which it only ever gets.
+    @Test("what Grafana asks beside panels is answered in the shapes that it expects")
+    func editor() async throws {
+        let text = try String(
+            contentsOf: Self.folder.appending(path: "dashboards/demo.json"),
+            encoding: .utf8
+        )
+        #expect(text.contains(#"label_values({unit=\"K\"}, agent)"#))
+        try await ProcessSite.run(agents: Self.agents) { site in
+            let base = "http://127.0.0.1:\(try await site.untilServed())/prometheus/api/v1"
+            let kelvin = #"match[]={unit="K"}"#
+            let questions: [(words: [String], answer: String)] = [
+                (["/query", "-d", "query=1%2B1&time=4"], #""result":[4,"2"]"#),
+                (["/status/buildinfo"], #""version":"2.42.0""#),
+                (["/label/agent/values", "-G", "--data-urlencode", kelvin], #"["fake-1"]"#),
+                (["/label/__name__/values?limit=40000"], #""false_temperatures_channel_00""#),
+                (["/labels", "--data-urlencode", kelvin], #""agent""#),
+                (["/series", "--data-urlencode", kelvin], #""unit":"K""#),
+                (["/metadata?metric=false_temperatures_channel_00"], #""unit":"K""#),
+                (["/query_exemplars", "-d", "query=x"], #""data":[]"#),
+                (["/rules"], #""groups":[]"#), (["/alerts"], #""alerts":[]"#),
+                (
+                    ["/query", "--data-urlencode", "query=rate(counter_n[1m0s]) # \n"],
+                    #""resultType":"vector""#
+                ),
+            ]
+            for (words, answer) in questions {
+                try await eventually("\(words) tells \(answer)") {
+                    let ask = try RunningProgram(
+                        words: ["curl", "-s", base + words[0]] + words.dropFirst()
+                    )
+                    try await ask.untilEnd()
+                    return ask.output.contains(#""status":"success""#)
+                        && ask.output.contains(answer) ? true : nil
+                }
+            }
+        }
+    }
+
     private static func hasData(_ expression: String, _ base: String) async throws -> Bool {
         let now = Date().timeIntervalSince1970
         let ask = try RunningProgram(

@@ -10,10 +10,6 @@ struct FolderWatchTests {
     func changes() async throws {
         let folder = try TemporaryFolder()
         let archive = folder.path + "/archive"
-        try FileManager.default.createDirectory(
-            atPath: archive,
-            withIntermediateDirectories: false
-        )
         let (changes, continuation) = AsyncStream.makeStream(
             of: Void.self,
             bufferingPolicy: .bufferingNewest(1)
@@ -21,6 +17,13 @@ struct FolderWatchTests {
         let watch = try #require(FolderWatch(archive) { continuation.yield() })
         defer { watch.cancel() }
         var seen = changes.makeAsyncIterator()
+
+        // The reader may be there before the aggregator, who makes the folder.
+        try FileManager.default.createDirectory(
+            atPath: archive,
+            withIntermediateDirectories: false
+        )
+        await watch.renew()
 
         // A folder at a time, so that each is watched before something happens in it.
         for day in ["2025", "2026", "2026/11", "2026/11/21"] {

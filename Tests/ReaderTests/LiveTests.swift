@@ -137,6 +137,12 @@ struct LiveTests {
             }
             table.audience.giveBack()
             try await eventually("nobody listens") { site.listening == .over ? true : nil }
+            // The next one to watch is told of nothing old as if it were the newest.
+            try await eventually("what was seen is forgotten") {
+                table.pulses.pulses.first?.newest == nil ? true : nil
+            }
+            var later = LiveTable.Watcher([FieldPattern("*")])
+            #expect(later.changes(in: table).samples.isEmpty)
             group.cancelAll()
         }
     }

@@ -70,6 +70,35 @@ struct MonitorPageTests {
         }
     }
 
+    // Goal: whoever is woken looks at one agent of 200 on a phone, and scrolls past none of them.
+    @Test("on a phone the agent that is asked for is in sight, and so is its tile")
+    func phone() async throws {
+        let archive = try TemporaryArchive()
+        try await withReader(archive.path, site: FixedSite(Self.rows)) { reader in
+            #expect(try await reader.get("/api/v1/agents").status == 200)
+            let folder = try TemporaryFolder()
+            let screenshots = try BrowserPage.screenshots(orIn: folder)
+            try await BrowserPage.with { page in
+                try await page.resize(width: 390, height: 844, isPhone: true)
+                try await page.open("http://127.0.0.1:\(reader.port)/")
+                try await page.until("document.querySelectorAll('.tile').length === 200")
+                let tile = "document.querySelector(\".tile[data-agent='cryo-150']\")"
+                try await page.evaluate("\(tile).click()")
+                // This agent does not answer, which is as much to look at as if it did.
+                try await page.until("document.querySelector('#panel .error')")
+                let strip = "document.querySelector('#strip').getBoundingClientRect().bottom"
+                for element in ["\(tile)", "document.querySelector('#panel h2')"] {
+                    let place = "\(element).getBoundingClientRect()"
+                    try await page.until("\(place).top >= \(strip)")
+                    try await page.until("\(place).bottom <= innerHeight")
+                }
+                try await page.screenshot(screenshots + "/phone-200-agents.png")
+                let width = try await page.evaluate("document.documentElement.scrollWidth")
+                #expect(width == 390)
+            }
+        }
+    }
+
     /// The page's clock moves by hand, and it counts the streams that have told the reader's.
     private static let clock = """
         window.instant = 1000; performance.now = () => window.instant; window.told = 0;

@@ -54,6 +54,24 @@ struct QueryEngineTests {
         let outside = try data(cryostat(seconds: 3), names, 100, 200)
         #expect(outside.fields == names)
         #expect(outside.timelines.isEmpty)
+        // What has samples at another time is not mistyped.
+        #expect(outside.notes == answer.notes)
+    }
+
+    @Test("of a name that nobody knows a note says which is near")
+    func mistyped() throws {
+        let names = ["cryo.temps.stge"] + (1...5).map { "no.such.field_\($0)" }
+        let notes = try data(cryostat(seconds: 3), names, 0, 9).notes
+        #expect(
+            notes == [
+                "there is no sample of `cryo.temps.stge` at any time; "
+                    + "did you mean `cryo.temps.stage`?",
+                "there is no sample of `no.such.field_1` at any time",
+                "there is no sample of `no.such.field_2` at any time",
+                "nor of 3 more of the fields that were asked for",
+            ]
+        )
+        #expect(try data(cryostat(seconds: 3), ["cryo.temps.stage"], 0, 9).notes.isEmpty)
     }
 
     @Test("a field asked for twice is answered once")

@@ -82,7 +82,7 @@ struct ReaderHTTPTests {
             #expect(csv.headers[.contentType] == "text/csv")
             #expect(
                 csv.text == """
-                    time,cryo.temps.stage
+                    time,cryo.temps.stage [K]
                     2026-11-21T06:00:00Z,4.0
                     2026-11-21T06:00:01Z,5.0
 
@@ -115,7 +115,11 @@ struct ReaderHTTPTests {
                 (field, 400, "parameter.invalid", "`start` is missing"),
                 (field + "&start=-1&end=-2", 422, "parameter.invalid", "is not before the end"),
                 (field + "&start=-1&max_point=5", 400, "parameter.invalid", "`max_points`?"),
-                (field + "&start=-1&time=min", 400, "parameter.invalid", "one of s, ns, iso"),
+                (
+                    field + "&start=-1&time=min", 400, "parameter.invalid",
+                    "is `min`; expected one of"
+                ),
+                (field + "&start=-1&max_points=0", 400, "parameter.invalid", "is `0`; expected an"),
                 ("/api/v1/field", 404, "action.unknown", "did you mean `/api/v1/fields`?"),
                 ("/api/v1/agents", 503, "target.unknown", "no registry at 127.0.0.1:5560"),
                 (long, 413, "query.limit", "65536 are possible"),
@@ -130,7 +134,7 @@ struct ReaderHTTPTests {
             }
             let post = try await reader.get("/api/v1/fields", method: .delete)
             #expect(post.status == 405)
-            #expect(post.text.contains("`DELETE`"))
+            #expect(post.text.contains("`DELETE` is not possible here; there is GET"))
         }
     }
 

@@ -170,7 +170,7 @@ struct TextAnswerTests {
         let text = String(decoding: answer.text(.csv, .iso).whole, as: UTF8.self)
         #expect(
             text == #"""
-                time,a.b.x,a.b.s,c.d.n
+                time,a.b.x [K],a.b.s,c.d.n
                 2026-11-21T06:00:00Z,1.5,"",
                 2026-11-21T06:00:00.5Z,NaN,"say ""hi"", x",-4
                 2026-11-21T06:00:00.5Z,,,
@@ -236,7 +236,7 @@ struct TextAnswerTests {
         let csv = String(decoding: answer.text(.csv, .s).whole, as: UTF8.self)
         #expect(
             csv.replacing("cryo.temps.stage", with: "f") == """
-                start,end,f:count,f:nans,f:min,f:max,f:mean,f:first,f:last
+                start,end,f:count,f:nans,f:min [K],f:max [K],f:mean [K],f:first [K],f:last [K]
                 1795240800,1795240802,2,0,4.0,5.0,4.5,4.0,5.0
                 1795240802,1795240804,2,0,6.0,7.0,6.5,6.0,7.0
 

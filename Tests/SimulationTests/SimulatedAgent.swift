@@ -41,8 +41,10 @@ final class SimulatedAgent {
     private var told = Told()
     private var boot = 1
     private var backup: SimulatedDiskSnapshot?
-    /// The records of the process that lives, by their place in ``published``.
+    /// The records of the process that lives, by their place in ``published``; those before
+    /// ``open`` are synced and their publishers went on.
     private var own: Range<Int> = 0..<0
+    private var open = 0
     private(set) var published: [Published] = []
     /// The highest position of each epoch.
     private(set) var positions: [Int64: Int64] = [:]
@@ -105,6 +107,7 @@ final class SimulatedAgent {
         started = clock.monotonic
         lastWork = started
         own = published.count..<published.count
+        open = own.lowerBound
         for index in published.indices where published[index].written != nil && log != nil {
             // What earlier processes left is synced when the log opens.
             if heals == nil {
@@ -175,7 +178,7 @@ final class SimulatedAgent {
             return events
         }
         let (written, synced, kept) = log.ordinals
-        for index in own {
+        for index in open..<own.upperBound {
             let ordinal = published[index].admission.ordinal
             if published[index].written == nil, ordinal <= written {
                 published[index].written = clock.monotonic
@@ -184,13 +187,17 @@ final class SimulatedAgent {
         }
         for event in events { note(event) }
         // Of a process that has just died no publisher goes on, whatever its log would say.
-        for index in own where published[index].returned == nil && !disk.isDead {
+        for index in open..<own.upperBound
+        where published[index].returned == nil && !disk.isDead {
             // While the disk refuses to be written, records that are noted as being in memory do.
             let isDone =
                 published[index].isSynced
                 || (isInMemory || !published[index].feed.isDurable)
                     && published[index].admission.ordinal <= kept
             if isDone { published[index].returned = clock.monotonic }
+        }
+        while open < own.upperBound, published[open].isSynced, published[open].returned != nil {
+            open += 1
         }
         positions[log.epoch] = max(positions[log.epoch] ?? 0, log.newestPosition)
     }

@@ -10,7 +10,8 @@ public final class Sealer {
     private let directory: ArchiveDirectory
     private let time: any TimeSource
     private let budget: Int
-    /// The footer of the file that was sealed last, and read back: the next segment asks for it.
+    /// The footer that was read last, of the file that was sealed last as a rule: what is sealed
+    /// next asks for it twice.
     private var newest: (file: ArchiveFile, footer: SealedFooter)?
 
     /// A sealer of the archive whose lock the caller holds.
@@ -98,7 +99,10 @@ public final class Sealer {
 
     /// The footer of a sealed file that is listed, without reading the newest one again.
     private func known(_ sealed: ArchiveFile) -> SealedFooter? {
-        newest?.file == sealed ? newest?.footer : footer(of: sealed)
+        if let newest, newest.file == sealed { return newest.footer }
+        guard let footer = footer(of: sealed) else { return nil }
+        newest = (sealed, footer)
+        return footer
     }
 
     /// A segment behind another one: when it was created, the cursors that it opens with, and

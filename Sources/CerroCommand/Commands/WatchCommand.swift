@@ -121,16 +121,18 @@ struct LiveText {
     let filter: LiveFilter
     let isJSON: Bool
 
-    /// One line a row: time, feed, then the fields that fit the pattern.
+    /// One line a row: time, feed, then the fields that fit the pattern and have a sample.
     func lines(_ instance: String, _ feed: Feed, _ blocks: [Block]) -> [String] {
         let columns = feed.fields.enumerated().filter { _, field in
             filter.matches(FieldName(instance: instance, feed: feed.name, field: field.name))
         }
         return blocks.flatMap { block in
-            block.timestamps.indices.map { row in
-                let cells = columns.map { index, field in
-                    (field, block.columns[index].value(at: row))
+            block.timestamps.indices.compactMap { row in
+                let cells = columns.compactMap { index, field -> (Field, Value)? in
+                    let value = block.columns[index].value(at: row)
+                    return value == .null ? nil : (field, value)
                 }
+                guard !cells.isEmpty else { return nil }
                 return isJSON
                     ? document(instance, feed, block.timestamps[row], cells)
                     : line(instance, feed, block.timestamps[row], cells)

@@ -3,16 +3,17 @@ internal import Telemetry
 extension DataAnswer {
     /// A header, then a row for each time, with one cell a field.
     ///
-    /// Rows begin with `time`, those of buckets with `start,end`. A missing value is an empty cell,
-    /// an empty text is `""`. RFC 4180, except that lines end with a line feed alone, and that
-    /// where something is missing or doubtful, lines that begin with `#` say so behind the rows.
+    /// Rows begin with `time`, those of buckets with `start,end`; a field with a unit is headed
+    /// `NAME [UNIT]`. A missing value is an empty cell, an empty text is `""`. RFC 4180, but that
+    /// lines end with a line feed alone, and that where something is missing or doubtful, lines
+    /// that begin with `#` say so behind the rows.
     func csvPieces(_ times: TimeForm) -> [TextAnswer.Piece] {
         let table = table
         let header: TextAnswer.Piece = { writer in
             table.hasBuckets ? writer.raw("start,end") : writer.raw("time")
             for column in table.columns {
                 writer.raw(",")
-                writer.raw(column.name)
+                writer.writeHeading(column.name, column.unit)
             }
             writer.raw("\n")
         }

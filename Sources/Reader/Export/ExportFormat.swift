@@ -66,10 +66,7 @@ private struct CSVExport: ExportEncoder {
         writer.raw("time")
         for column in head.columns {
             writer.raw(",")
-            let unit = column.field.unit.map { " [\($0.rawValue)]" } ?? ""
-            let heading = column.name.description + unit
-            let isPlain = heading.utf8.allSatisfy { !"\",\n\r".utf8.contains($0) }
-            isPlain ? writer.raw(heading) : writer.writeQuoted(heading)
+            writer.writeHeading(column.name.description, column.field.unit)
         }
         writer.raw("\n")
         return writer.bytes

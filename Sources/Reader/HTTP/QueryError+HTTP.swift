@@ -37,7 +37,7 @@ enum RequestError: Error, CustomStringConvertible {
     case address(byteCount: Int)
     case path(String, known: [String])
     case asset(String)
-    case method(String)
+    case method(String, allowed: [HTTPRequest.Method])
     case needsPost(String)
     case format(accept: String)
     case notInstalled(String, package: String)
@@ -103,8 +103,9 @@ enum RequestError: Error, CustomStringConvertible {
         case .asset(let path):
             "the monitor has no part `\(path.prefix(100))`; if the page asked for it, the reader "
                 + "is another version since: load the page anew"
-        case .method(let method):
-            "the method `\(method.prefix(20))` is not possible here"
+        case .method(let method, let allowed):
+            "the method `\(method.prefix(20))` is not possible here; there is "
+                + allowed.map(\.rawValue).joined(separator: ", ")
         case .needsPost(let path):
             "`\(path.prefix(100))` changes something, so it needs the method POST"
         case .format(let accept):

@@ -79,10 +79,9 @@ struct RequestGuard: RouterMiddleware {
     /// What the router's own refusal means.
     private func refusal(of request: Request, _ status: HTTPResponse.Status) -> RequestError {
         guard status == .notFound else { return .other(status) }
-        guard routes.contains(where: { $0.matches(request.uri.path) }) else {
-            return .path(request.uri.path, known: routes.map(\.path))
-        }
-        return .method(request.method.rawValue)
+        let here = routes.filter { $0.matches(request.uri.path) }
+        guard !here.isEmpty else { return .path(request.uri.path, known: routes.map(\.path)) }
+        return .method(request.method.rawValue, allowed: here.flatMap(\.methods))
     }
 
     private static func response(

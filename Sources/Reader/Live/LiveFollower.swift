@@ -25,9 +25,8 @@ struct LiveFollower: Sendable {
 
     /// Listens until nobody watches any more; whether the site has ended first.
     private func listen() async -> Bool {
-        table.forgetSeen()
         let messages = await site.messages()
-        return await withTaskGroup(of: Bool.self) { group in
+        let hasEnded = await withTaskGroup(of: Bool.self) { group in
             group.addTask {
                 var declarations = Declarations()
                 for await message in messages { await take(message, &declarations) }
@@ -41,6 +40,8 @@ struct LiveFollower: Sendable {
             group.cancelAll()
             return hasEnded
         }
+        if !hasEnded { table.forgetSeen() }
+        return hasEnded
     }
 
     /// The registry's table finds new publishers too.

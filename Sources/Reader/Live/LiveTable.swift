@@ -115,9 +115,13 @@ final class LiveTable: Sendable {
         state.withLock { $0.rows.values.map(\.content) }.sorted { $0.instance < $1.instance }
     }
 
-    /// Forgets when samples were seen: what came while nobody listened is not known.
+    /// Forgets what was seen: what comes while nobody listens is not known, and so what came before
+    /// is not the newest any more.
     func forgetSeen() {
-        state.withLock { $0.seen = [:] }
+        state.withLock { state in
+            state.seen = [:]
+            for place in state.samples.indices { state.samples[place].revision = 0 }
+        }
     }
 
     /// The pulses of all instances by name, and when the registry's table was last looked at.

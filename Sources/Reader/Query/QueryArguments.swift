@@ -68,7 +68,7 @@ public struct QueryArguments: Sendable {
         var patterns: [FieldPattern] = []
         for element in elements {
             guard let text = element.string, !text.isEmpty else {
-                throw .parameter(name, found: "\(element)", expected: "a field's full name")
+                throw .parameter(name, found: element.told, expected: "a field's full name")
             }
             guard text.utf8.count <= ReaderLimits.patternBytes else {
                 throw .parameter(
@@ -87,7 +87,7 @@ public struct QueryArguments: Sendable {
         guard let value = given[name] else { return nil }
         let number = value.double ?? value.string.flatMap(Double.init)
         guard let number, (0...1e9).contains(number) else {
-            throw .parameter(name, found: "\(value)", expected: "seconds, from 0 to 1e9")
+            throw .parameter(name, found: value.told, expected: "seconds, from 0 to 1e9")
         }
         return .nanoseconds(Int64((number * 1e9).rounded()))
     }
@@ -97,7 +97,7 @@ public struct QueryArguments: Sendable {
         guard let value = given[name] else { return nil }
         let number = value.int.flatMap(Int.init(exactly:)) ?? value.string.flatMap { Int($0) }
         guard let number, (1...most).contains(number) else {
-            throw .parameter(name, found: "\(value)", expected: "an integer from 1 to \(most)")
+            throw .parameter(name, found: value.told, expected: "an integer from 1 to \(most)")
         }
         return number
     }
@@ -108,7 +108,7 @@ public struct QueryArguments: Sendable {
         guard let text = value.string, choices.contains(text) else {
             throw .parameter(
                 name,
-                found: "\(value)",
+                found: value.told,
                 expected: "one of " + choices.joined(separator: ", ")
             )
         }
@@ -123,4 +123,9 @@ public struct QueryArguments: Sendable {
     private init(given: [String: Value]) {
         self.given = given
     }
+}
+
+extension Value {
+    /// How an error shows what was given: a text as it came, anything else as JSON.
+    fileprivate var told: String { string.map { "`\($0)`" } ?? json }
 }

@@ -94,7 +94,23 @@ struct QueryEngine: Sendable {
         )
         (answer.gaps, answer.marks) = (ledger.gaps, ledger.marks)
         answer.notes += ledger.notes
+        let answered = Set(answer.timelines.flatMap(\.fields).map(\.name))
+        answer.notes += try unknown(answer.fields.filter { !answered.contains($0) })
         return answer
+    }
+
+    /// What to say of names without a sample at any time: most likely they are mistyped.
+    private func unknown(_ names: [String]) throws(QueryError) -> [String] {
+        guard !names.isEmpty else { return [] }
+        let known = Set(try archive.fields(in: Timestamp.publishable).map(\.name.description))
+        let unknown = names.filter { !known.contains($0) }
+        let told = unknown.prefix(ReaderLimits.suggestions).map { name in
+            let near = NearMatch.nearest(to: name, among: known, count: 1).first
+            return "there is no sample of `\(name.prefix(100))` at any time"
+                + (near.map { "; did you mean `\($0)`?" } ?? "")
+        }
+        let rest = unknown.count - told.count
+        return told + (rest > 0 ? ["nor of \(rest) more of the fields that were asked for"] : [])
     }
 
     /// The fields of one timeline, nil if none of them has a sample in the range.

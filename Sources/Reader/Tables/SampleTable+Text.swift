@@ -45,6 +45,13 @@ extension JSONWriter {
         raw("\n")
     }
 
+    /// Writes the heading of a column of CSV: its name, and its unit in brackets.
+    mutating func writeHeading(_ name: String, _ unit: Unit?) {
+        let heading = name + (unit.map { " [\($0.rawValue)]" } ?? "")
+        let isPlain = heading.utf8.allSatisfy { !"\",\n\r".utf8.contains($0) }
+        isPlain ? raw(heading) : writeQuoted(heading)
+    }
+
     /// Writes a time as a cell of CSV, where no form needs quotes.
     mutating func writeCell(_ instant: Timestamp, _ times: TimeForm) {
         switch times {
@@ -66,7 +73,7 @@ extension JSONWriter {
     }
 
     /// Writes a text in quotes, as RFC 4180 has them.
-    mutating func writeQuoted(_ text: String) {
+    fileprivate mutating func writeQuoted(_ text: String) {
         raw("\"")
         for byte in text.utf8 {
             if byte == UInt8(ascii: "\"") { raw(byte) }

@@ -271,7 +271,8 @@ export class Chart {
       setText(this.note, [instant(seconds), ...here.slice(0, 3).map(told)].join(" · "));
       return;
     }
-    const resolution = width ? `min–max and mean of ${duration(width)}` : "";
+    const isEmpty = this.loaded && this.fields.every((_, index) => this.#at(null, index) === undefined);
+    const resolution = isEmpty ? "no samples in this range" : width ? `min–max and mean of ${duration(width)}` : "";
     const missing = gaps.length === 0 ? "" : gaps.length === 1 ? told(gaps[0]) : `${gaps.length} gaps, newest ${told(gaps.at(-1))}`;
     setText(this.note, this.problem ?? [resolution, tier && tier !== "raw" ? `from the ${tier} tier` : "", missing].filter(Boolean).join(" · "));
   }

@@ -66,7 +66,8 @@ class Operation {
     this.past = make("table", { className: "past" });
     this.details = make("details", {}, make("summary", { textContent: "last sessions" }), this.past);
     this.form = make("form", { onsubmit: (event) => { event.preventDefault(); this.command("start"); } },
-      ...this.inputs.map((input) => input.label), this.start, this.end);
+      ...this.inputs.map((input) => input.label),
+      make("span", { className: "buttons" }, this.start, this.end));
     this.element = make("section", { className: "operation", data: { operation: name } },
       make("header", {}, make("b", { textContent: name }), this.status,
         make("span", { className: "help", textContent: `${kind}${help ? `: ${help}` : ""}` })),
@@ -209,7 +210,7 @@ export class OperationList {
 
   allow() {
     const isHeld = control.isHeld(this.instance);
-    setText(this.lock, isHeld ? "" : `Read-only. ${control.obstacle(this.instance, "operate", "control")}`);
+    setText(this.lock, isHeld ? "" : control.obstacle(this.instance, "operate", "control"));
     this.lock.hidden = isHeld;
     for (const operation of this.operations) operation.allow();
   }

@@ -64,10 +64,16 @@ function refreshHead() {
   }
 }
 
-// Whoever asks for an agent wants to see it: below the plots, or on a phone below all tiles.
-function bringIntoView(panel) {
+// Beside a panel the tiles have less room: the one that is looked at stays in sight. And whoever asks
+// for an agent wants to see it, also below plots.
+function bringIntoView(panel, wasAsked) {
+  document.querySelector(".tile[aria-current='true']")?.scrollIntoView({ block: "nearest" });
+  if (!wasAsked) return;
+  const strip = byId("strip");
+  const hidden = getComputedStyle(strip).position === "sticky" ? strip.offsetHeight : 44;
+  panel.style.scrollMarginTop = `${hidden}px`;
   const { top } = panel.getBoundingClientRect();
-  if (top > innerHeight * 0.6 || top < 0) panel.scrollIntoView({ block: "start" });
+  if (top > innerHeight * 0.6 || top < hidden) panel.scrollIntoView({ block: "start" });
 }
 
 async function show(instance, wasAsked) {
@@ -84,14 +90,16 @@ async function show(instance, wasAsked) {
   try {
     description = await describe(instance);
   } catch (error) {
-    if (shown === mine) body.replaceChildren(make("p", { className: "error", textContent: error.message }));
+    if (shown !== mine) return;
+    body.replaceChildren(make("p", { className: "error", textContent: error.message }));
+    bringIntoView(panel, wasAsked);
     return;
   }
   if (shown !== mine) return;
   mine.operations = new OperationList(instance, description.operations);
   mine.fields = new FieldTable(instance, description.feeds);
   body.replaceChildren(mine.operations.element, mine.fields.element);
-  if (wasAsked) bringIntoView(panel);
+  bringIntoView(panel, wasAsked);
   watch("panel", [instance]);
 }
 

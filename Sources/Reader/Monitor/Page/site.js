@@ -79,7 +79,8 @@ function takeBeat(beat) {
     agent.history.push([beat.now, rows]);
     if (agent.history.length > limits.window) agent.history.shift();
     const [then, before] = agent.history[0];
-    if (rows < before) agent.history = [[beat.now, rows]];
+    // The reader listens from the first watcher on: what had waited until then comes at once.
+    if (rows < before || (before === 0 && rows > 0)) agent.history = [[beat.now, rows]];
     agent.rate = beat.now - then > 0.5 && rows >= before ? (rows - before) / (beat.now - then) : null;
   }
   for (const name of site.agents.keys()) {
