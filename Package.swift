@@ -77,7 +77,8 @@ let package = Package(
         library(
             "Archive",
             [
-                "ArchiveFormat", "G3Format", "Log", "MessagePack", "SiteConfig", "Telemetry",
+                "ArchiveFormat", "CKernel", "G3Format", "Log", "MessagePack", "SiteConfig",
+                "Telemetry",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ]
         ),

@@ -1,8 +1,9 @@
 /// What bounds an archive, in one place.
 enum Limits {
-    /// Bytes that a reader of a journal takes in one piece: two of the longest frames fit, so that
-    /// one of them is always whole.
-    static let journalWindow = 20 << 20
+    /// Bytes that a reader of a journal takes in one piece at first, which a processor's cache
+    /// holds, and at most, where entries are long: two of the longest frames fit, so that one of
+    /// them is always whole.
+    static let shortJournalWindow = 1 << 20, journalWindow = 20 << 20
     /// Bytes of decoded columns that a sealer holds; more timelines cost one more pass.
     static let sealing = 128 << 20
     /// Bytes that wait for the next commit before ``JournalWriter/append`` writes them; while the

@@ -101,9 +101,9 @@ public struct SealedFileBuilder {
     /// Writes the footer and the trailer, twice: no damage in one place costs the file.
     public mutating func finish() throws -> SealedFooter {
         try flush()
-        let end = try SealedLayout.end(footer: footer, offset: offset)
-        try write(end)
-        try write(try SealedLayout.end(footer: footer, offset: offset + end.count))
+        let packed = try SealedLayout.PackedFooter(footer)
+        try write(packed.end(at: offset))
+        try write(packed.end(at: offset + packed.endCount))
         return footer
     }
 

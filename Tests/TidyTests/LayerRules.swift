@@ -8,7 +8,7 @@ enum LayerRules {
         "CZstd": ["ArchiveFormat"],
         "CChecksum": ["ArchiveFormat"],
         "CRE2": ["PromQL"],
-        "CKernel": ["CerroCommand", "Telemetry"],
+        "CKernel": ["Archive", "CerroCommand", "Telemetry"],
         "CZeroMQ": ["ZeroMQ"],
         "GRDB": ["Archive"],
         "ServiceLifecycle": ["AgentRuntime", "CerroCommand"],

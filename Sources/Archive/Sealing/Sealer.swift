@@ -1,4 +1,5 @@
 internal import ArchiveFormat
+internal import CKernel
 internal import Log
 public import Telemetry
 
@@ -34,6 +35,10 @@ public final class Sealer {
     @discardableResult
     public func sealAll(openSegment: String?) throws(ArchiveError) -> [String] {
         var made: [String] = []
+        // What the rows of one segment stood in, those of the next one need: to give it back page
+        // by page and to take it again costs a tenth of the work. At the end all of it goes back.
+        cerro_memory_keep(CInt(clamping: budget))
+        defer { cerro_memory_return() }
         for file in try directory.files()
         where file.kind == .journal && file.path != openSegment {
             if let path = try seal(file, isLast: openSegment == nil) { made.append(path) }
