@@ -64,9 +64,13 @@ let package = Package(
             ["Telemetry", .product(name: "Yams", package: "Yams")]
         ),
         .target(name: "CChecksum"),
+        .target(name: "CPacking"),
         .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
-        library("ArchiveFormat", ["CChecksum", "CZstd", "MessagePack", "Telemetry"]),
+        library(
+            "ArchiveFormat",
+            ["CChecksum", "CPacking", "CZstd", "MessagePack", "Telemetry"]
+        ),
         library("ArrowFormat", ["Telemetry"]),
         library("G3Format", ["ArchiveFormat"]),
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),

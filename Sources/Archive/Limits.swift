@@ -17,8 +17,9 @@ enum Limits {
     static let clockJump = Duration.seconds(3600), clockDoubt = Duration.seconds(600)
     /// Bytes that a batch has beside its records: two names at their longest, and numbers.
     static let batchOverhead = 384
-    /// Bytes of a sealed file that are written with one call.
-    static let sealedWrite = 4 << 20
+    /// Bytes of a sealed file that are written with one call, and how many are not waited with
+    /// until there are as many.
+    static let sealedWrite = 4 << 20, wholeWrite = 256 << 10
     /// Finished epochs of one instance that a table of cursors remembers: they keep an agent that
     /// still holds an old segment from being read twice.
     static let finishedEpochs = 256

@@ -7,6 +7,7 @@ enum LayerRules {
         "CMsgPack": ["MessagePack"],
         "CZstd": ["ArchiveFormat"],
         "CChecksum": ["ArchiveFormat"],
+        "CPacking": ["ArchiveFormat"],
         "CRE2": ["PromQL"],
         "CKernel": ["Archive", "CerroCommand", "Telemetry"],
         "CZeroMQ": ["ZeroMQ"],

@@ -64,15 +64,9 @@ public final class Sealer {
             }
             let next = try successor(of: file)
             guard isLast || next != nil else { return nil }
-            guard try write(file, next) else {
+            guard let footer = try write(file, next) else {
                 try directory.disk.remove(directory.full(file))
                 return nil
-            }
-            guard let footer = footer(of: file.sealed), footer.sources.contains(file.id) else {
-                throw ArchiveError.journal(
-                    "\(directory.full(file.sealed)): cannot be read back after it was written; "
-                        + "the segment is kept: look at the disk"
-                )
             }
             newest = (file.sealed, footer)
             try directory.disk.remove(directory.full(file))
@@ -152,8 +146,8 @@ public final class Sealer {
         return nil
     }
 
-    /// Writes the sealed file; returns false, and leaves none, if there is nothing to keep.
-    private func write(_ file: ArchiveFile, _ next: Successor?) throws -> Bool {
+    /// Writes the sealed file; returns nil, and leaves none, if there is nothing to keep.
+    private func write(_ file: ArchiveFile, _ next: Successor?) throws -> SealedFooter? {
         let segment = try directory.disk.open(directory.full(file), .read)
         let start = try end(before: file)
         func read(_ body: (JournalEvent) throws -> Void) throws {
@@ -259,6 +253,8 @@ final class BufferedFile {
     }
 
     func write(_ bytes: [UInt8]) throws {
+        // Many at once need not be collected.
+        if buffer.isEmpty, bytes.count >= Limits.wholeWrite { return try put(bytes) }
         buffer += bytes
         if buffer.count >= Limits.sealedWrite { try flush() }
     }
@@ -269,10 +265,13 @@ final class BufferedFile {
     }
 
     private func flush() throws {
-        let count = buffer.count
-        guard count > 0 else { return }
-        let done = try buffer.withUnsafeBytes { try file.append([$0]) }
-        guard done == count else { throw DiskError.full(path: file.path, during: "write") }
+        guard !buffer.isEmpty else { return }
+        try put(buffer)
         buffer.removeAll(keepingCapacity: true)
+    }
+
+    private func put(_ bytes: [UInt8]) throws {
+        let done = try bytes.withUnsafeBytes { try file.append([$0]) }
+        guard done == bytes.count else { throw DiskError.full(path: file.path, during: "write") }
     }
 }

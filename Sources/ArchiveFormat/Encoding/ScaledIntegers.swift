@@ -1,3 +1,5 @@
+internal import CPacking
+
 /// Integers that stand for all values of some rows, and what they amount to without an error.
 struct ScaledIntegers {
     /// The least, the most and the sum of some of them.
@@ -39,12 +41,9 @@ struct ScaledIntegers {
     /// What the rows in `range`, counted from 0 and at least one, amount to.
     func summary(of range: Range<Int>) -> Summary {
         var summary = Summary()
-        for row in range {
-            let value = values[row]
-            summary.least = min(summary.least, value)
-            summary.most = max(summary.most, value)
-            summary.sum &+= value
-        }
+        guard let start = values.baseAddress else { return summary }
+        let span = cerro_sum(start + range.lowerBound, range.count, &summary.sum)
+        (summary.least, summary.most) = (span.least, span.most)
         return summary
     }
 
