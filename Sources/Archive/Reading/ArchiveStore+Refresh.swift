@@ -179,7 +179,7 @@ extension ArchiveStore {
     private func note(_ record: JournalBlocks, _ state: inout State) throws(ArchiveError) {
         let name = "\(record.instance).\(record.feed.name)"
         var newest = try newest(instance: record.instance, feed: record.feed.name, &state)
-        record.rows.forEachTime { time in
+        record.rows.forEachTime(record.source.types) { time in
             let timestamp = Timestamp(nanoseconds: time)
             guard let known = newest else {
                 newest = timestamp
