@@ -68,9 +68,13 @@ let package = Package(
             ["Telemetry", .product(name: "Yams", package: "Yams")]
         ),
         .target(name: "CChecksum"),
+        .target(name: "CPacking"),
         .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
-        library("ArchiveFormat", ["CChecksum", "CZstd", "MessagePack", "Telemetry"]),
+        library(
+            "ArchiveFormat",
+            ["CChecksum", "CPacking", "CZstd", "MessagePack", "Telemetry"]
+        ),
         library("ArrowFormat", ["Telemetry"]),
         library("G3Format", ["ArchiveFormat"]),
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
@@ -81,7 +85,8 @@ let package = Package(
         library(
             "Archive",
             [
-                "ArchiveFormat", "G3Format", "Log", "MessagePack", "SiteConfig", "Telemetry",
+                "ArchiveFormat", "CKernel", "G3Format", "Log", "MessagePack", "SiteConfig",
+                "Telemetry",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ]
         ),

@@ -32,18 +32,19 @@ extension ArchiveDirectory {
         return file.sealed.path
     }
 
-    /// Writes the sealed file of `file` beside, syncs it and gives it its name.
+    /// Writes the sealed file of `file` beside, syncs it, gives it its name, and looks whether the
+    /// disk has its end.
     ///
     /// `body` adds what it holds, and returns whether there is anything to keep: else, and where
     /// it throws, there is no file.
     ///
-    /// - Returns: what `body` returned.
+    /// - Returns: what the file says about itself; nil where there is none.
     @discardableResult
     func writeSealed(
         _ file: ArchiveFile,
         _ footer: SealedFooter,
         _ body: (inout SealedFileBuilder) throws -> Bool
-    ) throws -> Bool {
+    ) throws -> SealedFooter? {
         let beside = "\(path)/\(file.day)/.\(file.sealed.stem).new"
         try disk.removeIfThere(beside)
         do {
@@ -51,17 +52,32 @@ extension ArchiveDirectory {
             var builder = try SealedFileBuilder(footer) { try output.write($0) }
             guard try body(&builder) else {
                 try disk.removeIfThere(beside)
-                return false
+                return nil
             }
-            _ = try builder.finish()
+            let footer = try builder.finish()
             try output.finish()
             try disk.rename(beside, to: full(file.sealed))
             try disk.syncFolder("\(path)/\(file.day)")
-            return true
+            try readBack(file.sealed, builder)
+            return footer
         } catch {
             // A full disk gets its space back; after a death the next sealing does it.
             try? disk.removeIfThere(beside)
             throw error
+        }
+    }
+
+    /// Looks whether the disk has the head and both footers of a file as they were written.
+    private func readBack(_ sealed: ArchiveFile, _ builder: SealedFileBuilder) throws {
+        let file = try disk.open(full(sealed), .read)
+        let size = try file.size()
+        guard try file.bytes(0..<SealedLayout.headLength) == SealedLayout.head,
+            try file.bytes(max(0, size - builder.end.count)..<size) == builder.end
+        else {
+            throw ArchiveError.journal(
+                "\(full(sealed)): cannot be read back after it was written; what it was made from "
+                    + "is kept: look at the disk"
+            )
         }
     }
 }

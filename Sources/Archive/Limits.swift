@@ -1,8 +1,9 @@
 /// What bounds an archive, in one place.
 enum Limits {
-    /// Bytes that a reader of a journal takes in one piece: two of the longest frames fit, so that
-    /// one of them is always whole.
-    static let journalWindow = 20 << 20
+    /// Bytes that a reader of a journal takes in one piece at first, which a processor's cache
+    /// holds, and at most, where entries are long: two of the longest frames fit, so that one of
+    /// them is always whole.
+    static let shortJournalWindow = 1 << 20, journalWindow = 20 << 20
     /// Bytes of decoded columns that a sealer holds; more timelines cost one more pass.
     static let sealing = 128 << 20
     /// Bytes that wait for the next commit before ``JournalWriter/append`` writes them; while the
@@ -14,8 +15,9 @@ enum Limits {
     static let clockJump = Duration.seconds(3600), clockDoubt = Duration.seconds(600)
     /// Bytes that a batch has beside its records: two names at their longest, and numbers.
     static let batchOverhead = 384
-    /// Bytes of a sealed file that are written with one call.
-    static let sealedWrite = 4 << 20
+    /// Bytes of a sealed file that are written with one call, and how many are not waited with
+    /// until there are as many.
+    static let sealedWrite = 4 << 20, wholeWrite = 256 << 10
     /// Finished epochs of one instance that a table of cursors remembers: they keep an agent that
     /// still holds an old segment from being read twice.
     static let finishedEpochs = 256

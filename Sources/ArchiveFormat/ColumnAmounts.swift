@@ -24,9 +24,12 @@ struct ColumnAmounts {
         if let integers = encoder.integers {
             let found = tiers.map { $0.rows.map { integers.summary(of: $0) } }
             let all = found.max { $0.count < $1.count } ?? [integers.summary(of: 0..<rows.count)]
-            whole = integers.statistics(ScaledIntegers.Summary(all), count: rows.count)
-            self.tiers = found.map { .integers($0, integers.scaling) }
-            return
+            let summary = ScaledIntegers.Summary(all)
+            if integers.isExact(summary) {
+                whole = integers.statistics(summary, count: rows.count)
+                self.tiers = found.map { .integers($0, integers.scaling) }
+                return
+            }
         }
         let digits = DecimalDigits(encoder.scaling)
         func statistics(_ own: Range<Int>) -> Statistics {

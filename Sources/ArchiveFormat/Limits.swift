@@ -16,7 +16,7 @@ public enum SealedLimits {
     /// The fewest hours that are rolled up: for less, minutes tell as fast.
     public static let hoursPerRollup = 4
     /// Bytes of chunks that are handed on with one call.
-    static let bytesPerWrite = 1 << 20
+    static let bytesPerWrite = 256 << 10
     /// The most gaps at which one timeline of a file is cut: daily samples of ten years, replayed
     /// at once, would otherwise make a footer that is longer than they.
     public static let runsPerTimeline = 64

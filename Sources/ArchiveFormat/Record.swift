@@ -179,7 +179,8 @@ public struct Record {
 
     /// The blocks in a record of data, whose columns are as `feed` declares them.
     public func blocks(of feed: Feed) throws(RecordError) -> [Block] {
-        try rows(of: feed, types: feed.fields.map(\.type)).blocks
+        let types = feed.fields.map(\.type)
+        return try rows(of: feed, types: types).blocks(types)
     }
 }
 

@@ -9,8 +9,6 @@ public struct RecordRows {
     public let count: Int
     /// The least and the largest of their times; the largest and the least Int64 without a row.
     public let earliest: Int64, latest: Int64
-    /// The types of the columns of each block.
-    public let types: [FieldType]
     private let body: UnsafeRawBufferPointer
 
     /// What does not fit; who knows the declaration tells it in full.
@@ -39,7 +37,6 @@ public struct RecordRows {
     /// Checks all that ``reader`` will give: shapes, lengths, and that texts are UTF-8.
     init(_ body: UnsafeRawBufferPointer, _ types: [FieldType]) throws(Flaw) {
         self.body = body
-        self.types = types
         guard var reader = RowReader(body) else { throw .noBlocks }
         var count = 0
         var earliest = Int64.max
@@ -51,7 +48,7 @@ public struct RecordRows {
                 earliest = min(earliest, time)
                 latest = max(latest, time)
             }
-            for place in types.indices where reader.column(types[place], isChecked: false) == nil {
+            for place in types.indices where !reader.skip(types[place]) {
                 throw .column(place, rows: times.count / 8)
             }
         }
@@ -70,8 +67,9 @@ public struct RecordRows {
         return reader
     }
 
-    /// Calls `body` with the time of each row, in order; the columns stay as they are.
-    public func forEachTime(_ body: (Int64) -> Void) {
+    /// Calls `body` with the time of each row, in order; the columns, whose types are `types`, stay
+    /// as they are.
+    public func forEachTime(_ types: [FieldType], _ body: (Int64) -> Void) {
         var reader = reader
         while let times = reader.block(columns: types.count) {
             for offset in stride(from: 0, to: times.count, by: 8) {
@@ -81,8 +79,8 @@ public struct RecordRows {
         }
     }
 
-    /// The rows as blocks.
-    public var blocks: [Block] {
+    /// The rows as blocks of columns of such types.
+    public func blocks(_ types: [FieldType]) -> [Block] {
         var blocks: [Block] = []
         var reader = reader
         while let times = reader.block(columns: types.count) {
@@ -153,6 +151,12 @@ public struct RowReader {
         return bytes.baseAddress
     }
 
+    /// Passes over the next column; false where it is not as many values of `type`.
+    fileprivate mutating func skip(_ type: FieldType) -> Bool {
+        let isPlain = type != .string && plain(width: type == .bool ? 1 : 8) != nil
+        return isPlain || column(type, isChecked: false) != nil
+    }
+
     private mutating func texts(isChecked: Bool) -> ColumnView? {
         var presence: UnsafeRawBufferPointer?
         var parts = reader.array()
@@ -163,8 +167,14 @@ public struct RowReader {
         }
         guard parts == 1, reader.array() == rows else { return nil }
         let start = reader.rest
-        for _ in 0..<rows {
+        // States mostly are the same as in the row before.
+        var row = 0
+        while row < rows {
+            let rest = reader.rest
             guard let text = reader.utf8(), isChecked || Self.isText(text) else { return nil }
+            let last = UnsafeRawBufferPointer(rebasing: rest[..<(rest.count - reader.rest.count)])
+            row += 1
+            row += reader.skip(last, most: rows - row)
         }
         let bytes = UnsafeRawBufferPointer(rebasing: start[..<(start.count - reader.rest.count)])
         return ColumnView(type: .string, rows: rows, presence: presence, bytes: bytes)
@@ -194,6 +204,24 @@ public struct ColumnView {
     public func forEachText(_ body: (UnsafeRawBufferPointer) -> Void) {
         guard type == .string, var reader = MessagePackReader(bytes) else { return }
         while let text = reader.utf8() { body(text) }
+    }
+
+    /// Calls `body` with the row and the UTF-8 of each text that is another one than that of the
+    /// row before; `last` is the one before the first, as MessagePack, and becomes the last one.
+    public func forEachChange(
+        of last: inout [UInt8],
+        _ body: (Int, UnsafeRawBufferPointer) -> Void
+    ) {
+        guard type == .string, var reader = MessagePackReader(bytes) else { return }
+        var row = 0
+        while row < rows {
+            row += last.withUnsafeBytes { reader.skip($0, most: rows - row) }
+            let rest = reader.rest
+            guard row < rows, let text = reader.utf8() else { return }
+            body(row, text)
+            last = Array(rest[..<(rest.count - reader.rest.count)])
+            row += 1
+        }
     }
 
     /// The values as a column.

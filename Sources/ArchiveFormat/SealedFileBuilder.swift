@@ -4,6 +4,8 @@ public import Telemetry
 public struct SealedFileBuilder {
     /// What the footer will say; ``add(_:feed:epochs:times:received:columns:)`` adds to it.
     public var footer: SealedFooter
+    /// What stands behind the chunks, once it is finished: both footers with their trailers.
+    public private(set) var end: [UInt8] = []
     private let write: ([UInt8]) throws -> Void
     private let encoder = ChunkEncoder(), waiting = ByteBuffer()
     private var offset = 0
@@ -101,9 +103,9 @@ public struct SealedFileBuilder {
     /// Writes the footer and the trailer, twice: no damage in one place costs the file.
     public mutating func finish() throws -> SealedFooter {
         try flush()
-        let end = try SealedLayout.end(footer: footer, offset: offset)
+        let packed = try SealedLayout.PackedFooter(footer)
+        end = packed.end(at: offset) + packed.end(at: offset + packed.endCount)
         try write(end)
-        try write(try SealedLayout.end(footer: footer, offset: offset + end.count))
         return footer
     }
 
@@ -202,18 +204,18 @@ public struct SealedFileBuilder {
         columns: [Column],
         order: [Int]?
     ) -> [Range<Int>] {
+        // Mostly all texts of a column fit one chunk, and then nobody counts those of a row.
         let texts = columns.compactMap { column -> [String]? in
-            if case .strings(let values) = column.values { values } else { nil }
+            guard case .strings(let values) = column.values else { return nil }
+            let byteCount = values.reduce(0) { $0 + $1.utf8.count }
+            return byteCount > SealedLimits.textBytesPerChunk ? values : nil
         }
         var groups: [Range<Int>] = []
         var start = 0
         var runs = 1
         var textBytes = [Int](repeating: 0, count: texts.count)
         for row in times.indices {
-            let place = order?[row] ?? row
-            for (index, values) in texts.enumerated() {
-                textBytes[index] += values[place].utf8.count
-            }
+            if !texts.isEmpty { Self.count(texts, order?[row] ?? row, &textBytes) }
             guard row > start else { continue }
             let (gap, overflow) = times[row].subtractingReportingOverflow(times[row - 1])
             let isJump = overflow || gap > RollupTier.hour.nanoseconds
@@ -225,12 +227,16 @@ public struct SealedFileBuilder {
             if cuts { runs += 1 }
             groups.append(start..<row)
             start = row
-            for (index, values) in texts.enumerated() {
-                textBytes[index] = values[place].utf8.count
-            }
+            for index in textBytes.indices { textBytes[index] = 0 }
+            Self.count(texts, order?[row] ?? row, &textBytes)
         }
         if start < times.count { groups.append(start..<times.count) }
         return groups
+    }
+
+    /// Adds the bytes of each text of a row.
+    private static func count(_ texts: [[String]], _ row: Int, _ bytes: inout [Int]) {
+        for (index, values) in texts.enumerated() { bytes[index] += values[row].utf8.count }
     }
 
     private mutating func put(_ column: Column, rows: Range<Int>) throws -> Chunk {

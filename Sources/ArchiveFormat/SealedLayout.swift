@@ -37,23 +37,42 @@ public enum SealedLayout {
         guard (1...Self.version).contains(version) else { throw .version(version, offset: 8) }
     }
 
+    /// A footer as it stands in a file, wherever that is.
+    struct PackedFooter {
+        private let bytes: [UInt8], plainCount: Int
+
+        /// Compresses a footer.
+        init(_ footer: SealedFooter) throws(SealedFileError) {
+            let plain = footer.value.messagePack
+            guard plain.count <= SealedLimits.plainBytesPerFooter else {
+                throw .footer("\(plain.count) bytes are more than a footer may have")
+            }
+            guard let bytes = plain.withUnsafeBytes({ Zstandard.compress($0) }) else {
+                throw .footer("zstd refuses it")
+            }
+            self.bytes = bytes
+            plainCount = plain.count
+        }
+
+        /// How long it is with its trailer, in bytes.
+        var endCount: Int { bytes.count + trailerLength }
+
+        /// The footer and the trailer behind it, for a footer that begins at byte `offset`.
+        func end(at offset: Int) -> [UInt8] {
+            var end = bytes
+            append(UInt64(offset), to: &end)
+            append(UInt64(bytes.count), to: &end)
+            append(UInt64(plainCount), to: &end)
+            append(end.withUnsafeBytes { crc32c($0) }, to: &end)
+            append(version, to: &end)
+            end.append(contentsOf: closingMagic)
+            return end
+        }
+    }
+
     /// A footer and the trailer behind it, for a footer that begins at byte `offset`.
     public static func end(footer: SealedFooter, offset: Int) throws(SealedFileError) -> [UInt8] {
-        let plain = footer.value.messagePack
-        guard plain.count <= SealedLimits.plainBytesPerFooter else {
-            throw .footer("\(plain.count) bytes are more than a footer may have")
-        }
-        guard var bytes = plain.withUnsafeBytes({ Zstandard.compress($0) }) else {
-            throw .footer("zstd refuses it")
-        }
-        let packedCount = bytes.count
-        append(UInt64(offset), to: &bytes)
-        append(UInt64(packedCount), to: &bytes)
-        append(UInt64(plain.count), to: &bytes)
-        append(bytes.withUnsafeBytes { crc32c($0) }, to: &bytes)
-        append(version, to: &bytes)
-        bytes.append(contentsOf: closingMagic)
-        return bytes
+        try PackedFooter(footer).end(at: offset)
     }
 
     /// Whether the file that ends with `trailer`, which is whole, has a footer before its last one.

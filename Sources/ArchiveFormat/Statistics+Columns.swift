@@ -51,13 +51,14 @@ extension Statistics {
             let four = SIMD4(values[row], values[row + 1], values[row + 2], values[row + 3])
             let isNumber = four .== four
             if all(isNumber) {
-                least = pointwiseMin(least, four)
-                most = pointwiseMax(most, four)
+                // Not `pointwiseMin`, which is a call for each of the four.
+                least.replace(with: four, where: four .< least)
+                most.replace(with: four, where: four .>= most)
                 sum.add(four)
             } else {
                 notNumbers += (0..<4).count { !isNumber[$0] }
-                least = pointwiseMin(least, four.replacing(with: .infinity, where: .!isNumber))
-                most = pointwiseMax(most, four.replacing(with: -.infinity, where: .!isNumber))
+                least.replace(with: four, where: four .< least)
+                most.replace(with: four, where: four .>= most)
                 sum.add(four.replacing(with: 0, where: .!isNumber))
             }
             row += 4

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "CKernel.h"
 
+#include <malloc.h>
 #include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -35,3 +36,11 @@ int cerro_close_from(posix_spawn_file_actions_t *actions, int first) {
 }
 
 const int cerro_new_session = POSIX_SPAWN_SETSID;
+
+void cerro_memory_keep(int bytes) {
+    mallopt(M_TRIM_THRESHOLD, bytes);
+    // The most that the library allows; longer pieces come from the kernel and go back to it.
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+}
+
+void cerro_memory_return(void) { malloc_trim(0); }

@@ -135,16 +135,20 @@ extension SegmentFile {
 
     /// The bytes of `range` that are there.
     public func bytes(_ range: Range<Int>) throws(DiskError) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: range.count)
-        let count = try read(&bytes, at: range.lowerBound)
-        bytes.removeLast(bytes.count - count)
-        return bytes
-    }
-
-    private func read(_ bytes: inout [UInt8], at offset: Int) throws(DiskError) -> Int {
-        try bytes.withUnsafeMutableBufferPointer { (buffer) throws(DiskError) -> Int in
-            try read(into: UnsafeMutableRawBufferPointer(buffer), at: offset)
+        var failure: DiskError?
+        let bytes = [UInt8](unsafeUninitializedCapacity: range.count) { buffer, count in
+            let room = UnsafeMutableRawBufferPointer(
+                start: buffer.baseAddress,
+                count: range.count
+            )
+            do throws(DiskError) {
+                count = try read(into: room, at: range.lowerBound)
+            } catch {
+                failure = error
+            }
         }
+        if let failure { throw failure }
+        return bytes
     }
 
     /// Writes all of `bytes` at the end and syncs; a short write counts as a full disk.

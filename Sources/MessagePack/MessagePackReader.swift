@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// Reads one item after the other where they stand, without building anything.
 ///
 /// For documents whose shape is known: what is not as expected is nil, and then the reader stands
@@ -86,6 +88,28 @@ public struct MessagePackReader {
         case 0xDB: body(4)
         default: nil
         }
+    }
+
+    /// Passes over at most `most` items as long as their bytes are those of `item`, which is a
+    /// whole one; returns how many they are.
+    public mutating func skip(_ item: UnsafeRawBufferPointer, most: Int) -> Int {
+        guard let start = item.baseAddress, !item.isEmpty, most > 0 else { return 0 }
+        func isNext() -> Bool {
+            end - place >= item.count && memcmp(place, start, item.count) == 0
+        }
+        guard isNext() else { return 0 }
+        // All at once, if each byte is the one an item before it.
+        let length = (most - 1) * item.count
+        if end - place - item.count >= length, memcmp(place, place + item.count, length) == 0 {
+            place += length + item.count
+            return most
+        }
+        var count = 0
+        while count < most, isNext() {
+            place += item.count
+            count += 1
+        }
+        return count
     }
 
     /// A text; nil also where it is no UTF-8.

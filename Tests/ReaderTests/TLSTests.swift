@@ -28,6 +28,20 @@ private struct TestCertificate {
         guard end == .code(0) else { throw TestFailure(text: make.output) }
     }
 
+    /// The same files in another folder.
+    init(copyOf other: TestCertificate) async throws {
+        folder = try TemporaryFolder()
+        try replace(files.certificate, by: other.files.certificate)
+        try replace(files.key, by: other.files.key)
+    }
+
+    /// Puts another file in the place of one, as those do that renew certificates.
+    func replace(_ path: String, by other: String) throws {
+        let beside = path + ".new"
+        try FileManager.default.copyItem(atPath: other, toPath: beside)
+        guard rename(beside, path) == 0 else { throw TestFailure(text: path) }
+    }
+
     struct TestFailure: Error {
         let text: String
     }
@@ -197,6 +211,32 @@ struct TLSTests {
         let secret = try String(contentsOfFile: other.files.key, encoding: .utf8)
         let line = secret.split(separator: "\n")[1]
         #expect(![missing, noKey, mixed, open].contains { $0.contains(line) })
+    }
+
+    // Goal: certificates last for weeks, and readers for months.
+    // Method: the files are replaced one after the other, then by nonsense, while it serves.
+    @Test("a renewed certificate is shown to who comes next; one of no use is not")
+    func renewed() async throws {
+        let archive = try TemporaryArchive()
+        let old = try await TestCertificate(), new = try await TestCertificate()
+        let before = try await TestCertificate(copyOf: old)
+        try await withReader(
+            archive.path,
+            access: AccessControl(Self.table),
+            tls: old.files
+        ) { reader in
+            func isShown(_ certificate: TestCertificate) async throws -> Bool {
+                try await Self.curl(certificate, reader.port, "/healthz").status == 200
+            }
+            #expect(try await isShown(before))
+            try old.replace(old.files.certificate, by: new.files.certificate)
+            #expect(try await isShown(before))
+            try old.replace(old.files.key, by: new.files.key)
+            #expect(try await isShown(new))
+            #expect(try await !isShown(before))
+            try Data("nonsense".utf8).write(to: URL(filePath: old.files.certificate))
+            #expect(try await isShown(new))
+        }
     }
 
     @Test("TLS without anybody who could have a token does not open")

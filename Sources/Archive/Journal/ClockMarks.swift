@@ -27,7 +27,7 @@ struct ClockMarks {
         let earliest = published - max(tolerance, record.source.lateness)
         let latest = published + tolerance
         guard record.rows.earliest < earliest || record.rows.latest > latest else { return }
-        record.rows.forEachTime { time in
+        record.rows.forEachTime(record.source.types) { time in
             guard time < earliest || time > latest else { return }
             enter(time, published, record.source, isBefore: time < earliest)
         }

@@ -5,6 +5,10 @@ internal import Telemetry
 struct CursorTable {
     struct Key: Hashable {
         let instance: String, epoch: Int64
+
+        /// Of the epoch alone: it is an instant, which two instances seldom share, and a key is
+        /// looked up for each batch of a journal.
+        func hash(into hasher: inout Hasher) { hasher.combine(epoch) }
     }
 
     private(set) var entries: [Key: Cursor] = [:]

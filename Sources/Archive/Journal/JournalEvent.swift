@@ -10,6 +10,8 @@ public final class JournalFeed: Sendable {
     /// Counts the declarations of a follower: equal numbers are equal declarations of one feed of
     /// one instance.
     public let number: Int
+    /// Whether some of the fields are texts.
+    let hasTexts: Bool
     /// How much older than the newest sample one may be and still be on time, in nanoseconds.
     let lateness: Int64
 
@@ -18,6 +20,7 @@ public final class JournalFeed: Sendable {
         self.feed = feed
         self.number = number
         types = feed.fields.map(\.type)
+        hasTexts = types.contains(.string)
         lateness = feed.lateness.nanoseconds
     }
 }
@@ -40,7 +43,7 @@ public struct JournalBlocks {
     /// The number of the declaration: see ``JournalFeed/number``.
     public var timeline: Int { source.number }
     /// The rows, decoded.
-    public var blocks: [Block] { rows.blocks }
+    public var blocks: [Block] { rows.blocks(source.types) }
 }
 
 /// What a follower finds in a journal, in order of arrival.

@@ -12,6 +12,8 @@ public final class JournalFollower {
     public private(set) var offset = 0
     private let file: any SegmentFile
     private var interpreter = RecordInterpreter()
+    /// The bytes that are read in one piece; more, once an entry is as long as half of them.
+    private var windowLength = Limits.shortJournalWindow
     /// Damage that may go on, and is told at the next good entry.
     private var found: (range: Range<Int>, reason: String)?
 
@@ -47,12 +49,23 @@ public final class JournalFollower {
     ) throws -> Bool {
         let size = try file.size()
         guard offset < size else { return false }
-        let window = try file.bytes(offset..<min(size, offset + Limits.journalWindow))
+        let window = try file.bytes(offset..<min(size, offset + windowLength))
         let isLast = offset + window.count >= size
+        let isLongest = windowLength >= Limits.journalWindow
         let base = offset
         let consumed = try window.withUnsafeBytes { bytes in
-            try scan(bytes, base: base, isFinal: isLast && isClosed, body)
+            try scan(
+                bytes,
+                base: base,
+                isFinal: isLast && isClosed,
+                goesOn: !isLast && !isLongest,
+                body
+            )
         }
+        if !isLast, !isLongest, consumed <= windowLength / 2 {
+            windowLength = min(2 * windowLength, Limits.journalWindow)
+        }
+        if consumed == 0, !isLast, !isLongest { return true }
         if consumed == 0, !isLast {
             // Twice the longest entry and none found: the first half is damage for certain.
             damage(0..<(window.count / 2), base: base, "no entry")
@@ -68,15 +81,20 @@ public final class JournalFollower {
     }
 
     /// Gives `body` the entries in `bytes` and returns how many bytes they are.
+    ///
+    /// `isFinal` says that nothing will ever follow, `goesOn` that the rest of an incomplete entry
+    /// is there to be read.
     private func scan(
         _ bytes: UnsafeRawBufferPointer,
         base: Int,
         isFinal: Bool,
+        goesOn: Bool,
         _ body: (JournalEvent) throws -> Void
     ) throws -> Int {
         var scanner = FrameScanner(bytes)
         var done = 0
-        while isFinal || !isIncomplete(bytes, at: done) || isFollowed(bytes, from: done),
+        while isFinal || !isIncomplete(bytes, at: done)
+            || !goesOn && isFollowed(bytes, from: done),
             let item = scanner.next()
         {
             switch item {

@@ -109,13 +109,10 @@ struct RecordInterpreter {
         var next = batch.first
         while let item = scanner.next() {
             guard case .frame(_, let payload, let crc) = item else { continue }
-            let record = Result { () throws(RecordError) in try Record(payload) }
-            let place = batch.place(
-                of: try? record.get().header,
-                next,
-                known: cursor.position,
-                last: last
-            )
+            var record: Record?
+            var flaw: RecordError?
+            do throws(RecordError) { record = try Record(payload) } catch { flaw = error }
+            let place = batch.place(of: record?.header, next, known: cursor.position, last: last)
             next = place.position + 1
             if place.isNew {
                 if place.position > cursor.position + 1 {
@@ -128,7 +125,7 @@ struct RecordInterpreter {
                 cursor.crc = crc
                 cursor.isFinished = cursor.isFinished || place.endsEpoch
             }
-            if let event = event(record, payload, batch, place, epoch) { try body(event) }
+            if let event = event(record, flaw, payload, batch, place, epoch) { try body(event) }
         }
         guard batch.count > 0 else { return }
         epoch.published = published
@@ -151,16 +148,18 @@ struct RecordInterpreter {
         return new
     }
 
-    /// What one record says; nil where that is nothing, or nothing new.
+    /// What one record says, or why it says nothing; nil where that is nothing, or nothing new.
     private mutating func event(
-        _ record: Result<Record, RecordError>,
+        _ record: Record?,
+        _ flaw: RecordError?,
         _ payload: UnsafeRawBufferPointer,
         _ batch: JournalBatch,
         _ place: JournalBatch.Place,
         _ epoch: Epoch
     ) -> JournalEvent? {
         do throws(RecordError) {
-            let record = try record.get()
+            if let flaw { throw flaw }
+            guard let record else { return nil }
             switch record.header.kind {
             case .declaration:
                 return .declaration(try declaration(record, payload, batch, epoch))

@@ -64,9 +64,15 @@ extension ArchiveStore {
             state.sealedCursors = CursorTable(known.cursors)
         }
         let sources = state.sources
-        state.segments.removeAll { sources.contains($0.file.id) }
-        state.segmentProblems = state.segmentProblems.filter { !sources.contains($0.key) }
+        let listed = Set(files.map(\.id))
+        // What is in no sealed file and not there was left by its writer before anything counted.
+        state.segments.removeAll { segment in
+            let isLookedAt = days?.contains(segment.file.day) ?? true
+            return sources.contains(segment.file.id)
+                || isLookedAt && !listed.contains(segment.file.id)
+        }
         let open = Set(state.segments.map(\.file.id))
+        state.segmentProblems = state.segmentProblems.filter { open.contains($0.key) }
         for file in files
         where file.kind == .journal && !sources.contains(file.id) && !open.contains(file.id) {
             if try !add(file, &state) { isWhole = false }
@@ -125,12 +131,24 @@ extension ArchiveStore {
         } catch {
             throw .journal("\(segment.file.path): \(error)")
         }
-        if !wasOpened, place > 0, let opening = segment.openedWith {
+        if !wasOpened, let opening = segment.openedWith {
+            try cut(at: opening, before: place, &state)
+        }
+    }
+
+    /// Leaves out what a segment has again, of those before it back to one that says so itself.
+    private func cut(
+        at opening: [Cursor],
+        before place: Int,
+        _ state: inout State
+    ) throws(ArchiveError) {
+        for earlier in state.segments[..<place].indices.reversed() {
             do throws(ChunkError) {
-                try state.segments[place - 1].cut(at: opening)
+                try state.segments[earlier].cut(at: opening)
             } catch {
-                throw .journal("\(state.segments[place - 1].file.path): \(error)")
+                throw .journal("\(state.segments[earlier].file.path): \(error)")
             }
+            if state.segments[earlier].openedWith != nil { break }
         }
     }
 
@@ -161,7 +179,7 @@ extension ArchiveStore {
     private func note(_ record: JournalBlocks, _ state: inout State) throws(ArchiveError) {
         let name = "\(record.instance).\(record.feed.name)"
         var newest = try newest(instance: record.instance, feed: record.feed.name, &state)
-        record.rows.forEachTime { time in
+        record.rows.forEachTime(record.source.types) { time in
             let timestamp = Timestamp(nanoseconds: time)
             guard let known = newest else {
                 newest = timestamp

@@ -5,12 +5,11 @@ internal import Telemetry
 struct ColumnBuilder {
     let type: FieldType
     private(set) var count = 0
-    private var doubles = GrowingValues<Double>()
-    private var ints = GrowingValues<Int64>()
-    private var bools = GrowingValues<Bool>()
+    private var doubles: [Double] = []
+    private var ints: [Int64] = []
+    private var bools: [Bool] = []
     private var strings: [String] = []
     private var presence: [Bool]?
-    private var lastText = ""
 
     init(_ type: FieldType) {
         self.type = type
@@ -26,12 +25,22 @@ struct ColumnBuilder {
         }
     }
 
+    /// Makes room for more rows: see the same of an array.
+    private mutating func makeRoom(for rows: Int) {
+        switch type {
+        case .double: doubles.makeRoom(for: rows)
+        case .int: ints.makeRoom(for: rows)
+        case .bool: bools.makeRoom(for: rows)
+        case .string: strings.makeRoom(for: rows)
+        }
+    }
+
     /// What was appended.
     var column: Column {
         switch type {
-        case .double: Column(.doubles(doubles.array), presence: presence)
-        case .int: Column(.ints(ints.array), presence: presence)
-        case .bool: Column(.bools(bools.array), presence: presence)
+        case .double: Column(.doubles(doubles), presence: presence)
+        case .int: Column(.ints(ints), presence: presence)
+        case .bool: Column(.bools(bools), presence: presence)
         case .string: Column(.strings(strings), presence: presence)
         }
     }
@@ -39,6 +48,7 @@ struct ColumnBuilder {
     /// Appends some rows of a column of the same type, or of integers to doubles; of any other
     /// type they are missing.
     mutating func append(_ column: Column, rows: Range<Int>) {
+        makeRoom(for: rows.count)
         switch (type, column.values) {
         case (.double, .doubles(let values)): doubles.append(contentsOf: values[rows])
         case (.double, .ints(let values)):
@@ -57,57 +67,12 @@ struct ColumnBuilder {
         count += rows.count
     }
 
-    /// Appends the next column of a block if it has a number in each row, as most have.
-    @inline(__always)
-    mutating func appendPlain(from reader: inout RowReader, rows: Int) -> Bool {
-        guard presence == nil else { return false }
-        switch type {
-        case .double:
-            guard let values = reader.plain(width: 8) else { return false }
-            doubles.append(UnsafeRawBufferPointer(start: values, count: 8 * rows), rows: rows)
-        case .int:
-            guard let values = reader.plain(width: 8) else { return false }
-            ints.append(UnsafeRawBufferPointer(start: values, count: 8 * rows), rows: rows)
-        case .bool, .string: return false
-        }
-        count += rows
-        return true
-    }
-
-    /// Appends all rows of a column of the same type where they stand.
-    mutating func append(_ view: ColumnView) {
-        switch type {
-        case .double: doubles.append(view.bytes, rows: view.rows)
-        case .int: ints.append(view.bytes, rows: view.rows)
-        case .bool:
-            for byte in view.bytes { bools.append(byte != 0) }
-        case .string:
-            strings.makeRoom(for: view.rows)
-            view.forEachText { appendText($0) }
-        }
-        if view.presence != nil || presence != nil { appendPresence(of: view) }
-        count += view.rows
-    }
-
-    /// Appends a text; the one before once more, where it is the same, as states mostly are.
-    private mutating func appendText(_ utf8: UnsafeRawBufferPointer) {
-        let isSame = lastText.withUTF8 { last in
-            last.count == utf8.count && zip(last, utf8).allSatisfy(==)
-        }
-        if !isSame { lastText = String(decoding: utf8, as: UTF8.self) }
-        strings.append(lastText)
-    }
-
-    private mutating func appendPresence(of view: ColumnView) {
-        if presence == nil { presence = Array(repeating: true, count: count) }
-        for row in 0..<view.rows { presence?.append(view.isPresent(row)) }
-    }
-
     /// Appends rows without a value.
     mutating func appendMissing(_ rows: Int) {
         guard rows > 0 else { return }
         if presence == nil { presence = Array(repeating: true, count: count) }
         presence?.append(contentsOf: repeatElement(false, count: rows))
+        makeRoom(for: rows)
         switch type {
         case .double: doubles.append(contentsOf: repeatElement(0, count: rows))
         case .int: ints.append(contentsOf: repeatElement(0, count: rows))

@@ -2,73 +2,62 @@ internal import ArchiveFormat
 internal import Telemetry
 
 /// The rows of one declaration of a feed as they arrive.
-struct RowCollector {
+struct RowCollector: Sendable {
     /// One record: where its rows begin, and when it was received.
-    struct Mark {
+    struct Mark: BitwiseCopyable {
         let epoch: Int64, position: Int64, received: Int64, firstRow: Int
     }
 
     let instance: String
     let feed: Feed
-    private var ownTimes = GrowingValues<Int64>()
-    private var ownMarks = GrowingValues<Mark>()
-    private var builders: [ColumnBuilder]
+    private var store: RowStore
 
     init(instance: String, feed: Feed) {
         self.instance = instance
         self.feed = feed
-        builders = feed.fields.map { ColumnBuilder($0.type) }
+        store = RowStore(feed.fields.map(\.type))
     }
 
     /// How many rows there are.
-    var count: Int { ownTimes.count }
+    var count: Int { store.count }
     /// Their times, in order of arrival.
-    var times: [Int64] { ownTimes.array }
+    var times: [Int64] { store.times }
     /// The records that they came in, in order of arrival.
-    var marks: [Mark] { ownMarks.array }
+    var marks: [Mark] { store.marks }
 
     /// Appends the rows of one record.
     mutating func append(_ record: JournalBlocks) {
-        ownMarks.append(
-            Mark(
-                epoch: record.epoch,
-                position: record.position,
-                received: record.received.nanoseconds,
-                firstRow: count
-            )
-        )
-        var reader = record.rows.reader
-        while let block = reader.block(columns: builders.count) {
-            let rows = block.count / 8
-            ownTimes.append(block, rows: rows)
-            for place in builders.indices {
-                if builders[place].appendPlain(from: &reader, rows: rows) { continue }
-                guard let column = reader.column(builders[place].type, isChecked: true) else {
-                    return
-                }
-                builders[place].append(column)
-            }
-        }
+        if !isKnownUniquelyReferenced(&store) { store = store.copy() }
+        store.append(record)
     }
 
     /// The column of a field, in order of arrival.
-    func column(_ field: Int) -> Column { builders[field].column }
+    func column(_ field: Int) -> Column { store.column(field) }
 
     /// The epochs that the rows come from.
-    var epochs: [Int64] { Set(marks.map(\.epoch)).sorted() }
+    var epochs: [Int64] {
+        var epochs: Set<Int64> = []
+        var last: Int64?
+        // One seldom changes.
+        for mark in marks where mark.epoch != last {
+            epochs.insert(mark.epoch)
+            last = mark.epoch
+        }
+        return epochs.sorted()
+    }
 
     /// Bytes that the rows of a record take here at most: numbers with the room into which columns
     /// grow, and texts as if none came twice.
     static func byteCount(_ record: JournalBlocks) -> Int {
-        let types = record.source.types
-        let numbers = (8 + 9 * types.count) * record.rows.count
-        let texts = types.contains(.string) ? record.rows.byteCount + 40 * record.rows.count : 0
+        let source = record.source
+        let numbers = (8 + 9 * source.types.count) * record.rows.count
+        let texts = source.hasTexts ? record.rows.byteCount + 40 * record.rows.count : 0
         return MemoryLayout<Mark>.stride + numbers + numbers / 4 + texts
     }
 
     /// Bytes that an empty collector of a feed takes.
     static func byteCount(of feed: Feed) -> Int {
-        256 + feed.fields.count * (MemoryLayout<ColumnBuilder>.stride + 64)
+        256 + feed.fields.count * (MemoryLayout<RowColumn>.stride + 64)
     }
 
     /// Leaves out the records that `isKept` refuses.
@@ -77,24 +66,12 @@ struct RowCollector {
         guard !marks.allSatisfy(isKept) else { return }
         let times = times
         let columns = feed.fields.indices.map { column($0) }
-        var kept = RowCollector(instance: instance, feed: feed)
+        let kept = RowStore(feed.fields.map(\.type))
         for (index, mark) in marks.enumerated() where isKept(mark) {
             let end = index + 1 < marks.count ? marks[index + 1].firstRow : times.count
-            let rows = mark.firstRow..<end
-            kept.ownMarks.append(
-                Mark(
-                    epoch: mark.epoch,
-                    position: mark.position,
-                    received: mark.received,
-                    firstRow: kept.count
-                )
-            )
-            kept.ownTimes.append(contentsOf: times[rows])
-            for field in columns.indices {
-                kept.builders[field].append(columns[field], rows: rows)
-            }
+            kept.append(mark, times, columns, rows: mark.firstRow..<end)
         }
-        self = kept
+        store = kept
     }
 
     /// When each row was received, in order of arrival.
@@ -104,7 +81,7 @@ struct RowCollector {
         received.reserveCapacity(count)
         for (index, mark) in marks.enumerated() {
             let end = index + 1 < marks.count ? marks[index + 1].firstRow : count
-            received += repeatElement(mark.received, count: end - mark.firstRow)
+            for _ in mark.firstRow..<end { received.append(mark.received) }
         }
         return received
     }

@@ -1,4 +1,5 @@
 internal import ArchiveFormat
+internal import CKernel
 internal import Log
 public import Telemetry
 
@@ -35,6 +36,10 @@ public final class Sealer {
     @discardableResult
     public func sealAll(openSegment: String?) throws(ArchiveError) -> [String] {
         var made: [String] = []
+        // What the rows of one segment stood in, those of the next one need: to give it back page
+        // by page and to take it again costs a tenth of the work. At the end all of it goes back.
+        cerro_memory_keep(CInt(clamping: budget))
+        defer { cerro_memory_return() }
         for file in try directory.files()
         where file.kind == .journal && file.path != openSegment {
             if let path = try seal(file, isLast: openSegment == nil) { made.append(path) }
@@ -60,15 +65,9 @@ public final class Sealer {
             }
             let next = try successor(of: file)
             guard isLast || next != nil else { return nil }
-            guard try write(file, next) else {
+            guard let footer = try write(file, next) else {
                 try directory.disk.remove(directory.full(file))
                 return nil
-            }
-            guard let footer = footer(of: file.sealed), footer.sources.contains(file.id) else {
-                throw ArchiveError.journal(
-                    "\(directory.full(file.sealed)): cannot be read back after it was written; "
-                        + "the segment is kept: look at the disk"
-                )
             }
             newest = (file.sealed, footer)
             try directory.disk.remove(directory.full(file))
@@ -105,21 +104,29 @@ public final class Sealer {
         return footer
     }
 
-    /// The segment behind another one: when it was created, and the cursors that it opens with; nil
-    /// if they are damaged.
+    /// A segment behind another one: when it was created, the cursors that it opens with, and
+    /// whether no other one stands between them.
     private struct Successor {
         let created: Timestamp?
-        let cursors: [Cursor]?
+        let cursors: [Cursor]
+        let isNext: Bool
     }
 
+    /// The first segment behind `file` that says how much of it counts.
+    ///
+    /// One without its opening says nothing: it is being made, or was left behind in that, or is
+    /// damaged. What it may hold, those behind it know as well.
     private func successor(of file: ArchiveFile) throws -> Successor? {
         let files = try directory.files()
+        var isNext = true
         for next in files where next.stem != file.stem && next > file {
-            guard next.kind == .sealed || files.contains(next.sealed),
-                let footer = footer(of: next.sealed)
-            else { return Successor(created: next.created, cursors: try openingCursors(of: next)) }
-            guard footer.isOfJournal else { continue }
-            return Successor(created: next.created, cursors: footer.cursorsBefore)
+            let isSealed = next.kind == .sealed || files.contains(next.sealed)
+            let footer = isSealed ? footer(of: next.sealed) : nil
+            if let footer, !footer.isOfJournal { continue }
+            if let cursors = try footer?.cursorsBefore ?? openingCursors(of: next) {
+                return Successor(created: next.created, cursors: cursors, isNext: isNext)
+            }
+            isNext = false
         }
         return nil
     }
@@ -151,8 +158,8 @@ public final class Sealer {
         return nil
     }
 
-    /// Writes the sealed file; returns false, and leaves none, if there is nothing to keep.
-    private func write(_ file: ArchiveFile, _ next: Successor?) throws -> Bool {
+    /// Writes the sealed file; returns nil, and leaves none, if there is nothing to keep.
+    private func write(_ file: ArchiveFile, _ next: Successor?) throws -> SealedFooter? {
         let segment = try directory.disk.open(directory.full(file), .read)
         let start = try end(before: file)
         func read(_ body: (JournalEvent) throws -> Void) throws {
@@ -172,8 +179,8 @@ public final class Sealer {
                 plan.note(event)
                 if let row = try builder.add(unreadable: event) { unreadable.append(row) }
             }
-            if let cursors = next?.cursors {
-                plan.compare(with: cursors, segment: file.path, end: next?.created)
+            if let next, next.isNext {
+                plan.compare(with: next.cursors, segment: file.path, end: next.created)
             }
             guard !pass.isEmpty || !plan.isEmpty || !unreadable.isEmpty else { return false }
             try pass.add(to: &builder)
@@ -258,6 +265,8 @@ final class BufferedFile {
     }
 
     func write(_ bytes: [UInt8]) throws {
+        // Many at once need not be collected.
+        if buffer.isEmpty, bytes.count >= Limits.wholeWrite { return try put(bytes) }
         buffer += bytes
         if buffer.count >= Limits.sealedWrite { try flush() }
     }
@@ -268,10 +277,13 @@ final class BufferedFile {
     }
 
     private func flush() throws {
-        let count = buffer.count
-        guard count > 0 else { return }
-        let done = try buffer.withUnsafeBytes { try file.append([$0]) }
-        guard done == count else { throw DiskError.full(path: file.path, during: "write") }
+        guard !buffer.isEmpty else { return }
+        try put(buffer)
         buffer.removeAll(keepingCapacity: true)
+    }
+
+    private func put(_ bytes: [UInt8]) throws {
+        let done = try bytes.withUnsafeBytes { try file.append([$0]) }
+        guard done == bytes.count else { throw DiskError.full(path: file.path, during: "write") }
     }
 }

@@ -22,10 +22,25 @@ struct SealingPass {
     private(set) var mostBytes = 0
     private let start: Part
     private let budget: Int
-    /// The rows of each part: timelines by number, parts by number.
-    private var held: [[RowCollector?]] = []
-    /// Bytes of each part, held or not, and of all that are held.
-    private var bytes: [[Int]] = [], heldBytes = 0
+    /// What is known of a part: its bytes, and its rows where this pass has them.
+    private struct Held {
+        private(set) var bytes = 0
+        var rows: RowCollector?
+
+        /// Takes in the rows of a record, or only counts them.
+        mutating func take(_ record: JournalBlocks, _ cost: Int, isHeld: Bool) {
+            if isHeld, bytes == 0 {
+                rows = RowCollector(instance: record.instance, feed: record.feed)
+            }
+            bytes += cost
+            if isHeld { rows?.append(record) }
+        }
+    }
+
+    /// The parts, timelines by number, parts by number.
+    private var parts: [[Held]] = []
+    /// Bytes of all that are held.
+    private var heldBytes = 0
 
     /// A pass that begins at `start` and holds at most `budget` bytes, or one part.
     init(from start: Part = Part(timeline: 0, number: 0), budget: Int) {
@@ -34,48 +49,43 @@ struct SealingPass {
     }
 
     /// Whether nothing was seen, in this pass or another.
-    var isEmpty: Bool { bytes.isEmpty }
+    var isEmpty: Bool { parts.isEmpty }
 
     /// Takes in the rows of a record, if they belong to this pass.
     mutating func take(_ record: JournalBlocks) {
+        while parts.count <= record.timeline { parts.append([Held()]) }
         let timeline = record.timeline
-        while bytes.count <= timeline {
-            bytes.append([0])
-            held.append([nil])
-        }
-        let cost = RowCollector.byteCount(record)
+        var number = parts[timeline].count - 1
+        var cost = RowCollector.byteCount(record)
+        let before = parts[timeline][number].bytes
         // Half: a part that is sorted needs its order, its times and a group of rows once more.
-        var number = bytes[timeline].count - 1
-        if bytes[timeline][number] > 0, bytes[timeline][number] + cost > budget / 2 {
-            bytes[timeline].append(0)
-            held[timeline].append(nil)
+        if before > 0, before + cost > budget / 2 {
+            parts[timeline].append(Held())
             number += 1
         }
+        let isNew = parts[timeline][number].bytes == 0
+        if isNew { cost += RowCollector.byteCount(of: record.feed) }
         let part = Part(timeline: timeline, number: number)
-        let isNew = bytes[timeline][number] == 0
-        let whole = cost + (isNew ? RowCollector.byteCount(of: record.feed) : 0)
-        bytes[timeline][number] += whole
-        guard part >= start, end.map({ part < $0 }) ?? true else { return }
-        if isNew {
-            held[timeline][number] = RowCollector(instance: record.instance, feed: record.feed)
-        }
-        held[timeline][number]?.append(record)
-        heldBytes += whole
+        let isOurs = part >= start && end.map { part < $0 } ?? true
+        parts[timeline][number].take(record, cost, isHeld: isOurs)
+        guard isOurs else { return }
+        heldBytes += cost
         while heldBytes > budget, leaveLast() {}
         mostBytes = max(mostBytes, heldBytes)
     }
 
     /// Leaves the last part that is held for the next pass; false where it is the only one.
     private mutating func leaveLast() -> Bool {
-        var parts = 0
+        var count = 0
         var last: Part?
-        for timeline in held.indices.reversed() {
-            for number in held[timeline].indices.reversed() where held[timeline][number] != nil {
-                parts += 1
+        for timeline in parts.indices.reversed() {
+            for number in parts[timeline].indices.reversed()
+            where parts[timeline][number].rows != nil {
+                count += 1
                 if last == nil { last = Part(timeline: timeline, number: number) }
-                if parts == 2, let last {
-                    held[last.timeline][last.number] = nil
-                    heldBytes -= bytes[last.timeline][last.number]
+                if count == 2, let last {
+                    parts[last.timeline][last.number].rows = nil
+                    heldBytes -= parts[last.timeline][last.number].bytes
                     end = last
                     return true
                 }
@@ -86,11 +96,10 @@ struct SealingPass {
 
     /// Adds all that is held to a sealed file, in order, and lets go of it piece by piece.
     mutating func add(to builder: inout SealedFileBuilder) throws {
-        for timeline in held.indices {
-            for number in held[timeline].indices {
-                guard let collector = held[timeline][number] else { continue }
-                held[timeline][number] = nil
-                try collector.add(to: &builder)
+        for timeline in parts.indices {
+            for number in parts[timeline].indices {
+                guard let rows = parts[timeline][number].rows.take() else { continue }
+                try rows.add(to: &builder)
             }
         }
     }

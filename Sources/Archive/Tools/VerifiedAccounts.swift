@@ -105,7 +105,7 @@ struct VerifiedAccounts {
     }
 
     private func opening(behind file: ArchiveFile) -> [Cursor]? {
-        let journal = segments.first { $0.file > file }
+        let journal = segments.first { $0.file > file && $0.opening != nil }
         let sealed = sealed.first {
             $0.file.stem != file.stem && $0.file > file && $0.footer.isOfJournal
         }

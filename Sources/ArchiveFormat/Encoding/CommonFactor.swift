@@ -1,3 +1,5 @@
+internal import CPacking
+
 /// What all differences between some integers are multiples of.
 enum CommonFactor {
     /// Values that are looked at first: mostly they say that there is none.
@@ -23,15 +25,7 @@ enum CommonFactor {
         by factor: Int64,
         into quotients: UnsafeMutableBufferPointer<Int64>
     ) -> Bool {
-        let first = values[0]
-        let inverse = 1 / Double(factor)
-        var wrong: Int64 = 0
-        for row in values.indices {
-            let difference = values[row] &- first
-            let quotient = Int64((Double(difference) * inverse).rounded(.toNearestOrEven))
-            quotients[row] = quotient
-            wrong |= quotient &* factor ^ difference
-        }
-        return wrong == 0
+        guard let start = values.baseAddress, let place = quotients.baseAddress else { return true }
+        return cerro_divide(start, values.count, factor, place) != 0
     }
 }

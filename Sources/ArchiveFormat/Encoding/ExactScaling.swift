@@ -1,3 +1,5 @@
+internal import CPacking
+
 /// Doubles as integers from which every one of them comes back bit for bit.
 ///
 /// A form is found on a sample and checked on every value; those that it does not give back are
@@ -113,7 +115,9 @@ enum ExactScaling: Hashable {
         var from = 0
         while from < values.count {
             let end = min(values.count, from + piece)
-            if !Self.encodeAll(values, from..<end, divisor, integers) {
+            if let start = values.baseAddress, let place = integers.baseAddress,
+                cerro_scale(start + from, end - from, divisor, place + from) == 0
+            {
                 for row in from..<end {
                     if let integer = Self.integer(values[row], divisor) {
                         integers[row] = integer
@@ -129,26 +133,6 @@ enum ExactScaling: Hashable {
         return exceptions
     }
 
-    /// Without a branch, so that several values are done at a time; false if one has no integer.
-    private static func encodeAll(
-        _ values: UnsafeBufferPointer<Double>,
-        _ rows: Range<Int>,
-        _ divisor: Double,
-        _ integers: UnsafeMutableBufferPointer<Int64>
-    ) -> Bool {
-        // Adding it to a smaller number leaves an integer in the low bits.
-        let magic = 0x1.8p52
-        var wrong: UInt64 = 0
-        for row in rows {
-            let shifted = values[row] * divisor + magic
-            let scaled = shifted - magic
-            integers[row] = Int64(bitPattern: shifted.bitPattern &- magic.bitPattern)
-            wrong |= (scaled / divisor).bitPattern ^ values[row].bitPattern
-            wrong |= scaled.magnitude < largestInteger ? 0 : 1
-        }
-        return wrong == 0
-    }
-
     /// Puts the doubles of `integers` into `values`; exceptions are for the caller to put back.
     func decode(
         _ integers: UnsafeBufferPointer<Int64>,
@@ -160,7 +144,8 @@ enum ExactScaling: Hashable {
             }
             return
         }
-        for row in integers.indices { values[row] = Double(integers[row]) / divisor }
+        guard let place = values.baseAddress else { return }
+        cerro_unscale(integers.baseAddress, integers.count, divisor, place)
     }
 
     private static func ordered(_ value: Double) -> Int64 {

@@ -1,11 +1,13 @@
+internal import CPacking
+
 /// Writes groups one behind the other.
 struct IntegerPacker {
     var out: UnsafeMutableRawPointer
-    let residuals: UnsafeMutablePointer<UInt64>
+    let residuals: UnsafeMutablePointer<Int64>
     private var last: Int64 = 0, lastDelta: Int64 = 0, lastSlope: Int64 = 0
     private var mode = PackedIntegers.Mode.offset
 
-    init(out: UnsafeMutableRawPointer, residuals: UnsafeMutablePointer<UInt64>) {
+    init(out: UnsafeMutableRawPointer, residuals: UnsafeMutablePointer<Int64>) {
         self.out = out
         self.residuals = residuals
     }
@@ -14,9 +16,9 @@ struct IntegerPacker {
         let isLooked = number % PackedIntegers.lookEvery == 0
         let slope = isLooked || mode == .line ? Self.slope(values, count) : 0
         if isLooked { mode = best(values, count, slope) }
-        let (base, spread) = prepare(mode, values, count, slope)
-        let width = UInt64.bitWidth - spread.leadingZeroBitCount
-        let code = min(width, 63)
+        let span = predict(mode, values, count, slope)
+        let base = span.least
+        let code = min(span.width, 63)
         out.storeBytes(of: mode.rawValue << 6 | UInt8(truncatingIfNeeded: code), as: UInt8.self)
         out += 1
         putVarint(mode == .offset || mode == .line ? base &- last : base)
@@ -45,96 +47,29 @@ struct IntegerPacker {
         _ count: Int,
         _ slope: Int64
     ) -> PackedIntegers.Mode {
-        var offset = Span()
-        var delta = Span()
-        var line = Span()
-        var second = Span()
-        var last = last
-        var lastDelta = lastDelta
-        for row in 0..<count {
-            let value = values[row]
-            let difference = value &- last
-            offset.note(value)
-            delta.note(difference)
-            line.note(value &- (slope &* Int64(truncatingIfNeeded: row)) >> 8)
-            second.note(difference &- lastDelta)
-            last = value
-            lastDelta = difference
+        var best = PackedIntegers.Mode.offset
+        var least = Int.max
+        for mode in PackedIntegers.Mode.allCases {
+            let width = predict(mode, values, count, slope).width
+            if width < least { (best, least) = (mode, width) }
         }
-        var best = (PackedIntegers.Mode.offset, offset.width)
-        if delta.width < best.1 { best = (.delta, delta.width) }
-        if line.width < best.1 { best = (.line, line.width) }
-        if second.width < best.1 { best = (.deltaOfDelta, second.width) }
-        return best.0
+        return best
     }
 
-    /// Puts what is left of the values into ``residuals``; returns the least and the spread.
-    private func prepare(
+    /// Puts what a prediction leaves of the values into ``residuals``.
+    private func predict(
         _ mode: PackedIntegers.Mode,
         _ values: UnsafePointer<Int64>,
         _ count: Int,
         _ slope: Int64
-    ) -> (base: Int64, spread: UInt64) {
-        var span = Span()
-        switch mode {
-        case .offset:
-            for row in 0..<count { put(values[row], row, &span) }
-        case .delta:
-            put(values[0] &- last, 0, &span)
-            for row in 1..<max(count, 1) { put(values[row] &- values[row - 1], row, &span) }
-        case .line:
-            for row in 0..<count {
-                put(values[row] &- (slope &* Int64(truncatingIfNeeded: row)) >> 8, row, &span)
-            }
-        case .deltaOfDelta:
-            var before = last
-            var difference = lastDelta
-            for row in 0..<count {
-                let next = values[row] &- before
-                put(next &- difference, row, &span)
-                before = values[row]
-                difference = next
-            }
-        }
-        return (span.least, UInt64(bitPattern: span.most &- span.least))
-    }
-
-    @inline(__always)
-    private func put(_ residual: Int64, _ row: Int, _ span: inout Span) {
-        residuals[row] = UInt64(bitPattern: residual)
-        span.note(residual)
+    ) -> cerro_span {
+        cerro_residuals(CInt(mode.rawValue), values, count, last, lastDelta, slope, residuals)
     }
 
     private mutating func pack(_ count: Int, _ base: Int64, _ width: Int) {
         guard width > 0 else { return }
-        let least = UInt64(bitPattern: base)
-        guard width < 64 else {
-            for row in 0..<count {
-                out.storeBytes(
-                    of: (residuals[row] &- least).littleEndian,
-                    toByteOffset: row * 8,
-                    as: UInt64.self
-                )
-            }
-            out += count * 8
-            return
-        }
-        var word: UInt64 = 0
-        var filled = 0
-        var place = out
-        for row in 0..<count {
-            let value = residuals[row] &- least
-            word |= value &<< UInt64(truncatingIfNeeded: filled)
-            filled &+= width
-            if filled >= 64 {
-                place.storeBytes(of: word.littleEndian, as: UInt64.self)
-                place += 8
-                filled &-= 64
-                word = filled == 0 ? 0 : value &>> UInt64(truncatingIfNeeded: width &- filled)
-            }
-        }
         // Up to eight bytes behind the group are written over by the next one, or cut off.
-        place.storeBytes(of: word.littleEndian, as: UInt64.self)
+        cerro_pack(residuals, count, base, CUnsignedInt(width), out)
         out += (count * width + 7) / 8
     }
 
@@ -150,18 +85,9 @@ struct IntegerPacker {
     }
 }
 
-/// The least and the most of some integers.
-private struct Span {
-    var least = Int64.max, most = Int64.min
-
-    @inline(__always)
-    mutating func note(_ value: Int64) {
-        least = min(least, value)
-        most = max(most, value)
-    }
-
-    var width: Int {
-        let spread = UInt64(bitPattern: most &- least)
-        return spread == 0 ? 0 : UInt64.bitWidth - spread.leadingZeroBitCount
+extension cerro_span {
+    /// The bits of what lies between the least and the most.
+    fileprivate var width: Int {
+        UInt64.bitWidth - UInt64(bitPattern: most &- least).leadingZeroBitCount
     }
 }

@@ -1,3 +1,5 @@
+internal import CPacking
+
 /// Reads groups one behind the other.
 struct IntegerUnpacker {
     private let bytes: UnsafeRawBufferPointer
@@ -37,12 +39,12 @@ struct IntegerUnpacker {
         let length = (count * width + 7) / 8
         guard length <= bytes.count - offset else { return false }
         if offset + length + 8 <= bytes.count, let address = bytes.baseAddress {
-            Self.unpack(address + offset, count, width, values)
+            cerro_unpack(address + offset, count, CUnsignedInt(width), values)
         } else if let address = padded.baseAddress {
             padded.copyMemory(
                 from: UnsafeRawBufferPointer(rebasing: bytes[offset..<(offset + length)])
             )
-            Self.unpack(UnsafeRawPointer(address), count, width, values)
+            cerro_unpack(address, count, CUnsignedInt(width), values)
         }
         offset += length
         if mode == .offset || mode == .line { base = base &+ last }
@@ -60,18 +62,12 @@ struct IntegerUnpacker {
         _ values: UnsafeMutablePointer<Int64>
     ) {
         switch mode {
-        case .offset:
-            for row in 0..<count { values[row] = values[row] &+ base }
+        case .offset, .line: cerro_add_line(values, count, base, slope)
         case .delta:
             var value = last
             for row in 0..<count {
                 value = value &+ values[row] &+ base
                 values[row] = value
-            }
-        case .line:
-            for row in 0..<count {
-                let rise = (slope &* Int64(truncatingIfNeeded: row)) >> 8
-                values[row] = values[row] &+ base &+ rise
             }
         case .deltaOfDelta:
             var value = last
@@ -82,46 +78,6 @@ struct IntegerUnpacker {
                 values[row] = value
             }
         }
-    }
-
-    /// Residuals out of `packed`, behind which eight bytes can be read.
-    private static func unpack(
-        _ packed: UnsafeRawPointer,
-        _ count: Int,
-        _ width: Int,
-        _ values: UnsafeMutablePointer<Int64>
-    ) {
-        switch width {
-        case 0:
-            for row in 0..<count { values[row] = 0 }
-        case 64:
-            for row in 0..<count { values[row] = word(packed, row &* 8) }
-        case ...57:
-            let mask: Int64 = 1 &<< Int64(truncatingIfNeeded: width) &- 1
-            var bit = 0
-            for row in 0..<count {
-                let word = UInt64(bitPattern: word(packed, bit &>> 3))
-                values[row] =
-                    Int64(bitPattern: word &>> UInt64(truncatingIfNeeded: bit & 7)) & mask
-                bit &+= width
-            }
-        default:
-            let mask: Int64 = 1 &<< Int64(truncatingIfNeeded: width) &- 1
-            var bit = 0
-            for row in 0..<count {
-                let low = UInt64(bitPattern: word(packed, bit &>> 3))
-                let high = UInt64(packed.load(fromByteOffset: bit &>> 3 &+ 8, as: UInt8.self))
-                let shift = UInt64(truncatingIfNeeded: bit & 7)
-                let both = low &>> shift | (shift == 0 ? 0 : high &<< (64 &- shift))
-                values[row] = Int64(bitPattern: both) & mask
-                bit &+= width
-            }
-        }
-    }
-
-    @inline(__always)
-    private static func word(_ packed: UnsafeRawPointer, _ offset: Int) -> Int64 {
-        Int64(littleEndian: packed.loadUnaligned(fromByteOffset: offset, as: Int64.self))
     }
 
     private mutating func varint() -> Int64? {

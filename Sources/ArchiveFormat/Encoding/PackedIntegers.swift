@@ -26,7 +26,7 @@ enum PackedIntegers {
     /// One in so many groups is looked at in all four ways; those behind it in the best way only.
     static let lookEvery = 4
 
-    enum Mode: UInt8 {
+    enum Mode: UInt8, CaseIterable {
         case offset, delta, line, deltaOfDelta
     }
 
@@ -54,7 +54,7 @@ enum PackedIntegers {
         guard let base = values.baseAddress else { return }
         let groups = (values.count + group - 1) / group
         let out = bytes.place(for: longestHead + groups * longestGroup)
-        withUnsafeTemporaryAllocation(of: UInt64.self, capacity: group) { residuals in
+        withUnsafeTemporaryAllocation(of: Int64.self, capacity: group) { residuals in
             guard let residuals = residuals.baseAddress else { return }
             var packer = IntegerPacker(out: out, residuals: residuals)
             packer.putVarint(factor)

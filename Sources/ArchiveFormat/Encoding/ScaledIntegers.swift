@@ -1,3 +1,5 @@
+internal import CPacking
+
 /// Integers that stand for all values of some rows, and what they amount to without an error.
 struct ScaledIntegers {
     /// The least, the most and the sum of some of them.
@@ -22,27 +24,26 @@ struct ScaledIntegers {
     private let values: UnsafeBufferPointer<Int64>
     private let divisor: Double
 
-    /// Nil where the sum of all of them might not be exact.
+    /// Nil where no number divides them.
     init?(_ scaling: ExactScaling, _ values: UnsafeBufferPointer<Int64>) {
         guard let divisor = scaling.divisor else { return nil }
         self.scaling = scaling
         self.values = values
         self.divisor = divisor
+    }
+
+    /// Whether the sum of all of them, which amount to `summary`, is exact.
+    func isExact(_ summary: Summary) -> Bool {
         let most = Int64(ExactScaling.largestInteger) / Int64(max(values.count, 1))
-        var isBounded = true
-        for value in values { isBounded = isBounded && value < most && value > -most }
-        guard isBounded else { return nil }
+        return summary.most < most && summary.least > -most
     }
 
     /// What the rows in `range`, counted from 0 and at least one, amount to.
     func summary(of range: Range<Int>) -> Summary {
         var summary = Summary()
-        for row in range {
-            let value = values[row]
-            summary.least = min(summary.least, value)
-            summary.most = max(summary.most, value)
-            summary.sum &+= value
-        }
+        guard let start = values.baseAddress else { return summary }
+        let span = cerro_sum(start + range.lowerBound, range.count, &summary.sum)
+        (summary.least, summary.most) = (span.least, span.most)
         return summary
     }
 

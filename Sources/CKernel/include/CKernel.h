@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-// What Swift's Glibc module leaves out of the kernel's calls.
+// What Swift's Glibc module leaves out of the kernel's calls, and of the C library's.
 
 /// A timer of the monotonic clock, or -1 with errno set; readable once it has rung. Source:
 /// `timerfd_create(2)`.
@@ -30,3 +30,10 @@ int cerro_close_from(posix_spawn_file_actions_t *actions, int first);
 
 /// The flag by which `posix_spawn(3)` gives a child a session of its own.
 extern const int cerro_new_session;
+
+/// Has the process keep so many bytes of freed memory for what it will allocate, which the kernel
+/// would else have to clear again. Source: `mallopt(3)`.
+void cerro_memory_keep(int bytes);
+
+/// Gives freed memory back to the kernel. Source: `malloc_trim(3)`.
+void cerro_memory_return(void);

@@ -58,7 +58,7 @@ struct ReaderServer: Sendable {
         logger.logLevel = .warning
         let application = Application(
             router: routes.router(),
-            server: try server(),
+            server: try server(logger),
             configuration: ApplicationConfiguration(
                 address: .hostname(listen.host, port: listen.port),
                 availableConnectionsDelegate: MaximumAvailableConnections(
@@ -85,7 +85,7 @@ struct ReaderServer: Sendable {
     }
 
     /// HTTP, in TLS where there is a certificate.
-    private func server() throws -> HTTPServerBuilder {
+    private func server(_ logger: Logger) throws -> HTTPServerBuilder {
         let plain = HTTPServerBuilder.http1(
             configuration: .init(
                 additionalChannelHandlers: [ConnectionWatch(routes.roll)],
@@ -98,6 +98,7 @@ struct ReaderServer: Sendable {
             )
         )
         guard let files = settings.tls else { return plain }
-        return try .tls(plain, tlsConfiguration: try Certificate.configuration(files))
+        let certificate = CertificateRenewal(of: files, logger: logger)
+        return try .tls(plain, tlsConfiguration: certificate.configuration())
     }
 }

@@ -4,6 +4,7 @@ import json
 import math
 import struct
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -12,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 import numpy as np  # noqa: E402
 
-from cerro.archive import FormatError, Journal, SealedFile, crc32c  # noqa: E402
+from cerro.archive import ArchiveFolder, FormatError, Journal, SealedFile, crc32c  # noqa: E402
 from cerro.archive.integers import Truncated, unpack  # noqa: E402
 
 CORPUS = ROOT / "Tests" / "Corpus" / "archive"
@@ -260,6 +261,19 @@ class PartsTest(unittest.TestCase):
             self.assertEqual(found.created, 7)
         cut = Journal("j", frame + frame[:-1])
         self.assertEqual([d.offset for d in cut.damage], [len(frame)])
+
+    def test_journals_without_an_opening(self):
+        opening = bytes.fromhex("9501a161a1620790")
+        body = struct.pack("<I", len(opening)) + opening
+        frame = b"\xa7\xc3\x52\x4f" + body[:4] + struct.pack("<I", crc32c(body)) + opening
+        with tempfile.TemporaryDirectory() as folder:
+            day = Path(folder, "2026/11/21")
+            day.mkdir(parents=True)
+            # The one in the middle is about to be begun, and says nothing.
+            for name, data in [("1-a", frame), ("2-b", b""), ("3-c", frame)]:
+                Path(day, f"{name}.journal").write_bytes(data)
+            archive = ArchiveFolder(folder)
+            self.assertEqual(archive._ends(), [{}, {}, None])
 
 
 if __name__ == "__main__":

@@ -44,10 +44,18 @@ class ArchiveFolder:
                 self.damage += rows.damage
                 found.append((timeline.feed, rows))
         instance, feed = name.rsplit(".", 1)
-        nexts = [journal.opened_with for journal in self.journals[1:]] + [None]
-        for journal, until in zip(self.journals, nexts):
+        for journal, until in zip(self.journals, self._ends()):
             found += journal.rows(until).get((instance, feed), [])
         return found
+
+    def _ends(self):
+        """How far each journal counts: by the opening of the first one behind it that has one."""
+        ends = []
+        end = None
+        for journal in reversed(self.journals):
+            ends.insert(0, end)
+            end = end if journal.opened_with is None else journal.opened_with
+        return ends
 
     @property
     def ledger(self):

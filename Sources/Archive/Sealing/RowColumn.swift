@@ -1,0 +1,129 @@
+internal import ArchiveFormat
+internal import Telemetry
+
+/// The values of one field as they arrive, in the form in which records have them.
+struct RowColumn: ~Copyable {
+    /// A text that begins at a row, and stands in the rows behind it as well.
+    private struct TextRun {
+        let text: String, firstRow: Int
+    }
+
+    private let type: FieldType
+    /// Bytes of a value while all are there and none is a text; else 0, and ``append(_:)`` has to
+    /// look at them.
+    private(set) var plainWidth: Int
+    private var values = GrowingBytes()
+    private var texts: [TextRun] = []
+    /// The text that came last, as MessagePack has it.
+    private var lastText: [UInt8] = []
+    private var textRows = 0
+    private var presence: [Bool]?
+
+    init(_ type: FieldType) {
+        self.type = type
+        plainWidth = Self.width(type)
+    }
+
+    private static func width(_ type: FieldType) -> Int {
+        switch type {
+        case .double, .int: 8
+        case .bool: 1
+        case .string: 0
+        }
+    }
+
+    /// How many there are.
+    private var count: Int { type == .string ? textRows : values.count / Self.width(type) }
+
+    /// Appends values of ``plainWidth`` as they stand.
+    @inline(__always)
+    mutating func appendPlain(_ bytes: UnsafeRawPointer, rows: Int) {
+        values.append(bytes, rows * plainWidth)
+    }
+
+    /// Appends all rows of a column of a record.
+    mutating func append(_ view: ColumnView) {
+        if view.presence != nil, presence == nil {
+            presence = Array(repeating: true, count: count)
+            plainWidth = 0
+        }
+        if presence != nil {
+            for row in 0..<view.rows { presence?.append(view.isPresent(row)) }
+        }
+        if type == .string {
+            var last: [UInt8] = []
+            swap(&last, &lastText)
+            view.forEachChange(of: &last) { row, utf8 in
+                let text = String(decoding: utf8, as: UTF8.self)
+                texts.append(TextRun(text: text, firstRow: textRows + row))
+            }
+            swap(&last, &lastText)
+            textRows += view.rows
+        } else {
+            values.append(view.bytes)
+        }
+    }
+
+    /// What was appended.
+    var column: Column {
+        switch type {
+        case .double: Column(.doubles(values.array()), presence: presence)
+        case .int: Column(.ints(values.array()), presence: presence)
+        case .bool: Column(.bools(bools), presence: presence)
+        case .string: Column(.strings(strings), presence: presence)
+        }
+    }
+
+    private var bools: [Bool] {
+        var bools: [Bool] = []
+        bools.reserveCapacity(count)
+        values.forEachPiece { piece in
+            for byte in piece { bools.append(byte != 0) }
+        }
+        return bools
+    }
+
+    private var strings: [String] {
+        var strings: [String] = []
+        strings.reserveCapacity(textRows)
+        for (index, run) in texts.enumerated() {
+            let end = index + 1 < texts.count ? texts[index + 1].firstRow : textRows
+            for _ in run.firstRow..<end { strings.append(run.text) }
+        }
+        return strings
+    }
+
+    /// The same values in other memory.
+    func copy() -> RowColumn {
+        var copy = RowColumn(type)
+        copy.plainWidth = plainWidth
+        copy.values = values.copy()
+        copy.texts = texts
+        copy.lastText = lastText
+        copy.textRows = textRows
+        copy.presence = presence
+        return copy
+    }
+
+    /// Appends some rows of what another one has, whose ``column`` is given.
+    mutating func append(_ column: Column, rows: Range<Int>) {
+        if let flags = column.presence {
+            presence = (presence ?? Array(repeating: true, count: count)) + flags[rows]
+            plainWidth = 0
+        }
+        switch column.values {
+        case .doubles(let doubles): values.append(doubles[rows])
+        case .ints(let ints): values.append(ints[rows])
+        case .bools(let bools): values.append(bools[rows])
+        case .strings(let strings):
+            for row in rows {
+                let place = textRows + row - rows.lowerBound
+                if texts.last?.text != strings[row] {
+                    texts.append(TextRun(text: strings[row], firstRow: place))
+                }
+            }
+            lastText = []
+            textRows += rows.count
+        }
+    }
+}

@@ -1,0 +1,98 @@
+internal import ArchiveFormat
+internal import Telemetry
+
+/// The memory of a ``RowCollector``: columns that grow where they stand.
+// One that others can see is never changed: who is not its only holder copies it first.
+final class RowStore: @unchecked Sendable {
+    /// What all columns have in common.
+    struct Rows: ~Copyable {
+        var times = GrowingBytes(), marks = GrowingBytes()
+
+        /// How many rows there are.
+        var count: Int { times.count / 8 }
+    }
+
+    /// By pointers: of properties that change, a class looks each time who else changes them.
+    private let rows: UnsafeMutablePointer<Rows>
+    private let columns: UnsafeMutableBufferPointer<RowColumn>
+
+    init(_ types: [FieldType]) {
+        rows = .allocate(capacity: 1)
+        rows.initialize(to: Rows())
+        columns = .allocate(capacity: types.count)
+        for place in types.indices { columns.initializeElement(at: place, to: .init(types[place])) }
+    }
+
+    deinit {
+        rows.deinitialize(count: 1)
+        rows.deallocate()
+        columns.deinitialize()
+        columns.deallocate()
+    }
+
+    /// How many rows there are.
+    var count: Int { rows.pointee.count }
+    /// Their times.
+    var times: [Int64] { rows.pointee.times.array() }
+    /// The records that they came in.
+    var marks: [RowCollector.Mark] { rows.pointee.marks.array() }
+    /// The column of a field.
+    func column(_ field: Int) -> Column { columns[field].column }
+
+    /// Appends the rows of one record.
+    func append(_ record: JournalBlocks) {
+        append(
+            RowCollector.Mark(
+                epoch: record.epoch,
+                position: record.position,
+                received: record.received.nanoseconds,
+                firstRow: count
+            )
+        )
+        var reader = record.rows.reader
+        while let block = reader.block(columns: columns.count) {
+            rows.pointee.times.append(block)
+            for place in 0..<columns.count {
+                let width = columns[place].plainWidth
+                if width > 0, let values = reader.plain(width: width) {
+                    columns[place].appendPlain(values, rows: block.count / 8)
+                } else if let column = reader.column(record.source.types[place], isChecked: true) {
+                    columns[place].append(column)
+                }
+            }
+        }
+    }
+
+    /// Appends some rows of another store, whose times and columns are given.
+    func append(_ mark: RowCollector.Mark, _ times: [Int64], _ columns: [Column], rows: Range<Int>)
+    {
+        append(
+            RowCollector.Mark(
+                epoch: mark.epoch,
+                position: mark.position,
+                received: mark.received,
+                firstRow: count
+            )
+        )
+        self.rows.pointee.times.append(times[rows])
+        for place in columns.indices { self.columns[place].append(columns[place], rows: rows) }
+    }
+
+    private func append(_ mark: RowCollector.Mark) {
+        withUnsafeBytes(of: mark) { rows.pointee.marks.append($0) }
+    }
+
+    /// The same rows in other memory.
+    func copy() -> RowStore { RowStore(copying: self) }
+
+    private init(copying other: RowStore) {
+        rows = .allocate(capacity: 1)
+        rows.initialize(
+            to: Rows(times: other.rows.pointee.times.copy(), marks: other.rows.pointee.marks.copy())
+        )
+        columns = .allocate(capacity: other.columns.count)
+        for place in columns.indices {
+            columns.initializeElement(at: place, to: other.columns[place].copy())
+        }
+    }
+}
