@@ -201,6 +201,9 @@ private final class SystemLock: FolderLock {
         self.file = file
     }
 
+    /// To close the file is not enough: a child that is just being started has it open as well.
+    deinit { unlock() }
+
     func unlock() {
         flock(file.descriptor, LOCK_UN)
     }
