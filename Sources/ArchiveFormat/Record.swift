@@ -177,6 +177,19 @@ public struct Record {
         }
     }
 
+    /// The same for one of many records of a feed, most of which look like one before; `known` is
+    /// valid for this feed only, and has to outlive the rows unchanged.
+    public func rows(
+        of feed: @autoclosure () -> Feed,
+        types: [FieldType],
+        like known: inout KnownLayout
+    ) throws(RecordError) -> RecordRows {
+        if let layout = known.layout, layout.fits(body) { return RecordRows(body, layout) }
+        let rows = try rows(of: feed(), types: types)
+        if rows.count == 1, known.isWorthALook { known.layout = RecordLayout(body, types) }
+        return rows
+    }
+
     /// The blocks in a record of data, whose columns are as `feed` declares them.
     public func blocks(of feed: Feed) throws(RecordError) -> [Block] {
         let types = feed.fields.map(\.type)

@@ -10,6 +10,9 @@ public struct RecordRows {
     /// The least and the largest of their times; the largest and the least Int64 without a row.
     public let earliest: Int64, latest: Int64
     private let body: UnsafeRawBufferPointer
+    /// Where the times and each column begin in the body, if it is one row that a layout fits, and
+    /// the number of that layout.
+    private let places: UnsafePointer<Int32>?, layout: Int
 
     /// What does not fit; who knows the declaration tells it in full.
     enum Flaw: Error {
@@ -37,6 +40,8 @@ public struct RecordRows {
     /// Checks all that ``reader`` will give: shapes, lengths, and that texts are UTF-8.
     init(_ body: UnsafeRawBufferPointer, _ types: [FieldType]) throws(Flaw) {
         self.body = body
+        places = nil
+        layout = 0
         guard var reader = RowReader(body) else { throw .noBlocks }
         var count = 0
         var earliest = Int64.max
@@ -56,6 +61,23 @@ public struct RecordRows {
         self.count = count
         self.earliest = earliest
         self.latest = latest
+    }
+
+    /// The one row of a body that `layout` fits, which has to outlive it.
+    init(_ body: UnsafeRawBufferPointer, _ layout: RecordLayout) {
+        self.body = body
+        places = UnsafePointer(layout.places.baseAddress)
+        self.layout = layout.number
+        count = 1
+        earliest = body.loadUnaligned(fromByteOffset: Int(layout.places[0]), as: Int64.self)
+        latest = earliest
+    }
+
+    /// The places of its values, if it is one row that a layout fits.
+    public var row: KnownRow? {
+        guard let places, let start = body.baseAddress else { return nil }
+        let end = start + body.count
+        return KnownRow(layout: layout, start: start, places: places, end: end)
     }
 
     /// The length of the rows in the record.
@@ -92,6 +114,27 @@ public struct RecordRows {
             blocks.append(Block(timestamps: timestamps, columns: columns))
         }
         return blocks
+    }
+}
+
+/// One row of which it is known where its values stand.
+public struct KnownRow {
+    /// Tells how the record looks: rows with the same number have the same texts.
+    public let layout: Int
+    let start: UnsafeRawPointer, places: UnsafePointer<Int32>, end: UnsafeRawPointer
+
+    /// Where the time stands.
+    public var time: UnsafeRawPointer { start + Int(places[0]) }
+
+    /// Where the value of a column begins: a number's bytes, a text's MessagePack.
+    public func value(_ column: Int) -> UnsafeRawPointer { start + Int(places[column + 1]) }
+
+    /// The value of a column, which has this type.
+    public func view(_ column: Int, _ type: FieldType) -> ColumnView {
+        let place = value(column)
+        let count = type == .string ? end - place : type == .bool ? 1 : 8
+        let bytes = UnsafeRawBufferPointer(start: place, count: count)
+        return ColumnView(type: type, rows: 1, presence: nil, bytes: bytes)
     }
 }
 
@@ -203,7 +246,10 @@ public struct ColumnView {
     /// Calls `body` with the UTF-8 of each text.
     public func forEachText(_ body: (UnsafeRawBufferPointer) -> Void) {
         guard type == .string, var reader = MessagePackReader(bytes) else { return }
-        while let text = reader.utf8() { body(text) }
+        for _ in 0..<rows {
+            guard let text = reader.utf8() else { return }
+            body(text)
+        }
     }
 
     /// Calls `body` with the row and the UTF-8 of each text that is another one than that of the

@@ -10,8 +10,8 @@ public final class JournalFeed: Sendable {
     /// Counts the declarations of a follower: equal numbers are equal declarations of one feed of
     /// one instance.
     public let number: Int
-    /// Whether some of the fields are texts.
-    let hasTexts: Bool
+    /// How many fields there are, and whether some of them are texts.
+    let fieldCount: Int, hasTexts: Bool
     /// How much older than the newest sample one may be and still be on time, in nanoseconds.
     let lateness: Int64
 
@@ -20,6 +20,7 @@ public final class JournalFeed: Sendable {
         self.feed = feed
         self.number = number
         types = feed.fields.map(\.type)
+        fieldCount = types.count
         hasTexts = types.contains(.string)
         lateness = feed.lateness.nanoseconds
     }
@@ -28,7 +29,9 @@ public final class JournalFeed: Sendable {
 /// The rows of one record of a journal; valid during the call that gives them.
 public struct JournalBlocks {
     /// Whose rows they are.
-    public let source: JournalFeed
+    ///
+    /// Not counted: whoever reads a journal holds it, and it is given on with every record.
+    public unowned(unsafe) let source: JournalFeed
     /// Where the record stands in the instance's log.
     public let epoch: Int64, position: Int64
     /// When `publish` accepted it, and when the archive received it.

@@ -24,6 +24,8 @@ struct RecordInterpreter {
     var opened: Timestamp?
     private var timelines: [Timeline: JournalFeed] = [:]
     private var epochs: [CursorTable.Key: Epoch] = [:]
+    /// How the records of each feed look, by its number.
+    private var layouts: [KnownLayout] = []
     var damage: String?
     /// The epochs that have gone on since the damage: a later jump of theirs has another cause.
     var goneOn: Set<CursorTable.Key> = []
@@ -187,7 +189,7 @@ struct RecordInterpreter {
         }
     }
 
-    private func blocks(
+    private mutating func blocks(
         _ record: Record,
         _ batch: JournalBatch,
         _ place: JournalBatch.Place,
@@ -204,7 +206,11 @@ struct RecordInterpreter {
             position: place.position,
             published: record.header.published,
             received: batch.received,
-            rows: try record.rows(of: source.feed, types: source.types)
+            rows: try record.rows(
+                of: source.feed,
+                types: source.types,
+                like: &layouts[source.number]
+            )
         )
     }
 
@@ -220,6 +226,7 @@ struct RecordInterpreter {
             timelines[timeline]
             ?? JournalFeed(instance: batch.instance, feed: feed, number: timelines.count)
         timelines[timeline] = source
+        while layouts.count < timelines.count { layouts.append(KnownLayout()) }
         epoch.declared[record.header.revision] = source
         var frame: [UInt8] = []
         Frame.append(payload, to: &frame)

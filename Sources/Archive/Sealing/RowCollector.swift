@@ -50,7 +50,7 @@ struct RowCollector: Sendable {
     /// grow, and texts as if none came twice.
     static func byteCount(_ record: JournalBlocks) -> Int {
         let source = record.source
-        let numbers = (8 + 9 * source.types.count) * record.rows.count
+        let numbers = (8 + 9 * source.fieldCount) * record.rows.count
         let texts = source.hasTexts ? record.rows.byteCount + 40 * record.rows.count : 0
         return MemoryLayout<Mark>.stride + numbers + numbers / 4 + texts
     }

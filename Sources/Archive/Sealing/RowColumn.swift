@@ -8,7 +8,7 @@ struct RowColumn: ~Copyable {
         let text: String, firstRow: Int
     }
 
-    private let type: FieldType
+    let type: FieldType
     /// Bytes of a value while all are there and none is a text; else 0, and ``append(_:)`` has to
     /// look at them.
     private(set) var plainWidth: Int
@@ -39,6 +39,14 @@ struct RowColumn: ~Copyable {
     @inline(__always)
     mutating func appendPlain(_ bytes: UnsafeRawPointer, rows: Int) {
         values.append(bytes, rows * plainWidth)
+    }
+
+    /// Appends the text that came last once more; false where this is no column of texts only.
+    @inline(__always)
+    mutating func repeatText() -> Bool {
+        guard type == .string, presence == nil else { return false }
+        textRows += 1
+        return true
     }
 
     /// Appends all rows of a column of a record.

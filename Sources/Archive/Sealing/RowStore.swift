@@ -7,6 +7,8 @@ final class RowStore: @unchecked Sendable {
     /// What all columns have in common.
     struct Rows: ~Copyable {
         var times = GrowingBytes(), marks = GrowingBytes()
+        /// How the last row looked; 0 where nobody knows.
+        var layout = 0
 
         /// How many rows there are.
         var count: Int { times.count / 8 }
@@ -49,6 +51,8 @@ final class RowStore: @unchecked Sendable {
                 firstRow: count
             )
         )
+        if let row = record.rows.row { return append(row) }
+        rows.pointee.layout = 0
         var reader = record.rows.reader
         while let block = reader.block(columns: columns.count) {
             rows.pointee.times.append(block)
@@ -59,6 +63,20 @@ final class RowStore: @unchecked Sendable {
                 } else if let column = reader.column(record.source.types[place], isChecked: true) {
                     columns[place].append(column)
                 }
+            }
+        }
+    }
+
+    /// Appends a row of which it is known where its values stand.
+    private func append(_ row: KnownRow) {
+        rows.pointee.times.append(row.time, 8)
+        let hasSameTexts = rows.pointee.layout == row.layout
+        rows.pointee.layout = row.layout
+        for place in 0..<columns.count {
+            if columns[place].plainWidth > 0 {
+                columns[place].appendPlain(row.value(place), rows: 1)
+            } else if !hasSameTexts || !columns[place].repeatText() {
+                columns[place].append(row.view(place, columns[place].type))
             }
         }
     }

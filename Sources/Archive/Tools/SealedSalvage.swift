@@ -290,16 +290,18 @@ private struct KeptRecords {
         let source = JournalFeed(instance: kept.instance, feed: feed, number: place)
         let rows = try record.rows(of: feed, types: source.types)
         if known == nil { collectors.append(RowCollector(instance: kept.instance, feed: feed)) }
-        collectors[place].append(
-            JournalBlocks(
-                source: source,
-                epoch: kept.epoch,
-                position: kept.position,
-                published: record.header.published,
-                received: kept.received,
-                rows: rows
+        withExtendedLifetime(source) {
+            collectors[place].append(
+                JournalBlocks(
+                    source: source,
+                    epoch: kept.epoch,
+                    position: kept.position,
+                    published: record.header.published,
+                    received: kept.received,
+                    rows: rows
+                )
             )
-        )
+        }
     }
 }
 
