@@ -92,7 +92,11 @@ final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // A connection that was cut says nothing about what came on it.
-        if !(error is IOError) { roll?.refuse(context.channel, because: error) }
+        if !(error is IOError) {
+            roll?.refuse(context.channel, because: error)
+            // What follows would be read and thrown away until the answer has closed it.
+            _ = context.channel.setOption(.autoRead, value: false)
+        }
         context.fireErrorCaught(error)
     }
 
