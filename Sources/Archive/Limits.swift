@@ -39,7 +39,7 @@ enum Limits {
     static let cores = 2
     /// Values of one answer from which on more than one thread reads them: waking one takes as
     /// long as some ten thousand of them, and longer where the other core has work.
-    static let valuesForCores = 1 << 18
+    static let valuesForCores = 1 << 16
     /// Rows of an open timeline that are kept plain; then they are encoded.
     static let openChunkRows = 4096
     /// The part of a store's cache that rows of open segments may take; the journal has the rest.
