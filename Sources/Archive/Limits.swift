@@ -35,9 +35,9 @@ enum Limits {
     static let declarations = 4096
     /// Threads that work on one query.
     static let cores = 2
-    /// Chunks of one answer from which on more than one thread reads them: waking one takes as
-    /// long as a few of them.
-    static let chunksForCores = 8
+    /// Values of one answer from which on more than one thread reads them: waking one takes as
+    /// long as some ten thousand of them, and longer where the other core has work.
+    static let valuesForCores = 1 << 16
     /// Rows of an open timeline that are kept plain; then they are encoded.
     static let openChunkRows = 4096
     /// The part of a store's cache that rows of open segments may take; the journal has the rest.

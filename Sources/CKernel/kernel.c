@@ -43,4 +43,8 @@ void cerro_memory_keep(int bytes) {
     mallopt(M_MMAP_THRESHOLD, 32 << 20);
 }
 
-void cerro_memory_return(void) { malloc_trim(0); }
+void cerro_memory_return(void) {
+    // From here on four batches of a log, and not as much as was asked for before.
+    mallopt(M_TRIM_THRESHOLD, 4 << 20);
+    malloc_trim(0);
+}

@@ -24,16 +24,18 @@ struct OpenSpan: Hashable, Sendable {
     /// No rows.
     init() {}
 
-    /// Rows of these times, without the records that they came in.
-    init(times: [Int64]) {
-        rows = times.count
-        first = Timestamp(nanoseconds: times.min() ?? .max)
-        last = Timestamp(nanoseconds: times.max() ?? .min)
+    /// The rows of a collector, without the records that they came in.
+    init(_ collector: RowCollector) {
+        rows = collector.count
+        first = Timestamp(nanoseconds: collector.bounds.earliest)
+        last = Timestamp(nanoseconds: collector.bounds.latest)
     }
 
     /// Some rows.
     init(_ rows: OpenRows) {
-        self.init(times: rows.times)
+        self.rows = rows.times.count
+        first = Timestamp(nanoseconds: rows.times.min() ?? .max)
+        last = Timestamp(nanoseconds: rows.times.max() ?? .min)
         for (epoch, position) in zip(rows.epochs, rows.positions) {
             positions[epoch] = max(positions[epoch] ?? 0, position)
         }

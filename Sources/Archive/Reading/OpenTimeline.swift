@@ -32,7 +32,7 @@ struct OpenTimeline: Sendable {
     var name: String { "\(instance).\(feed.name)" }
 
     /// All its rows.
-    var span: OpenSpan { chunks.reduce(forgotten) { $0 + $1.span } + OpenSpan(times: tail.times) }
+    var span: OpenSpan { chunks.reduce(forgotten) { $0 + $1.span } + OpenSpan(tail) }
 
     /// Appends the rows of one record.
     mutating func append(_ record: JournalBlocks) {

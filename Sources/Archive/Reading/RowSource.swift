@@ -21,6 +21,16 @@ enum RowSource: Sendable {
         }
     }
 
+    /// How many rows it has; of those in a journal, as many as are worth a thread.
+    var rowCount: Int {
+        switch self {
+        case .group(let group, _, _, _): group.rows
+        case .chunk(let chunk, _): chunk.span.rows
+        case .tail(let timeline): timeline.tail.count
+        case .journal: Limits.valuesForCores
+        }
+    }
+
     /// The rows of a timeline of an open segment, in order of arrival, that may be in `range`.
     static func sources(
         _ timeline: OpenTimeline,
@@ -34,7 +44,7 @@ enum RowSource: Sendable {
         for chunk in timeline.chunks where chunk.span.overlaps(range) {
             sources.append(.chunk(chunk, timeline))
         }
-        if timeline.tail.count > 0 { sources.append(.tail(timeline)) }
+        if OpenSpan(timeline.tail).overlaps(range) { sources.append(.tail(timeline)) }
         return sources
     }
 }
@@ -48,7 +58,9 @@ extension ArchiveStore {
     ) throws(ArchiveError) -> [SlicePiece] {
         var places = FieldPlaces(fields)
         let wanted = sources.map { places.find(in: $0.feed) }
-        let found = try read(sources.count) { (index) throws(ArchiveError) in
+        let rows = sources.map(\.rowCount)
+        let found = try read(sources.count, values: rows.reduce(0, +)) {
+            (index) throws(ArchiveError) in
             try self.pieces(of: sources[index], wanted[index], range).map { (index, $0) }
         }
         var pieces = found.flatMap(\.self)
@@ -58,7 +70,8 @@ extension ArchiveStore {
         let items = encoded.flatMap { place in
             wanted[pieces[place].0].map { (source: sources[pieces[place].0], field: $0) }
         }
-        let values = try read(items.count) { (item) throws(ArchiveError) in
+        let valueCount = encoded.reduce(0) { $0 + count * rows[pieces[$1].0] }
+        let values = try read(items.count, values: valueCount) { (item) throws(ArchiveError) in
             try items[item].field.flatMap { (field) throws(ArchiveError) in
                 try self.values(of: field, items[item].source)
             }
@@ -69,12 +82,13 @@ extension ArchiveStore {
         return pieces.map(\.1)
     }
 
-    /// `body` of all indices: on several cores if that is worth it.
+    /// `body` of all indices, which reads so many values: on several cores if that is worth it.
     private func read<Element: Sendable>(
         _ count: Int,
+        values: Int,
         _ body: @Sendable (Int) throws(ArchiveError) -> Element
     ) throws(ArchiveError) -> [Element] {
-        guard count < Limits.chunksForCores else { return try Cores.map(count, body) }
+        guard values < Limits.valuesForCores else { return try Cores.map(count, body) }
         var elements: [Element] = []
         for index in 0..<count { elements.append(try body(index)) }
         return elements
@@ -163,8 +177,9 @@ private struct FieldPlaces {
 extension SlicePiece {
     /// Some rows as they came, and the columns of some fields.
     init?(_ rows: RowCollector, _ fields: [Int?], _ range: Range<Timestamp>) {
-        let order = stableOrder(rows.times)
-        let times = order.map { $0.map { rows.times[$0] } } ?? rows.times
+        let arrived = rows.times
+        let order = stableOrder(arrived)
+        let times = order.map { $0.map { arrived[$0] } } ?? arrived
         self.init(rows.feed, times: times, range: range)
         columns = fields.map { field in
             field.map { field in

@@ -20,6 +20,8 @@ struct RowCollector: Sendable {
 
     /// How many rows there are.
     var count: Int { store.count }
+    /// The least and the largest of their times; the largest and the least Int64 of none.
+    var bounds: (earliest: Int64, latest: Int64) { store.bounds }
     /// Their times, in order of arrival.
     var times: [Int64] { store.times }
     /// The records that they came in, in order of arrival.

@@ -9,6 +9,8 @@ final class RowStore: @unchecked Sendable {
         var times = GrowingBytes(), marks = GrowingBytes()
         /// How the last row looked; 0 where nobody knows.
         var layout = 0
+        /// The least and the largest of the times.
+        var earliest = Int64.max, latest = Int64.min
 
         /// How many rows there are.
         var count: Int { times.count / 8 }
@@ -34,6 +36,8 @@ final class RowStore: @unchecked Sendable {
 
     /// How many rows there are.
     var count: Int { rows.pointee.count }
+    /// The least and the largest of their times; the largest and the least Int64 of none.
+    var bounds: (earliest: Int64, latest: Int64) { (rows.pointee.earliest, rows.pointee.latest) }
     /// Their times.
     var times: [Int64] { rows.pointee.times.array() }
     /// The records that they came in.
@@ -51,6 +55,7 @@ final class RowStore: @unchecked Sendable {
                 firstRow: count
             )
         )
+        note(record.rows.earliest, record.rows.latest)
         if let row = record.rows.row { return append(row) }
         rows.pointee.layout = 0
         var reader = record.rows.reader
@@ -92,8 +97,14 @@ final class RowStore: @unchecked Sendable {
                 firstRow: count
             )
         )
+        for time in times[rows] { note(time, time) }
         self.rows.pointee.times.append(times[rows])
         for place in columns.indices { self.columns[place].append(columns[place], rows: rows) }
+    }
+
+    private func note(_ earliest: Int64, _ latest: Int64) {
+        rows.pointee.earliest = min(rows.pointee.earliest, earliest)
+        rows.pointee.latest = max(rows.pointee.latest, latest)
     }
 
     private func append(_ mark: RowCollector.Mark) {
@@ -108,6 +119,8 @@ final class RowStore: @unchecked Sendable {
         rows.initialize(
             to: Rows(times: other.rows.pointee.times.copy(), marks: other.rows.pointee.marks.copy())
         )
+        rows.pointee.earliest = other.rows.pointee.earliest
+        rows.pointee.latest = other.rows.pointee.latest
         columns = .allocate(capacity: other.columns.count)
         for place in columns.indices {
             columns.initializeElement(at: place, to: other.columns[place].copy())
