@@ -35,13 +35,16 @@ public final class Sealer {
     /// paths of the files that were made, relative to the archive.
     @discardableResult
     public func sealAll(openSegment: String?) throws(ArchiveError) -> [String] {
-        var made: [String] = []
+        let closed = try directory.files().filter {
+            $0.kind == .journal && $0.path != openSegment
+        }
+        guard !closed.isEmpty else { return [] }
         // What the rows of one segment stood in, those of the next one need: to give it back page
         // by page and to take it again costs a tenth of the work. At the end all of it goes back.
         cerro_memory_keep(CInt(clamping: budget))
         defer { cerro_memory_return() }
-        for file in try directory.files()
-        where file.kind == .journal && file.path != openSegment {
+        var made: [String] = []
+        for file in closed {
             if let path = try seal(file, isLast: openSegment == nil) { made.append(path) }
         }
         return made
