@@ -45,6 +45,51 @@ struct MonitorPageTests {
     // whoever measures; a test on a busy machine does not judge it.
     @Test("200 agents are shown, counted by state, filtered by words, with their faults")
     func many() async throws {
+        try await withManyAgents { page, address, screenshots in
+            try await page.beforeEachDocument(Self.watch)
+            var times: [String] = []
+            for _ in 0..<5 {
+                try await page.open("about:blank")
+                try await page.open(address)
+                try await page.until("window.painted > 0")
+                times.append(try await page.evaluate("window.painted").json)
+            }
+            let text = times.joined(separator: "\n") + "\n"
+            try Data(text.utf8).write(to: URL(filePath: screenshots + "/paint-ms.txt"))
+            try await page.screenshot(screenshots + "/200-agents.png")
+            try await Self.read(page)
+            try await page.screenshot(screenshots + "/faults.png")
+            #expect(page.complaints.isEmpty)
+        }
+    }
+
+    // Goal: whoever is woken looks at one agent of 200 on a phone, and scrolls past none of them.
+    @Test("on a phone the agent that is asked for is in sight, and so is its tile")
+    func phone() async throws {
+        try await withManyAgents { page, address, screenshots in
+            try await page.resize(width: 390, height: 844, isPhone: true)
+            try await page.open(address)
+            try await page.until("document.querySelectorAll('.tile').length === 200")
+            let tile = "document.querySelector(\".tile[data-agent='cryo-150']\")"
+            try await page.evaluate("\(tile).click()")
+            // This agent does not answer, which is as much to look at as if it did.
+            try await page.until("document.querySelector('#panel .error')")
+            let strip = "document.querySelector('#strip').getBoundingClientRect().bottom"
+            for element in ["\(tile)", "document.querySelector('#panel h2')"] {
+                let place = "\(element).getBoundingClientRect()"
+                try await page.until("\(place).top >= \(strip)")
+                try await page.until("\(place).bottom <= innerHeight")
+            }
+            try await page.screenshot(screenshots + "/phone-200-agents.png")
+            let width = try await page.evaluate("document.documentElement.scrollWidth")
+            #expect(width == 390)
+        }
+    }
+
+    /// Runs `body` with a page, the address of a site of 200 agents, and the folder of screenshots.
+    private func withManyAgents(
+        _ body: @escaping @Sendable (BrowserPage, String, String) async throws -> Void
+    ) async throws {
         let archive = try TemporaryArchive()
         try await withReader(archive.path, site: FixedSite(Self.rows)) { reader in
             // The table is known before the page asks: its clock stands still.
@@ -52,49 +97,7 @@ struct MonitorPageTests {
             let folder = try TemporaryFolder()
             let screenshots = try BrowserPage.screenshots(orIn: folder)
             try await BrowserPage.with { page in
-                try await page.beforeEachDocument(Self.watch)
-                var times: [String] = []
-                for _ in 0..<5 {
-                    try await page.open("about:blank")
-                    try await page.open("http://127.0.0.1:\(reader.port)/")
-                    try await page.until("window.painted > 0")
-                    times.append(try await page.evaluate("window.painted").json)
-                }
-                let text = times.joined(separator: "\n") + "\n"
-                try Data(text.utf8).write(to: URL(filePath: screenshots + "/paint-ms.txt"))
-                try await page.screenshot(screenshots + "/200-agents.png")
-                try await Self.read(page)
-                try await page.screenshot(screenshots + "/faults.png")
-                #expect(page.complaints.isEmpty)
-            }
-        }
-    }
-
-    // Goal: whoever is woken looks at one agent of 200 on a phone, and scrolls past none of them.
-    @Test("on a phone the agent that is asked for is in sight, and so is its tile")
-    func phone() async throws {
-        let archive = try TemporaryArchive()
-        try await withReader(archive.path, site: FixedSite(Self.rows)) { reader in
-            #expect(try await reader.get("/api/v1/agents").status == 200)
-            let folder = try TemporaryFolder()
-            let screenshots = try BrowserPage.screenshots(orIn: folder)
-            try await BrowserPage.with { page in
-                try await page.resize(width: 390, height: 844, isPhone: true)
-                try await page.open("http://127.0.0.1:\(reader.port)/")
-                try await page.until("document.querySelectorAll('.tile').length === 200")
-                let tile = "document.querySelector(\".tile[data-agent='cryo-150']\")"
-                try await page.evaluate("\(tile).click()")
-                // This agent does not answer, which is as much to look at as if it did.
-                try await page.until("document.querySelector('#panel .error')")
-                let strip = "document.querySelector('#strip').getBoundingClientRect().bottom"
-                for element in ["\(tile)", "document.querySelector('#panel h2')"] {
-                    let place = "\(element).getBoundingClientRect()"
-                    try await page.until("\(place).top >= \(strip)")
-                    try await page.until("\(place).bottom <= innerHeight")
-                }
-                try await page.screenshot(screenshots + "/phone-200-agents.png")
-                let width = try await page.evaluate("document.documentElement.scrollWidth")
-                #expect(width == 390)
+                try await body(page, "http://127.0.0.1:\(reader.port)/", screenshots)
             }
         }
     }
