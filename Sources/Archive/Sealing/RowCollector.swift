@@ -111,7 +111,7 @@ extension RowCollector {
             epochs: epochs,
             times: order.map { $0.map { times[$0] } } ?? times,
             received: order.map { $0.map { received[$0] } } ?? received,
-            columns: feed.fields.indices.map { column($0) },
+            columns: feed.fields.indices.map { store.source($0) },
             order: order
         )
     }

@@ -44,6 +44,8 @@ final class RowStore: @unchecked Sendable {
     var marks: [RowCollector.Mark] { rows.pointee.marks.array() }
     /// The column of a field.
     func column(_ field: Int) -> Column { columns[field].column }
+    /// The same for a sealed file.
+    func source(_ field: Int) -> SourceColumn { columns[field].source }
 
     /// Appends the rows of one record.
     func append(_ record: JournalBlocks) {
