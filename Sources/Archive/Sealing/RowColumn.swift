@@ -30,9 +30,19 @@ struct RowColumn: ~Copyable {
     private var count: Int { type == .string ? texts.count : values.count / Self.width(type) }
 
     /// Appends values of ``plainWidth`` as they stand.
-    @inline(__always)
     mutating func appendPlain(_ bytes: UnsafeRawPointer, rows: Int) {
         values.append(bytes, rows * plainWidth)
+    }
+
+    /// Appends one value of ``plainWidth``; false where that is 0.
+    @inline(__always)
+    mutating func appendPlain(_ bytes: UnsafeRawPointer) -> Bool {
+        switch plainWidth {
+        case 8: values.append(bytes.loadUnaligned(as: UInt64.self))
+        case 1: values.append(bytes.load(as: UInt8.self))
+        default: return false
+        }
+        return true
     }
 
     /// Appends the text that came last once more; false where this is no column of texts only.
