@@ -27,8 +27,9 @@ struct JournalFollowerTests {
 
     private func positions(_ follower: JournalFollower) throws -> [Int64] {
         var positions: [Int64] = []
-        try follower.read(isClosed: false) { event in
-            if case .blocks(let record) = event { positions.append(record.position) }
+        try follower.read(isClosed: false) {
+            positions.append($0.position)
+        } others: { _ in
         }
         return positions
     }
