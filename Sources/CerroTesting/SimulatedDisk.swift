@@ -55,6 +55,9 @@ public final class SimulatedDisk: Disk {
     /// How many syncs of files went well.
     public var syncCount: Int { state.withLock(\.syncCount) }
 
+    /// How many syncs of files failed.
+    public var failedSyncCount: Int { state.withLock(\.failedSyncCount) }
+
     /// The paths of all files, sorted.
     public var paths: [String] { state.withLock { $0.paths } }
 

@@ -9,6 +9,8 @@ struct LogOpening {
     let predecessors: [Int64]
     /// Whether the disk knows the number of this epoch.
     let isNumberSaved: Bool
+    /// The epoch before which not all is known; see ``EpochStarts/since``.
+    let since: Int64
     let epochs: [EpochEntry]
     let segments: [Segment]
     /// How far each archive has committed; nil where the disk does not tell now.
@@ -38,21 +40,50 @@ struct LogOpening {
             lock.unlock()
             throw .disk(error)
         }
-        let known = LogTables.epochs(Self.contents(of: LogTables.epochs, in: folder, disk))
+        let table = LogTables.contents(of: LogTables.epochs, in: folder, disk)
+        let starts = LogTables.contents(of: LogTables.starts, in: folder, disk)
+        let found = Result { () throws(DiskError) in
+            try MemoryMarker(openedIn: folder, disk)
+        }
+        let marker = (try? found.get()) ?? nil
+        // Nobody creates a segment before the table of epochs.
+        let isDoubtful =
+            table == nil || table == [] && !segments.isEmpty || starts == nil
+            || marker?.isDamaged ?? MemoryMarker.isThere(in: folder, disk)
+        let known = LogTables.epochs(table ?? [])
         progress = LogTables.commits(in: folder, disk)
-        marker = Result { () throws(DiskError) in try MemoryMarker(in: folder, disk) }
-        let notes = (try? marker.get())?.inherited ?? []
-        let earlier = Self.earlier(known, notes, segments, progress ?? [:], self.bootID)
-        let starts = LogTables.epochs(Self.contents(of: LogTables.starts, in: folder, disk))
+        let notes = marker?.inherited ?? []
+        let doubted = isDoubtful ? .max : LogTables.since(starts ?? [])
+        let earlier = Self.earlier(known, notes, segments, progress ?? [:], self.bootID, doubted)
         let committed = (progress ?? [:]).values.map(\.epoch).filter { $0 > 0 }
-        let before = (known + starts).map(\.epoch) + notes.map(\.epoch) + segments.map(\.epoch)
-        predecessors = Array(Set(before + committed).sorted().suffix(Limits.predecessors))
-        epoch = max(now.nanoseconds, (predecessors.last ?? 0) + 1)
+        let before = known.map(\.epoch) + LogTables.epochs(starts ?? []).map(\.epoch)
+        let held = notes.map(\.epoch) + segments.map(\.epoch)
+        predecessors = Array(Set(before + held + committed).sorted().suffix(Limits.predecessors))
+        epoch = EpochStarts.number(
+            after: predecessors.last ?? 0,
+            now: now,
+            bootID: self.bootID,
+            isDoubtful: isDoubtful
+        )
+        since = min(doubted, epoch)
         epochs = earlier + [EpochEntry(epoch: epoch, bootID: self.bootID)]
         // Others may hear of this epoch before its first record, and the table of epochs forgets
         // what it has told: whoever opens the log next could not follow. A disk that refuses this
         // costs that one the wait for a lease.
-        isNumberSaved = LogTables.save(starts: predecessors + [epoch], self.bootID, folder, disk)
+        let isSaved = LogTables.save(
+            starts: predecessors + [epoch],
+            since: since,
+            self.bootID,
+            folder,
+            disk
+        )
+        isNumberSaved = isSaved
+        // What could not be read is not written over before the disk knows of that.
+        self.marker = Result { () throws(DiskError) in
+            if let marker = try found.get(), !marker.isDamaged { return marker }
+            guard isSaved || !isDoubtful else { throw .full(path: folder, during: "write") }
+            return try MemoryMarker(madeIn: folder, disk)
+        }
         for note in notes { Self.rewriteDoubtful(note, segments, folder, disk) }
     }
 
@@ -82,7 +113,8 @@ struct LogOpening {
         _ notes: [MemoryNote],
         _ segments: [Segment],
         _ progress: [String: Progress],
-        _ bootID: String
+        _ bootID: String,
+        _ doubted: Int64
     ) -> [EpochEntry] {
         var entries = Dictionary(known.map { ($0.epoch, $0) }, uniquingKeysWith: { $1 })
         for note in notes {
@@ -99,10 +131,10 @@ struct LogOpening {
         }
         for segment in segments {
             // Whose process was killed, but whose records are all on the disk now: a later power
-            // cut takes none of them.
+            // cut takes none of them. What was in memory has to be known for that.
             guard let index = segment.index, let entry = entries[segment.epoch],
                 entry.bootID == bootID, !entry.isClosed, index.isSynced, !index.isTailDamaged,
-                !index.isUnread
+                !index.isUnread, entry.epoch >= doubted
             else { continue }
             entries[segment.epoch]?.isClosed = true
             entries[segment.epoch]?.last = index.next - 1
@@ -168,16 +200,6 @@ struct LogOpening {
             let peek = RecordPeek(payload)
             return peek?.kind == RecordKind.declaration.rawValue && peek?.revision == 1
         }
-    }
-
-    /// The bytes of a small file; none where it is missing or cannot be read.
-    private static func contents(
-        of name: String,
-        in folder: String,
-        _ disk: any Disk
-    ) -> [UInt8] {
-        guard let file = try? disk.open("\(folder)/\(name)", .read) else { return [] }
-        return (try? file.bytes(0..<min(Limits.table, file.size()))) ?? []
     }
 
     private static func holder(_ instance: String) -> String {

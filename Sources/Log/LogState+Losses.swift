@@ -6,6 +6,7 @@ enum LossCause {
     static let spoolFull = "spool full"
     static let unsynced = "the spool's disk failed to sync"
     static let damage = "damage in the spool"
+    static let doubt = "damage in the spool: its tables could not be read"
     static let forgotten = "no longer in the log: it had forgotten this archive"
 
     /// The archive's own disk has lost it since.
@@ -77,13 +78,13 @@ extension LogState {
         let oldest = oldestPosition(of: search.epoch) ?? hole.lowerBound
         let held = min(max(oldest, hole.lowerBound), hole.upperBound)
         let known = min(max(knownPosition(search), hole.lowerBound), held)
-        var parts = [(held..<hole.upperBound, announcedCause(held, search) ?? LossCause.damage)]
+        var parts = causes(of: held..<hole.upperBound, search, or: LossCause.damage)
         if !search.isJoining {
             let committed = min(max(committedEnd(search), hole.lowerBound), held)
             let dropped = max(known, committed)
             parts.append((hole.lowerBound..<committed, LossCause.committed))
             parts.append((committed..<dropped, LossCause.forgotten))
-            parts += causes(of: dropped..<held, search)
+            parts += causes(of: dropped..<held, search, or: LossCause.spoolFull)
         }
         let to = until ?? Timestamp(nanoseconds: search.epoch)
         return parts.filter { !$0.0.isEmpty }.map { positions, cause in
@@ -117,18 +118,20 @@ extension LogState {
     /// Whether the log did not know the archive when it lost the epoch.
     func hadForgotten(_ search: FetchSearch) -> Bool { knownPosition(search) == .max }
 
-    /// Dropped positions by what was announced of each, which is a full spool where nothing was.
+    /// Positions by what was announced of each, or by `cause` where nothing was.
     private func causes(
         of positions: Range<Int64>,
-        _ search: FetchSearch
+        _ search: FetchSearch,
+        or cause: String
     ) -> [(Range<Int64>, String)] {
+        guard !positions.isEmpty else { return [] }
         let edges = announced.map(\.loss).filter { $0.epoch == search.epoch }
             .flatMap { [$0.first, $0.first + $0.count] }
             .filter { positions.contains($0) && $0 > positions.lowerBound }
         var parts: [(Range<Int64>, String)] = []
         var start = positions.lowerBound
         for end in Set(edges).sorted() + [positions.upperBound] {
-            let cause = announcedCause(start, search) ?? LossCause.spoolFull
+            let cause = announcedCause(start, search) ?? cause
             if let last = parts.last, last.1 == cause {
                 parts[parts.count - 1].0 = last.0.lowerBound..<end
             } else {
@@ -156,6 +159,30 @@ extension LogState {
         announced(positions, search)?.from
     }
 
+    /// What is missing of an epoch that is not held, as far as that is known.
+    ///
+    /// What was announced is told when an archive leaves the epoch: the disk that has the loss
+    /// records may be rolled back before it comes to them.
+    func goneLosses(_ search: FetchSearch, _ next: Int64, _ log: AgentLog) -> [LedgerEntry] {
+        var row = LedgerEntry(of: search, log, from: Timestamp(nanoseconds: search.epoch))
+        row.to = max(row.from, Timestamp(nanoseconds: next))
+        row.first = search.after + 1
+        if search.epoch < starts.since {
+            row.cause = LossCause.doubt
+            return [row, doubt(since: row.from, until: row.to, search, log)]
+        }
+        if isForeign(search.epoch) { return [] }
+        if hadForgotten(search) {
+            row.cause = LossCause.forgotten
+            return [row]
+        }
+        let behind = (search.after + 1)..<max(search.after + 1, announcedEnd(of: search.epoch))
+        return rows(of: behind, search, row, or: LossCause.spoolFull)
+    }
+}
+
+// The end of an epoch.
+extension LogState {
     /// What is missing behind `position`, the last one of an old epoch that the log or the archive
     /// has.
     func endLosses(
@@ -163,49 +190,100 @@ extension LogState {
         _ search: FetchSearch,
         _ log: AgentLog
     ) -> [LedgerEntry] {
-        guard let entry = epochs.first(where: { $0.epoch == search.epoch }) else { return [] }
         let index = segments.last { $0.epoch == search.epoch }?.index
-        let end = index?.to ?? Timestamp(nanoseconds: search.epoch)
-        var row = LedgerEntry(
-            instance: log.instance,
-            feed: nil,
-            from: end,
-            to: end,
-            count: nil,
-            cause: "",
-            epoch: search.epoch,
-            first: position + 1
-        )
-        var rows: [LedgerEntry] = []
-        let isUnknown = entry.bootID == EpochEntry.unknownBoot || index?.isUnread ?? false
+        let end = index?.to ?? search.before ?? Timestamp(nanoseconds: search.epoch)
+        let next = Timestamp(nanoseconds: nextEpoch(after: search.epoch) ?? search.epoch)
+        var rows = restLosses(behind: position, search, log, index, end)
+        if search.epoch < starts.since {
+            rows.append(doubt(since: end, until: next, search, log))
+        }
+        return rows
+    }
+
+    /// The row that speaks of all epochs between one and the next that is there: what they were,
+    /// nobody knows.
+    func doubt(
+        since from: Timestamp,
+        until: Timestamp,
+        _ search: FetchSearch,
+        _ log: AgentLog
+    ) -> LedgerEntry {
+        var row = LedgerEntry(of: search, log, from: from)
+        row.to = max(from, until)
+        row.cause = LossCause.doubt
+        (row.epoch, row.first) = (search.epoch + 1, 1)
+        return row
+    }
+
+    /// What is missing of the epoch itself: what was dropped or not written before its end, what
+    /// was in memory then, and what may have been behind.
+    private func restLosses(
+        behind position: Int64,
+        _ search: FetchSearch,
+        _ log: AgentLog,
+        _ index: SegmentIndex?,
+        _ end: Timestamp
+    ) -> [LedgerEntry] {
+        guard let entry = epochs.first(where: { $0.epoch == search.epoch }) else { return [] }
+        let isDoubtful = entry.epoch < starts.since
+        let isUnknown =
+            entry.bootID == EpochEntry.unknownBoot || index?.isUnread ?? false || isDoubtful
         let isCut = !isUnknown && entry.bootID != log.bootID
-        if let note = entry.memory, note.last > position {
-            if note.first > position + 1 {
-                row.count = note.first - position - 1
-                row.to = note.from
-                // The segments before it may all have been dropped since.
-                let dropped = announced((position + 1)..<note.first, search)?.cause
-                row.cause =
-                    dropped
-                    ?? (isCut ? LossCause.powerLoss(log.settings.syncInterval) : LossCause.damage)
-                rows.append(row)
-            }
-            row.first = max(note.first, position + 1)
-            row.count = note.last + 1 - (row.first ?? 0)
+        let damage = isDoubtful ? LossCause.doubt : LossCause.damage
+        let usual = isCut ? LossCause.powerLoss(log.settings.syncInterval) : damage
+        var row = LedgerEntry(of: search, log, from: end)
+        var next = max(position + 1, entry.memory?.first ?? 0, announcedEnd(of: search.epoch))
+        row.to = max(end, entry.memory?.from ?? end)
+        var rows = rows(of: (position + 1)..<next, search, row, or: usual)
+        if let note = entry.memory, note.last >= next {
+            (row.first, row.count) = (next, note.last + 1 - next)
             (row.from, row.to) = (note.from, note.to)
             row.cause = LossCause.memory(note.reason)
             rows.append(row)
-            (row.first, row.count, row.from) = (note.last + 1, nil, note.to)
+            next = note.last + 1
+            row.from = note.to
         }
         if entry.isClosed || index?.hasEnd ?? false { return rows }
-        if isCut {
-            row.to = row.from + log.settings.syncInterval
-            row.cause = LossCause.powerLoss(log.settings.syncInterval)
-            rows.append(row)
-        } else if isUnknown || index?.isTailDamaged ?? false {
-            row.cause = LossCause.damage
-            rows.append(row)
+        guard isCut || isUnknown || index?.isTailDamaged ?? false else { return rows }
+        (row.first, row.count, row.cause) = (next, nil, usual)
+        row.to = isCut ? row.from + log.settings.syncInterval : row.from
+        return rows + [row]
+    }
+
+    /// The position behind all of an epoch that loss records speak of.
+    private func announcedEnd(of epoch: Int64) -> Int64 {
+        announced.map(\.loss).filter { $0.epoch == epoch }.map { $0.first + $0.count }.max() ?? 0
+    }
+
+    /// Rows like `row` for positions, each with the cause and the time that were announced of it.
+    private func rows(
+        of positions: Range<Int64>,
+        _ search: FetchSearch,
+        _ row: LedgerEntry,
+        or cause: String
+    ) -> [LedgerEntry] {
+        causes(of: positions, search, or: cause).map { part, cause in
+            var row = row
+            if let loss = announced(part, search), loss.cause == cause {
+                (row.from, row.to) = (loss.from, loss.to + .nanoseconds(1))
+            }
+            (row.first, row.count, row.cause) = (part.lowerBound, Int64(part.count), cause)
+            return row
         }
-        return rows
+    }
+}
+
+extension LedgerEntry {
+    /// A row of an archive's search, about nothing yet.
+    fileprivate init(of search: FetchSearch, _ log: AgentLog, from: Timestamp) {
+        self.init(
+            instance: log.instance,
+            feed: nil,
+            from: from,
+            to: from,
+            count: nil,
+            cause: "",
+            epoch: search.epoch
+        )
     }
 }

@@ -56,6 +56,7 @@ final class SimulatedAgent {
     private var newestEpoch: Int64 = 0, damagedEpoch: Int64 = 0
     private(set) var isInMemory = false
     private var isUnnoted = false
+    private var failedSyncs = 0
     private var lastWork = Duration.zero, started = Duration.zero
     private var usesIntegers = false
     /// The step at which the process comes back, or goes on.
@@ -185,6 +186,12 @@ final class SimulatedAgent {
             }
             if ordinal <= synced { published[index].isSynced = true }
         }
+        if disk.failedSyncCount != failedSyncs {
+            failedSyncs = disk.failedSyncCount
+            for index in own where !published[index].isSynced {
+                published[index].excuses.insert(.failedSync)
+            }
+        }
         for event in events { note(event) }
         // Of a process that has just died no publisher goes on, whatever its log would say.
         for index in open..<own.upperBound
@@ -206,11 +213,6 @@ final class SimulatedAgent {
         switch event {
         case .inMemory(let reason, let unnoted):
             notes.append("\(name) in memory: \(reason), unnoted \(String(describing: unnoted))")
-            if case .failed(_, "fdatasync", _, _) = reason {
-                for index in own where !published[index].isSynced {
-                    published[index].excuses.insert(.failedSync)
-                }
-            }
             guard !disk.isDead else { return }
             isInMemory = true
             isUnnoted = unnoted != nil

@@ -211,6 +211,8 @@ final class Simulation {
             var rounds = 0
             while !isSettled {
                 rounds += 1
+                // Damage at the end of an epoch is not seen before something stands behind it.
+                if rounds == 300 { await restartAll() }
                 guard rounds < 600 else {
                     return ["it does not come to an end: \(archives.map(\.notes))"]
                 }
@@ -218,13 +220,17 @@ final class Simulation {
                 await proceed(&random)
                 step += 1
             }
-            for agent in agents {
-                await agent.close()
-                agent.start()
-                agent.work()
-            }
+            await restartAll()
         }
         return []
+    }
+
+    private func restartAll() async {
+        for agent in agents {
+            await agent.close()
+            agent.start()
+            agent.work()
+        }
     }
 
     private var isSettled: Bool {
