@@ -129,6 +129,23 @@ public final class SimulatedDisk: Disk {
         return true
     }
 
+    /// Cuts one of the files whose path `isMeant` takes; false where all are empty.
+    ///
+    /// `onHit` is told before that: the path, the bytes of the file, and where it will end.
+    public func cut(
+        _ random: inout SeededGenerator,
+        in isMeant: (String) -> Bool,
+        onHit: (String, [UInt8], Int) -> Void = { _, _, _ in }
+    ) -> Bool {
+        let meant = paths.filter { isMeant($0) && !bytes(of: $0).isEmpty }
+        guard !meant.isEmpty else { return false }
+        let path = meant[random.below(meant.count)]
+        let end = random.below(bytes(of: path).count)
+        onHit(path, bytes(of: path), end)
+        damage(path) { $0.removeSubrange(end...) }
+        return true
+    }
+
     func change<Result: Sendable>(
         _ body: (inout SimulatedDiskState) throws(DiskError) -> Result
     ) throws(DiskError) -> Result {

@@ -11,7 +11,7 @@ struct LogOpening {
     let isNumberSaved: Bool
     /// The epoch before which not all is known; see ``EpochStarts/since``.
     let since: Int64
-    let epochs: [EpochEntry]
+    private(set) var epochs: [EpochEntry]
     let segments: [Segment]
     /// How far each archive has committed; nil where the disk does not tell now.
     let progress: [String: Progress]?
@@ -40,50 +40,30 @@ struct LogOpening {
             lock.unlock()
             throw .disk(error)
         }
-        let table = LogTables.contents(of: LogTables.epochs, in: folder, disk)
-        let starts = LogTables.contents(of: LogTables.starts, in: folder, disk)
-        let found = Result { () throws(DiskError) in
-            try MemoryMarker(openedIn: folder, disk)
-        }
-        let marker = (try? found.get()) ?? nil
-        // Nobody creates a segment before the table of epochs.
-        let isDoubtful =
-            table == nil || table == [] && !segments.isEmpty || starts == nil
-            || marker?.isDamaged ?? MemoryMarker.isThere(in: folder, disk)
-        let known = LogTables.epochs(table ?? [])
-        progress = LogTables.commits(in: folder, disk)
-        let notes = marker?.inherited ?? []
-        let doubted = isDoubtful ? .max : LogTables.since(starts ?? [])
-        let earlier = Self.earlier(known, notes, segments, progress ?? [:], self.bootID, doubted)
-        let committed = (progress ?? [:]).values.map(\.epoch).filter { $0 > 0 }
-        let before = known.map(\.epoch) + LogTables.epochs(starts ?? []).map(\.epoch)
-        let held = notes.map(\.epoch) + segments.map(\.epoch)
-        predecessors = Array(Set(before + held + committed).sorted().suffix(Limits.predecessors))
+        let found = SpoolTables(in: folder, hasSegments: !segments.isEmpty, disk)
+        progress = found.progress
+        let notes = found.notes
+        epochs = Self.earlier(found, segments, self.bootID)
+        predecessors = found.predecessors(with: segments.map(\.epoch))
         epoch = EpochStarts.number(
             after: predecessors.last ?? 0,
             now: now,
             bootID: self.bootID,
-            isDoubtful: isDoubtful
+            isDoubtful: found.isDoubtful
         )
-        since = min(doubted, epoch)
-        epochs = earlier + [EpochEntry(epoch: epoch, bootID: self.bootID)]
+        epochs.append(EpochEntry(epoch: epoch, bootID: self.bootID))
+        since = min(found.doubted, epoch)
         // Others may hear of this epoch before its first record, and the table of epochs forgets
         // what it has told: whoever opens the log next could not follow. A disk that refuses this
         // costs that one the wait for a lease.
-        let isSaved = LogTables.save(
+        isNumberSaved = LogTables.save(
             starts: predecessors + [epoch],
             since: since,
             self.bootID,
             folder,
             disk
         )
-        isNumberSaved = isSaved
-        // What could not be read is not written over before the disk knows of that.
-        self.marker = Result { () throws(DiskError) in
-            if let marker = try found.get(), !marker.isDamaged { return marker }
-            guard isSaved || !isDoubtful else { throw .full(path: folder, during: "write") }
-            return try MemoryMarker(madeIn: folder, disk)
-        }
+        marker = found.marker(isDoubtSaved: isNumberSaved, folder, disk)
         for note in notes { Self.rewriteDoubtful(note, segments, folder, disk) }
     }
 
@@ -109,15 +89,13 @@ struct LogOpening {
 
     /// The epochs of which records are held, or of which somebody has yet to be told the end.
     private static func earlier(
-        _ known: [EpochEntry],
-        _ notes: [MemoryNote],
+        _ found: SpoolTables,
         _ segments: [Segment],
-        _ progress: [String: Progress],
-        _ bootID: String,
-        _ doubted: Int64
+        _ bootID: String
     ) -> [EpochEntry] {
-        var entries = Dictionary(known.map { ($0.epoch, $0) }, uniquingKeysWith: { $1 })
-        for note in notes {
+        let progress = found.progress ?? [:]
+        var entries = Dictionary(found.known.map { ($0.epoch, $0) }, uniquingKeysWith: { $1 })
+        for note in found.notes {
             let entry = entries[note.epoch] ?? EpochEntry(epoch: note.epoch, bootID: note.bootID)
             // The table is newer where it has a note itself, or knows of an end in order.
             guard !entry.isClosed, entry.memory == nil else { continue }
@@ -134,7 +112,7 @@ struct LogOpening {
             // cut takes none of them. What was in memory has to be known for that.
             guard let index = segment.index, let entry = entries[segment.epoch],
                 entry.bootID == bootID, !entry.isClosed, index.isSynced, !index.isTailDamaged,
-                !index.isUnread, entry.epoch >= doubted
+                !index.isUnread, entry.epoch >= found.doubted
             else { continue }
             entries[segment.epoch]?.isClosed = true
             entries[segment.epoch]?.last = index.next - 1
@@ -215,5 +193,57 @@ struct LogOpening {
     private static func word(_ text: String) -> String {
         let word = text.filter { !$0.isWhitespace }
         return word.isEmpty ? "unknown" : word
+    }
+}
+
+/// What the tables of a spool say when it is opened, and whether they say all.
+private struct SpoolTables {
+    let known: [EpochEntry]
+    let starts: [Int64]
+    /// How far each archive has committed; nil where the disk does not tell now.
+    let progress: [String: Progress]?
+    /// Whether a table cannot be read, or is damaged: nobody knows what it had.
+    let isDoubtful: Bool
+    /// The epoch before which not all is known; beyond all of them where a table is doubtful now.
+    let doubted: Int64
+    private let found: Result<MemoryMarker?, DiskError>
+
+    init(in folder: String, hasSegments: Bool, _ disk: any Disk) {
+        let epochs = LogTables.contents(of: LogTables.epochs, in: folder, disk)
+        let starts = LogTables.contents(of: LogTables.starts, in: folder, disk)
+        found = Result { () throws(DiskError) in try MemoryMarker(openedIn: folder, disk) }
+        let marker = (try? found.get()) ?? nil
+        // Nobody creates a segment before the table of epochs.
+        isDoubtful =
+            epochs == nil || epochs == [] && hasSegments || starts == nil
+            || marker?.isDamaged ?? MemoryMarker.isThere(in: folder, disk)
+        doubted = isDoubtful ? .max : LogTables.since(starts ?? [])
+        known = LogTables.epochs(epochs ?? [])
+        self.starts = LogTables.epochs(starts ?? []).map(\.epoch)
+        progress = LogTables.commits(in: folder, disk)
+    }
+
+    /// What was in memory when the process before this one ended.
+    var notes: [MemoryNote] { ((try? found.get()) ?? nil)?.inherited ?? [] }
+
+    /// The newest epochs that began here, those of segments among them.
+    func predecessors(with held: [Int64]) -> [Int64] {
+        let committed = (progress ?? [:]).values.map(\.epoch).filter { $0 > 0 }
+        let all = known.map(\.epoch) + notes.map(\.epoch) + starts + committed + held
+        return Array(Set(all).sorted().suffix(Limits.predecessors))
+    }
+
+    /// The file `memory`, made anew where it cannot be used; what could not be read is not written
+    /// over before the disk knows of that.
+    func marker(
+        isDoubtSaved: Bool,
+        _ folder: String,
+        _ disk: any Disk
+    ) -> Result<MemoryMarker, DiskError> {
+        Result { () throws(DiskError) in
+            if let marker = try found.get(), !marker.isDamaged { return marker }
+            guard isDoubtSaved || !isDoubtful else { throw .full(path: folder, during: "write") }
+            return try MemoryMarker(madeIn: folder, disk)
+        }
     }
 }

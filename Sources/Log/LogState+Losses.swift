@@ -231,10 +231,20 @@ extension LogState {
         let isCut = !isUnknown && entry.bootID != log.bootID
         let damage = isDoubtful ? LossCause.doubt : LossCause.damage
         let usual = isCut ? LossCause.powerLoss(log.settings.syncInterval) : damage
+        // What others have committed went without regard to this one.
+        let isForgotten =
+            !search.isJoining && oldestPosition(of: entry.epoch) == nil && hadForgotten(search)
+        let before = isForgotten ? LossCause.forgotten : usual
+        let closed = isForgotten ? (entry.last ?? 0) + 1 : 0
         var row = LedgerEntry(of: search, log, from: end)
-        var next = max(position + 1, entry.memory?.first ?? 0, announcedEnd(of: search.epoch))
+        var next = max(
+            position + 1,
+            entry.memory?.first ?? 0,
+            announcedEnd(of: search.epoch),
+            closed
+        )
         row.to = max(end, entry.memory?.from ?? end)
-        var rows = rows(of: (position + 1)..<next, search, row, or: usual)
+        var rows = rows(of: (position + 1)..<next, search, row, or: before)
         if let note = entry.memory, note.last >= next {
             (row.first, row.count) = (next, note.last + 1 - next)
             (row.from, row.to) = (note.from, note.to)
@@ -244,8 +254,11 @@ extension LogState {
             row.from = note.to
         }
         if entry.isClosed || index?.hasEnd ?? false { return rows }
-        guard isCut || isUnknown || index?.isTailDamaged ?? false else { return rows }
-        (row.first, row.count, row.cause) = (next, nil, usual)
+        let isForgottenWhole = isForgotten && rows.isEmpty
+        guard isForgottenWhole || isCut || isUnknown || index?.isTailDamaged ?? false else {
+            return rows
+        }
+        (row.first, row.count, row.cause) = (next, nil, isForgottenWhole ? before : usual)
         row.to = isCut ? row.from + log.settings.syncInterval : row.from
         return rows + [row]
     }
