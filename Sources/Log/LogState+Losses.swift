@@ -7,6 +7,8 @@ enum LossCause {
     static let unsynced = "the spool's disk failed to sync"
     static let damage = "damage in the spool"
     static let doubt = "damage in the spool: its tables could not be read"
+    /// A full spool, as a rule, of which nothing tells any more.
+    static let gone = "no longer in the log"
     static let forgotten = "no longer in the log: it had forgotten this archive"
 
     /// The archive's own disk has lost it since.
@@ -84,7 +86,7 @@ extension LogState {
             let dropped = max(known, committed)
             parts.append((hole.lowerBound..<committed, LossCause.committed))
             parts.append((committed..<dropped, LossCause.forgotten))
-            parts += causes(of: dropped..<held, search, or: LossCause.spoolFull)
+            parts += causes(of: dropped..<held, search, or: LossCause.gone)
         }
         let to = until ?? Timestamp(nanoseconds: search.epoch)
         return parts.filter { !$0.0.isEmpty }.map { positions, cause in
@@ -119,7 +121,7 @@ extension LogState {
     func hadForgotten(_ search: FetchSearch) -> Bool { knownPosition(search) == .max }
 
     /// Positions by what was announced of each, or by `cause` where nothing was.
-    private func causes(
+    func causes(
         of positions: Range<Int64>,
         _ search: FetchSearch,
         or cause: String
@@ -142,7 +144,7 @@ extension LogState {
         return parts
     }
 
-    private func announced(_ positions: Range<Int64>, _ search: FetchSearch) -> RecordLoss? {
+    func announced(_ positions: Range<Int64>, _ search: FetchSearch) -> RecordLoss? {
         announced.first { announcement in
             let loss = announcement.loss
             return loss.epoch == search.epoch && loss.first < positions.upperBound
@@ -172,131 +174,25 @@ extension LogState {
             return [row, doubt(since: row.from, until: row.to, search, log)]
         }
         if isForeign(search.epoch) { return [] }
-        if hadForgotten(search) {
-            row.cause = LossCause.forgotten
+        let unheld = unheld(search)
+        if let unheld, unheld.end <= search.after + 1 {
+            row.cause = unheld.cause
             return [row]
         }
-        let behind = (search.after + 1)..<max(search.after + 1, announcedEnd(of: search.epoch))
-        return rows(of: behind, search, row, or: LossCause.spoolFull)
-    }
-}
-
-// The end of an epoch.
-extension LogState {
-    /// What is missing behind `position`, the last one of an old epoch that the log or the archive
-    /// has.
-    func endLosses(
-        behind position: Int64,
-        _ search: FetchSearch,
-        _ log: AgentLog
-    ) -> [LedgerEntry] {
-        let index = segments.last { $0.epoch == search.epoch }?.index
-        let end = index?.to ?? search.before ?? Timestamp(nanoseconds: search.epoch)
-        let next = Timestamp(nanoseconds: nextEpoch(after: search.epoch) ?? search.epoch)
-        var rows = restLosses(behind: position, search, log, index, end)
-        if search.epoch < starts.since {
-            rows.append(doubt(since: end, until: next, search, log))
-        }
-        return rows
+        let start = search.after + 1
+        let end = max(start, announcedEnd(of: search.epoch), unheld?.end ?? 0)
+        return rows(of: start..<end, search, row, or: unheld?.cause ?? LossCause.gone)
     }
 
-    /// The row that speaks of all epochs between one and the next that is there: what they were,
-    /// nobody knows.
-    func doubt(
-        since from: Timestamp,
-        until: Timestamp,
-        _ search: FetchSearch,
-        _ log: AgentLog
-    ) -> LedgerEntry {
-        var row = LedgerEntry(of: search, log, from: from)
-        row.to = max(from, until)
-        row.cause = LossCause.doubt
-        (row.epoch, row.first) = (search.epoch + 1, 1)
-        return row
-    }
-
-    /// What is missing of the epoch itself: what was dropped or not written before its end, what
-    /// was in memory then, and what may have been behind.
-    private func restLosses(
-        behind position: Int64,
-        _ search: FetchSearch,
-        _ log: AgentLog,
-        _ index: SegmentIndex?,
-        _ end: Timestamp
-    ) -> [LedgerEntry] {
-        guard let entry = epochs.first(where: { $0.epoch == search.epoch }) else { return [] }
-        let isDoubtful = entry.epoch < starts.since
-        let isUnknown =
-            entry.bootID == EpochEntry.unknownBoot || index?.isUnread ?? false || isDoubtful
-        let isCut = !isUnknown && entry.bootID != log.bootID
-        let damage = isDoubtful ? LossCause.doubt : LossCause.damage
-        let usual = isCut ? LossCause.powerLoss(log.settings.syncInterval) : damage
+    /// Why an archive finds nothing of an epoch though no full spool has dropped it, and the
+    /// position behind what is known of it; nil where that is not why.
+    func unheld(_ search: FetchSearch) -> (cause: String, end: Int64)? {
+        guard !search.isJoining, oldestPosition(of: search.epoch) == nil else { return nil }
+        let last = epochs.first { $0.epoch == search.epoch }?.last ?? 0
         // What others have committed went without regard to this one.
-        let isForgotten =
-            !search.isJoining && oldestPosition(of: entry.epoch) == nil && hadForgotten(search)
-        let before = isForgotten ? LossCause.forgotten : usual
-        let closed = isForgotten ? (entry.last ?? 0) + 1 : 0
-        var row = LedgerEntry(of: search, log, from: end)
-        var next = max(
-            position + 1,
-            entry.memory?.first ?? 0,
-            announcedEnd(of: search.epoch),
-            closed
-        )
-        row.to = max(end, entry.memory?.from ?? end)
-        var rows = rows(of: (position + 1)..<next, search, row, or: before)
-        if let note = entry.memory, note.last >= next {
-            (row.first, row.count) = (next, note.last + 1 - next)
-            (row.from, row.to) = (note.from, note.to)
-            row.cause = LossCause.memory(note.reason)
-            rows.append(row)
-            next = note.last + 1
-            row.from = note.to
-        }
-        if entry.isClosed || index?.hasEnd ?? false { return rows }
-        let isForgottenWhole = isForgotten && rows.isEmpty
-        guard isForgottenWhole || isCut || isUnknown || index?.isTailDamaged ?? false else {
-            return rows
-        }
-        (row.first, row.count, row.cause) = (next, nil, isForgottenWhole ? before : usual)
-        row.to = isCut ? row.from + log.settings.syncInterval : row.from
-        return rows + [row]
-    }
-
-    /// The position behind all of an epoch that loss records speak of.
-    private func announcedEnd(of epoch: Int64) -> Int64 {
-        announced.map(\.loss).filter { $0.epoch == epoch }.map { $0.first + $0.count }.max() ?? 0
-    }
-
-    /// Rows like `row` for positions, each with the cause and the time that were announced of it.
-    private func rows(
-        of positions: Range<Int64>,
-        _ search: FetchSearch,
-        _ row: LedgerEntry,
-        or cause: String
-    ) -> [LedgerEntry] {
-        causes(of: positions, search, or: cause).map { part, cause in
-            var row = row
-            if let loss = announced(part, search), loss.cause == cause {
-                (row.from, row.to) = (loss.from, loss.to + .nanoseconds(1))
-            }
-            (row.first, row.count, row.cause) = (part.lowerBound, Int64(part.count), cause)
-            return row
-        }
-    }
-}
-
-extension LedgerEntry {
-    /// A row of an archive's search, about nothing yet.
-    fileprivate init(of search: FetchSearch, _ log: AgentLog, from: Timestamp) {
-        self.init(
-            instance: log.instance,
-            feed: nil,
-            from: from,
-            to: from,
-            count: nil,
-            cause: "",
-            epoch: search.epoch
-        )
+        if hadForgotten(search) { return (LossCause.forgotten, last + 1) }
+        let committed = committedEnd(search)
+        guard committed > search.after + 1 else { return nil }
+        return (LossCause.committed, committed == .max ? last + 1 : committed)
     }
 }

@@ -127,7 +127,9 @@ struct Judgement {
         _ agent: SimulatedAgent,
         _ reasons: [LedgerEntry]
     ) -> Bool {
-        if !archive.hit.isEmpty, reasons.contains(where: { $0.cause.hasPrefix("unreadable") }) {
+        if archive.hitAgain.contains(record.number) { return true }
+        if !archive.hitFiles.isEmpty, reasons.contains(where: { $0.cause.hasPrefix("unreadable") })
+        {
             return true
         }
         guard archive.hit.contains(record.number) else { return false }

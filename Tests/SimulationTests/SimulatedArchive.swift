@@ -27,6 +27,11 @@ final class SimulatedArchive {
     private(set) var notes: [String] = []
     /// The records that were in files of which something is not as it was written.
     private(set) var hit: Set<Int64> = []
+    /// The same of those that were hit more than once: where the beginning of a journal and the
+    /// first batch in it are damaged, nobody knows whether something was before the second.
+    private(set) var hitAgain: Set<Int64> = []
+    private(set) var hitFiles: Set<String> = []
+    private var hitRows: [String: [Int64]] = [:]
 
     init(_ number: Int, _ schedule: Schedule, _ time: SimulatedTime) {
         disk = SimulatedDisk(seed: ~schedule.seed &+ UInt64(number))
@@ -88,7 +93,10 @@ final class SimulatedArchive {
             if let file = (try? directory.files())?.first(where: { directory.full($0) == path }) {
                 try? reading.add(file, directory)
             }
-            self.hit.formUnion(reading.rows.map(\.number))
+            let numbers = reading.rows.map(\.number) + (hitRows[path] ?? [])
+            if !hitFiles.insert(path).inserted { hitAgain.formUnion(numbers) }
+            hitRows[path] = numbers
+            self.hit.formUnion(numbers)
             note("\(path) rots at \(offset) of \(bytes.count)\(isCut ? ", cut" : "")")
         }
         _ =
