@@ -55,6 +55,9 @@ public final class SimulatedDisk: Disk {
     /// How many syncs of files went well.
     public var syncCount: Int { state.withLock(\.syncCount) }
 
+    /// How many syncs of files failed.
+    public var failedSyncCount: Int { state.withLock(\.failedSyncCount) }
+
     /// The paths of all files, sorted.
     public var paths: [String] { state.withLock { $0.paths } }
 
@@ -123,6 +126,23 @@ public final class SimulatedDisk: Disk {
         let bit = UInt8(1 << random.below(8))
         onHit(path, bytes(of: path), place)
         damage(path) { $0[place] ^= bit }
+        return true
+    }
+
+    /// Cuts one of the files whose path `isMeant` takes; false where all are empty.
+    ///
+    /// `onHit` is told before that: the path, the bytes of the file, and where it will end.
+    public func cut(
+        _ random: inout SeededGenerator,
+        in isMeant: (String) -> Bool,
+        onHit: (String, [UInt8], Int) -> Void = { _, _, _ in }
+    ) -> Bool {
+        let meant = paths.filter { isMeant($0) && !bytes(of: $0).isEmpty }
+        guard !meant.isEmpty else { return false }
+        let path = meant[random.below(meant.count)]
+        let end = random.below(bytes(of: path).count)
+        onHit(path, bytes(of: path), end)
+        damage(path) { $0.removeSubrange(end...) }
         return true
     }
 

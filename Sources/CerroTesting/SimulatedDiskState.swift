@@ -7,7 +7,7 @@ struct SimulatedDiskState {
     var locks: [String: String] = [:]
     /// Counts the processes that have used the disk: what an earlier one opened is closed.
     var generation = 0
-    var callCount = 0, syncCount = 0
+    var callCount = 0, syncCount = 0, failedSyncCount = 0
     var isDead = false
     var onSync: (@Sendable () -> Void)?
     private var random: SeededGenerator
@@ -128,9 +128,15 @@ struct SimulatedDiskState {
         _ path: String,
         _ opened: Int
     ) throws(DiskError) -> (@Sendable () -> Void)? {
-        try count(path, "fdatasync", needs: 0, of: opened)
+        do throws(DiskError) {
+            try count(path, "fdatasync", needs: 0, of: opened)
+        } catch {
+            failedSyncCount += 1
+            throw error
+        }
         if mood == .failsToSync {
             mood = .fine
+            failedSyncCount += 1
             tree.files[id].loseDirty(isEvicted: random.below(4) == 0)
             throw Self.error(path, "fdatasync")
         }

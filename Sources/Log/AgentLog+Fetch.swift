@@ -32,6 +32,15 @@ extension AgentLog {
             case .gone(let next): return gone(search, next)
             case .diverged: return diverged(search)
             case .memory(let piece): return answer(search, piece)
+            case .unread(let segment):
+                do throws(DiskError) {
+                    try readAgain(segment)
+                } catch {
+                    guard skips(segment, because: error, search) else {
+                        return FetchAnswer(epoch: search.epoch, state: .caughtUp)
+                    }
+                    search.unread = segment.first
+                }
             case .file(let source):
                 do throws(DiskError) {
                     let file = try disk.open("\(folder)/\(source.segment.name)", .read)
@@ -119,6 +128,14 @@ extension AgentLog {
         return skips
     }
 
+    /// Finds out what stands in a segment that could not be read when the log opened.
+    private func readAgain(_ segment: Segment) throws(DiskError) {
+        let file = try disk.open("\(folder)/\(segment.name)", .read)
+        let bytes = try file.contents()
+        let isSynced = (try? file.sync()) != nil
+        state.withLock { $0.index(segment, bytes, isSynced: isSynced) }
+    }
+
     private func answer(_ search: FetchSearch, _ piece: SegmentReader.Piece?) -> FetchAnswer {
         let (answer, wakes) = state.withLock { state in
             let answer = state.answer(search, piece, self)
@@ -130,26 +147,13 @@ extension AgentLog {
 
     /// The log does not hold the epoch.
     ///
-    /// What a full spool dropped of it has a loss record, for which the archive waits; an archive
-    /// that the log did not know has none to wait for.
+    /// What a full spool dropped of it has a loss record: what is known of that is told now, and
+    /// the rest when the archive comes to it. An archive that the log did not know has none to wait
+    /// for, and of an epoch from before a table was damaged nobody knows whether there is one.
     private func gone(_ search: FetchSearch, _ next: Int64) -> FetchAnswer {
         var answer = FetchAnswer(epoch: search.epoch, state: .gone(nextEpoch: next))
-        let isForgotten = state.withLock {
-            $0.hadForgotten(search) && !$0.isForeign(search.epoch)
-        }
-        guard isForgotten, !search.isJoining else { return answer }
-        answer.losses = [
-            LedgerEntry(
-                instance: instance,
-                feed: nil,
-                from: Timestamp(nanoseconds: search.epoch),
-                to: Timestamp(nanoseconds: next),
-                count: nil,
-                cause: LossCause.forgotten,
-                epoch: search.epoch,
-                first: search.after + 1
-            )
-        ]
+        guard !search.isJoining else { return answer }
+        answer.losses = state.withLock { $0.goneLosses(search, next, self) }
         return answer
     }
 
@@ -187,6 +191,8 @@ struct FetchSearch {
     var lastSegment: Int64?
     /// Where that segment ended then: it may have grown since.
     var lastEnd = 0
+    /// The segment that could not be read for half a minute, and that nobody knows the end of.
+    var unread: Int64?
     var before: Timestamp?
     var remembers = false
 

@@ -25,6 +25,9 @@ enum Limits {
     static let readPause = Duration.seconds(1)
     /// Bytes of the files `epoch` and `commits`, and of the kernel's table of mounts.
     static let table = 1 << 20
+    /// How far the number of an epoch lies beyond those that are known where a table could not be
+    /// read, in nanoseconds: more than the numbers of several epochs that began at a wrong time.
+    static let doubtfulEpochs: Int64 = 60_000_000_000
     /// Epochs that died in memory and are remembered; the oldest beyond is forgotten.
     static let memoryNotes = 64
     /// Characters of the reason in such a note.

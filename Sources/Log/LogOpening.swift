@@ -9,7 +9,9 @@ struct LogOpening {
     let predecessors: [Int64]
     /// Whether the disk knows the number of this epoch.
     let isNumberSaved: Bool
-    let epochs: [EpochEntry]
+    /// The epoch before which not all is known; see ``EpochStarts/since``.
+    let since: Int64
+    private(set) var epochs: [EpochEntry]
     let segments: [Segment]
     /// How far each archive has committed; nil where the disk does not tell now.
     let progress: [String: Progress]?
@@ -38,21 +40,30 @@ struct LogOpening {
             lock.unlock()
             throw .disk(error)
         }
-        let known = LogTables.epochs(Self.contents(of: LogTables.epochs, in: folder, disk))
-        progress = LogTables.commits(in: folder, disk)
-        marker = Result { () throws(DiskError) in try MemoryMarker(in: folder, disk) }
-        let notes = (try? marker.get())?.inherited ?? []
-        let earlier = Self.earlier(known, notes, segments, progress ?? [:], self.bootID)
-        let starts = LogTables.epochs(Self.contents(of: LogTables.starts, in: folder, disk))
-        let committed = (progress ?? [:]).values.map(\.epoch).filter { $0 > 0 }
-        let before = (known + starts).map(\.epoch) + notes.map(\.epoch) + segments.map(\.epoch)
-        predecessors = Array(Set(before + committed).sorted().suffix(Limits.predecessors))
-        epoch = max(now.nanoseconds, (predecessors.last ?? 0) + 1)
-        epochs = earlier + [EpochEntry(epoch: epoch, bootID: self.bootID)]
+        let found = SpoolTables(in: folder, hasSegments: !segments.isEmpty, disk)
+        progress = found.progress
+        let notes = found.notes
+        epochs = Self.earlier(found, segments, self.bootID)
+        predecessors = found.predecessors(with: segments.map(\.epoch))
+        epoch = EpochStarts.number(
+            after: predecessors.last ?? 0,
+            now: now,
+            bootID: self.bootID,
+            isDoubtful: found.isDoubtful
+        )
+        epochs.append(EpochEntry(epoch: epoch, bootID: self.bootID))
+        since = min(found.doubted, epoch)
         // Others may hear of this epoch before its first record, and the table of epochs forgets
         // what it has told: whoever opens the log next could not follow. A disk that refuses this
         // costs that one the wait for a lease.
-        isNumberSaved = LogTables.save(starts: predecessors + [epoch], self.bootID, folder, disk)
+        isNumberSaved = LogTables.save(
+            starts: predecessors + [epoch],
+            since: since,
+            self.bootID,
+            folder,
+            disk
+        )
+        marker = found.marker(isDoubtSaved: isNumberSaved, folder, disk)
         for note in notes { Self.rewriteDoubtful(note, segments, folder, disk) }
     }
 
@@ -78,14 +89,13 @@ struct LogOpening {
 
     /// The epochs of which records are held, or of which somebody has yet to be told the end.
     private static func earlier(
-        _ known: [EpochEntry],
-        _ notes: [MemoryNote],
+        _ found: SpoolTables,
         _ segments: [Segment],
-        _ progress: [String: Progress],
         _ bootID: String
     ) -> [EpochEntry] {
-        var entries = Dictionary(known.map { ($0.epoch, $0) }, uniquingKeysWith: { $1 })
-        for note in notes {
+        let progress = found.progress ?? [:]
+        var entries = Dictionary(found.known.map { ($0.epoch, $0) }, uniquingKeysWith: { $1 })
+        for note in found.notes {
             let entry = entries[note.epoch] ?? EpochEntry(epoch: note.epoch, bootID: note.bootID)
             // The table is newer where it has a note itself, or knows of an end in order.
             guard !entry.isClosed, entry.memory == nil else { continue }
@@ -99,10 +109,10 @@ struct LogOpening {
         }
         for segment in segments {
             // Whose process was killed, but whose records are all on the disk now: a later power
-            // cut takes none of them.
+            // cut takes none of them. What was in memory has to be known for that.
             guard let index = segment.index, let entry = entries[segment.epoch],
                 entry.bootID == bootID, !entry.isClosed, index.isSynced, !index.isTailDamaged,
-                !index.isUnread
+                !index.isUnread, entry.epoch >= found.doubted
             else { continue }
             entries[segment.epoch]?.isClosed = true
             entries[segment.epoch]?.last = index.next - 1
@@ -170,16 +180,6 @@ struct LogOpening {
         }
     }
 
-    /// The bytes of a small file; none where it is missing or cannot be read.
-    private static func contents(
-        of name: String,
-        in folder: String,
-        _ disk: any Disk
-    ) -> [UInt8] {
-        guard let file = try? disk.open("\(folder)/\(name)", .read) else { return [] }
-        return (try? file.bytes(0..<min(Limits.table, file.size()))) ?? []
-    }
-
     private static func holder(_ instance: String) -> String {
         var name = [CChar](repeating: 0, count: 256)
         gethostname(&name, name.count - 1)
@@ -193,5 +193,57 @@ struct LogOpening {
     private static func word(_ text: String) -> String {
         let word = text.filter { !$0.isWhitespace }
         return word.isEmpty ? "unknown" : word
+    }
+}
+
+/// What the tables of a spool say when it is opened, and whether they say all.
+private struct SpoolTables {
+    let known: [EpochEntry]
+    let starts: [Int64]
+    /// How far each archive has committed; nil where the disk does not tell now.
+    let progress: [String: Progress]?
+    /// Whether a table cannot be read, or is damaged: nobody knows what it had.
+    let isDoubtful: Bool
+    /// The epoch before which not all is known; beyond all of them where a table is doubtful now.
+    let doubted: Int64
+    private let found: Result<MemoryMarker?, DiskError>
+
+    init(in folder: String, hasSegments: Bool, _ disk: any Disk) {
+        let epochs = LogTables.contents(of: LogTables.epochs, in: folder, disk)
+        let starts = LogTables.contents(of: LogTables.starts, in: folder, disk)
+        found = Result { () throws(DiskError) in try MemoryMarker(openedIn: folder, disk) }
+        let marker = (try? found.get()) ?? nil
+        // Nobody creates a segment before the table of epochs.
+        isDoubtful =
+            epochs == nil || epochs == [] && hasSegments || starts == nil
+            || marker?.isDamaged ?? MemoryMarker.isThere(in: folder, disk)
+        doubted = isDoubtful ? .max : LogTables.since(starts ?? [])
+        known = LogTables.epochs(epochs ?? [])
+        self.starts = LogTables.epochs(starts ?? []).map(\.epoch)
+        progress = LogTables.commits(in: folder, disk)
+    }
+
+    /// What was in memory when the process before this one ended.
+    var notes: [MemoryNote] { ((try? found.get()) ?? nil)?.inherited ?? [] }
+
+    /// The newest epochs that began here, those of segments among them.
+    func predecessors(with held: [Int64]) -> [Int64] {
+        let committed = (progress ?? [:]).values.map(\.epoch).filter { $0 > 0 }
+        let all = known.map(\.epoch) + notes.map(\.epoch) + starts + committed + held
+        return Array(Set(all).sorted().suffix(Limits.predecessors))
+    }
+
+    /// The file `memory`, made anew where it cannot be used; what could not be read is not written
+    /// over before the disk knows of that.
+    func marker(
+        isDoubtSaved: Bool,
+        _ folder: String,
+        _ disk: any Disk
+    ) -> Result<MemoryMarker, DiskError> {
+        Result { () throws(DiskError) in
+            if let marker = try found.get(), !marker.isDamaged { return marker }
+            guard isDoubtSaved || !isDoubtful else { throw .full(path: folder, during: "write") }
+            return try MemoryMarker(madeIn: folder, disk)
+        }
     }
 }

@@ -17,6 +17,8 @@ enum FetchStep {
     case diverged
     case file(Source)
     case memory(SegmentReader.Piece)
+    /// The last segment of an epoch, which could not be read when the log opened.
+    case unread(Segment)
 }
 
 extension LogState {
@@ -86,11 +88,15 @@ extension LogState {
             return .diverged
         }
         if epoch == self.epoch, fetchable == 0 { return .none }
+        let own = segments.indices.filter { segments[$0].epoch == epoch }
+        let unread = own.last.map { segments[$0] }.flatMap { segment in
+            segment.index?.isUnread ?? false && segment.first != search.unread ? segment : nil
+        }
         if search.after > end(of: epoch) {
+            if let unread { return .unread(unread) }
             // An old epoch of which the log lost the end has nothing that the archive lacks.
             return epoch == self.epoch ? .diverged : .none
         }
-        let own = segments.indices.filter { segments[$0].epoch == epoch }
         var next: Int?
         if let last = search.lastSegment {
             next = own.first { number in
@@ -114,7 +120,7 @@ extension LogState {
         for number in own.drop(while: { $0 < next ?? .max }) {
             if let source = source(number, search, from: nil) { return .file(source) }
         }
-        return memory(search)
+        return unread.map { .unread($0) } ?? memory(search)
     }
 
     private func matchingPlace(_ search: FetchSearch) -> FetchPlace? {

@@ -6,6 +6,9 @@ enum LossCause {
     static let spoolFull = "spool full"
     static let unsynced = "the spool's disk failed to sync"
     static let damage = "damage in the spool"
+    static let doubt = "damage in the spool: its tables could not be read"
+    /// A full spool, as a rule, of which nothing tells any more.
+    static let gone = "no longer in the log"
     static let forgotten = "no longer in the log: it had forgotten this archive"
 
     /// The archive's own disk has lost it since.
@@ -77,13 +80,13 @@ extension LogState {
         let oldest = oldestPosition(of: search.epoch) ?? hole.lowerBound
         let held = min(max(oldest, hole.lowerBound), hole.upperBound)
         let known = min(max(knownPosition(search), hole.lowerBound), held)
-        var parts = [(held..<hole.upperBound, announcedCause(held, search) ?? LossCause.damage)]
+        var parts = causes(of: held..<hole.upperBound, search, or: LossCause.damage)
         if !search.isJoining {
             let committed = min(max(committedEnd(search), hole.lowerBound), held)
             let dropped = max(known, committed)
             parts.append((hole.lowerBound..<committed, LossCause.committed))
             parts.append((committed..<dropped, LossCause.forgotten))
-            parts += causes(of: dropped..<held, search)
+            parts += causes(of: dropped..<held, search, or: LossCause.gone)
         }
         let to = until ?? Timestamp(nanoseconds: search.epoch)
         return parts.filter { !$0.0.isEmpty }.map { positions, cause in
@@ -117,18 +120,20 @@ extension LogState {
     /// Whether the log did not know the archive when it lost the epoch.
     func hadForgotten(_ search: FetchSearch) -> Bool { knownPosition(search) == .max }
 
-    /// Dropped positions by what was announced of each, which is a full spool where nothing was.
-    private func causes(
+    /// Positions by what was announced of each, or by `cause` where nothing was.
+    func causes(
         of positions: Range<Int64>,
-        _ search: FetchSearch
+        _ search: FetchSearch,
+        or cause: String
     ) -> [(Range<Int64>, String)] {
+        guard !positions.isEmpty else { return [] }
         let edges = announced.map(\.loss).filter { $0.epoch == search.epoch }
             .flatMap { [$0.first, $0.first + $0.count] }
             .filter { positions.contains($0) && $0 > positions.lowerBound }
         var parts: [(Range<Int64>, String)] = []
         var start = positions.lowerBound
         for end in Set(edges).sorted() + [positions.upperBound] {
-            let cause = announcedCause(start, search) ?? LossCause.spoolFull
+            let cause = announcedCause(start, search) ?? cause
             if let last = parts.last, last.1 == cause {
                 parts[parts.count - 1].0 = last.0.lowerBound..<end
             } else {
@@ -139,7 +144,7 @@ extension LogState {
         return parts
     }
 
-    private func announced(_ positions: Range<Int64>, _ search: FetchSearch) -> RecordLoss? {
+    func announced(_ positions: Range<Int64>, _ search: FetchSearch) -> RecordLoss? {
         announced.first { announcement in
             let loss = announcement.loss
             return loss.epoch == search.epoch && loss.first < positions.upperBound
@@ -156,56 +161,38 @@ extension LogState {
         announced(positions, search)?.from
     }
 
-    /// What is missing behind `position`, the last one of an old epoch that the log or the archive
-    /// has.
-    func endLosses(
-        behind position: Int64,
-        _ search: FetchSearch,
-        _ log: AgentLog
-    ) -> [LedgerEntry] {
-        guard let entry = epochs.first(where: { $0.epoch == search.epoch }) else { return [] }
-        let index = segments.last { $0.epoch == search.epoch }?.index
-        let end = index?.to ?? Timestamp(nanoseconds: search.epoch)
-        var row = LedgerEntry(
-            instance: log.instance,
-            feed: nil,
-            from: end,
-            to: end,
-            count: nil,
-            cause: "",
-            epoch: search.epoch,
-            first: position + 1
-        )
-        var rows: [LedgerEntry] = []
-        let isUnknown = entry.bootID == EpochEntry.unknownBoot || index?.isUnread ?? false
-        let isCut = !isUnknown && entry.bootID != log.bootID
-        if let note = entry.memory, note.last > position {
-            if note.first > position + 1 {
-                row.count = note.first - position - 1
-                row.to = note.from
-                // The segments before it may all have been dropped since.
-                let dropped = announced((position + 1)..<note.first, search)?.cause
-                row.cause =
-                    dropped
-                    ?? (isCut ? LossCause.powerLoss(log.settings.syncInterval) : LossCause.damage)
-                rows.append(row)
-            }
-            row.first = max(note.first, position + 1)
-            row.count = note.last + 1 - (row.first ?? 0)
-            (row.from, row.to) = (note.from, note.to)
-            row.cause = LossCause.memory(note.reason)
-            rows.append(row)
-            (row.first, row.count, row.from) = (note.last + 1, nil, note.to)
+    /// What is missing of an epoch that is not held, as far as that is known.
+    ///
+    /// What was announced is told when an archive leaves the epoch: the disk that has the loss
+    /// records may be rolled back before it comes to them.
+    func goneLosses(_ search: FetchSearch, _ next: Int64, _ log: AgentLog) -> [LedgerEntry] {
+        var row = LedgerEntry(of: search, log, from: Timestamp(nanoseconds: search.epoch))
+        row.to = max(row.from, Timestamp(nanoseconds: next))
+        row.first = search.after + 1
+        if search.epoch < starts.since {
+            row.cause = LossCause.doubt
+            return [row, doubt(since: row.from, until: row.to, search, log)]
         }
-        if entry.isClosed || index?.hasEnd ?? false { return rows }
-        if isCut {
-            row.to = row.from + log.settings.syncInterval
-            row.cause = LossCause.powerLoss(log.settings.syncInterval)
-            rows.append(row)
-        } else if isUnknown || index?.isTailDamaged ?? false {
-            row.cause = LossCause.damage
-            rows.append(row)
+        if isForeign(search.epoch) { return [] }
+        let unheld = unheld(search)
+        if let unheld, unheld.end <= search.after + 1 {
+            row.cause = unheld.cause
+            return [row]
         }
-        return rows
+        let start = search.after + 1
+        let end = max(start, announcedEnd(of: search.epoch), unheld?.end ?? 0)
+        return rows(of: start..<end, search, row, or: unheld?.cause ?? LossCause.gone)
+    }
+
+    /// Why an archive finds nothing of an epoch though no full spool has dropped it, and the
+    /// position behind what is known of it; nil where that is not why.
+    func unheld(_ search: FetchSearch) -> (cause: String, end: Int64)? {
+        guard !search.isJoining, oldestPosition(of: search.epoch) == nil else { return nil }
+        let last = epochs.first { $0.epoch == search.epoch }?.last ?? 0
+        // What others have committed went without regard to this one.
+        if hadForgotten(search) { return (LossCause.forgotten, last + 1) }
+        let committed = committedEnd(search)
+        guard committed > search.after + 1 else { return nil }
+        return (LossCause.committed, committed == .max ? last + 1 : committed)
     }
 }

@@ -83,6 +83,22 @@ extension LogState {
         }
     }
 
+    /// Takes in what stands in a segment that was not read before.
+    mutating func index(_ segment: Segment, _ bytes: [UInt8], isSynced: Bool) {
+        guard let place = place(of: segment), segments[place].index.map(\.isUnread) ?? true else {
+            return
+        }
+        // The next one of the epoch tells where this one ends; one that was not read does not.
+        segments[place].index = nil
+        let limit = limit(of: place)
+        var index = bytes.withUnsafeBytes {
+            SegmentIndex.scan($0, epoch: segment.epoch, first: segment.first, limit: limit)
+        }
+        index.isSynced = isSynced
+        segments[place].index = index
+        announced += index.losses
+    }
+
     /// What goes with the segment at `place`; nil where it holds nothing.
     func loss(of place: Int) -> RecordLoss? {
         let segment = segments[place]

@@ -221,7 +221,7 @@ struct LogState: ~Copyable {
     mutating func beginEpoch(at now: Timestamp, bootID: String) {
         encode(.end, published: now)
         close()
-        epoch = max(now.nanoseconds, epoch + 1)
+        epoch = EpochStarts.number(after: epoch, now: now, bootID: bootID)
         epochs.append(EpochEntry(epoch: epoch, bootID: bootID))
         starts.begin(epoch)
         nextPosition = 1

@@ -34,12 +34,14 @@ struct Progress: Hashable, Sendable {
 }
 
 /// The three small files of a log: lines of words in a frame, so that damage is noticed and people
-/// can read them; each is replaced in one step.
+/// can read them, and the same frame again; each is replaced in one step.
 enum LogTables {
     static let epochs = "epoch"
     static let commits = "commits"
     /// The newest epochs that began here, whether they wrote anything or not.
     static let starts = "starts"
+    /// The first line of each.
+    static let headline = "cerro log"
 
     static func encode(_ epochs: [EpochEntry]) -> [UInt8] {
         framed(epochs.flatMap(\.lines))
@@ -82,9 +84,16 @@ enum LogTables {
         return commits
     }
 
+    /// The epoch before which not all is known, by a line of `starts`; 0 where all is.
+    static func since(_ bytes: [UInt8]) -> Int64 {
+        let line = lines(bytes).first { $0.count == 2 && $0[0] == "since" }
+        return line.flatMap { Int64($0[1]) } ?? 0
+    }
+
     /// Writes the newest of `starts`, and tells whether the disk took that.
     static func save(
         starts: [Int64],
+        since: Int64,
         _ bootID: String,
         _ folder: String,
         _ disk: any Disk
@@ -92,7 +101,21 @@ enum LogTables {
         let newest = starts.suffix(Limits.predecessors).map {
             EpochEntry(epoch: $0, bootID: bootID)
         }
-        return (try? disk.replace("\(folder)/\(Self.starts)", with: encode(newest))) != nil
+        let lines = newest.flatMap(\.lines) + (since > 0 ? ["since \(since)"] : [])
+        return (try? disk.replace("\(folder)/\(Self.starts)", with: framed(lines))) != nil
+    }
+
+    /// The bytes of a table, none where there is no such file; nil where it cannot be read or is
+    /// damaged: it has a headline at least.
+    static func contents(of name: String, in folder: String, _ disk: any Disk) -> [UInt8]? {
+        do throws(DiskError) {
+            let file = try disk.open("\(folder)/\(name)", .read)
+            let bytes = try file.bytes(0..<min(Limits.table, file.size()))
+            return lines(bytes).isEmpty ? nil : bytes
+        } catch {
+            if case .missing = error { return [] }
+            return nil
+        }
     }
 
     /// The table of commits in a folder, empty where there is none; nil where it cannot be read.
@@ -105,21 +128,27 @@ enum LogTables {
         }
     }
 
-    static func framed(_ lines: [String]) -> [UInt8] {
+    static func framed(_ lines: [String], copies: Int = 2) -> [UInt8] {
         var bytes: [UInt8] = []
         // A frame is never empty, and neither is a file with a headline.
-        let text = (["cerro log"] + lines).map { $0 + "\n" }.joined()
-        Array(text.utf8).withUnsafeBytes { _ = Frame.append($0, to: &bytes) }
+        let text = ([headline] + lines).map { $0 + "\n" }.joined()
+        // Twice: one bit that flips is one copy, and nothing is lost.
+        for _ in 0..<copies {
+            Array(text.utf8).withUnsafeBytes { _ = Frame.append($0, to: &bytes) }
+        }
         return bytes
     }
 
     static func lines(_ bytes: [UInt8]) -> [[Substring]] {
         bytes.withUnsafeBytes { buffer in
             var scanner = FrameScanner(buffer)
-            guard case .frame(_, let payload, _)? = scanner.next() else { return [] }
-            return String(decoding: payload, as: UTF8.self).split(separator: "\n").map {
-                $0.split(separator: " ")
+            while let item = scanner.next() {
+                guard case .frame(_, let payload, _) = item else { continue }
+                return String(decoding: payload, as: UTF8.self).split(separator: "\n").map {
+                    $0.split(separator: " ")
+                }
             }
+            return []
         }
     }
 }

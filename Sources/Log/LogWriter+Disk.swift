@@ -64,6 +64,7 @@ extension LogWriter {
             known.forgetInherited()
             marker = .success(known)
         }
+        former?.forgetInherited()
         let segment = Segment(
             epoch: run.epoch,
             first: run.first,
@@ -91,10 +92,21 @@ extension LogWriter {
 
     /// Notes that an epoch began which the table of epochs will forget; the next segment tries
     /// again where the disk refuses that.
-    private func saveStarts() {
-        let due = log.state.withLock { $0.starts.areListed ? nil : $0.starts.epochs }
-        guard let due, LogTables.save(starts: due, log.bootID, log.folder, log.disk) else { return }
-        log.state.withLock { $0.starts.areListed = $0.starts.epochs == due }
+    func saveStarts() {
+        let starts = log.state.withLock { $0.starts }
+        guard !starts.areListed,
+            LogTables.save(
+                starts: starts.epochs,
+                since: starts.since,
+                log.bootID,
+                log.folder,
+                log.disk
+            )
+        else { return }
+        log.state.withLock { state in
+            let isSame = state.starts.epochs == starts.epochs && state.starts.since == starts.since
+            state.starts.areListed = isSame
+        }
     }
 
     private func noteUnsynced(_ file: any SegmentFile, _ run: Run) {

@@ -44,16 +44,9 @@ extension LogWriter {
     private func write(_ notes: [MemoryNote], isSynced: Bool) -> DiskError? {
         do throws(DiskError) {
             // One that could not be made may be possible now; a full disk has no room for it.
-            if case .failure = marker {
-                marker = .success(
-                    try MemoryMarker(
-                        in: log.folder,
-                        log.disk,
-                        predecessor: log.predecessors.last ?? 0
-                    )
-                )
-            }
+            if case .failure(let failure) = marker { marker = .success(try reopened(failure)) }
             var known = try marker.get()
+            former = known
             try known.write(notes, isSynced: isSynced)
             marker = .success(known)
             return nil
@@ -61,6 +54,27 @@ extension LogWriter {
             marker = .failure(error)
             return error
         }
+    }
+}
+
+extension LogWriter {
+    /// The file, as soon as there may be one; `failure` says why there was none.
+    private func reopened(_ failure: DiskError) throws(DiskError) -> MemoryMarker {
+        let last = log.predecessors.last ?? 0
+        let known = try MemoryMarker(openedIn: log.folder, log.disk, predecessor: last)
+        if let former {
+            // Whatever a write that failed has left there, it was this log's.
+            let next =
+                if let known { known } else { try MemoryMarker(madeIn: log.folder, log.disk) }
+            return next.goingOn(from: former)
+        }
+        if let known, !known.isDamaged { return known }
+        // What could not be read is not written over before the disk knows of that.
+        let isThere = MemoryMarker.isThere(in: log.folder, log.disk)
+        if isThere { log.state.withLock { $0.starts.doubt(before: $0.epoch) } }
+        saveStarts()
+        guard !isThere || log.state.withLock({ $0.starts.areListed }) else { throw failure }
+        return try MemoryMarker(madeIn: log.folder, log.disk)
     }
 }
 

@@ -33,12 +33,15 @@ final class LogWriter {
 
     /// Says what would be lost if the process died now.
     var marker: Result<MemoryMarker, DiskError>
+    /// The last one that could be used.
+    var former: MemoryMarker?
     /// Whether the next note has to be synced.
     var isNoteUnsynced = false
 
     init(_ log: AgentLog, _ marker: Result<MemoryMarker, DiskError>) {
         self.log = log
         self.marker = marker
+        former = try? marker.get()
     }
 
     /// Writes what waits on the thread of whoever appended it, if that is one call and nothing else
@@ -173,9 +176,8 @@ final class LogWriter {
         guard total > log.settings.size, state.failure == nil else { return nil }
         let count = state.group(of: 1)
         guard count < state.segments.count else { return nil }
-        if let segment = state.segments[..<count].first(where: { $0.index == nil }) {
-            return .index(segment)
-        }
+        let unread = state.segments[..<count].first { $0.index.map(\.isUnread) ?? true }
+        if let unread { return .index(unread) }
         let losses = (0..<count).compactMap { state.loss(of: $0) }
         for loss in state.lossesLost(with: count) + losses {
             state.encode(.loss(loss), published: log.time.now)
@@ -193,20 +195,11 @@ final class LogWriter {
     }
 
     private func index(_ segment: Segment) {
-        let path = "\(log.folder)/\(segment.name)"
-        let bytes = (try? log.disk.contents(of: path)) ?? []
+        let bytes = try? log.disk.contents(of: "\(log.folder)/\(segment.name)")
         log.state.withLock { state in
-            guard let place = state.place(of: segment) else { return }
-            let index = bytes.withUnsafeBytes {
-                SegmentIndex.scan(
-                    $0,
-                    epoch: segment.epoch,
-                    first: segment.first,
-                    limit: state.limit(of: place)
-                )
-            }
-            state.segments[place].index = index
-            state.announced += index.losses
+            // How much of its epoch goes with one that cannot be read, nobody knows.
+            if bytes == nil, segment.index != nil { state.starts.doubt(before: segment.epoch + 1) }
+            state.index(segment, bytes ?? [], isSynced: false)
         }
     }
 

@@ -66,27 +66,47 @@ struct MemoryMarker {
     private(set) var inherited: [MemoryNote] = []
     /// What is in the file.
     private(set) var noted: [MemoryNote] = []
+    /// Whether it may have had more than could be read.
+    private(set) var isDamaged = false
 
-    /// Opens the file of the spool in `folder`, or makes one; what it has on epochs up to
-    /// `predecessor` is inherited.
-    init(
-        in folder: String,
+    /// Opens the file of the spool in `folder`; nil where there is none, or none that can be used.
+    ///
+    /// What it has on epochs up to `predecessor` is inherited.
+    init?(
+        openedIn folder: String,
         _ disk: any Disk,
         predecessor: Int64 = .max
     ) throws(DiskError) {
+        guard let file = try? disk.open("\(folder)/\(Self.name)", .overwrite),
+            let bytes = try? file.contents(), bytes.count == 2 * Limits.memorySlot
+        else { return nil }
+        self.file = file
+        for slot in 0..<2 { read(bytes[(slot * Limits.memorySlot)...]) }
+        // What is left of a note whose writer died is not the first one: that stands in the other.
+        let isWritten = String(decoding: bytes[..<Limits.memorySlot], as: UTF8.self)
+            .contains(LogTables.headline)
+        isDamaged = count == 0 && isWritten
+        inherited = noted.filter { $0.epoch <= predecessor }
+        // Who was killed may have left a note that only the kernel has.
+        if !noted.isEmpty { try file.sync() }
+    }
+
+    /// Makes the file of the spool in `folder`, in the place of one that cannot be used.
+    init(madeIn folder: String, _ disk: any Disk) throws(DiskError) {
         let path = "\(folder)/\(Self.name)"
-        if let file = try? disk.open(path, .overwrite), let bytes = try? file.contents(),
-            bytes.count == 2 * Limits.memorySlot
-        {
-            self.file = file
-            for slot in 0..<2 { read(bytes[(slot * Limits.memorySlot)...]) }
-            inherited = noted.filter { $0.epoch <= predecessor }
-            // Who was killed may have left a note that only the kernel has.
-            if !noted.isEmpty { try file.sync() }
-            return
-        }
         try disk.replace(path, with: [UInt8](repeating: 0, count: 2 * Limits.memorySlot))
         file = try disk.open(path, .overwrite)
+    }
+
+    /// Whether there is a file, whatever is in it.
+    static func isThere(in folder: String, _ disk: any Disk) -> Bool {
+        do throws(DiskError) {
+            _ = try disk.open("\(folder)/\(name)", .read)
+            return true
+        } catch {
+            if case .missing = error { return false }
+            return true
+        }
     }
 
     private mutating func read(_ bytes: ArraySlice<UInt8>) {
@@ -102,8 +122,8 @@ struct MemoryMarker {
         var all = (inherited + notes).suffix(Limits.memoryNotes)
         var bytes = LogTables.framed(["\(count + 1)"] + all.map(\.line))
         while bytes.count > Limits.memorySlot, !all.isEmpty {
-            all.removeFirst()
-            bytes = LogTables.framed(["\(count + 1)"] + all.map(\.line))
+            bytes = LogTables.framed(["\(count + 1)"] + all.map(\.line), copies: 1)
+            if bytes.count > Limits.memorySlot { all.removeFirst() }
         }
         let slot = Int((count + 1) % 2) * Limits.memorySlot
         try bytes.withUnsafeBufferPointer { (bytes) throws(DiskError) in
@@ -112,6 +132,14 @@ struct MemoryMarker {
         count += 1
         noted = Array(all)
         if isSynced { try file.sync() }
+    }
+
+    /// The same file with what only the one before it knew.
+    func goingOn(from former: MemoryMarker) -> MemoryMarker {
+        var next = self
+        next.count = max(count, former.count)
+        next.inherited = former.inherited
+        return next
     }
 
     /// The table of epochs has what an earlier process noted.

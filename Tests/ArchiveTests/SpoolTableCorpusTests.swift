@@ -14,8 +14,8 @@ struct SpoolTableCorpusTests {
         EpochEntry(epoch: 5, bootID: "boot-2"),
     ]
 
-    // Goal: a damaged table is no table. One that reads as another one would free records that
-    // nobody has.
+    // Goal: a damaged table is the whole one, by its other copy, or none. One that reads as another
+    // one would free records that nobody has.
     @Test("damage leaves all of a table or none", arguments: Damage.allCases)
     func bytes(damage: Damage) {
         let tables = (LogTables.encode(commits), LogTables.encode(epochs))
@@ -23,13 +23,20 @@ struct SpoolTableCorpusTests {
             var bytes = tables.0
             damage.apply(at: place, to: &bytes)
             let found = LogTables.commits(bytes)
-            #expect(found == (bytes == tables.0 ? commits : [:]), "byte \(place)")
+            #expect(found == (isThere(tables.0, in: bytes) ? commits : [:]), "byte \(place)")
         }
         for place in tables.1.indices {
             var bytes = tables.1
             damage.apply(at: place, to: &bytes)
             let found = LogTables.epochs(bytes)
-            #expect(found == (bytes == tables.1 ? epochs : []), "byte \(place)")
+            #expect(found == (isThere(tables.1, in: bytes) ? epochs : []), "byte \(place)")
         }
+    }
+
+    /// Whether one of the two copies of a table is as it was written.
+    private func isThere(_ table: [UInt8], in bytes: [UInt8]) -> Bool {
+        let half = table.count / 2
+        return bytes.prefix(half) == table.prefix(half)
+            || bytes.count >= table.count && bytes[half..<table.count] == table[half...]
     }
 }

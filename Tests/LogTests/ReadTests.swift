@@ -41,6 +41,29 @@ struct ReadTests {
         await log.close()
     }
 
+    @Test("the end of an epoch that cannot be read when the log opens is read later")
+    func unreadEnd() async throws {
+        let bench = Bench()
+        await (try open(bench)).close()
+        let path = try #require(bench.segments.last)
+        let isRefusing = Flag()
+        let log = try AgentLog(
+            folder: "spool",
+            instance: "cryo-1",
+            disk: RefusingDisk(disk: bench.disk) { _, other in isRefusing.isSet && other == path },
+            time: bench.clock,
+            bootID: "boot-1"
+        )
+        var puller = Puller()
+        while try puller.fetch(log).state != .caughtUp {}
+        #expect(puller.values.count < 30 && puller.losses.isEmpty)
+        isRefusing.clear()
+        try puller.pull(log)
+        #expect(puller.values == (0..<30).map(Int64.init))
+        #expect(puller.losses.isEmpty && puller.ends == 1)
+        await log.close()
+    }
+
     @Test("a segment that cannot be read for half a minute is a row, and the rest is fetched")
     func unreadable() async throws {
         let bench = Bench()

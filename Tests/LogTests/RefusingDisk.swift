@@ -1,4 +1,5 @@
 internal import CerroTesting
+internal import Synchronization
 
 @testable import Log
 
@@ -40,4 +41,13 @@ struct RefusingDisk: Disk {
     func lock(_ path: String, holder: String) throws(DiskError) -> any FolderLock {
         try disk.lock(path, holder: holder)
     }
+}
+
+/// Set until it is cleared, on whichever thread.
+final class Flag: Sendable {
+    private let value = Atomic(true)
+
+    var isSet: Bool { value.load(ordering: .acquiring) }
+
+    func clear() { value.store(false, ordering: .releasing) }
 }

@@ -1,5 +1,4 @@
 internal import CerroTesting
-internal import Synchronization
 internal import Telemetry
 internal import Testing
 
@@ -25,6 +24,7 @@ struct RollBackTests {
         await first.close()
         var puller = Puller()
         let snapshot = bench.disk.snapshot()
+        bench.clock.jump(by: .seconds(60))
         let second = try bench.open()
         _ = try await second.declare(Bench.feed)
         try await append(3..<6, to: second)
@@ -53,6 +53,22 @@ struct RollBackTests {
         // What was committed of the epoch that is gone says nothing of what is here.
         #expect(third.commits["archive-1"]?.epoch ?? 0 <= third.epoch)
         await third.close()
+    }
+
+    @Test("a disk that was rolled back gives no number twice, wherever the clock is")
+    func numbers() async throws {
+        let bench = Bench()
+        await (try await bench.declared()).close()
+        let snapshot = bench.disk.snapshot()
+        let earlier = ManualTimeSource(Timestamp(seconds: 1_763_600_000))
+        var numbers: Set<Int64> = []
+        for boot in 2..<6 {
+            bench.disk.restore(snapshot)
+            let log = try bench.open(boot: "boot-\(boot)", time: earlier)
+            numbers.insert(log.epoch)
+            await log.close()
+        }
+        #expect(numbers.count == 4)
     }
 
     @Test("nothing of an epoch is fetched before the disk knows its number")
@@ -113,13 +129,4 @@ struct RollBackTests {
         try await body(log) { isRefusing.clear() }
         await log.close()
     }
-}
-
-/// Set until it is cleared, on whichever thread.
-private final class Flag: Sendable {
-    private let value = Atomic(true)
-
-    var isSet: Bool { value.load(ordering: .acquiring) }
-
-    func clear() { value.store(false, ordering: .releasing) }
 }

@@ -101,18 +101,44 @@ struct Judgement {
             guard (joined.epoch, joined.position) <= (place.epoch, place.position), !record.isOpen,
                 isKnowable(record, end: ends[place.epoch])
             else { continue }
-            let reasons = named.map { [$0] } ?? account.open.filter { Self.covers($0, record) }
+            let reasons =
+                named.map { [$0] } ?? account.open.filter { Self.covers($0, record, ends) }
             var excuses = record.excuses
             // What hit a segment before a full spool dropped it, who asks then is told.
             if place.epoch <= agent.lastCutEpoch, excuses.contains(.spoolFull) {
                 excuses.insert(.powerLoss)
             }
             if reasons.contains(where: { Self.isTrue($0.cause, excuses) }) { continue }
+            if isTold(record, agent, reasons) { continue }
             problems.append(
                 "\(agent.name): \(Self.name(record)) is missing; may be by "
                     + "\(record.excuses), rows say \(reasons.map(\.cause))"
             )
         }
+    }
+
+    /// Whether damage to the archive's own files that took a record is told.
+    ///
+    /// What was in its journal is asked for once more; a sealed file that cannot be opened, and a
+    /// chunk that cannot be read, are rows of whoever reads them. What follows in a journal behind
+    /// a declaration that was hit stays unreadable.
+    private func isTold(
+        _ record: Published,
+        _ agent: SimulatedAgent,
+        _ reasons: [LedgerEntry]
+    ) -> Bool {
+        if archive.hitAgain.contains(record.number) { return true }
+        if !archive.hitFiles.isEmpty, reasons.contains(where: { $0.cause.hasPrefix("unreadable") })
+        {
+            return true
+        }
+        guard archive.hit.contains(record.number) else { return false }
+        return reasons.contains {
+            $0.cause.contains("damage") || $0.cause.hasPrefix("no longer in the log")
+        }
+            || reading.damage.contains {
+                $0.isAbout(agent.name, record.feed.name, record.time.nanoseconds)
+            }
     }
 
     /// Whether anybody can know that a record is missing.
@@ -129,10 +155,22 @@ struct Judgement {
     }
 
     /// Whether a row that does not know how many are missing is about the record.
-    private static func covers(_ entry: LedgerEntry, _ record: Published) -> Bool {
-        guard entry.epoch.map({ $0 == record.admission.epoch }) ?? true else { return false }
-        if let first = entry.first { return first <= record.admission.position }
-        return entry.from <= record.time && record.time <= entry.to
+    ///
+    /// Where the tables of a spool were damaged it speaks of all epochs as far as the next one of
+    /// which something is known.
+    private static func covers(
+        _ entry: LedgerEntry,
+        _ record: Published,
+        _ ends: [Int64: Int64]
+    ) -> Bool {
+        let place = record.admission
+        guard let epoch = entry.epoch, let first = entry.first else {
+            return entry.from <= record.time && record.time <= entry.to
+        }
+        if epoch == place.epoch { return first <= place.position }
+        guard entry.cause.contains("tables"), epoch < place.epoch else { return false }
+        let known = ends.keys.filter { $0 > epoch }.min() ?? .max
+        return place.epoch < known
     }
 
     /// Whether a cause is one of those that the simulation knows of.
@@ -146,10 +184,12 @@ struct Judgement {
             case .powerLoss: cause.hasPrefix("power loss")
             case .memory: cause.hasPrefix("kept in memory")
             case .failedSync: cause.contains("failed to sync") || cause.contains("damage")
+            case .forgotten: cause.hasPrefix("no longer in the log")
             case .damage, .unreadable: cause.contains("damage") || cause.contains("unreadable")
             case .rolledBack:
-                // A log cannot tell an old state of its disk from one that lost its power then.
+                // A log cannot tell an old state of its disk from one whose process died then.
                 cause.contains("rolled back") || cause.hasPrefix("power loss")
+                    || cause.hasPrefix("kept in memory")
             }
         }
     }

@@ -22,6 +22,9 @@ enum Fault: Hashable {
     case rollBack(away: Int)
     /// One bit of one file flips.
     case bitFlip
+    /// One bit of one file flips, or the file is cut while the process is away; any file of a
+    /// spool, any journal or sealed file of an archive.
+    case rot(isCut: Bool, away: Int)
     /// The network to everybody is gone for so many steps.
     case partition(steps: Int)
     /// A feed is declared anew, with another type.
@@ -60,6 +63,9 @@ struct Schedule {
         var batch = 1 << 12
     }
 
+    /// From this seed on files rot as well: smaller ones are what they were before that.
+    static let rotting: UInt64 = 1 << 41
+
     let seed: UInt64
     var site = Site()
     var entries: [Entry] = []
@@ -87,7 +93,18 @@ struct Schedule {
             let fault = Self.fault(of: target, &random)
             entries.append(Entry(step: random.below(site.steps), target: target, fault: fault))
         }
+        if seed >= Self.rotting {
+            for _ in 0...random.below(4) { entries.append(rot(&random)) }
+        }
         entries.sort { $0.step < $1.step }
+    }
+
+    private func rot(_ random: inout SeededGenerator) -> Entry {
+        let target: Target =
+            random.below(2) == 0
+            ? .agent(random.below(site.agents)) : .archive(random.below(site.archives))
+        let fault = Fault.rot(isCut: random.below(3) == 0, away: random.below(6))
+        return Entry(step: random.below(site.steps), target: target, fault: fault)
     }
 
     private static func fault(of target: Target, _ random: inout SeededGenerator) -> Fault {

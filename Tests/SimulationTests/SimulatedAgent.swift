@@ -1,30 +1,9 @@
 import ArchiveFormat
 import CerroTesting
-import Log
 import Synchronization
 import Telemetry
 
-/// Why a record that `publish` accepted need not be in an archive.
-enum Excuse: Hashable {
-    case spoolFull, powerLoss, memory, failedSync, damage, unreadable, rolledBack
-}
-
-/// One record that an agent has published.
-struct Published {
-    /// Its one value, which no other record has.
-    let number: Int64
-    let feed: Feed
-    let admission: Admission
-    let time: Timestamp
-    /// When `publish` returned, and when the record was written; nil before.
-    var returned: Duration?, written: Duration?
-    var isSynced = false
-    /// Whether its process died before `publish` returned: it may be there or not.
-    var isOpen = false
-    /// Whether damage has taken what tells that the record was dropped.
-    var isUntold = false
-    var excuses: Set<Excuse> = []
-}
+@testable import Log
 
 /// An instance on a host of its own: its log, its disk, its clocks, and what it has published.
 final class SimulatedAgent {
@@ -56,6 +35,7 @@ final class SimulatedAgent {
     private var newestEpoch: Int64 = 0, damagedEpoch: Int64 = 0
     private(set) var isInMemory = false
     private var isUnnoted = false
+    private var failedSyncs = 0
     private var lastWork = Duration.zero, started = Duration.zero
     private var usesIntegers = false
     /// The step at which the process comes back, or goes on.
@@ -185,6 +165,12 @@ final class SimulatedAgent {
             }
             if ordinal <= synced { published[index].isSynced = true }
         }
+        if disk.failedSyncCount != failedSyncs {
+            failedSyncs = disk.failedSyncCount
+            for index in own where !published[index].isSynced {
+                published[index].excuses.insert(.failedSync)
+            }
+        }
         for event in events { note(event) }
         // Of a process that has just died no publisher goes on, whatever its log would say.
         for index in open..<own.upperBound
@@ -206,11 +192,6 @@ final class SimulatedAgent {
         switch event {
         case .inMemory(let reason, let unnoted):
             notes.append("\(name) in memory: \(reason), unnoted \(String(describing: unnoted))")
-            if case .failed(_, "fdatasync", _, _) = reason {
-                for index in own where !published[index].isSynced {
-                    published[index].excuses.insert(.failedSync)
-                }
-            }
             guard !disk.isDead else { return }
             isInMemory = true
             isUnnoted = unnoted != nil
@@ -248,10 +229,17 @@ extension SimulatedAgent {
     func kill() async {
         guard let log else { return disk.restart() }
         note(log)
+        noteForgotten(by: log)
         end()
         self.log = nil
         disk.restart()
         await log.abandon()
+    }
+
+    /// An archive that the disk has not heard of is none that the next process waits for.
+    private func noteForgotten(by log: AgentLog) {
+        let saved = LogTables.commits(disk.bytes(of: "/spool/commits"))
+        if log.commits.keys.contains(where: { saved[$0] == nil }) { excuse(.forgotten) }
     }
 
     /// Takes the power away.
@@ -299,22 +287,49 @@ extension SimulatedAgent {
     /// Flips a bit of a segment, which may cost a record.
     func flipBit(_ random: inout SeededGenerator) {
         _ = disk.flipBit(&random, in: { $0.hasSuffix(".log") }) { path, bytes, offset in
-            hit(path, bytes, offset)
+            hit(path, bytes, offset..<(offset + 1))
         }
     }
 
-    /// What may be missing when the byte at `offset` of a segment is not as it was written.
-    private func hit(_ path: String, _ bytes: [UInt8], _ offset: Int) {
+    /// Damages one of the segments, or one of the tables.
+    func rot(isCut: Bool, _ random: inout SeededGenerator) {
+        let isSegment = random.below(2) == 0
+        let isMeant: (String) -> Bool = { path in
+            path.hasPrefix("/spool/") && path.hasSuffix(".log") == isSegment
+                && !path.hasSuffix("/lock")
+        }
+        func hit(_ path: String, _ bytes: [UInt8], _ offset: Int) {
+            let range = offset..<(isCut ? bytes.count : offset + 1)
+            if isSegment { self.hit(path, bytes, range) } else { hitTable(path, range) }
+        }
+        _ =
+            isCut
+            ? disk.cut(&random, in: isMeant, onHit: hit)
+            : disk.flipBit(&random, in: isMeant, onHit: hit)
+    }
+
+    /// What may be missing when a table is not as it was written.
+    private func hitTable(_ path: String, _ range: Range<Int>) {
+        for index in published.indices {
+            published[index].excuses.insert(path.hasSuffix("/commits") ? .forgotten : .unreadable)
+        }
+        // Whom the log has forgotten may miss what comes as well.
+        if path.hasSuffix("/commits") { excuses.insert(.forgotten) }
+        notes.append("\(name): \(path) rots at \(range)")
+    }
+
+    /// What may be missing when the bytes in `range` of a segment are not as they were written.
+    private func hit(_ path: String, _ bytes: [UInt8], _ range: Range<Int>) {
         bytes.withUnsafeBytes { bytes in
             var frames = FrameScanner(bytes)
             while let item = frames.next() {
                 guard case .frame(let start, let payload, _) = item,
-                    (start..<frames.offset).contains(offset)
+                    (start..<frames.offset).overlaps(range)
                 else { continue }
                 try? Record.withRecord(in: payload) { hit(try? $0.loss(), $0.header) }
             }
         }
-        notes.append("\(name): a bit of \(path) flips at \(offset)")
+        notes.append("\(name): \(path) rots at \(range)")
     }
 
     private func hit(_ loss: RecordLoss?, _ header: RecordHeader) {

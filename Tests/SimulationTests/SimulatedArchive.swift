@@ -1,9 +1,10 @@
 import Aggregator
-import Archive
 import ArchiveFormat
 import CerroTesting
 import Log
 import Telemetry
+
+@testable import Archive
 
 /// An aggregator on a host of its own: the desk of its journal, and its sealer.
 final class SimulatedArchive {
@@ -24,6 +25,13 @@ final class SimulatedArchive {
     /// The step at which the process comes back, goes on, its disk heals, its network is there.
     var returns: Int?, wakes: Int?, heals: Int?, connects: Int?
     private(set) var notes: [String] = []
+    /// The records that were in files of which something is not as it was written.
+    private(set) var hit: Set<Int64> = []
+    /// The same of those that were hit more than once: where the beginning of a journal and the
+    /// first batch in it are damaged, nobody knows whether something was before the second.
+    private(set) var hitAgain: Set<Int64> = []
+    private(set) var hitFiles: Set<String> = []
+    private var hitRows: [String: [Int64]] = [:]
 
     init(_ number: Int, _ schedule: Schedule, _ time: SimulatedTime) {
         disk = SimulatedDisk(seed: ~schedule.seed &+ UInt64(number))
@@ -75,6 +83,26 @@ final class SimulatedArchive {
     func cutPower() {
         kill()
         disk.powerCut()
+    }
+
+    /// Damages one of the journals and sealed files.
+    func rot(isCut: Bool, _ random: inout SeededGenerator) {
+        let isMeant: (String) -> Bool = { $0.hasSuffix(".journal") || $0.hasSuffix(".cerro") }
+        func hit(_ path: String, _ bytes: [UInt8], _ offset: Int) {
+            var reading = ArchiveReading()
+            if let file = (try? directory.files())?.first(where: { directory.full($0) == path }) {
+                try? reading.add(file, directory)
+            }
+            let numbers = reading.rows.map(\.number) + (hitRows[path] ?? [])
+            if !hitFiles.insert(path).inserted { hitAgain.formUnion(numbers) }
+            hitRows[path] = numbers
+            self.hit.formUnion(numbers)
+            note("\(path) rots at \(offset) of \(bytes.count)\(isCut ? ", cut" : "")")
+        }
+        _ =
+            isCut
+            ? disk.cut(&random, in: isMeant, onHit: hit)
+            : disk.flipBit(&random, in: isMeant, onHit: hit)
     }
 
     /// The request that is due for an instance; nil where it is too early.

@@ -211,6 +211,8 @@ final class Simulation {
             var rounds = 0
             while !isSettled {
                 rounds += 1
+                // Damage at the end of an epoch is not seen before something stands behind it.
+                if rounds == 300 { await restartAll() }
                 guard rounds < 600 else {
                     return ["it does not come to an end: \(archives.map(\.notes))"]
                 }
@@ -218,13 +220,17 @@ final class Simulation {
                 await proceed(&random)
                 step += 1
             }
-            for agent in agents {
-                await agent.close()
-                agent.start()
-                agent.work()
-            }
+            await restartAll()
         }
         return []
+    }
+
+    private func restartAll() async {
+        for agent in agents {
+            await agent.close()
+            agent.start()
+            agent.work()
+        }
     }
 
     private var isSettled: Bool {
@@ -240,7 +246,7 @@ extension Simulation {
     private func happen(_ entry: Schedule.Entry, _ random: inout SeededGenerator) async {
         switch entry.target {
         case .agent(let number): await happen(entry.fault, to: number, &random)
-        case .archive(let number): happen(entry.fault, toArchive: number)
+        case .archive(let number): happen(entry.fault, toArchive: number, &random)
         }
     }
 
@@ -274,6 +280,12 @@ extension Simulation {
             await agent.rollBack()
             agent.returns = step + away
         case .bitFlip: agent.flipBit(&random)
+        case .rot(let isCut, let away):
+            if isCut {
+                await agent.kill()
+                agent.returns = step + away
+            }
+            agent.rot(isCut: isCut, &random)
         case .partition(let steps):
             agent.connects = step + steps
             network.cut(.agent(number))
@@ -283,7 +295,11 @@ extension Simulation {
         }
     }
 
-    private func happen(_ fault: Fault, toArchive number: Int) {
+    private func happen(
+        _ fault: Fault,
+        toArchive number: Int,
+        _ random: inout SeededGenerator
+    ) {
         let archive = archives[number]
         switch fault {
         case .kill(let away):
@@ -298,6 +314,12 @@ extension Simulation {
         case .powerCut(let away):
             archive.cutPower()
             archive.returns = step + away
+        case .rot(let isCut, let away):
+            if isCut {
+                archive.kill()
+                archive.returns = step + away
+            }
+            archive.rot(isCut: isCut, &random)
         case .disk(let mood, let steps):
             archive.disk.become(mood)
             archive.heals = step + steps

@@ -14,10 +14,13 @@ struct SimulationTests {
         83, 406, 552, 648, 818, 1008, 1086, 1104, 1164, 1165, 1175, 1275, 1374, 1613, 1739, 1923,
         2567, 409_063_581_881, 411_887_842_915, 932_563_685_920, 932_563_686_249, 1_005_876_233_524,
         1_059_596_204_862, 1_054_364_821_399, 908_269_219_065,
-        908_269_219_096, 1_054_364_820_221, 854_352_338_569, 854_352_339_217,
+        908_269_219_096, 1_054_364_820_221, 854_352_338_569, 854_352_339_217, 368_076_031_205,
+        854_352_337_721, 368_076_030_272, 854_352_338_177, 561_524_931_399, 561_524_931_682,
+        561_524_932_724, 417_297_566_566, 3_225_453_057_076, 3_225_453_057_384, 3_225_453_057_480,
+        3_225_453_057_488, 3_225_453_057_502,
     ]
     /// Seeds that are run each time beside them, from 1 on: seconds of a debug build.
-    private static let usualCount: UInt64 = 60
+    private static let usualCount: UInt64 = 40
     /// Failures after which there is no use in more.
     fileprivate static let mostFailures = 5
 
@@ -27,10 +30,12 @@ struct SimulationTests {
             return [seed]
         }
         guard let count = environment["CERRO_SIMULATIONS"].flatMap({ UInt64($0) }) else {
-            return Self.known + Array(1...Self.usualCount)
+            let rotting = (1...Self.usualCount).map { Schedule.rotting + $0 }
+            return Self.known + Array(1...Self.usualCount) + rotting
         }
+        // Every other one has files that rot.
         let first = UInt64.random(in: 0..<1 << 40)
-        return (0..<count).map { first + $0 }
+        return (0..<count).map { first + $0 + ($0 % 2) * Schedule.rotting }
     }
 
     @Test("under schedules of faults that a seed draws")

@@ -14,8 +14,9 @@ extension JournalWriter {
             settle(key, upTo: end - 1, told: told, published: until)
         }
         for var loss in losses where loss.positions == nil {
-            guard table.entries[key]?.isFinished != true else { continue }
             loss.epoch = loss.epoch ?? key.epoch
+            // A row may be about epochs behind this one, by the first that there can have been.
+            guard table[key.instance, loss.epoch ?? 0]?.isFinished != true else { continue }
             if loss.count == nil, loss.epoch == key.epoch {
                 // About all that may have been behind: the epoch is over.
                 loss.first = (table.entries[key]?.position ?? 0) + 1
