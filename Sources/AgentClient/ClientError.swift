@@ -13,8 +13,8 @@ public enum ClientError: Error, Sendable, CustomStringConvertible {
     case timedOut(String, after: Duration)
     /// The other end refused, or the operation failed.
     case refused(code: ReplyCode, text: String, result: Value)
-    /// The answer is none.
-    case malformed(String)
+    /// The answer is none; whether the request was carried out is not known.
+    case malformed(String, reason: String? = nil)
 
     /// What happened and what to do.
     public var description: String {
@@ -29,7 +29,8 @@ public enum ClientError: Error, Sendable, CustomStringConvertible {
             "\(what) did not answer within \(limit.inSeconds) s; whether it was carried out is "
                 + "not known: ask for the status"
         case .refused(_, let text, _): text
-        case .malformed(let what): "\(what) answered something that is no answer"
+        case .malformed(let what, let reason):
+            "\(what) answered something that is no answer" + (reason.map { ": \($0)" } ?? "")
         }
     }
 }

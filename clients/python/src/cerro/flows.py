@@ -276,6 +276,14 @@ def lost(ask):
     )
 
 
+def unreadable(ask, error):
+    """The reply came, and is none."""
+    return Malformed(
+        f"{ask.what} answered something that is no answer, so whether it was carried out is not "
+        f"known: {error}"
+    )
+
+
 def timed_out(ask):
     """No reply in time."""
     return TimedOut(
