@@ -52,7 +52,8 @@ struct HostCrewTests {
         let crew = HostCrew(
             HostCrew.Surroundings(
                 lifeline: lifeline.reading,
-                time: HurriedTimeSource(speed: 20),
+                // Slow: on a busy machine a run of nothing must not take the minute of a steady one.
+                time: HurriedTimeSource(speed: 4),
                 chance: { 0.5 },
                 report: { continuation.yield($0.sentence) }
             )

@@ -264,7 +264,8 @@ class Flows:
 def unreachable(ask):
     """No connection in time."""
     return Unreachable(
-        f"{ask.what} is not reachable: no connection within {ask.timeout:g} s; nothing was asked"
+        f"{ask.what} is not reachable: no connection within {ask.timeout:g} s; nothing was asked. "
+        "Is it up? `cerro doctor` on this host looks at the way to it"
     )
 
 
