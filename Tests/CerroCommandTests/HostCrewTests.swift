@@ -92,6 +92,11 @@ struct HostCrewTests {
         // Of each run its own lines.
         #expect(lines[1] == "agent ended with exit code 7: broken")
         #expect(lines.filter { $0.contains("broken / broken") }.isEmpty)
+        // Whoever looks into the log sees when it began and ended, among what it wrote itself.
+        let log = try String(contentsOfFile: folder.path("agent.log"), encoding: .utf8)
+        #expect(log.contains(" notice host: agent is started\nbroken\n"))
+        #expect(log.contains(" notice host: agent ended with exit code 7\n"))
+        #expect(log.contains(" notice host: agent starts again in 2 s\n"))
     }
 
     @Test("cancelling stops a program in good order")
