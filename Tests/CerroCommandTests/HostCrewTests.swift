@@ -119,6 +119,27 @@ struct HostCrewTests {
         #expect(lines.last == "agent stays down: its settings are wrong")
     }
 
+    @Test(
+        "what fails and leaves the plan is told of, so that its fault ends",
+        .timeLimit(.minutes(2))
+    )
+    func failedLeaves() async throws {
+        let crew = HostCrew(
+            HostCrew.Surroundings(time: SystemTimeSource(), report: { _ in })
+        )
+        await crew.begin(plan(["a": "exit 2"]))
+        let run = Task { await crew.run() }
+        let changes = await crew.changes()
+        for await _ in changes where await crew.standings.first?.phase == .failed { break }
+        let later = await crew.changes()
+        for await _ in later { break }
+        #expect(await crew.follow(plan([:])).removed == ["a"])
+        for await _ in later { break }
+        #expect(await crew.standings.isEmpty)
+        run.cancel()
+        await run.value
+    }
+
     // Method: two crews one after the other with one state file, as two managers are.
     @Test("what a crew leaves running the next one takes over, and stops what the plan has no more")
     func successor() async throws {

@@ -283,7 +283,8 @@ actor HostCrew {
         return stream
     }
 
-    private func tell() {
+    /// Has those look who follow ``changes()``.
+    func tell() {
         watchers.removeAll { watcher in
             if case .terminated = watcher.yield() { return true }
             return false
