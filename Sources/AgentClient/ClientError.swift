@@ -22,7 +22,9 @@ public enum ClientError: Error, Sendable, CustomStringConvertible {
         case .unreachable(let what, let reason): "\(what) is not reachable: \(reason)"
         case .unknownInstance(let name, let near):
             "the registry knows no instance `\(name)`"
-                + (near.isEmpty ? "" : "; did you mean \(near.joined(separator: ", "))?")
+                + (near.isEmpty
+                    ? "; `cerro status` lists those that it knows"
+                    : "; did you mean \(near.joined(separator: ", "))?")
         case .notRunning(let name, let state):
             "\(name) is \(state.rawValue): `cerro host start \(name)` starts it"
         case .timedOut(let what, let limit):

@@ -157,8 +157,10 @@ class Flows:
         row = table.get(name)
         if row is None:
             near = sorted(other for other in table if name in other or other in name)
-            hint = f"; did you mean {', '.join(near)}?" if near else ""
-            raise UnknownInstance(f"the registry knows no instance `{name}`{hint}")
+            hint = "`cerro status` lists those it knows"
+            if near:
+                hint = f"did you mean {', '.join(near)}?"
+            raise UnknownInstance(f"the registry knows no instance `{name}`; {hint}")
         if row.get("state") not in ("alive", "silent") or not row.get("requests"):
             raise NotRunning(
                 f"{name} is {row.get('state')}: start it on its host with `cerro agent run {name}`"
