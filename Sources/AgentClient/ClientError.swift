@@ -13,8 +13,8 @@ public enum ClientError: Error, Sendable, CustomStringConvertible {
     case timedOut(String, after: Duration)
     /// The other end refused, or the operation failed.
     case refused(code: ReplyCode, text: String, result: Value)
-    /// The answer is none.
-    case malformed(String)
+    /// The answer is none; whether the request was carried out is not known.
+    case malformed(String, reason: String? = nil)
 
     /// What happened and what to do.
     public var description: String {
@@ -22,14 +22,17 @@ public enum ClientError: Error, Sendable, CustomStringConvertible {
         case .unreachable(let what, let reason): "\(what) is not reachable: \(reason)"
         case .unknownInstance(let name, let near):
             "the registry knows no instance `\(name)`"
-                + (near.isEmpty ? "" : "; did you mean \(near.joined(separator: ", "))?")
+                + (near.isEmpty
+                    ? "; `cerro status` lists those that it knows"
+                    : "; did you mean \(near.joined(separator: ", "))?")
         case .notRunning(let name, let state):
             "\(name) is \(state.rawValue): `cerro host start \(name)` starts it"
         case .timedOut(let what, let limit):
             "\(what) did not answer within \(limit.inSeconds) s; whether it was carried out is "
                 + "not known: ask for the status"
         case .refused(_, let text, _): text
-        case .malformed(let what): "\(what) answered something that is no answer"
+        case .malformed(let what, let reason):
+            "\(what) answered something that is no answer" + (reason.map { ": \($0)" } ?? "")
         }
     }
 }

@@ -65,6 +65,13 @@ public actor SiteClient {
             asker,
             timeout
         )
+        guard reply.code == .ok else {
+            throw ClientError.refused(
+                code: reply.code,
+                text: "the registry at \(registry) does not tell its table: \(reply.text)",
+                result: reply.result
+            )
+        }
         guard let list = reply.result["rows"]?.array else {
             throw ClientError.malformed("the registry")
         }
@@ -221,6 +228,8 @@ public actor SiteClient {
             case .timedOut: throw ClientError.timedOut(what, after: timeout)
             case .refused(let reason):
                 throw ClientError.refused(code: .refused, text: reason, result: .null)
+            case .unreadable(_, _, let error):
+                throw ClientError.malformed(what, reason: error.description)
             case .cancelled: throw CancellationError()
             case .unreachable(_, let reason):
                 throw ClientError.unreachable(what, reason: "\(reason); nothing was asked of it")

@@ -49,7 +49,7 @@ extension AgentHost {
                         id: "registry.away",
                         severity: .warning,
                         since: time.now,
-                        text: "no registry answers: \(reason). Others cannot find "
+                        text: "no lease from the registry: \(reason). Others cannot find "
                             + "this agent; it works on"
                     )
                 )
@@ -121,8 +121,8 @@ extension AgentHost {
                     )
                 )
             case .leaseUnknown: return .unknown
-            case .refused: return .away("it refuses: \(reply.text)")
-            default: return .later
+            case .leaseWait: return .later
+            default: return .away("it answers \(reply.code.rawValue): \(reply.text)")
             }
         } catch { return .away("\(error)") }
     }

@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// The file calls that logs and archives make, so that a test can refuse or forget any of them.
 ///
 /// Every call blocks: none of them is made on a reactor. Paths are absolute or relative to the
@@ -90,7 +92,17 @@ public enum DiskError: Error, Hashable, Sendable, CustomStringConvertible {
             "\(path): held by \(holder.isEmpty ? "another process" : holder); "
                 + "only one may write here: stop the other one first"
         case .failed(let path, let call, let code, let text):
-            "\(path): \(call) failed: \(text) (errno \(code))"
+            "\(path): \(call) failed: \(text) (errno \(code))" + Self.advice(code)
+        }
+    }
+
+    /// What to do about an error of the system, where a person can do something.
+    private static func advice(_ code: Int32) -> String {
+        switch code {
+        case EACCES, EPERM:
+            ". Give the user who runs Cerro access there, or name another folder in the site file"
+        case EROFS: ". Mount that disk for writing, or name another folder in the site file"
+        default: ""
         }
     }
 }

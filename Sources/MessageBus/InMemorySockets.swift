@@ -58,7 +58,7 @@ final class InMemoryRequestSocket: RequestSocket, InMemoryListener {
 
 final class InMemoryRequestConnection: RequestConnection, InMemoryClient {
     let endpoint: BusEndpoint
-    private(set) var state = ConnectionState.disconnected(reason: "not connected yet")
+    private(set) var state = ConnectionState.disconnected(reason: "no answer from that address yet")
     private let network: InMemoryNetwork
     private let onReply: (UnsafeRawBufferPointer) -> Void
     private let onState: (ConnectionState) -> Void
@@ -177,7 +177,7 @@ final class InMemoryPublisherSocket: PublisherSocket, InMemoryListener {
 
 final class InMemorySubscription: Subscription, InMemoryClient {
     let endpoint: BusEndpoint
-    private(set) var state = ConnectionState.disconnected(reason: "not connected yet")
+    private(set) var state = ConnectionState.disconnected(reason: "no answer from that address yet")
     private(set) var malformed = 0
     private var underWay = 0
     private(set) var bytesUnderWay = 0

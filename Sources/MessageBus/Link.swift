@@ -8,7 +8,7 @@ internal import ZeroMQ
 final class Link {
     let socket: Socket
     let endpoint: BusEndpoint
-    private(set) var state = ConnectionState.disconnected(reason: "not connected yet")
+    private(set) var state = ConnectionState.disconnected(reason: "no answer from that address yet")
     private let onState: (ConnectionState) -> Void
     private let sends: Bool
     private var hasShakenHands = false

@@ -99,10 +99,12 @@ public final class RequestServer {
             request = try Request(bytes: bytes)
         } catch {
             drops.count("malformed request", detail: "from \(peer.address ?? "?"): \(error)")
-            if case .version(_, let id) = error {
-                send(reply(to: id, .requestVersion, error.description, .null), to: peer)
-            }
-            return
+            guard let id = Wire.id(of: bytes) else { return }
+            let code =
+                if case .version = error { ReplyCode.requestVersion } else {
+                    ReplyCode.requestMalformed
+                }
+            return send(reply(to: id, code, error.description, .null), to: peer)
         }
         let call = Call(request: request, peer: peer)
         if let refusal = authorize(call) {

@@ -8,6 +8,8 @@ public enum RequestError: Error, Hashable, Sendable, CustomStringConvertible {
     case unreachable(BusEndpoint, reason: String)
     /// No reply came in time; whether it was done is not known.
     case timedOut(BusEndpoint, action: String)
+    /// The reply is of another version, or none; whether it was done is not known.
+    case unreadable(BusEndpoint, action: String, WireError)
     /// The caller was cancelled; where `wasSent`, whether it was done is not known.
     case cancelled(wasSent: Bool)
     /// Too many requests are under way, or this one is too long: nothing was asked.
@@ -21,6 +23,9 @@ public enum RequestError: Error, Hashable, Sendable, CustomStringConvertible {
         case .timedOut(let endpoint, let action):
             "no reply to `\(action)` from \(endpoint) in time: whether it was done is not known; "
                 + "ask for the status"
+        case .unreadable(let endpoint, let action, let error):
+            "the reply to `\(action)` from \(endpoint) cannot be read, so whether it was done is "
+                + "not known: \(error)"
         case .cancelled(let wasSent):
             wasSent ? "cancelled; whether it was done is not known" : "cancelled, nothing was asked"
         case .refused(let reason): "not asked: \(reason)"
@@ -32,7 +37,7 @@ public enum RequestError: Error, Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .unreachable: 3
         case .timedOut: 5
-        case .cancelled, .refused: 1
+        case .unreadable, .cancelled, .refused: 1
         }
     }
 }
@@ -187,8 +192,9 @@ public actor Requester {
                 to: endpoint,
                 onReply: { [weak self] bytes in
                     let reply = Result { () throws(WireError) in try Reply(bytes: bytes) }
+                    let id = Wire.id(of: bytes)
                     guard let self else { return }
-                    self.assumeIsolated { $0.receive(reply) }
+                    self.assumeIsolated { $0.receive(reply, id) }
                 },
                 onState: { [weak self] state in
                     guard let self else { return }
@@ -229,7 +235,8 @@ public actor Requester {
         order.removeFirst(sent)
     }
 
-    private func receive(_ result: Result<Reply, WireError>) {
+    /// Takes a reply, or why it is none; `id` is that of the request even where it cannot be read.
+    private func receive(_ result: Result<Reply, WireError>, _ id: [UInt8]?) {
         switch result {
         case .success(let reply):
             clockOffset = reply.clock - timeSource.now
@@ -241,6 +248,8 @@ public actor Requester {
             }
         case .failure(let error):
             drops.count("malformed reply", detail: "from \(endpoint): \(error)")
+            guard let id, let action = pending[id]?.action else { return }
+            settle(id, .failure(.unreadable(endpoint, action: action, error)))
         }
     }
 

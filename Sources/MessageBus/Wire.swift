@@ -7,6 +7,18 @@ public enum Wire {
     public static let version: Int64 = 1
     /// What is read: this version and the one before it.
     public static let readable: ClosedRange<Int64> = 1...1
+
+    /// The id in bytes that begin as a request or reply of any version does, whatever follows; nil
+    /// where they begin otherwise.
+    ///
+    /// So whoever cannot read a message can still say so to the one who waits for an answer.
+    public static func id(of bytes: UnsafeRawBufferPointer) -> [UInt8]? {
+        var reader = MessagePackReader(bytes)
+        guard reader?.array() != nil, reader?.int() != nil, let id = reader?.bytes(),
+            id.count == BusLimits.idLength
+        else { return nil }
+        return Array(id)
+    }
 }
 
 /// Why bytes are no request or reply.
@@ -15,18 +27,19 @@ public enum WireError: Error, Hashable, Sendable, CustomStringConvertible {
     case tooLong(byteCount: Int, limit: Int)
     /// No MessagePack, or not in the form of its version.
     case malformed(String)
-    /// A version that this one does not speak; `id` is that of the request.
-    case version(Int64, id: [UInt8])
+    /// A version that this one does not speak.
+    case version(Int64)
 
     /// What was found, and what was expected.
     public var description: String {
         switch self {
         case .tooLong(let byteCount, let limit):
             "a message of \(byteCount) bytes; \(limit) are possible"
-        case .malformed(let what): "malformed message: \(what)"
-        case .version(let version, _):
-            "wire version \(version) is not spoken here, versions \(Wire.readable.lowerBound)-"
-                + "\(Wire.readable.upperBound) are: install the same release on both hosts"
+        case .malformed(let what): "no message of wire version \(Wire.version): \(what)"
+        case .version(let version):
+            "wire version \(version) is not spoken here, version "
+                + Wire.readable.map(String.init).joined(separator: " or ")
+                + " is: install the same release of Cerro at both ends"
         }
     }
 }
@@ -52,7 +65,7 @@ public struct Asker: Hashable, Sendable {
 }
 
 /// What somebody asks of an instance: `[version, id, action, target, target_epoch, expiry,
-/// arguments, asker]`.
+/// arguments, asker]`; parts behind them, which a later release may add, are passed over.
 public struct Request: Hashable, Sendable {
     /// Sixteen random bytes; whoever asks again for the same thing uses them again.
     public var id: [UInt8]
@@ -115,7 +128,7 @@ public struct Request: Hashable, Sendable {
     public init(bytes: UnsafeRawBufferPointer) throws(WireError) {
         self = try decode(bytes, longest: BusLimits.longestRequest, items: 65_536) {
             view throws(WireError) in
-            let id = try identifier(view, counts: 7...8)
+            let id = try identifier(view, least: 7)
             guard let action = name(view[2]), let target = name(view[3]),
                 let targetEpoch = view[4].int, view[5].isNull || view[5].int != nil,
                 let arguments = view[6].value
@@ -125,7 +138,7 @@ public struct Request: Hashable, Sendable {
                 )
             }
             let asker: Asker?
-            if view.arrayCount == 8, !view[7].isNull {
+            if let count = view.arrayCount, count > 7, !view[7].isNull {
                 asker = try Asker(view[7])
             } else {
                 asker = nil
@@ -143,7 +156,8 @@ public struct Request: Hashable, Sendable {
     }
 }
 
-/// What became of a request: `[version, id, code, text, result, clock, epoch]`.
+/// What became of a request: `[version, id, code, text, result, clock, epoch]`; parts behind them
+/// are passed over.
 public struct Reply: Hashable, Sendable {
     /// The id of the request.
     public var id: [UInt8]
@@ -199,7 +213,7 @@ public struct Reply: Hashable, Sendable {
     public init(bytes: UnsafeRawBufferPointer) throws(WireError) {
         self = try decode(bytes, longest: BusLimits.longestMessage, items: 1 << 20) {
             view throws(WireError) in
-            let id = try identifier(view, counts: 7...7)
+            let id = try identifier(view, least: 7)
             guard let code = name(view[2]), let text = view[3].string, let result = view[4].value,
                 let clock = view[5].int, let epoch = view[6].int
             else {
@@ -260,18 +274,13 @@ extension Asker {
     }
 }
 
-/// The id of a message of so many parts whose version is spoken here.
-private func identifier(
-    _ view: MessagePackView,
-    counts: ClosedRange<Int>
-) throws(WireError) -> [UInt8] {
+/// The id of a message of so many parts or more whose version is spoken here.
+private func identifier(_ view: MessagePackView, least: Int) throws(WireError) -> [UInt8] {
     guard let found = view.arrayCount, found >= 2, let version = view[0].int,
         let id = view[1].bytes, id.count == BusLimits.idLength
     else { throw .malformed("an array that begins with version and id is expected") }
-    guard Wire.readable.contains(version) else { throw .version(version, id: Array(id)) }
-    guard counts.contains(found) else {
-        throw .malformed("\(found) parts, expected \(counts.lowerBound)")
-    }
+    guard Wire.readable.contains(version) else { throw .version(version) }
+    guard found >= least else { throw .malformed("\(found) parts, expected \(least)") }
     return Array(id)
 }
 

@@ -22,10 +22,13 @@ struct HostChoiceTests {
         )
     }
 
-    @Test("where none fits the error lists the hosts and says what to do")
-    func none() {
+    @Test(
+        "where none fits the error lists the hosts and says what to do",
+        arguments: [nil, "c"]
+    )
+    func none(name: String?) {
         #expect {
-            try HostChoice.host(named: nil, of: TestSite.hosts(["a", "b"]), machine: "x")
+            try HostChoice.host(named: name, of: TestSite.hosts(["a", "b"]), machine: "x")
         } throws: { error in
             guard let failure = error as? CommandFailure else { return false }
             return failure.status == .usage && failure.message.contains("its hosts are a, b")

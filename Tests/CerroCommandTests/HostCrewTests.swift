@@ -52,7 +52,8 @@ struct HostCrewTests {
         let crew = HostCrew(
             HostCrew.Surroundings(
                 lifeline: lifeline.reading,
-                time: HurriedTimeSource(speed: 20),
+                // Slow, as no run of nothing may take the minute of a steady one.
+                time: HurriedTimeSource(speed: 4),
                 chance: { 0.5 },
                 report: { continuation.yield($0.sentence) }
             )
@@ -70,7 +71,9 @@ struct HostCrewTests {
             lines.append(line)
             if isEnough(line) { run.cancel() }
         }
-        return (lines, await run.value)
+        let isClean = await run.value
+        withExtendedLifetime(lifeline) {}
+        return (lines, isClean)
     }
 
     @Test("a program that ends is started again, after 1, 2 and 4 s")
@@ -89,11 +92,17 @@ struct HostCrewTests {
         // Of each run its own lines.
         #expect(lines[1] == "agent ended with exit code 7: broken")
         #expect(lines.filter { $0.contains("broken / broken") }.isEmpty)
+        // Whoever looks into the log sees when it began and ended, among what it wrote itself.
+        let log = try String(contentsOfFile: folder.path("agent.log"), encoding: .utf8)
+        #expect(log.contains(" notice host: agent is started\nbroken\n"))
+        #expect(log.contains(" notice host: agent ended with exit code 7\n"))
+        #expect(log.contains(" notice host: agent starts again in 2 s\n"))
     }
 
     @Test("cancelling stops a program in good order")
     func stop() async throws {
-        let script = "trap 'exit 0' TERM; while :; do :; done"
+        // It waits for its lifeline, so that it ends with these tests whatever ends them.
+        let script = "trap 'exit 0' TERM; read line"
         let (lines, isClean) = try await events(of: script) { _ in true }
         #expect(lines.first?.hasPrefix("agent started, process ") == true)
         #expect(
@@ -108,6 +117,27 @@ struct HostCrewTests {
         let (lines, _) = try await events(of: "exit 2") { _ in false }
         #expect(lines.count == 3)
         #expect(lines.last == "agent stays down: its settings are wrong")
+    }
+
+    @Test(
+        "what fails and leaves the plan is told of, so that its fault ends",
+        .timeLimit(.minutes(2))
+    )
+    func failedLeaves() async throws {
+        let crew = HostCrew(
+            HostCrew.Surroundings(time: SystemTimeSource(), report: { _ in })
+        )
+        await crew.begin(plan(["a": "exit 2"]))
+        let run = Task { await crew.run() }
+        let changes = await crew.changes()
+        for await _ in changes where await crew.standings.first?.phase == .failed { break }
+        let later = await crew.changes()
+        for await _ in later { break }
+        #expect(await crew.follow(plan([:])).removed == ["a"])
+        for await _ in later { break }
+        #expect(await crew.standings.isEmpty)
+        run.cancel()
+        await run.value
     }
 
     // Method: two crews one after the other with one state file, as two managers are.

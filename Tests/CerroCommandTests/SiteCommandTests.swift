@@ -1,3 +1,4 @@
+import AgentClient
 import Foundation
 import SiteConfig
 import Telemetry
@@ -87,6 +88,18 @@ struct SiteCommandTests {
         let result = await run(["status", "--site", path])
         #expect(result.code == 3)
         #expect(result.transcript.notes.contains("cerro up"))
+    }
+
+    @Test("a registry whose name nobody knows is told from one that does not answer")
+    func unknownName() throws {
+        let site = try TestSite.read(
+            "site: test\nkeys: keys/\nregistry: {address: nobody.invalid}\n"
+                + "hosts: {a: {address: 127.0.0.1}}\n"
+        )
+        let gone = ClientError.unreachable("the registry at nobody.invalid", reason: "no answer")
+        let failure = SiteConnection.failure(gone, site) as? CommandFailure
+        #expect(failure?.status == .unreachable)
+        #expect(failure?.message.contains("`nobody.invalid` is not known here: write") == true)
     }
 
     @Test("logs show the last lines, and name the instances where there is none of that name")

@@ -40,6 +40,16 @@ struct SystemDiskTests {
         )
     }
 
+    @Test(
+        "a folder that may not be written to says what to do",
+        arguments: [(EACCES, "Give the user"), (EROFS, "Mount that disk"), (EIO, "(errno 5)")]
+    )
+    func denied(code: Int32, words: String) {
+        let error = DiskError.failed(path: "/a", during: "mkdir", code: code, text: "No")
+        #expect(error.description.hasPrefix("/a: mkdir failed: No (errno \(code))"))
+        #expect(error.description.contains(words))
+    }
+
     @Test("records outlive the log, over segments and epochs, and a spool has one holder")
     func realFiles() async throws {
         try await withFolder { folder in

@@ -2,6 +2,7 @@ import CerroTesting
 import Glibc
 import Logging
 import MessageBus
+import MessagePack
 import Telemetry
 import Testing
 import ZeroMQ
@@ -172,6 +173,54 @@ struct RequesterTests {
             group.cancelAll()
             try await group.waitForAll()
         }
+        await bus.reactor.shutdown()
+    }
+
+    // Goal: a newer release asks what this one cannot read. Method: frames as they would come; a
+    // caller that gets no answer would wait for the whole of its time.
+    @Test("what cannot be read is answered with both versions", arguments: Carrier.allCases)
+    func newerRequests(_ carrier: Carrier) async throws {
+        let bus = try carrier.makeBus()
+        let host = RequestHost(bus: bus, time: time, logger: logger)
+        let newer = BusTester(bus)
+        try await newer.connect(to: try await host.open())
+        await newer.wait { $0.states.contains(.connected) }
+        let id = Value.bytes(RequestID.random())
+        var deep: Value = .null
+        for _ in 0..<20 { deep = .array([deep]) }
+        let rows: [(Value, ReplyCode, String)] = [
+            (
+                [2, id, "echo", ["of": "another form"]], .requestVersion,
+                "wire version 2 is not spoken here, version 1 is: install the same release"
+            ),
+            ([1, id, "echo"], .requestMalformed, "wire version 1: 3 parts, expected 7"),
+            ([1, id, "echo", "host", 7, .null, deep], .requestMalformed, "nests deeper than 16"),
+            ([1, id, "echo", "host", 7, .null, 5, .null, "more", ["yet": "more"]], .ok, ""),
+        ]
+        for (count, row) in rows.enumerated() {
+            #expect(await newer.send(row.0.messagePack))
+            await newer.wait { $0.replies.count > count }
+            let reply = try await newer.replies[count].withUnsafeBytes { try Reply(bytes: $0) }
+            #expect(.bytes(reply.id) == id)
+            #expect(reply.code == row.1)
+            #expect(reply.text.contains(row.2), "\(reply.text)")
+        }
+        await bus.reactor.shutdown()
+    }
+
+    @Test("a reply that cannot be read ends the wait for it", arguments: Carrier.allCases)
+    func newerReplies(_ carrier: Carrier) async throws {
+        let bus = try carrier.makeBus()
+        // It sends each request back, which is too long and of another form than a reply.
+        let newer = BusTester(bus)
+        let requester = requester(bus, try await newer.serve(Binding(host: "127.0.0.1")))
+        guard
+            case .failure(.unreadable(requester.endpoint, "echo", _)) = await ask(requester, "echo")
+        else {
+            Issue.record("no answer is an answer")
+            return
+        }
+        #expect(await requester.drops.total == 1)
         await bus.reactor.shutdown()
     }
 

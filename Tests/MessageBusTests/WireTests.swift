@@ -45,6 +45,38 @@ struct WireTests {
         #expect(try silent.withUnsafeBytes { try Request(bytes: $0) }.asker == nil)
     }
 
+    @Test("parts behind those that are known are passed over")
+    func partsToCome() throws {
+        let request = Request(id: Self.id, action: "stop", target: "a", asker: Asker(name: "bob"))
+        let longer = [0x9A] + request.bytes.dropFirst() + [0x81, 0xA1, 0x6E, 0x01, 0xC0]
+        #expect(try longer.withUnsafeBytes { try Request(bytes: $0) } == request)
+        let clock = Timestamp(seconds: 1)
+        let reply = Reply(id: Self.id, code: .ok, clock: clock, epoch: 5)
+        let more = [0x98] + reply.bytes.dropFirst() + [0x05]
+        #expect(try more.withUnsafeBytes { try Reply(bytes: $0) } == reply)
+    }
+
+    @Test("the id is read of what begins as a message does, whatever follows")
+    func idOfAnything() {
+        let whole = Request(id: Self.id, action: "status", target: "cryo-1").bytes
+        for version in [[0x01], [0x02], [0xFF], [0xD3] + [UInt8](repeating: 0x7F, count: 8)] {
+            let other = [0x97] + version + whole.dropFirst(2).prefix(18)
+            for rest in [[], [0xC1], [0xDF, 0xFF, 0xFF]] as [[UInt8]] {
+                #expect((other + rest).withUnsafeBytes { Wire.id(of: $0) } == Self.id)
+            }
+        }
+        for end in 0..<20 {
+            #expect(whole.prefix(end).withUnsafeBytes { Wire.id(of: $0) } == nil)
+        }
+        let others: [Value] = [
+            .map([:]), .array([]), 5, ["1", .bytes(Self.id)], [1, .bytes(Self.id + Self.id)],
+            [1, "sixteen letters."], [1.0, .bytes(Self.id)],
+        ]
+        for other in others {
+            #expect(other.messagePack.withUnsafeBytes { Wire.id(of: $0) } == nil, "\(other)")
+        }
+    }
+
     // Each row: what stands in the place of the asker.
     @Test("an asker of another form makes the request malformed")
     func wrongAsker() {

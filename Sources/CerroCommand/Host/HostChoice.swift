@@ -10,7 +10,10 @@ enum HostChoice {
     ) throws(CommandFailure) -> Host {
         if let name {
             if let host = site.hosts.first(where: { $0.name == name }) { return host }
-            throw CommandFailure(.usage, "\(site.file) has no host \(name); \(known(site))")
+            throw CommandFailure(
+                .usage,
+                "\(site.file) has no host \(name); \(known(site)). Say which one it is with --host"
+            )
         }
         let short = machine.prefix { $0 != "." }
         if let host = site.hosts.first(where: { $0.name == machine || $0.name == short })

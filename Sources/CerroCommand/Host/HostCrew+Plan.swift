@@ -77,6 +77,8 @@ extension HostCrew {
         order = plan.entries.map(\.id) + order.filter { !ids.contains($0) && members[$0] != nil }
         settle()
         save()
+        // What has left without a process changes nothing else that would tell of it.
+        tell()
         return changes
     }
 }

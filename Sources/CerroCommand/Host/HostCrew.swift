@@ -26,6 +26,11 @@ actor HostCrew {
         /// Why it is not there, or was not, for people.
         var reason = ""
         var canStart = true
+
+        /// Adds a line to the log of the instance, among those that its program writes.
+        func note(_ text: String, at now: Timestamp) {
+            LogFile(path: entry.program.log).note(text, at: now)
+        }
     }
 
     /// Where things are and come from.
@@ -132,6 +137,7 @@ actor HostCrew {
                     .ended(id, process: child.pid, reason: "\(end)", wasTold: true)
                 )
                 members[id]?.child = nil
+                members[id]?.note("\(id) \(end)", at: time.now)
                 isClean = isClean && end != .signal(SIGKILL)
             }
         }
@@ -179,6 +185,7 @@ actor HostCrew {
         let now = time.monotonic
         do {
             try LogFolder.create(forFile: entry.program.log)
+            members[id]?.note("\(id) is started", at: time.now)
             let child = try ChildProcess(entry.program, lifeline: surroundings.lifeline)
             members[id]?.child = child
             members[id]?.hash = entry.hash
@@ -201,10 +208,16 @@ actor HostCrew {
     private func tellPause(_ id: String) {
         guard let life = members[id]?.life else { return }
         switch life.phase {
-        case .waiting: surroundings.report(.pausing(id, life.pause))
-        case .failed: surroundings.report(.givenUp(id))
+        case .waiting: tell(.pausing(id, life.pause), of: id)
+        case .failed: tell(.givenUp(id), of: id)
         case .down, .running, .stopping: break
         }
+    }
+
+    /// Reports an event, also in the log of the instance.
+    private func tell(_ event: HostEvent, of id: String) {
+        surroundings.report(event)
+        members[id]?.note(event.sentence, at: time.now)
     }
 
     private func ended(_ id: String, _ process: ProcessIdentity, _ end: ChildProcess.End) {
@@ -217,6 +230,7 @@ actor HostCrew {
         let lines = wasTold ? [] : child.lastLines(Limits.faultLines)
         let reason = "\(end)" + (lines.isEmpty ? "" : ": " + lines.joined(separator: " / "))
         members[id]?.reason = wasTold ? "was stopped" : reason
+        members[id]?.note("\(id) \(end)", at: time.now)
         surroundings.report(
             .ended(id, process: process.pid, reason: reason, wasTold: wasTold)
         )
@@ -269,7 +283,8 @@ actor HostCrew {
         return stream
     }
 
-    private func tell() {
+    /// Has those look who follow ``changes()``.
+    func tell() {
         watchers.removeAll { watcher in
             if case .terminated = watcher.yield() { return true }
             return false

@@ -43,6 +43,16 @@ struct LogFile: Sendable {
         return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     }
 
+    /// Adds a line in the voice of whoever runs the instance; where the file cannot be written to,
+    /// its program cannot be started either, and that is said elsewhere.
+    func note(_ text: String, at now: Timestamp) {
+        let line = now.description.prefix(19) + "+0000" + Self.voice + text + "\n"
+        try? open().write(contentsOf: Data(line.utf8))
+    }
+
+    /// What tells the lines of ``note(_:at:)`` from those that the program wrote.
+    private static let voice = " notice host: "
+
     /// Makes the file the standard output and error of this process.
     func becomeOutput() throws(CommandFailure) {
         let file = try open()
@@ -102,8 +112,8 @@ struct LogFile: Sendable {
         .map(\.path)
     }
 
-    /// The last lines behind `start` that hold anything, at most 1,000 bytes of them; for people
-    /// who wonder why a program ended.
+    /// The last lines behind `start` that the program wrote, at most 1,000 bytes of them; for
+    /// people who wonder why it ended.
     func lastLines(_ count: Int, from start: UInt64 = 0) -> [String] {
         guard let handle = FileHandle(forReadingAtPath: path) else { return [] }
         defer { try? handle.close() }
@@ -112,9 +122,8 @@ struct LogFile: Sendable {
         let first = size < start ? 0 : start
         try? handle.seek(toOffset: size - min(size - first, UInt64(Limits.lastLineBytes)))
         let bytes = (try? handle.readToEnd()) ?? Data()
-        return bytes.split(separator: 0x0A).suffix(count).map {
-            TextTable.onOneLine(String(decoding: $0, as: UTF8.self))
-        }
+        return bytes.split(separator: 0x0A).map { String(decoding: $0, as: UTF8.self) }
+            .filter { !$0.contains(Self.voice) }.suffix(count).map(TextTable.onOneLine)
     }
 }
 

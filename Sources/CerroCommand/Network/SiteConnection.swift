@@ -49,12 +49,25 @@ enum SiteConnection {
         guard let error = error as? ClientError else { return error }
         switch error {
         case .unreachable(let what, _) where what.contains("registry"):
+            let address = site.registry.address
+            guard !Addresses.behind(address).isEmpty else {
+                return CommandFailure(
+                    .unreachable,
+                    "the registry's address `\(address)` is not known here: write the number into "
+                        + "\(site.file), or the name into DNS or /etc/hosts"
+                )
+            }
             return CommandFailure(
                 .unreachable,
                 "\(error). Is the site up? `cerro host run`, or `cerro up`, on "
                     + "the registry's host starts it"
             )
-        case .unreachable, .notRunning: return CommandFailure(.unreachable, "\(error)")
+        case .unreachable:
+            return CommandFailure(
+                .unreachable,
+                "\(error). `cerro doctor` here looks at the way to it"
+            )
+        case .notRunning: return CommandFailure(.unreachable, "\(error)")
         case .unknownInstance: return CommandFailure(.failed, "\(error)")
         case .timedOut: return CommandFailure(.timedOut, "\(error)")
         case .refused(let code, _, _):

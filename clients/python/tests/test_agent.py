@@ -250,10 +250,16 @@ class RuntimeTest(unittest.TestCase):
             for data in (b"", b"\x97", os.urandom(200), b"\xdd\xff\xff\xff\xff"):
                 socket.send(data)
             socket.send_multipart([b"two", b"frames"])
-            version = wire.packed([9, bytes(16), "status"])
-            socket.send(version)
-            self.assertTrue(socket.poll(PATIENCE * 1000))
-            self.assertEqual(wire.decode_reply(socket.recv()).code, "request.version")
+            for parts, code, words in [
+                ([9, bytes(16), "status"], "request.version", "version 9 is not spoken .* 1 is"),
+                ([1, bytes(16), "status"], "request.malformed", "3 parts, expected 7"),
+                ([1, bytes(16), "status", "py-1", 0, None, {}, None, "more"], "ok", "^$"),
+            ]:
+                socket.send(wire.packed(parts))
+                self.assertTrue(socket.poll(PATIENCE * 1000))
+                reply = wire.decode_reply(socket.recv())
+                self.assertEqual((reply.code, reply.id), (code, bytes(16)))
+                self.assertRegex(reply.text, words)
         self.assertTrue(self.client.work(seconds=0).succeeded)
 
 

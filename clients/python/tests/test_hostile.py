@@ -209,6 +209,24 @@ class SilenceTest(unittest.TestCase):
 
         self.expect(cerro.ConnectionLost, self.client(Server(endless), timeout=SOON))
 
+    def test_who_answers_in_what_is_not_spoken_here(self):
+        for parts, words in [
+            ([2, "ok", {"rows": []}], "version 2 is not spoken here, version 1 is: install"),
+            ([1, "ok"], "3 parts, expected 7"),
+        ]:
+            def answer(request, parts=parts):
+                return [wire.packed([parts[0], request.id, *parts[1:]])]
+
+            async def meet(endpoint):
+                async with cerro.aio.Site(registry=endpoint, timeout=SOON) as site:
+                    await site.instances()
+
+            client = self.client(Server(answer), timeout=SOON)
+            with self.subTest(words), self.assertRaisesRegex(cerro.Malformed, words):
+                client.status()
+            with self.subTest(words), self.assertRaisesRegex(cerro.Malformed, words):
+                asyncio.run(meet(client._flows.registry))
+
     def test_who_is_not_where_the_table_says(self):
         row = {"instance": "fake-2", "state": "alive", "epoch": 1, "clock_offset_ns": 0}
 

@@ -59,11 +59,32 @@ class WireTest(unittest.TestCase):
         for parts in ([], {}, 5, good[:-1], good + [1]):
             with self.assertRaises(wire.WireError):
                 wire.decode_request(wire.packed(parts))
-        with self.assertRaises(wire.WireError) as caught:
+        words = "version 2 is not spoken here, version 1 is: install the same release"
+        with self.assertRaisesRegex(wire.WireError, words) as caught:
             wire.decode_request(wire.packed([2, bytes(16), "anything"]))
-        self.assertEqual((caught.exception.version, caught.exception.id), (2, bytes(16)))
+        self.assertEqual(caught.exception.version, 2)
         with self.assertRaises(wire.WireError):
             wire.decode_request(b"\xdd\xff\xff\xff\xff")
+
+    def test_parts_of_a_release_to_come_are_passed_over(self):
+        request = wire.Request(bytes(16), "stop", "cryo-1", 7, 5, {"a": 1}, ["alice", None, None])
+        more = wire.packed([1, *request, {"new": [1]}, "more"])
+        self.assertEqual(wire.decode_request(more), request)
+        reply = wire.Reply(bytes(16), "ok", "", None, 5, 7)
+        self.assertEqual(wire.decode_reply(wire.packed([1, *reply, None, 5])), reply)
+
+    def test_the_id_of_what_cannot_be_read(self):
+        id = bytes(range(16))
+        for parts in ([1, id], [2, id, "a"], [-5, id, {}], [2**63 - 1, id, *range(40)]):
+            self.assertEqual(wire.id_of(wire.packed(parts)), id)
+            self.assertEqual(wire.id_of(wire.packed(parts) + b"\xc1"), id)
+        for parts in (
+            [], {}, 5, [1], ["1", id], [True, id], [1, id[:-1]], [1, 2 * id], [1, "x" * 16],
+        ):
+            self.assertIsNone(wire.id_of(wire.packed(parts)), parts)
+        whole = wire.packed([1, id, "status"])
+        for end in range(20):
+            self.assertIsNone(wire.id_of(whole[:end]))
 
     def test_a_degraded_session(self):
         session = session_of({

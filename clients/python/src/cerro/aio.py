@@ -29,6 +29,7 @@ from .flows import (
     lost,
     timed_out,
     unreachable,
+    unreadable,
 )
 from .observatory import SiteShape
 from .sockets import Subscription, dealer, message_of
@@ -167,7 +168,10 @@ class _Link:
                     raise timed_out(ask)
                 await asyncio.wait({reply}, timeout=min(left, limits.CONNECTION_LOOK))
                 if reply.done():
-                    return reply.result()
+                    try:
+                        return reply.result()
+                    except wire.WireError as error:
+                        raise unreadable(ask, error) from None
                 # A reply comes on the connection of its request, or never.
                 if not await self._socket.poll(0, zmq.POLLOUT):
                     self._silent_since = None
@@ -187,14 +191,15 @@ class _Link:
 
     async def _read(self):
         while True:
-            try:
-                reply = wire.decode_reply(await self._socket.recv())
-            except wire.WireError:
-                continue
+            data = await self._socket.recv()
             self._silent_since = None
-            _, waiting = self._waiting.get(reply.id, (None, None))
-            if waiting is not None and not waiting.done():
-                waiting.set_result(reply)
+            _, waiting = self._waiting.get(wire.id_of(data), (None, None))
+            if waiting is None or waiting.done():
+                continue
+            try:
+                waiting.set_result(wire.decode_reply(data))
+            except wire.WireError as error:
+                waiting.set_exception(error)
 
     async def close(self):
         if self._reader is not None:

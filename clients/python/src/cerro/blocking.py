@@ -18,6 +18,7 @@ from .flows import (
     lost,
     timed_out,
     unreachable,
+    unreadable,
 )
 from .sockets import Subscription, dealer, message_of
 
@@ -157,9 +158,12 @@ class BlockingDriver:
                 if not socket.poll(0, zmq.POLLOUT):
                     raise lost(ask)
                 continue
+            data = socket.recv()
             try:
-                reply = wire.decode_reply(socket.recv())
-            except wire.WireError:
+                reply = wire.decode_reply(data)
+            except wire.WireError as error:
+                if wire.id_of(data) == ask.id:
+                    raise unreadable(ask, error) from None
                 continue
             if reply.id == ask.id:
                 return reply

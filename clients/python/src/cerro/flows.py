@@ -157,8 +157,10 @@ class Flows:
         row = table.get(name)
         if row is None:
             near = sorted(other for other in table if name in other or other in name)
-            hint = f"; did you mean {', '.join(near)}?" if near else ""
-            raise UnknownInstance(f"the registry knows no instance `{name}`{hint}")
+            hint = "`cerro status` lists those it knows"
+            if near:
+                hint = f"did you mean {', '.join(near)}?"
+            raise UnknownInstance(f"the registry knows no instance `{name}`; {hint}")
         if row.get("state") not in ("alive", "silent") or not row.get("requests"):
             raise NotRunning(
                 f"{name} is {row.get('state')}: start it on its host with `cerro agent run {name}`"
@@ -264,7 +266,8 @@ class Flows:
 def unreachable(ask):
     """No connection in time."""
     return Unreachable(
-        f"{ask.what} is not reachable: no connection within {ask.timeout:g} s; nothing was asked"
+        f"{ask.what} is not reachable: no connection within {ask.timeout:g} s; nothing was asked. "
+        "Is it up? `cerro doctor` on this host looks at the way to it"
     )
 
 
@@ -273,6 +276,14 @@ def lost(ask):
     return ConnectionLost(
         f"the connection to {ask.what} was lost after it was asked; whether it was carried out is "
         "not known: ask for the status"
+    )
+
+
+def unreadable(ask, error):
+    """The reply came, and is none."""
+    return Malformed(
+        f"{ask.what} answered something that is no answer, so whether it was carried out is not "
+        f"known: {error}"
     )
 
 

@@ -10,6 +10,8 @@ from .scan import scan
 
 VERSION = 1
 _ID_BYTES = 16
+# An array's head, an integer, and the id with its head, each at its longest.
+_HEAD_BYTES = 5 + 9 + 2 + _ID_BYTES
 
 #: Actions that may be answered again, late, or by a restarted process without harm.
 EFFECT_FREE = frozenset(
@@ -18,12 +20,11 @@ EFFECT_FREE = frozenset(
 
 
 class WireError(ValueError):
-    """Bytes that are no message; `version` and `id` are set where only the version is foreign."""
+    """Bytes that are no message; `version` is set where that is one that is not spoken here."""
 
-    def __init__(self, text, version=None, id=None):
+    def __init__(self, text, version=None):
         super().__init__(text)
         self.version = version
-        self.id = id
 
 
 class Request(NamedTuple):
@@ -85,6 +86,20 @@ def unpacked(data, most_bytes=limits.LONGEST_MESSAGE, most_items=limits.MOST_ITE
         raise WireError(f"no MessagePack: {error}") from None
 
 
+def id_of(data):
+    """The id in bytes that begin as a request or reply of any version does, whatever follows; else
+    None. So who cannot read a message can still say so to the one who waits for an answer.
+    """
+    unpacker = msgpack.Unpacker(raw=False)
+    unpacker.feed(data[:_HEAD_BYTES])
+    try:
+        unpacker.read_array_header()
+        version, id = unpacker.unpack(), unpacker.unpack()
+    except Exception:  # It raises its own classes, ValueError and others by its version.
+        return None
+    return id if is_int(version) and isinstance(id, bytes) and len(id) == _ID_BYTES else None
+
+
 def encode_request(request):
     """The bytes of a request."""
     parts = request if request.asker is not None else request[:-1]
@@ -100,18 +115,25 @@ def encode_reply(reply):
     return packed([VERSION, *reply._replace(text=text)])
 
 
-def _parts(data, counts, most_bytes, most_items):
+def _parts(data, form, most_bytes, most_items):
+    """The parts of a message behind its version; those that only a later release knows are left
+    out. `form` is the tuple that is made of them; parts of it with a default may be missing.
+    """
     parts = unpacked(data, most_bytes, most_items)
     if not isinstance(parts, list) or len(parts) < 2:
         raise WireError("no message")
     version, id = parts[:2]
-    if not isinstance(id, bytes) or len(id) != _ID_BYTES:
-        raise WireError("no id")
-    if version != VERSION or isinstance(version, bool):
-        raise WireError(f"wire version {version}, here is {VERSION}", version, id)
-    if len(parts) not in counts:
-        raise WireError(f"{len(parts)} parts, expected {' or '.join(map(str, counts))}")
-    return parts[1:]
+    if not is_int(version) or not isinstance(id, bytes) or len(id) != _ID_BYTES:
+        raise WireError("no version or no id")
+    if version != VERSION:
+        raise WireError(
+            f"wire version {version} is not spoken here, version {VERSION} is: install the same "
+            "release of Cerro at both ends", version
+        )
+    least = 1 + len(form._fields) - len(form._field_defaults)
+    if len(parts) < least:
+        raise WireError(f"{len(parts)} parts, expected {least}")
+    return parts[1 : 1 + len(form._fields)]
 
 
 def is_name(value):
@@ -126,7 +148,7 @@ def is_int(value):
 
 def decode_request(data):
     """The request in some bytes; WireError if there is none."""
-    request = Request(*_parts(data, (7, 8), limits.LONGEST_REQUEST, limits.REQUEST_ITEMS))
+    request = Request(*_parts(data, Request, limits.LONGEST_REQUEST, limits.REQUEST_ITEMS))
     if not (is_name(request.action) and is_name(request.target) and is_int(request.epoch)):
         raise WireError("action, target or epoch is none")
     if request.expiry is not None and not is_int(request.expiry):
@@ -139,7 +161,7 @@ def decode_request(data):
 
 def decode_reply(data):
     """The reply in some bytes; WireError if there is none."""
-    reply = Reply(*_parts(data, (7,), limits.LONGEST_MESSAGE, limits.MOST_ITEMS))
+    reply = Reply(*_parts(data, Reply, limits.LONGEST_MESSAGE, limits.MOST_ITEMS))
     if not (is_name(reply.code) and isinstance(reply.text, str)):
         raise WireError("code or text is none")
     if not (is_int(reply.clock) and is_int(reply.epoch)):

@@ -67,8 +67,10 @@ class Requests:
             request = wire.decode_request(data)
         except wire.WireError as error:
             self.count_malformed(str(error))
-            if error.id is not None:
-                self._send(peer, self._reply(error.id, "request.version", str(error), None))
+            id = wire.id_of(data)
+            if id is not None:
+                code = "request.malformed" if error.version is None else "request.version"
+                self._send(peer, self._reply(id, code, str(error), None))
             return
         caller = runtime.gate.table.caller(facts[0], request.asker, facts[1])
         call = _Call(peer, request.id, request, caller)

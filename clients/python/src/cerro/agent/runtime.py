@@ -241,8 +241,8 @@ class Runtime(AgentState):
         if lease.is_alone(now):
             self.raise_fault(Fault(
                 "registry.away", "warning", self.now(),
-                f"no registry answers at {self.settings.registry}: {lease.away}. Others cannot "
-                "find this agent; it works on", "",
+                f"no lease from the registry at {self.settings.registry}: {lease.away}. Others "
+                "cannot find this agent; it works on", "",
             ))
         elif lease.is_held:
             self.clear_fault("registry.away")
@@ -261,14 +261,19 @@ class Runtime(AgentState):
 
     def _take_answer(self):
         try:
-            reply = wire.decode_reply(self._registry.recv(zmq.NOBLOCK))
-        except (zmq.Again, wire.WireError):
+            data = self._registry.recv(zmq.NOBLOCK)
+        except zmq.Again:
             return
-        if reply.id != self._question:
+        if self._question is None or wire.id_of(data) != self._question:
             return
         self._question = None
-        if reply.code == "refused":
-            return self.lease.unanswered(f"it refuses: {reply.text}", time.monotonic())
+        try:
+            reply = wire.decode_reply(data)
+        except wire.WireError as error:
+            return self.lease.unanswered(f"its answer is none: {error}", time.monotonic())
+        if reply.code != "ok" and not reply.code.startswith("lease."):
+            reason = f"it answers {reply.code}: {reply.text}"
+            return self.lease.unanswered(reason, time.monotonic())
         if self.lease.answered(reply.code, time.monotonic()):
             holder = reply.result if isinstance(reply.result, dict) else {}
             self.stop_bodies()
