@@ -12,27 +12,34 @@ extension LogState {
     ) -> [LedgerEntry] {
         let index = segments.last { $0.epoch == search.epoch }?.index
         let end = index?.to ?? search.before ?? Timestamp(nanoseconds: search.epoch)
-        let next = Timestamp(nanoseconds: nextEpoch(after: search.epoch) ?? search.epoch)
-        var rows = restLosses(behind: position, search, log, index, end)
-        if search.epoch < starts.since {
-            rows.append(doubt(since: end, until: next, search, log))
-        }
-        return rows
+        let rest = restLosses(behind: position, search, log, index, end)
+        return rest + skippedLosses(search, nextEpoch(after: search.epoch), log, from: end)
     }
 
-    /// The row that speaks of all epochs between one and the next that is there: what they were,
-    /// nobody knows.
-    func doubt(
-        since from: Timestamp,
-        until: Timestamp,
+    /// The row that speaks of all epochs between one and the next that is held, where an archive
+    /// may miss some of them: by the number of the first that there can have been.
+    func skippedLosses(
         _ search: FetchSearch,
-        _ log: AgentLog
-    ) -> LedgerEntry {
+        _ next: Int64?,
+        _ log: AgentLog,
+        from: Timestamp
+    ) -> [LedgerEntry] {
+        guard let next, next > search.epoch else { return [] }
         var row = LedgerEntry(of: search, log, from: from)
-        row.to = max(from, until)
-        row.cause = LossCause.doubt
+        row.to = max(from, Timestamp(nanoseconds: next))
         (row.epoch, row.first) = (search.epoch + 1, 1)
-        return row
+        let isSkipping =
+            !search.isJoining && starts.epochs.contains { $0 > search.epoch && $0 < next }
+        if search.epoch < starts.since {
+            row.cause = LossCause.doubt
+        } else if isSkipping, hadForgotten(search) {
+            row.cause = LossCause.forgotten
+        } else if isSkipping, committedEnd(search) == .max {
+            row.cause = LossCause.committed
+        } else {
+            return []
+        }
+        return [row]
     }
 
     /// What is missing of the epoch itself: what was dropped or not written before its end, what
