@@ -59,12 +59,7 @@ public final class AggregatorAgent: Agent {
         guard let services = services.withLock({ $0 }), let registry = services.registry else {
             throw AgentExit.cannotStart(instance: "aggregator", reason: "it is not on the bus")
         }
-        let recording = try Recording(
-            settings: settings,
-            holder: services.instance,
-            time: time,
-            session: session
-        )
+        let recording = try await begin(session, holder: services.instance)
         let client = SiteClient(
             bus: services.bus,
             registry: registry,
@@ -79,5 +74,25 @@ public final class AggregatorAgent: Agent {
         await client.close()
         await recording.close()
         try outcome.get()
+    }
+
+    /// Begins to record, as soon as the disk takes anything.
+    func begin(_ session: OperationSession, holder: String) async throws -> Recording {
+        while true {
+            do {
+                let recording = try Recording(
+                    settings: settings,
+                    holder: holder,
+                    time: time,
+                    session: session
+                )
+                JournalTrouble.clear(in: session)
+                return recording
+            } catch let error as ArchiveError {
+                guard let trouble = JournalTrouble(error) else { throw error }
+                trouble.raise(in: session)
+                try await time.sleep(for: AggregatorLimits.roomPeriod)
+            }
+        }
     }
 }

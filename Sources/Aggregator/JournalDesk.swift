@@ -46,7 +46,6 @@ package final class JournalDesk {
     ) throws(ArchiveError) {
         let (archive, lock) = try directory.lockForWriting(holder: holder)
         self.directory = directory
-        followsUncleanStop = Self.mark(directory)
         self.reserve = reserve
         self.archive = archive
         self.lock = lock
@@ -57,6 +56,7 @@ package final class JournalDesk {
             settings: settings,
             time: time
         )
+        followsUncleanStop = Self.mark(directory)
         newestEpochs = Dictionary(
             journal.cursors.map { ($0.instance, $0.epoch) },
             uniquingKeysWith: max
@@ -184,11 +184,8 @@ package final class JournalDesk {
 // What the disk has room for.
 extension JournalDesk {
     private var trouble: JournalTrouble? {
-        switch journal.failure {
-        case .disk(.full(let path, let call)): .full("\(DiskError.full(path: path, during: call))")
-        case let failure?: .stuck("\(failure)")
-        case nil: watch.low
-        }
+        guard let failure = journal.failure else { return watch.low }
+        return JournalTrouble(failure) ?? .stuck("\(failure)")
     }
 
     /// Leaves a file that goes when recording is stopped in order; whether one was there.

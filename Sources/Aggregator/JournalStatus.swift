@@ -1,3 +1,7 @@
+internal import AgentRuntime
+package import Archive
+internal import Glibc
+internal import Log
 package import Telemetry
 
 /// What keeps a journal from taking anything.
@@ -8,6 +12,17 @@ package enum JournalTrouble: Error, Hashable, CustomStringConvertible {
     case full(String)
     /// The disk fails in another way.
     case stuck(String)
+
+    /// What `error` says of the disk; nil where waiting does not help, as nobody but a person
+    /// changes it: another writer, a folder that may not be written.
+    package init?(_ error: ArchiveError) {
+        guard case .disk(let disk) = error else { return nil }
+        switch disk {
+        case .full: self = .full("\(disk)")
+        case .failed(_, _, code: EIO, _), .failed(_, _, code: EROFS, _): self = .stuck("\(disk)")
+        default: return nil
+        }
+    }
 
     /// The fault that it is.
     package var fault: (id: String, severity: Fault.Severity) {
@@ -20,6 +35,20 @@ package enum JournalTrouble: Error, Hashable, CustomStringConvertible {
 
     /// All that it may be.
     package static let faults = ["disk.low", "disk.full", "journal.stuck"]
+
+    /// Raises the fault that it is, instead of another one of these.
+    func raise(in session: OperationSession) {
+        let (id, severity) = fault
+        for other in Self.faults where other != id { session.clear(other) }
+        session.raise(id, severity, text)
+        session.markDegraded(because: self)
+    }
+
+    /// Takes back whatever was raised.
+    static func clear(in session: OperationSession) {
+        for id in faults { session.clear(id) }
+        session.markHealthy()
+    }
 
     /// What happened and what to do.
     package var text: String {

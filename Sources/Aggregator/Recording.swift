@@ -186,10 +186,8 @@ final class Recording: Sendable {
             let (change, line) = log.note(status, at: time.monotonic)
             if let line { session.log(line) }
             switch change {
-            case .begun(let trouble): begin(trouble)
-            case .over:
-                for id in JournalTrouble.faults { session.clear(id) }
-                session.markHealthy()
+            case .begun(let trouble): trouble.raise(in: session)
+            case .over: JournalTrouble.clear(in: session)
             case nil: break
             }
             guard status.clockLead.isClockTrouble != isClockOff else { continue }
@@ -205,13 +203,6 @@ final class Recording: Sendable {
                     + ": receive time goes on by the monotonic clock; look at the time service"
             )
         }
-    }
-
-    private func begin(_ trouble: JournalTrouble) {
-        let (id, severity) = trouble.fault
-        for other in JournalTrouble.faults where other != id { session.clear(other) }
-        session.raise(id, severity, trouble.text)
-        session.markDegraded(because: trouble)
     }
 
     /// Seals segments as they are closed; one that cannot be sealed stays a journal, from which it

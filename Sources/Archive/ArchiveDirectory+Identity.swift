@@ -65,7 +65,8 @@ extension ArchiveDirectory {
         }
         do {
             let follower = JournalFollower(try disk.open(full(file), .read))
-            try follower.read(isClosed: false) { event in
+            try follower.read(isClosed: false) { _ in
+            } others: { event in
                 if case .opening(let archive, _, _, _) = event { throw Found(archive: archive) }
             }
         } catch let found as Found {

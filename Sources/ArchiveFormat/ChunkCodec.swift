@@ -12,7 +12,7 @@ public enum ChunkCodec {
         rows: Range<Int>
     ) -> (bytes: [UInt8], encoding: ChunkEncoding, plainByteCount: Int) {
         let encoder = ChunkEncoder()
-        let (encoding, plainByteCount) = encoder.encode(column, rows: rows)
+        let (encoding, plainByteCount) = encoder.encode(SourceColumn(column), rows: rows)
         return (Array(encoder.bytes), encoding, plainByteCount)
     }
 

@@ -28,7 +28,7 @@ final class ChunkEncoder {
 
     /// Makes a chunk of some rows of a column.
     func encode(
-        _ column: Column,
+        _ column: SourceColumn,
         rows: Range<Int>
     ) -> (encoding: ChunkEncoding, plainByteCount: Int) {
         packed.removeAll()
@@ -70,7 +70,7 @@ final class ChunkEncoder {
     }
 
     /// Whether zstd makes less of the plain doubles, as of few that come again and again.
-    private func prefersPlain(_ column: Column, _ rows: Range<Int>) -> Bool {
+    private func prefersPlain(_ column: SourceColumn, _ rows: Range<Int>) -> Bool {
         guard case .doubles = column.values, packed.count > rows.count * 4 else { return false }
         let some = rows.prefix(Self.triedRows)
         putPlain(column, some.startIndex..<some.endIndex)
@@ -88,7 +88,7 @@ final class ChunkEncoder {
 
 // Plain columns, and the packed ones of `FileFormat.md`.
 extension ChunkEncoder {
-    private func putPlain(_ column: Column, _ rows: Range<Int>) {
+    private func putPlain(_ column: SourceColumn, _ rows: Range<Int>) {
         plain.removeAll()
         let isWhole = column.presence.map { $0[rows].allSatisfy(\.self) } ?? true
         Self.putMap(isWhole ? nil : column.presence, rows, to: plain)
@@ -96,7 +96,7 @@ extension ChunkEncoder {
         case .doubles(let values): values[rows].withUnsafeBytes { plain.append($0) }
         case .ints(let values): values[rows].withUnsafeBytes { plain.append($0) }
         case .bools(let values): for value in values[rows] { plain.append(byte: value ? 1 : 0) }
-        case .strings(let values): Self.putTexts(values[rows], to: plain)
+        case .texts(let runs): Self.putTexts(runs, rows, to: plain)
         }
     }
 
@@ -114,20 +114,25 @@ extension ChunkEncoder {
     }
 
     /// N + 1 offsets and the bytes of N texts.
-    private static func putTexts(_ texts: ArraySlice<String>, to out: ByteBuffer) {
+    private static func putTexts(_ runs: TextRuns, _ rows: Range<Int>, to out: ByteBuffer) {
         var end: UInt32 = 0
         out.append(end)
-        for text in texts {
-            end += UInt32(text.utf8.count)
-            out.append(end)
+        runs.forEachRun(in: rows) { text, rows in
+            for _ in rows {
+                end += UInt32(text.utf8.count)
+                out.append(end)
+            }
         }
-        for var text in texts {
-            text.withUTF8 { out.append(UnsafeRawBufferPointer($0)) }
+        runs.forEachRun(in: rows) { text, rows in
+            var text = text
+            text.withUTF8 { bytes in
+                for _ in rows { out.append(UnsafeRawBufferPointer(bytes)) }
+            }
         }
     }
 
     /// Makes the packed form; false where the plain one is better from the start.
-    private func pack(_ column: Column, _ rows: Range<Int>) -> Bool {
+    private func pack(_ column: SourceColumn, _ rows: Range<Int>) -> Bool {
         integers = nil
         scaling = nil
         let presence = column.presence.flatMap { $0[rows].allSatisfy(\.self) ? nil : $0 }
@@ -156,7 +161,7 @@ extension ChunkEncoder {
             let there = UnsafeBufferPointer(rebasing: integers[..<count])
             PackedIntegers.append(there, to: packed)
             if presence == nil { self.integers = ScaledIntegers(.integers, there) }
-        case .strings(let values): return packTexts(values[rows], presence, rows)
+        case .texts(let runs): return packTexts(runs, presence, rows)
         }
         return true
     }
@@ -214,35 +219,29 @@ extension ChunkEncoder {
     }
 
     /// False where there are more different texts than a dictionary is for.
-    private func packTexts(
-        _ values: ArraySlice<String>,
-        _ presence: [Bool]?,
-        _ rows: Range<Int>
-    ) -> Bool {
+    private func packTexts(_ runs: TextRuns, _ presence: [Bool]?, _ rows: Range<Int>) -> Bool {
         var numbers: [String: Int64] = [:]
-        var texts: [String] = []
+        var texts = TextRuns()
         let integers = integerScratch(rows.count)
-        let there = presence.map { $0[rows].count { $0 } } ?? rows.count
+        let most = max((presence.map { $0[rows].count { $0 } } ?? rows.count) / 2, 1)
         var count = 0
-        for row in rows where presence?[row] ?? true {
-            let text = values[row]
-            let last = count > 0 ? integers[count - 1] : nil
-            if let last, texts[Int(last)] == text {
-                integers[count] = last
-            } else if let number = numbers[text] {
-                integers[count] = number
-            } else {
-                guard texts.count < max(there / 2, 1) else { return false }
-                numbers[text] = Int64(texts.count)
-                integers[count] = Int64(texts.count)
-                texts.append(text)
+        runs.forEachRun(in: rows) { text, rows in
+            let own = presence.map { $0[rows].count { $0 } } ?? rows.count
+            guard own > 0, texts.count <= most else { return }
+            let number = numbers[text] ?? Int64(texts.count)
+            if number == texts.count {
+                numbers[text] = number
+                texts.begin(text, at: texts.count)
+                texts.extend(to: texts.count + 1)
             }
-            count += 1
+            integers[count..<(count + own)].update(repeating: number)
+            count += own
         }
+        guard texts.count <= most else { return false }
         packed.append(byte: PackedColumn.Form.texts.rawValue)
         Self.putMap(presence, rows, to: packed)
         packed.append(UInt32(texts.count))
-        Self.putTexts(texts[...], to: packed)
+        Self.putTexts(texts, 0..<texts.count, to: packed)
         PackedIntegers.append(UnsafeBufferPointer(rebasing: integers[..<count]), to: packed)
         return true
     }

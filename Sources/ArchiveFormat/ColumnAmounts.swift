@@ -16,11 +16,18 @@ struct ColumnAmounts {
 
     /// What `rows` of `column` amount to, which `encoder` has encoded last.
     init(
-        of column: Column,
+        of column: SourceColumn,
         _ rows: Range<Int>,
         _ tiers: [TierBuckets],
         encodedBy encoder: ChunkEncoder
     ) {
+        guard column.type != .string else {
+            var count = Statistics()
+            count.count = Int64(column.presence.map { $0[rows].count { $0 } } ?? rows.count)
+            whole = count
+            self.tiers = tiers.map { _ in nil }
+            return
+        }
         if let integers = encoder.integers {
             let found = tiers.map { $0.rows.map { integers.summary(of: $0) } }
             let all = found.max { $0.count < $1.count } ?? [integers.summary(of: 0..<rows.count)]
@@ -32,6 +39,7 @@ struct ColumnAmounts {
             }
         }
         let digits = DecimalDigits(encoder.scaling)
+        let column = column.column
         func statistics(_ own: Range<Int>) -> Statistics {
             let statistics = Statistics(
                 column,
@@ -41,7 +49,7 @@ struct ColumnAmounts {
         }
         whole = statistics(0..<rows.count)
         self.tiers = tiers.map { tier in
-            column.type == .string ? nil : .statistics(tier.rows.map(statistics))
+            .statistics(tier.rows.map(statistics))
         }
     }
 }

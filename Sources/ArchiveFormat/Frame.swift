@@ -36,9 +36,7 @@ public enum Frame {
 
     /// The checksum of the frame around `payload`.
     public static func checksum(of payload: UnsafeRawBufferPointer) -> UInt32 {
-        var length = UInt32(payload.count).littleEndian
-        let crc = withUnsafeBytes(of: &length) { crc32c($0) }
-        return crc32c(payload, continuing: crc)
+        cerro_crc32c_counted(payload.baseAddress, UInt32(payload.count))
     }
 }
 
@@ -48,8 +46,8 @@ public struct FrameScanner {
     public enum Item {
         /// A frame that begins at `offset`, whose checksum is right.
         case frame(offset: Int, payload: UnsafeRawBufferPointer, crc: UInt32)
-        /// Bytes that are no frame, before one that is.
-        case damage(Range<Int>, reason: String)
+        /// Bytes that are no frame, before one that is; ``flaw(at:)`` says why.
+        case damage(Range<Int>)
     }
 
     private let bytes: UnsafeRawBufferPointer
@@ -72,7 +70,7 @@ public struct FrameScanner {
         if let item = frame(at: start) { return item }
         guard let following = nextFrame(after: start) else { return nil }
         offset = following
-        return .damage(start..<following, reason: flaw(at: start))
+        return .damage(start..<following)
     }
 
     /// The frame that begins at `start`, if its checksum is right.
@@ -91,7 +89,7 @@ public struct FrameScanner {
     }
 
     /// Why what stands at `start` is no frame.
-    private func flaw(at start: Int) -> String {
+    public func flaw(at start: Int) -> String {
         let rest = bytes.count - start
         guard rest >= Frame.headerLength else { return "cut off" }
         let magic = integer(at: start)

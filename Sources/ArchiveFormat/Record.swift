@@ -177,16 +177,21 @@ public struct Record {
         }
     }
 
-    /// The same for one of many records of a feed, most of which look like one before; `known` is
-    /// valid for this feed only, and has to outlive the rows unchanged.
+    /// The row in a record of data that looks like one before it of the same feed, as `form` tells,
+    /// which has to be valid as long as the row; nil for any other.
+    public func row(like form: RecordForm?) -> RecordRows? {
+        guard let form, form.fits(body) else { return nil }
+        return RecordRows(body, form)
+    }
+
+    /// The rows in any record of data, of which `known` takes note.
     public func rows(
         of feed: @autoclosure () -> Feed,
         types: [FieldType],
-        like known: inout KnownLayout
+        noting known: inout KnownLayout
     ) throws(RecordError) -> RecordRows {
-        if let layout = known.layout, layout.fits(body) { return RecordRows(body, layout) }
         let rows = try rows(of: feed(), types: types)
-        if rows.count == 1, known.isWorthALook { known.layout = RecordLayout(body, types) }
+        if rows.count == 1 { known.note(body, types) }
         return rows
     }
 

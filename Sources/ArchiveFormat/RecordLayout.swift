@@ -1,27 +1,42 @@
+internal import CPacking
 internal import Synchronization
 internal import Telemetry
+
+/// What a record is compared with; valid as long as the ``KnownLayout`` that has it.
+public struct RecordForm: BitwiseCopyable {
+    /// Tells it from all others of the process, also from those that are gone.
+    let number: Int
+    /// The places of the times and of each column from the start of a body, in bytes.
+    let places: UnsafePointer<Int32>
+    fileprivate let byteCount: Int
+    /// The body in words, the last one at its end, and of each the bits that have to be the
+    /// same.
+    fileprivate let pattern: UnsafePointer<UInt64>, mask: UnsafePointer<UInt64>
+
+    /// Whether a body differs from the one that was looked at in nothing but numbers.
+    @inline(__always)
+    func fits(_ body: UnsafeRawBufferPointer) -> Bool {
+        body.count == byteCount
+            && cerro_fits(body.baseAddress, byteCount, pattern, mask) != 0
+    }
+}
 
 /// Where the values stand in records of one row that are alike in all but their numbers.
 ///
 /// Who reads an instrument once a second sends one row at a time, and mostly one differs from the
 /// one before it in numbers only: what is known of one need not be looked for in the next. It is
 /// never changed, since what it tells ``RecordRows`` is used as long as it lives.
-public final class RecordLayout {
+final class RecordLayout {
     private static let made = Atomic(0)
 
     /// The longest body that is compared, in bytes: beyond it a record is mostly numbers.
     private static let longest = 4096
 
-    /// Tells it from all others of the process, also from those that are gone.
-    let number = made.add(1, ordering: .relaxed).newValue
-    /// The places of the times and of each column from the start of a body, in bytes.
-    let places: UnsafeMutableBufferPointer<Int32>
-    private let byteCount: Int
-    /// The body in words, the last one at its end, and of each the bits that have to be the same.
-    private let pattern: [UInt64], mask: [UInt64]
+    let form: RecordForm
+    private let memory: UnsafeMutableRawBufferPointer
 
     deinit {
-        places.deallocate()
+        memory.deallocate()
     }
 
     /// How the record with this body looks; nil where it is not one row of columns without a
@@ -48,33 +63,25 @@ public final class RecordLayout {
             isFixed.release(width, at: start.distance(to: value))
         }
         guard reader.isDone else { return nil }
-        byteCount = body.count
-        pattern = Self.words(body)
-        mask = isFixed.withUnsafeBytes { Self.words($0) }
-        places = .allocate(capacity: found.count)
-        _ = places.initialize(from: found)
+        let words = Self.words(body) + isFixed.withUnsafeBytes { Self.words($0) }
+        memory = .allocate(byteCount: words.count * 8 + found.count * 4, alignment: 8)
+        let both = UnsafeMutableRawBufferPointer(rebasing: memory[..<(words.count * 8)])
+            .initializeMemory(as: UInt64.self, fromContentsOf: words)
+        let places = UnsafeMutableRawBufferPointer(rebasing: memory[(words.count * 8)...])
+            .initializeMemory(as: Int32.self, fromContentsOf: found)
+        guard let pattern = both.baseAddress, let place = places.baseAddress else { return nil }
+        form = RecordForm(
+            number: Self.made.add(1, ordering: .relaxed).newValue,
+            places: UnsafePointer(place),
+            byteCount: body.count,
+            pattern: UnsafePointer(pattern),
+            mask: UnsafePointer(pattern + words.count / 2)
+        )
     }
 
     private static func words(_ bytes: UnsafeRawBufferPointer) -> [UInt64] {
         (0...bytes.count / 8).map { number in
             bytes.loadUnaligned(fromByteOffset: min(8 * number, bytes.count - 8), as: UInt64.self)
-        }
-    }
-
-    /// Whether a body differs from the one that was looked at in nothing but numbers.
-    func fits(_ body: UnsafeRawBufferPointer) -> Bool {
-        guard body.count == byteCount, let start = body.baseAddress else { return false }
-        return pattern.withUnsafeBufferPointer { pattern in
-            mask.withUnsafeBufferPointer { mask in
-                var difference: UInt64 = 0
-                let last = pattern.count - 1
-                for number in 0..<last {
-                    let word = start.loadUnaligned(fromByteOffset: 8 * number, as: UInt64.self)
-                    difference |= (word ^ pattern[number]) & mask[number]
-                }
-                let word = start.loadUnaligned(fromByteOffset: byteCount - 8, as: UInt64.self)
-                return difference | (word ^ pattern[last]) & mask[last] == 0
-            }
         }
     }
 }
@@ -84,18 +91,21 @@ public struct KnownLayout {
     /// Of so many records that look otherwise one is looked at: texts may differ in each.
     private static let lookEvery = 8
 
-    var layout: RecordLayout?
+    /// What ``form`` stands in.
+    private var layout: RecordLayout?
     private var others = 0
+    /// How the records look that are alike; nil where that is not known.
+    public private(set) var form: RecordForm?
 
     /// Nothing is known.
     public init() {}
 
-    /// Counts a record that looks otherwise; whether it is worth a look at how.
-    var isWorthALook: Bool {
-        mutating get {
-            defer { others += 1 }
-            return others % Self.lookEvery == 0
-        }
+    /// Takes note of a record of one row that looks otherwise.
+    mutating func note(_ body: UnsafeRawBufferPointer, _ types: [FieldType]) {
+        defer { others += 1 }
+        guard others % Self.lookEvery == 0 else { return }
+        layout = RecordLayout(body, types)
+        form = layout?.form
     }
 }
 

@@ -63,13 +63,13 @@ public struct RecordRows {
         self.latest = latest
     }
 
-    /// The one row of a body that `layout` fits, which has to outlive it.
-    init(_ body: UnsafeRawBufferPointer, _ layout: RecordLayout) {
+    /// The one row of a body that `form` fits, whose layout has to outlive it.
+    init(_ body: UnsafeRawBufferPointer, _ form: RecordForm) {
         self.body = body
-        places = UnsafePointer(layout.places.baseAddress)
-        self.layout = layout.number
+        places = form.places
+        layout = form.number
         count = 1
-        earliest = body.loadUnaligned(fromByteOffset: Int(layout.places[0]), as: Int64.self)
+        earliest = body.loadUnaligned(fromByteOffset: Int(form.places[0]), as: Int64.self)
         latest = earliest
     }
 

@@ -20,7 +20,26 @@ public struct SealedFileBuilder {
     /// Adds N rows of a feed.
     ///
     /// `times` are N times in non-decreasing order, `received` when each row was received, and
-    /// `columns` holds N values for each field, in declared order: those of row k stand at
+    /// `columns` holds N values for each field, in declared order.
+    public mutating func add(
+        _ instance: String,
+        feed: Feed,
+        epochs: [Int64],
+        times: [Int64],
+        received: [Int64],
+        columns: [Column]
+    ) throws {
+        try add(
+            instance,
+            feed: feed,
+            epochs: epochs,
+            times: times,
+            received: received,
+            columns: columns.map { SourceColumn($0) }
+        )
+    }
+
+    /// Adds N rows of a feed, whose columns are in another order: those of row k stand at
     /// `order[k]`, or at k where that is nil.
     public mutating func add(
         _ instance: String,
@@ -28,7 +47,7 @@ public struct SealedFileBuilder {
         epochs: [Int64],
         times: [Int64],
         received: [Int64],
-        columns: [Column],
+        columns: [SourceColumn],
         order: [Int]? = nil
     ) throws {
         let isWhole = columns.count == feed.fields.count && received.count == times.count
@@ -72,7 +91,7 @@ public struct SealedFileBuilder {
             columns.map(\.type) == timeline.feed.fields.map(\.type),
             columns.allSatisfy({ $0.count == times.count })
         else { throw SealedFileError.timelineShape("a group does not fit its declaration") }
-        try add(times.indices, times, delays: delays) { (columns[$0], 0) }
+        try add(times.indices, times, delays: delays) { (SourceColumn(columns[$0]), 0) }
     }
 
     /// Adds a record that could not be decoded.
@@ -132,10 +151,10 @@ public struct SealedFileBuilder {
         _ rows: Range<Int>,
         _ times: [Int64],
         delays: (shortest: Int64, longest: Int64),
-        column: (Int) -> (Column, first: Int)
+        column: (Int) -> (SourceColumn, first: Int)
     ) throws {
         let fields = footer.timelines.last?.feed.fields.indices ?? 0..<0
-        let timesChunk = try put(.ints(times), rows: rows)
+        let timesChunk = try put(SourceColumn(.ints(times)), rows: rows)
         let tiers = Rollup.tiers(times[rows])
         var rollups = try tiers.map { try begin($0) }
         var pieces: [SealedColumn] = []
@@ -167,8 +186,8 @@ public struct SealedFileBuilder {
         SealedRollup(
             tier: tier.tier,
             buckets: tier.starts.count,
-            starts: try put(.ints(tier.starts), rows: tier.starts.indices),
-            rows: try put(.ints(tier.rows.map { Int64($0.count) }), rows: tier.starts.indices),
+            starts: try put(.ints(tier.starts)),
+            rows: try put(.ints(tier.rows.map { Int64($0.count) })),
             columns: []
         )
     }
@@ -184,16 +203,16 @@ public struct SealedFileBuilder {
             return SealedRollup.Column(
                 counts: nil,
                 numbers: [
-                    try put(summaries.map(\.least), scaling),
-                    try put(summaries.map(\.most), scaling),
-                    try put(summaries.map(\.sum), scaling),
+                    try put(summaries.map { $0.least }, scaling),
+                    try put(summaries.map { $0.most }, scaling),
+                    try put(summaries.map { $0.sum }, scaling),
                 ]
             )
         case .statistics(let statistics):
             let both = Rollup.columns(statistics, rows: tier.rows.map(\.count))
             return SealedRollup.Column(
-                counts: try both.counts.map { try put($0, rows: 0..<$0.count) },
-                numbers: try both.numbers.map { try put($0, rows: statistics.indices) }
+                counts: try both.counts.map { try put($0) },
+                numbers: try both.numbers.map { try put($0) }
             )
         }
     }
@@ -201,14 +220,13 @@ public struct SealedFileBuilder {
     /// Where the rows are cut: at jumps of more than an hour, and at the limits of a chunk.
     private static func groups(
         times: [Int64],
-        columns: [Column],
+        columns: [SourceColumn],
         order: [Int]?
     ) -> [Range<Int>] {
         // Mostly all texts of a column fit one chunk, and then nobody counts those of a row.
         let texts = columns.compactMap { column -> [String]? in
-            guard case .strings(let values) = column.values else { return nil }
-            let byteCount = values.reduce(0) { $0 + $1.utf8.count }
-            return byteCount > SealedLimits.textBytesPerChunk ? values : nil
+            guard case .texts(let runs) = column.values else { return nil }
+            return runs.byteCount > SealedLimits.textBytesPerChunk ? runs.texts : nil
         }
         var groups: [Range<Int>] = []
         var start = 0
@@ -239,9 +257,13 @@ public struct SealedFileBuilder {
         for (index, values) in texts.enumerated() { bytes[index] += values[row].utf8.count }
     }
 
-    private mutating func put(_ column: Column, rows: Range<Int>) throws -> Chunk {
+    private mutating func put(_ column: SourceColumn, rows: Range<Int>) throws -> Chunk {
         let (encoding, plain) = encoder.encode(column, rows: rows)
         return try chunk(encoder.bytes, plain: plain, encoding)
+    }
+
+    private mutating func put(_ column: Column) throws -> Chunk {
+        try put(SourceColumn(column), rows: 0..<column.count)
     }
 
     private mutating func put(_ integers: [Int64], _ scaling: ExactScaling) throws -> Chunk {
@@ -303,7 +325,7 @@ extension SealedFileBuilder {
         let tiers = Rollup.tiers(times[...], alwaysHours: true)
         var rollups = try tiers.map { try begin($0) }
         var amounts: [Statistics] = []
-        for column in columns {
+        for column in columns.map({ SourceColumn($0) }) {
             _ = encoder.encode(column, rows: times.indices)
             let own = ColumnAmounts(of: column, times.indices, tiers, encodedBy: encoder)
             amounts.append(own.whole)

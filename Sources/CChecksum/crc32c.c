@@ -22,25 +22,19 @@ static uint32_t portable(uint32_t crc, const uint8_t *p, size_t count) {
 
 #define HARDWARE __attribute__((target("sse4.2,pclmul")))
 
-// An instruction takes three steps and one can begin in each: so three pieces are done at a time,
-// long ones and then short ones.
-enum { LONG = 1024, SHORT = 128 };
-static uint64_t beyond_long[2], beyond_short[2];
+// An instruction takes three steps and one can begin in each: so three pieces of as many words are
+// done at a time, and one after the other only where there are few bytes.
+enum { MOST_WORDS = 128, FEWEST_BYTES = 96 };
 
-// x^(8 bytes - 33) mod P: the crc of what stands so many bytes earlier is multiplied by it. The
+// x^(64 words - 33) mod P: the crc of what stands so many words earlier is multiplied by it. The
 // missing 33 come with the product (1) and with the crc of its eight bytes (32).
-static uint64_t beyond(size_t bytes) {
-    uint32_t value = 0x80000000u;
-    for (size_t bit = 0; bit < 8 * bytes - 33; bit++) {
-        value = (value >> 1) ^ (value & 1 ? 0x82F63B78u : 0);
-    }
-    return value;
-}
+static uint32_t beyond[2 * MOST_WORDS + 1];
 
 __attribute__((constructor)) static void fill_beyond(void) {
-    for (size_t piece = 0; piece < 2; piece++) {
-        beyond_long[piece] = beyond((piece + 1) * LONG);
-        beyond_short[piece] = beyond((piece + 1) * SHORT);
+    uint32_t value = 1;
+    for (size_t words = 1; words <= 2 * MOST_WORDS; words++) {
+        beyond[words] = value;
+        for (int bit = 0; bit < 64; bit++) value = (value >> 1) ^ (value & 1 ? 0x82F63B78u : 0);
     }
 }
 
@@ -57,25 +51,24 @@ HARDWARE static inline uint64_t shifted(uint64_t crc, uint64_t factor) {
     return _mm_crc32_u64(0, (uint64_t)_mm_cvtsi128_si64(product));
 }
 
-HARDWARE static inline uint64_t three_pieces(
-    uint64_t crc, const uint8_t *p, size_t piece, const uint64_t *factors
-) {
+HARDWARE static inline uint64_t three_pieces(uint64_t crc, const uint8_t *p, size_t words) {
     uint64_t second = 0, third = 0;
+    size_t piece = 8 * words;
     for (const uint8_t *end = p + piece; p < end; p += 8) {
         crc = _mm_crc32_u64(crc, word_at(p));
         second = _mm_crc32_u64(second, word_at(p + piece));
         third = _mm_crc32_u64(third, word_at(p + 2 * piece));
     }
-    return shifted(crc, factors[1]) ^ shifted(second, factors[0]) ^ third;
+    return shifted(crc, beyond[2 * words]) ^ shifted(second, beyond[words]) ^ third;
 }
 
 HARDWARE static uint32_t hardware(uint32_t start, const uint8_t *p, size_t count) {
     uint64_t crc = start;
-    for (; count >= 3 * LONG; count -= 3 * LONG, p += 3 * LONG) {
-        crc = three_pieces(crc, p, LONG, beyond_long);
-    }
-    for (; count >= 3 * SHORT; count -= 3 * SHORT, p += 3 * SHORT) {
-        crc = three_pieces(crc, p, SHORT, beyond_short);
+    while (count >= FEWEST_BYTES) {
+        size_t words = count / 24 < MOST_WORDS ? count / 24 : MOST_WORDS;
+        crc = three_pieces(crc, p, words);
+        p += 24 * words;
+        count -= 24 * words;
     }
     for (; count >= 8; count -= 8, p += 8) crc = _mm_crc32_u64(crc, word_at(p));
     uint32_t rest = (uint32_t)crc;
@@ -90,12 +83,20 @@ HARDWARE static uint32_t hardware(uint32_t start, const uint8_t *p, size_t count
 }
 #endif
 
-uint32_t cerro_crc32c(uint32_t crc, const void *bytes, size_t count) {
-    crc = ~crc;
+static inline uint32_t continued(uint32_t crc, const void *bytes, size_t count) {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul")) {
-        return ~hardware(crc, bytes, count);
+        return hardware(crc, bytes, count);
     }
 #endif
-    return ~portable(crc, bytes, count);
+    return portable(crc, bytes, count);
+}
+
+uint32_t cerro_crc32c(uint32_t crc, const void *bytes, size_t count) {
+    return ~continued(~crc, bytes, count);
+}
+
+uint32_t cerro_crc32c_counted(const void *bytes, uint32_t count) {
+    uint8_t length[4] = {count & 255, count >> 8 & 255, count >> 16 & 255, count >> 24};
+    return ~continued(continued(~0u, length, 4), bytes, count);
 }

@@ -172,3 +172,16 @@ FOR_EACH_PROCESSOR cerro_span cerro_sum(const int64_t *values, size_t count, int
     *sum = (int64_t)total;
     return span_of(values, count);
 }
+
+FOR_EACH_PROCESSOR int cerro_fits(
+    const void *bytes, size_t count, const uint64_t *pattern, const uint64_t *mask
+) {
+    const uint8_t *place = bytes;
+    uint64_t word, difference = 0;
+    for (size_t number = 0; number < count / 8; number++) {
+        memcpy(&word, place + 8 * number, 8);
+        difference |= (word ^ pattern[number]) & mask[number];
+    }
+    memcpy(&word, place + count - 8, 8);
+    return (difference | ((word ^ pattern[count / 8]) & mask[count / 8])) == 0;
+}

@@ -166,7 +166,7 @@ struct SegmentReader {
         let next = rest.withUnsafeBytes { bytes -> Int? in
             var scanner = FrameScanner(bytes)
             switch scanner.next() {
-            case .damage(let range, _)?: return range.upperBound
+            case .damage(let range)?: return range.upperBound
             // The frame is good on the second reading.
             case .frame(let offset, _, _)?: return offset
             case nil: return nil

@@ -40,7 +40,7 @@ public struct MessagePackReader {
     }
 
     /// An integer in any of its forms.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func int() -> Int64? {
         guard place < end else { return nil }
         let type = place.load(as: UInt8.self)
@@ -51,7 +51,11 @@ public struct MessagePackReader {
         guard (0xCC...0xD3).contains(type) else { return nil }
         let width = 1 << Int(type & 3)
         guard end - place > width else { return nil }
-        let word = bigEndian(width)
+        // Mostly eight bytes are there, of which those behind the number are shifted out.
+        let word =
+            end - place > 8
+            ? (place + 1).loadUnaligned(as: UInt64.self).bigEndian >> UInt64(64 - 8 * width)
+            : bigEndian(width)
         let isSigned = type >= 0xD0
         guard isSigned || width < 8 || word <= UInt64(Int64.max) else { return nil }
         place += 1 + width

@@ -36,7 +36,11 @@ struct ArchiveContents {
         for file in files where file.kind == .journal && !sources.contains(file.id) {
             let follower = JournalFollower(try directory.disk.open(directory.full(file), .read))
             var segment = OpenSegment(file: file, follower: follower)
-            try follower.read(isClosed: true) { segment.note($0) }
+            try follower.read(isClosed: true) {
+                segment.note($0)
+            } others: {
+                segment.note($0)
+            }
             if let cursors = segment.openedWith, !open.isEmpty {
                 try open[open.count - 1].cut(at: cursors)
             }

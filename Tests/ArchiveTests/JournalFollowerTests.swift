@@ -27,8 +27,9 @@ struct JournalFollowerTests {
 
     private func positions(_ follower: JournalFollower) throws -> [Int64] {
         var positions: [Int64] = []
-        try follower.read(isClosed: false) { event in
-            if case .blocks(let record) = event { positions.append(record.position) }
+        try follower.read(isClosed: false) {
+            positions.append($0.position)
+        } others: { _ in
         }
         return positions
     }
@@ -68,7 +69,8 @@ struct JournalFollowerTests {
         try journal.commit()
         disk.damage(path) { $0[place] ^= 1 }
         var rows: [LedgerEntry] = []
-        try JournalFollower(try disk.open(path, .read)).read(isClosed: true) { event in
+        try JournalFollower(try disk.open(path, .read)).read(isClosed: true) { _ in
+        } others: { event in
             if case .ledger(let row) = event { rows.append(row) }
         }
         #expect(rows.compactMap(\.positions) == [1..<5])

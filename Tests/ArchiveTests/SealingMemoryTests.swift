@@ -86,8 +86,9 @@ struct SealingMemoryTests {
         var next: SealingPass.Part? = SealingPass.Part(timeline: 0, number: 0)
         while let from = next {
             var pass = SealingPass(from: from, budget: budget)
-            try JournalFollower(try SystemDisk().open(path, .read)).read(isClosed: true) { event in
-                if case .blocks(let record) = event { pass.take(record) }
+            try JournalFollower(try SystemDisk().open(path, .read)).read(isClosed: true) {
+                pass.take($0)
+            } others: { _ in
             }
             passes.append(pass)
             next = pass.end

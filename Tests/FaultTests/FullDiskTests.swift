@@ -36,6 +36,12 @@ struct FullDiskTests {
                         try await driver.untilAccepted(form.isLong ? 6000 : 150, by: source)
                     }
                     _ = try await site.numbers(FaultDriver.field(of: "fake-1"))
+                    if instance == "aggregator" {
+                        // One that begins there waits for room as well.
+                        try await driver.kill(instance)
+                        try driver.begin(instance, under: disks.entering)
+                        try await driver.untilFault(faults, of: instance)
+                    }
                     try disks.makeRoom(on: disk)
                     try await driver.untilFault(faults, of: instance, isOpen: false)
                 }

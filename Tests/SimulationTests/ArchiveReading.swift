@@ -86,7 +86,11 @@ struct ArchiveReading {
     private mutating func follow(_ file: ArchiveFile, _ directory: ArchiveDirectory) throws {
         let follower = JournalFollower(try directory.disk.open(directory.full(file), .read))
         var segment = OpenSegment(file: file, follower: follower)
-        try follower.read(isClosed: true) { segment.note($0) }
+        try follower.read(isClosed: true) {
+            segment.note($0)
+        } others: {
+            segment.note($0)
+        }
         if let cursors = segment.openedWith, !open.isEmpty {
             try open[open.count - 1].cut(at: cursors)
         }

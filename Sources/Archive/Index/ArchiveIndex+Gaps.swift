@@ -12,26 +12,29 @@ extension ArchiveIndex {
                 range.upperBound.nanoseconds, range.lowerBound.nanoseconds,
             ]
             let rows = try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT DISTINCT kind, instance, feed, t0, t1, count, cause, epoch, first
-                    FROM ledger
-                    WHERE t0 < ? AND t1 >= ?
-                    """,
+                db.cachedStatement(
+                    sql: """
+                        SELECT DISTINCT kind, instance, feed, t0, t1, count, cause, epoch, first
+                        FROM ledger
+                        WHERE t0 < ? AND t1 >= ?
+                        """
+                ),
                 arguments: bounds
             )
             let lost = try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT 'missing' AS kind, instance, feeds.feed, min(runs.t0) AS t0,
-                        \(Self.behind) AS t1, sum(runs.rows) AS count, \(Self.cause) AS cause,
-                        NULL AS epoch, NULL AS first
-                    FROM files CROSS JOIN feeds CROSS JOIN runs ON runs.feed = feeds.id
-                        AND runs.file = files.id AND runs.t0 BETWEEN files.t0 AND files.t1
-                    WHERE (is_missing OR problem IS NOT NULL) AND files.t0 < ? AND files.t1 >= ?
-                    GROUP BY files.id, place, feeds.id
-                    HAVING min(runs.t0) < ? AND max(runs.t1) >= ?
-                    """,
+                db.cachedStatement(
+                    sql: """
+                        SELECT 'missing' AS kind, instance, feeds.feed, min(runs.t0) AS t0,
+                            \(Self.behind) AS t1, sum(runs.rows) AS count, \(Self.cause) AS cause,
+                            NULL AS epoch, NULL AS first
+                        FROM files CROSS JOIN feeds CROSS JOIN runs ON runs.feed = feeds.id
+                            AND runs.file = files.id AND runs.t0 BETWEEN files.t0 AND files.t1
+                        WHERE (is_missing OR problem IS NOT NULL)
+                            AND files.t0 < ? AND files.t1 >= ?
+                        GROUP BY files.id, place, feeds.id
+                        HAVING min(runs.t0) < ? AND max(runs.t1) >= ?
+                        """
+                ),
                 arguments: bounds + bounds
             )
             return (rows + lost).map(Self.entry)
@@ -44,12 +47,13 @@ extension ArchiveIndex {
     ) throws(ArchiveError) -> [(hour: Range<Timestamp>, cause: String)] {
         try read { db in
             try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT received_from, received_to, \(Self.cause) AS cause FROM files
-                    WHERE file = '' AND NOT is_missing
-                        AND received_from < ? AND received_to > ?
-                    """,
+                db.cachedStatement(
+                    sql: """
+                        SELECT received_from, received_to, \(Self.cause) AS cause FROM files
+                        WHERE file = '' AND NOT is_missing
+                            AND received_from < ? AND received_to > ?
+                        """
+                ),
                 arguments: [range.upperBound.nanoseconds, range.lowerBound.nanoseconds]
             ).map { row in
                 let from = Timestamp(nanoseconds: row["received_from"])

@@ -22,10 +22,8 @@ struct ClockMarks {
     mutating func note(_ record: JournalBlocks) {
         let bounds = Timestamp.publishable
         let published = min(max(bounds.lowerBound, record.published), bounds.upperBound).nanoseconds
-        let tolerance = Self.tolerance
-        // A feed that declares to be late is not marked for it.
-        let earliest = published - max(tolerance, record.source.lateness)
-        let latest = published + tolerance
+        let earliest = published - record.source.tolerance
+        let latest = published + Self.tolerance
         guard record.rows.earliest < earliest || record.rows.latest > latest else { return }
         record.rows.forEachTime(record.source.types) { time in
             guard time < earliest || time > latest else { return }

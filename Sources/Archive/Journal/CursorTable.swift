@@ -6,6 +6,15 @@ struct CursorTable {
     struct Key: Hashable {
         let instance: String, epoch: Int64
 
+        init(instance: String, epoch: Int64) {
+            self.instance = instance
+            self.epoch = epoch
+        }
+
+        init(_ cursor: Cursor) {
+            self.init(instance: cursor.instance, epoch: cursor.epoch)
+        }
+
         /// Of the epoch alone: it is an instant, which two instances seldom share, and a key is
         /// looked up for each batch of a journal.
         func hash(into hasher: inout Hasher) { hasher.combine(epoch) }
@@ -22,41 +31,21 @@ struct CursorTable {
     }
 
     mutating func set(_ cursor: Cursor) {
-        entries[Key(instance: cursor.instance, epoch: cursor.epoch)] = cursor
+        entries[Key(cursor)] = cursor
     }
 
     /// Takes over what is further than what is known.
     mutating func merge(_ cursor: Cursor) {
-        let key = Key(instance: cursor.instance, epoch: cursor.epoch)
         // Looked up once: it is done for each batch of a journal.
-        Self.advance(&entries[key, default: cursor], to: cursor)
-    }
-
-    private static func advance(_ known: inout Cursor, to cursor: Cursor) {
-        let isFinished = known.isFinished || cursor.isFinished
-        if cursor.position > known.position { known = cursor }
-        known.isFinished = isFinished
+        entries[Key(cursor), default: cursor].advance(to: cursor)
     }
 
     /// Takes a row of the ledger into account: what it names is not waited for any more.
-    ///
-    /// A row that names a position but no count is about all that follows: the epoch is over.
     mutating func settle(_ entry: LedgerEntry) {
-        guard entry.kind == .missing, let epoch = entry.epoch, let first = entry.first else {
-            return
-        }
-        var cursor =
-            self[entry.instance, epoch]
-            ?? Cursor(instance: entry.instance, epoch: epoch, position: 0, crc: 0)
-        guard first <= cursor.position + 1 else { return }
-        if let positions = entry.positions {
-            guard positions.upperBound - 1 > cursor.position else { return }
-            cursor.position = positions.upperBound - 1
-            cursor.crc = 0
-        } else {
-            cursor.isFinished = true
-        }
-        set(cursor)
+        guard let epoch = entry.epoch else { return }
+        let key = Key(instance: entry.instance, epoch: epoch)
+        var cursor = entries[key] ?? Cursor(before: key)
+        if cursor.settle(entry) { set(cursor) }
     }
 
     /// Whether a row of the ledger counts where the archive has come so far: one that names other
@@ -89,7 +78,7 @@ struct CursorTable {
         for (_, cursors) in Dictionary(grouping: entries.values, by: \.instance) {
             let finished = cursors.filter(\.isFinished).sorted { $0.epoch > $1.epoch }
             for cursor in finished.dropFirst(Limits.finishedEpochs) {
-                let key = Key(instance: cursor.instance, epoch: cursor.epoch)
+                let key = Key(cursor)
                 if earlier.entries[key]?.isFinished == true { entries[key] = nil }
             }
         }
@@ -100,5 +89,36 @@ struct CursorTable {
         let epochs = entries.values.filter { $0.instance == instance }
         guard let newest = epochs.map(\.epoch).max() else { return [] }
         return epochs.filter { !$0.isFinished && $0.epoch < newest }.map(\.epoch).sorted()
+    }
+}
+
+extension Cursor {
+    /// Before the first record of an epoch.
+    init(before key: CursorTable.Key) {
+        self.init(instance: key.instance, epoch: key.epoch, position: 0, crc: 0)
+    }
+
+    /// Takes over what is further than it.
+    mutating func advance(to cursor: Cursor) {
+        let isFinished = isFinished || cursor.isFinished
+        if cursor.position > position { self = cursor }
+        self.isFinished = isFinished
+    }
+
+    /// Takes a row of the ledger about its epoch into account; false where that changes nothing.
+    ///
+    /// A row that names a position but no count is about all that follows: the epoch is over.
+    mutating func settle(_ entry: LedgerEntry) -> Bool {
+        guard entry.kind == .missing, let first = entry.first, first <= position + 1 else {
+            return false
+        }
+        guard let positions = entry.positions else {
+            isFinished = true
+            return true
+        }
+        guard positions.upperBound - 1 > position else { return false }
+        position = positions.upperBound - 1
+        crc = 0
+        return true
     }
 }

@@ -12,8 +12,11 @@ public final class JournalFeed: Sendable {
     public let number: Int
     /// How many fields there are, and whether some of them are texts.
     let fieldCount: Int, hasTexts: Bool
-    /// How much older than the newest sample one may be and still be on time, in nanoseconds.
-    let lateness: Int64
+    /// How far before it was published a sample may be dated, in nanoseconds, and still be on time:
+    /// a feed that declares to be late is not marked for it.
+    let tolerance: Int64
+    /// Bytes that a row takes in a ``RowCollector`` at most, without its texts.
+    let rowByteCount: Int
 
     init(instance: String, feed: Feed, number: Int) {
         self.instance = instance
@@ -22,7 +25,9 @@ public final class JournalFeed: Sendable {
         types = feed.fields.map(\.type)
         fieldCount = types.count
         hasTexts = types.contains(.string)
-        lateness = feed.lateness.nanoseconds
+        // Numbers with the room into which columns grow, and texts as if none came twice.
+        rowByteCount = 10 + 12 * fieldCount + (hasTexts ? 40 : 0)
+        tolerance = max(Duration.clockTolerance, feed.lateness).nanoseconds
     }
 }
 
@@ -49,14 +54,12 @@ public struct JournalBlocks {
     public var blocks: [Block] { rows.blocks(source.types) }
 }
 
-/// What a follower finds in a journal, in order of arrival.
+/// What a follower finds in a journal beside rows, in order of arrival.
 public enum JournalEvent {
     /// A segment opens, or tells again how far the archive has come.
     case opening(archive: String, segment: String, created: Timestamp, cursors: [Cursor])
     /// A feed is declared; once more at the opening of each segment.
     case declaration(KeptDeclaration)
-    /// Rows of one feed.
-    case blocks(JournalBlocks)
     /// What is known to be missing.
     case ledger(LedgerEntry)
     /// A record that cannot be decoded; its payload is valid during the call only.

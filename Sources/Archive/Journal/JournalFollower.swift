@@ -11,7 +11,7 @@ public final class JournalFollower {
     /// Where the next entry begins, in bytes.
     public private(set) var offset = 0
     private let file: any SegmentFile
-    private var interpreter = RecordInterpreter()
+    private var interpreter: RecordInterpreter
     /// The bytes that are read in one piece; more, once an entry is as long as half of them.
     private var windowLength = Limits.shortJournalWindow
     /// Damage that may go on, and is told at the next good entry.
@@ -24,27 +24,32 @@ public final class JournalFollower {
     /// the segment tells itself unless its opening is damaged.
     public init(_ file: any SegmentFile, limit: [Cursor]? = nil, start: [Cursor]? = nil) {
         self.file = file
-        interpreter.begin(behind: start)
         path = file.path
-        interpreter.limit = limit.map { CursorTable($0) }
+        interpreter = RecordInterpreter(behind: start, limit: limit.map { CursorTable($0) })
     }
 
-    /// Gives `body` what stands between ``offset`` and the end as it is now.
+    /// How far the archive has come by what was read, and by what was known before.
+    var cursors: CursorTable { interpreter.cursors }
+
+    /// Gives `rows` the rows of each record, and `others` all else, that stand between ``offset``
+    /// and the end as it is now.
     ///
     /// `isClosed` says that nobody writes to it any more. Of a segment that somebody writes to, an
     /// incomplete entry at the end is left for the next call; of another it is debris, and an
-    /// event. Throws what `body` throws, and `DiskError`.
+    /// event. Throws what they throw, and `DiskError`.
     public func read(
         isClosed: Bool,
-        _ body: (JournalEvent) throws -> Void
+        rows: (JournalBlocks) throws -> Void,
+        others: (JournalEvent) throws -> Void
     ) throws {
-        while try readWindow(isClosed: isClosed, body) {}
-        try tellDamage(body)
+        while try readWindow(isClosed: isClosed, rows, others) {}
+        try tellDamage(others)
     }
 
     /// Reads one window; returns whether there may be more.
     private func readWindow(
         isClosed: Bool,
+        _ rows: (JournalBlocks) throws -> Void,
         _ body: (JournalEvent) throws -> Void
     ) throws -> Bool {
         let size = try file.size()
@@ -59,6 +64,7 @@ public final class JournalFollower {
                 base: base,
                 isFinal: isLast && isClosed,
                 goesOn: !isLast && !isLongest,
+                rows,
                 body
             )
         }
@@ -80,7 +86,7 @@ public final class JournalFollower {
         return !isLast
     }
 
-    /// Gives `body` the entries in `bytes` and returns how many bytes they are.
+    /// Gives `rows` and `body` the entries in `bytes` and returns how many bytes they are.
     ///
     /// `isFinal` says that nothing will ever follow, `goesOn` that the rest of an incomplete entry
     /// is there to be read.
@@ -89,6 +95,7 @@ public final class JournalFollower {
         base: Int,
         isFinal: Bool,
         goesOn: Bool,
+        _ rows: (JournalBlocks) throws -> Void,
         _ body: (JournalEvent) throws -> Void
     ) throws -> Int {
         var scanner = FrameScanner(bytes)
@@ -98,12 +105,12 @@ public final class JournalFollower {
             let item = scanner.next()
         {
             switch item {
-            case .damage(let range, let reason):
-                damage(range, base: base, reason)
+            case .damage(let range):
+                damage(range, base: base, scanner.flaw(at: range.lowerBound))
             case .frame(let start, let payload, _):
                 // Inside of a damaged batch whole records may stand: they name no instance.
                 if isEntry(payload) { try tellDamage(body) }
-                if !(try interpreter.interpret(payload, body)) {
+                if !(try interpreter.interpret(payload, rows, body)) {
                     damage(start..<scanner.offset, base: base, "no entry of a journal")
                 }
             }

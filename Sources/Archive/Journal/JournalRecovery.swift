@@ -59,7 +59,11 @@ struct JournalRecovery {
             let segment = try directory.disk.open(directory.full(file), .append)
             try segment.sync()
             let follower = JournalFollower(segment)
-            try follower.read(isClosed: true) { event in
+            try follower.read(isClosed: true) { record in
+                guard takesCursors else { return }
+                lastPublished[.init(instance: record.instance, epoch: record.epoch)] =
+                    record.published
+            } others: { event in
                 switch event {
                 case .opening(_, _, _, let cursors):
                     hasOpening = true
@@ -72,10 +76,6 @@ struct JournalRecovery {
                     lastReceived = max(lastReceived, received)
                 case .ledger(let entry):
                     if takesCursors { self.cursors.settle(entry) }
-                case .blocks(let record):
-                    guard takesCursors else { return }
-                    lastPublished[.init(instance: record.instance, epoch: record.epoch)] =
-                        record.published
                 case .unreadable, .damage: break
                 }
             }

@@ -51,13 +51,6 @@ extension RecordInterpreter {
     /// Why a record is missing inside of a batch that is not damaged itself.
     static let batchDamage = "damage: it came damaged"
 
-    /// Begins where the file before ends; nil where nobody knows.
-    mutating func begin(behind start: [Cursor]?) {
-        guard let start else { return }
-        cursors = CursorTable(start)
-        hasStart = true
-    }
-
     /// Enters what the damage took of an epoch that goes on behind `end`.
     mutating func passDamage(
         _ key: CursorTable.Key,
@@ -66,17 +59,16 @@ extension RecordInterpreter {
         _ body: (JournalEvent) throws -> Void
     ) throws {
         // Of an epoch that began in a file before, nobody knows here how far that reached.
-        guard let damage, goneOn.insert(key).inserted, hasStart || cursors.entries[key] != nil
-        else { return }
-        var cursor =
-            cursors.entries[key]
-            ?? Cursor(instance: key.instance, epoch: key.epoch, position: 0, crc: 0)
+        guard let damage, goneOn.insert(key).inserted else { return }
+        let place = epoch(key)
+        guard hasStart || epochs[place].cursor != nil else { return }
+        var cursor = epochs[place].cursor ?? Cursor(before: key)
         guard end > cursor.position else { return }
         let hole = (cursor.position + 1)..<(end + 1)
-        try body(.ledger(row(key, hole, epoch(key).published, published(), damage)))
+        try body(.ledger(row(key, hole, epochs[place].published, published(), damage)))
         cursor.position = end
         cursor.crc = 0
-        cursors.set(cursor)
+        epochs[place].cursor = cursor
     }
 
     /// What an opening says of an epoch behind damage, as far as it was seen: what was not is a
@@ -90,18 +82,18 @@ extension RecordInterpreter {
         _ cursor: Cursor,
         _ body: (JournalEvent) throws -> Void
     ) throws -> Cursor {
-        let key = CursorTable.Key(instance: cursor.instance, epoch: cursor.epoch)
+        let key = CursorTable.Key(cursor)
         let isKnown = cursors.oldestEpoch(of: cursor.instance) != nil
         guard !goneOn.contains(key), isKnown || hasStart && cursor.isFinished else {
             return cursor
         }
-        var seen = cursors.entries[key] ?? cursor
-        if cursors.entries[key] == nil { (seen.position, seen.crc) = (0, 0) }
-        if cursor.isFinished, hasStart || cursors.entries[key] != nil {
-            let published = epoch(key).published ?? opened ?? Timestamp(nanoseconds: cursor.epoch)
+        let place = epoch(key)
+        if cursor.isFinished, hasStart || epochs[place].cursor != nil {
+            let published =
+                epochs[place].published ?? opened ?? Timestamp(nanoseconds: cursor.epoch)
             try passDamage(key, upTo: cursor.position, published: published, body)
-            seen = cursors.entries[key] ?? seen
         }
+        var seen = epochs[place].cursor ?? Cursor(before: key)
         seen.isFinished = cursor.isFinished
         return seen
     }

@@ -8,27 +8,55 @@ struct RecordInterpreter {
         let instance: String, feed: Feed
     }
 
-    /// What is known of one epoch beside its cursor.
-    final class Epoch {
+    /// What is known of one epoch.
+    struct Epoch {
+        /// How far the archive has come with it; nil before anything is told of it.
+        var cursor: Cursor?
         /// When its newest record was published.
         var published: Timestamp?
+        /// What is read beyond this position does not count, since the next segment has it again.
+        let last: Int64
         fileprivate var declared = DeclaredFeeds()
+
+        fileprivate init(last: Int64) {
+            self.last = last
+        }
     }
 
-    /// What is read beyond these cursors does not count, since the next segment has it again.
-    var limit: CursorTable?
-    var cursors = CursorTable()
+    /// What the next segment opens with.
+    private let limit: CursorTable?
     /// Whether it is known how far the archive had come before what is read.
-    var hasStart = false
+    var hasStart: Bool
     /// When the segment was created, by its opening.
     var opened: Timestamp?
-    private var timelines: [Timeline: JournalFeed] = [:]
-    private var epochs: [CursorTable.Key: Epoch] = [:]
+    /// All declarations by their numbers, and the number of each.
+    private var feeds: [JournalFeed] = []
+    private var timelines: [Timeline: Int] = [:]
     /// How the records of each feed look, by its number.
     private var layouts: [KnownLayout] = []
+    /// All epochs, and the place of each.
+    var epochs: [Epoch] = []
+    private var places: [CursorTable.Key: Int] = [:]
     var damage: String?
     /// The epochs that have gone on since the damage: a later jump of theirs has another cause.
     var goneOn: Set<CursorTable.Key> = []
+
+    /// An interpreter of what follows `start`, as far as `limit`; nil where nobody knows.
+    init(behind start: [Cursor]?, limit: CursorTable?) {
+        self.limit = limit
+        hasStart = start != nil
+        for cursor in start ?? [] { merge(cursor) }
+    }
+
+    /// How far the archive has come with each epoch.
+    var cursors: CursorTable { CursorTable(epochs.compactMap(\.cursor)) }
+
+    /// Takes over what is further than what is known.
+    private mutating func merge(_ cursor: Cursor) {
+        let place = epoch(CursorTable.Key(cursor))
+        epochs[place].cursor?.advance(to: cursor)
+        epochs[place].cursor = epochs[place].cursor ?? cursor
+    }
 
     /// Notes that bytes were skipped: they explain the next jump of positions.
     mutating func noteDamage(_ text: String) {
@@ -36,15 +64,16 @@ struct RecordInterpreter {
         goneOn = []
     }
 
-    /// Gives `body` what the entry in `payload` says.
+    /// Gives `rows` and `body` what the entry in `payload` says.
     ///
     /// - Returns: false if it is none.
     mutating func interpret(
         _ payload: UnsafeRawBufferPointer,
+        _ rows: (JournalBlocks) throws -> Void,
         _ body: (JournalEvent) throws -> Void
     ) throws -> Bool {
         guard let record = try? JournalRecord(payload) else { return false }
-        try take(record, body)
+        try take(record, rows, body)
         return true
     }
 
@@ -59,13 +88,14 @@ struct RecordInterpreter {
 
     private mutating func take(
         _ record: JournalRecord,
+        _ rows: (JournalBlocks) throws -> Void,
         _ body: (JournalEvent) throws -> Void
     ) throws {
         switch record {
         case .opening(let archive, let segment, let created, let cursors):
             let counted = opened == nil ? cursors : cursors.compactMap(committed)
             let seen = try counted.map { try damage == nil ? $0 : withoutHole($0, body) }
-            for cursor in seen { self.cursors.merge(cursor) }
+            for cursor in seen { merge(cursor) }
             hasStart = true
             opened = opened ?? created
             try body(.opening(archive: archive, segment: segment, created: created, cursors: seen))
@@ -75,8 +105,10 @@ struct RecordInterpreter {
             if let epoch = entry.epoch, let first = entry.first, entry.kind == .missing {
                 let key = CursorTable.Key(instance: entry.instance, epoch: epoch)
                 try passDamage(key, upTo: first - 1, published: entry.from, body)
+                let place = self.epoch(key)
+                var cursor = epochs[place].cursor ?? Cursor(before: key)
+                if cursor.settle(entry) { epochs[place].cursor = cursor }
             }
-            cursors.settle(entry)
             try body(.ledger(entry))
         case .batch(let instance, let epoch, let first, let count, let received, let frames):
             let batch = JournalBatch(
@@ -86,34 +118,30 @@ struct RecordInterpreter {
                 count: count,
                 received: received
             )
-            try take(batch, frames, body)
+            try take(batch, frames, rows, body)
         }
     }
 
     private mutating func take(
         _ batch: JournalBatch,
         _ frames: UnsafeRawBufferPointer,
+        _ rows: (JournalBlocks) throws -> Void,
         _ body: (JournalEvent) throws -> Void
     ) throws {
         let key = CursorTable.Key(instance: batch.instance, epoch: batch.epoch)
         let epoch = epoch(key)
-        var last = Int64.max
-        if let limit { last = limit.entries[key]?.position ?? 0 }
+        let last = epochs[epoch].last
         if batch.count > 0, batch.first <= last {
             try passDamage(key, upTo: batch.first - 1, published: batch.published(frames), body)
         }
-        var cursor =
-            cursors.entries[key]
-            ?? Cursor(instance: batch.instance, epoch: batch.epoch, position: 0, crc: 0)
+        var cursor = epochs[epoch].cursor ?? Cursor(before: key)
         if batch.count > 0 { cursor.position = max(cursor.position, min(batch.first - 1, last)) }
-        var published = epoch.published
+        var published = epochs[epoch].published
         var scanner = FrameScanner(frames)
         var next = batch.first
         while let item = scanner.next() {
             guard case .frame(_, let payload, let crc) = item else { continue }
-            var record: Record?
-            var flaw: RecordError?
-            do throws(RecordError) { record = try Record(payload) } catch { flaw = error }
+            let record = try? Record(payload)
             let place = batch.place(of: record?.header, next, known: cursor.position, last: last)
             next = place.position + 1
             if place.isNew {
@@ -127,10 +155,16 @@ struct RecordInterpreter {
                 cursor.crc = crc
                 cursor.isFinished = cursor.isFinished || place.endsEpoch
             }
-            if let event = event(record, flaw, payload, batch, place, epoch) { try body(event) }
+            if place.isNew, let record, record.header.kind == .data,
+                let found = try? blocks(record, batch, place, epoch)
+            {
+                try rows(found)
+            } else if let event = event(payload, batch, place, epoch) {
+                try body(event)
+            }
         }
         guard batch.count > 0 else { return }
-        epoch.published = published
+        epochs[epoch].published = published
         let end = min(batch.first + batch.count - 1, last)
         if end > cursor.position {
             let hole = (cursor.position + 1)..<(end + 1)
@@ -138,36 +172,35 @@ struct RecordInterpreter {
             cursor.position = end
             cursor.crc = 0
         }
-        cursors.set(cursor)
+        epochs[epoch].cursor = cursor
         try body(.progress(cursor, received: batch.received))
     }
 
-    /// What is known of an epoch; it is entered where it was not known.
-    mutating func epoch(_ key: CursorTable.Key) -> Epoch {
-        if let known = epochs[key] { return known }
-        let new = Epoch()
-        epochs[key] = new
-        return new
+    /// The place of an epoch; it is entered where it was not known.
+    mutating func epoch(_ key: CursorTable.Key) -> Int {
+        if let known = places[key] { return known }
+        places[key] = epochs.count
+        epochs.append(Epoch(last: limit.map { $0.entries[key]?.position ?? 0 } ?? .max))
+        return epochs.count - 1
     }
 
-    /// What one record says, or why it says nothing; nil where that is nothing, or nothing new.
+    /// What a record says that has no rows, or why it says nothing; nil where that is nothing, or
+    /// nothing new.
     private mutating func event(
-        _ record: Record?,
-        _ flaw: RecordError?,
         _ payload: UnsafeRawBufferPointer,
         _ batch: JournalBatch,
         _ place: JournalBatch.Place,
-        _ epoch: Epoch
+        _ epoch: Int
     ) -> JournalEvent? {
         do throws(RecordError) {
-            if let flaw { throw flaw }
-            guard let record else { return nil }
+            let record = try Record(payload)
             switch record.header.kind {
             case .declaration:
                 return .declaration(try declaration(record, payload, batch, epoch))
             case .data:
                 guard place.isNew else { return nil }
-                return .blocks(try blocks(record, batch, place, epoch))
+                _ = try blocks(record, batch, place, epoch)
+                return nil
             case .loss:
                 // What is missing by it, the writer has entered, who knew what was there.
                 _ = try record.loss()
@@ -193,24 +226,30 @@ struct RecordInterpreter {
         _ record: Record,
         _ batch: JournalBatch,
         _ place: JournalBatch.Place,
-        _ epoch: Epoch
+        _ epoch: Int
     ) throws(RecordError) -> JournalBlocks {
-        guard let source = epoch.declared[record.header.revision] else {
+        guard let number = epochs[epoch].declared[record.header.revision] else {
             throw .malformed(
                 "declaration \(record.header.revision) of epoch \(batch.epoch) is unknown"
             )
         }
+        let rows: RecordRows
+        if let row = record.row(like: layouts[number].form) {
+            rows = row
+        } else {
+            rows = try record.rows(
+                of: feeds[number].feed,
+                types: feeds[number].types,
+                noting: &layouts[number]
+            )
+        }
         return JournalBlocks(
-            source: source,
+            source: feeds[number],
             epoch: batch.epoch,
             position: place.position,
             published: record.header.published,
             received: batch.received,
-            rows: try record.rows(
-                of: source.feed,
-                types: source.types,
-                like: &layouts[source.number]
-            )
+            rows: rows
         )
     }
 
@@ -218,16 +257,17 @@ struct RecordInterpreter {
         _ record: Record,
         _ payload: UnsafeRawBufferPointer,
         _ batch: JournalBatch,
-        _ epoch: Epoch
+        _ epoch: Int
     ) throws(RecordError) -> KeptDeclaration {
         let feed = try record.declaration()
         let timeline = Timeline(instance: batch.instance, feed: feed)
-        let source =
-            timelines[timeline]
-            ?? JournalFeed(instance: batch.instance, feed: feed, number: timelines.count)
-        timelines[timeline] = source
-        while layouts.count < timelines.count { layouts.append(KnownLayout()) }
-        epoch.declared[record.header.revision] = source
+        let number = timelines[timeline] ?? feeds.count
+        if number == feeds.count {
+            feeds.append(JournalFeed(instance: batch.instance, feed: feed, number: number))
+            layouts.append(KnownLayout())
+            timelines[timeline] = number
+        }
+        epochs[epoch].declared[record.header.revision] = number
         var frame: [UInt8] = []
         Frame.append(payload, to: &frame)
         return KeptDeclaration(
@@ -239,15 +279,15 @@ struct RecordInterpreter {
     }
 }
 
-/// The declarations of an epoch by their revisions, which mostly are the first few numbers.
+/// The numbers of an epoch's declarations by their revisions, mostly the first few integers.
 private struct DeclaredFeeds {
-    private var few: [JournalFeed?] = []
-    private var many: [Int64: JournalFeed] = [:]
+    private var few: [Int?] = []
+    private var many: [Int64: Int] = [:]
 
     /// Revisions that are found by their place.
     private static let fewest = 4096
 
-    subscript(revision: Int64) -> JournalFeed? {
+    subscript(revision: Int64) -> Int? {
         get {
             let place = Int(revision)
             return few.indices.contains(place) ? few[place] : many[revision]

@@ -14,14 +14,34 @@ extension ArchiveStore {
         fields: [String],
         range: Range<Timestamp>
     ) throws(ArchiveError) -> [Field?] {
-        let feeds = try withState { state throws(ArchiveError) in
+        let feeds = try declarations(instance, feed, range)
+        return fields.map { name in
+            Field(inForceOf: feeds.compactMap { $0.fields.first { $0.name == name } })
+        }
+    }
+
+    /// How late a sample of a feed may come by its declaration at `instant`; zero where it has no
+    /// row there.
+    public func lateness(
+        instance: String,
+        feed: String,
+        at instant: Timestamp
+    ) throws(ArchiveError) -> Duration {
+        try declarations(instance, feed, instant..<(instant + .nanoseconds(1))).last?.lateness
+            ?? .zero
+    }
+
+    /// The declarations that rows of a feed in `range` have; the one that arrived last is last.
+    private func declarations(
+        _ instance: String,
+        _ feed: String,
+        _ range: Range<Timestamp>
+    ) throws(ArchiveError) -> [Feed] {
+        try withState { state throws(ArchiveError) in
             let open = state.segments.flatMap { $0.timelines(named: "\(instance).\(feed)") }
                 .filter { $0.span.overlaps(range) }
             return try index.declarations(instance: instance, feed: feed, range: range)
                 + open.map(\.feed)
-        }
-        return fields.map { name in
-            Field(inForceOf: feeds.compactMap { $0.fields.first { $0.name == name } })
         }
     }
 }
@@ -35,13 +55,15 @@ extension ArchiveIndex {
     ) throws(ArchiveError) -> [Feed] {
         try read { db in
             try Int64.fetchAll(
-                db,
-                sql: """
-                    SELECT declaration FROM runs JOIN files ON files.id = runs.file
-                    WHERE feed = (SELECT id FROM feeds WHERE instance = ? AND feed = ?)
-                        AND runs.t0 < ? AND runs.t1 >= ? AND is_missing = 0 AND problem IS NULL
-                    GROUP BY declaration ORDER BY max(files.received_from), max(place)
-                    """,
+                db.cachedStatement(
+                    sql: """
+                        SELECT declaration FROM runs JOIN files ON files.id = runs.file
+                        WHERE feed = (SELECT id FROM feeds WHERE instance = ? AND feed = ?)
+                            AND runs.t0 < ? AND runs.t1 >= ?
+                            AND is_missing = 0 AND problem IS NULL
+                        GROUP BY declaration ORDER BY max(files.received_from), max(place)
+                        """
+                ),
                 arguments: [
                     instance, feed, range.upperBound.nanoseconds, range.lowerBound.nanoseconds,
                 ]

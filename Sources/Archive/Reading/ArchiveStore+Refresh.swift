@@ -112,8 +112,11 @@ extension ArchiveStore {
         defer { state.segments[place] = segment }
         let wasOpened = segment.openedWith != nil
         do {
-            try segment.follower.read(isClosed: isClosed) { event in
-                if case .blocks(let record) = event { try note(record, &state) }
+            try segment.follower.read(isClosed: isClosed) { record in
+                try note(record, &state)
+                segment.note(record)
+                makeRoom(for: &segment, &state)
+            } others: { event in
                 if case .damage(let range, let reason) = event {
                     state.segmentProblems[segment.file.id, default: []].append(
                         "\(segment.file.path): damage at bytes \(range.lowerBound)-"
@@ -121,7 +124,6 @@ extension ArchiveStore {
                     )
                 }
                 segment.note(event)
-                makeRoom(for: &segment, &state)
             }
         } catch let error as ArchiveError {
             throw error

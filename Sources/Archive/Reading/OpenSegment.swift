@@ -24,15 +24,18 @@ struct OpenSegment {
         self.follower = follower
     }
 
+    /// Takes in the rows of one record.
+    mutating func note(_ record: JournalBlocks) {
+        append(record)
+        marks.note(record)
+    }
+
     /// Takes in one event.
     mutating func note(_ event: JournalEvent) {
         switch event {
         case .opening(_, _, _, let cursors):
             if openedWith == nil { openedWith = cursors }
             for cursor in cursors { self.cursors.merge(cursor) }
-        case .blocks(let record):
-            append(record)
-            marks.note(record)
         case .ledger(let entry) where entry.kind == .clock: marks.note(entry)
         case .ledger(let entry):
             missing.append(entry)

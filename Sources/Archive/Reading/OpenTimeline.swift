@@ -133,8 +133,7 @@ extension OpenTimeline {
         }
         do {
             let follower = JournalFollower(try directory.disk.open(directory.full(file), .read))
-            try follower.read(isClosed: false) { event in
-                guard case .blocks(let record) = event else { return }
+            try follower.read(isClosed: false) { record in
                 let isOwn =
                     isOurs[record.timeline]
                     ?? (record.instance == instance && record.feed == feed)
@@ -144,6 +143,7 @@ extension OpenTimeline {
                 if limit.map({ place.isCommitted($0, instance) }) ?? true { rows.append(record) }
                 if rows.count >= Limits.openChunkRows { end() }
                 if place == forgotten.lastRecord { throw Enough() }
+            } others: { _ in
             }
         } catch is Enough {
             end()

@@ -25,18 +25,24 @@ struct GrowingBytes: ~Copyable {
     var count: Int { capacity - room }
 
     /// Appends `count` bytes.
+    mutating func append(_ bytes: UnsafeRawPointer, _ count: Int) {
+        if room < count { beginPiece(for: count) }
+        guard let place = next else { return }
+        memcpy(place, bytes, count)
+        next = place + count
+        room -= count
+    }
+
+    /// Appends one value.
     ///
     /// By pointers, since it is called for every value of messages of one row: arrays ask each time
     /// whether somebody else holds them.
     @inline(__always)
-    mutating func append(_ bytes: UnsafeRawPointer, _ count: Int) {
+    mutating func append<Value: BitwiseCopyable>(_ value: Value) {
+        let count = MemoryLayout<Value>.size
         if room < count { beginPiece(for: count) }
         guard let place = next else { return }
-        if count == 8 {
-            place.storeBytes(of: bytes.loadUnaligned(as: UInt64.self), as: UInt64.self)
-        } else {
-            memcpy(place, bytes, count)
-        }
+        place.storeBytes(of: value, as: Value.self)
         next = place + count
         room -= count
     }

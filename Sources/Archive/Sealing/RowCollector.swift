@@ -48,13 +48,11 @@ struct RowCollector: Sendable {
         return epochs.sorted()
     }
 
-    /// Bytes that the rows of a record take here at most: numbers with the room into which columns
-    /// grow, and texts as if none came twice.
+    /// Bytes that the rows of a record take here at most.
+    @inline(__always)
     static func byteCount(_ record: JournalBlocks) -> Int {
-        let source = record.source
-        let numbers = (8 + 9 * source.fieldCount) * record.rows.count
-        let texts = source.hasTexts ? record.rows.byteCount + 40 * record.rows.count : 0
-        return MemoryLayout<Mark>.stride + numbers + numbers / 4 + texts
+        let texts = record.source.hasTexts ? record.rows.byteCount : 0
+        return MemoryLayout<Mark>.stride + record.source.rowByteCount * record.rows.count + texts
     }
 
     /// Bytes that an empty collector of a feed takes.
@@ -111,7 +109,7 @@ extension RowCollector {
             epochs: epochs,
             times: order.map { $0.map { times[$0] } } ?? times,
             received: order.map { $0.map { received[$0] } } ?? received,
-            columns: feed.fields.indices.map { column($0) },
+            columns: feed.fields.indices.map { store.source($0) },
             order: order
         )
     }

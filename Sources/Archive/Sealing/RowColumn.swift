@@ -3,20 +3,14 @@ internal import Telemetry
 
 /// The values of one field as they arrive, in the form in which records have them.
 struct RowColumn: ~Copyable {
-    /// A text that begins at a row, and stands in the rows behind it as well.
-    private struct TextRun {
-        let text: String, firstRow: Int
-    }
-
     let type: FieldType
     /// Bytes of a value while all are there and none is a text; else 0, and ``append(_:)`` has to
     /// look at them.
     private(set) var plainWidth: Int
     private var values = GrowingBytes()
-    private var texts: [TextRun] = []
+    private var texts = TextRuns()
     /// The text that came last, as MessagePack has it.
     private var lastText: [UInt8] = []
-    private var textRows = 0
     private var presence: [Bool]?
 
     init(_ type: FieldType) {
@@ -33,19 +27,29 @@ struct RowColumn: ~Copyable {
     }
 
     /// How many there are.
-    private var count: Int { type == .string ? textRows : values.count / Self.width(type) }
+    private var count: Int { type == .string ? texts.count : values.count / Self.width(type) }
 
     /// Appends values of ``plainWidth`` as they stand.
-    @inline(__always)
     mutating func appendPlain(_ bytes: UnsafeRawPointer, rows: Int) {
         values.append(bytes, rows * plainWidth)
+    }
+
+    /// Appends one value of ``plainWidth``; false where that is 0.
+    @inline(__always)
+    mutating func appendPlain(_ bytes: UnsafeRawPointer) -> Bool {
+        switch plainWidth {
+        case 8: values.append(bytes.loadUnaligned(as: UInt64.self))
+        case 1: values.append(bytes.load(as: UInt8.self))
+        default: return false
+        }
+        return true
     }
 
     /// Appends the text that came last once more; false where this is no column of texts only.
     @inline(__always)
     mutating func repeatText() -> Bool {
         guard type == .string, presence == nil else { return false }
-        textRows += 1
+        texts.extend(to: texts.count + 1)
         return true
     }
 
@@ -61,12 +65,12 @@ struct RowColumn: ~Copyable {
         if type == .string {
             var last: [UInt8] = []
             swap(&last, &lastText)
+            let first = texts.count
             view.forEachChange(of: &last) { row, utf8 in
-                let text = String(decoding: utf8, as: UTF8.self)
-                texts.append(TextRun(text: text, firstRow: textRows + row))
+                texts.begin(String(decoding: utf8, as: UTF8.self), at: first + row)
             }
             swap(&last, &lastText)
-            textRows += view.rows
+            texts.extend(to: first + view.rows)
         } else {
             values.append(view.bytes)
         }
@@ -78,8 +82,13 @@ struct RowColumn: ~Copyable {
         case .double: Column(.doubles(values.array()), presence: presence)
         case .int: Column(.ints(values.array()), presence: presence)
         case .bool: Column(.bools(bools), presence: presence)
-        case .string: Column(.strings(strings), presence: presence)
+        case .string: Column(.strings(texts.texts), presence: presence)
         }
+    }
+
+    /// The same for a sealed file.
+    var source: SourceColumn {
+        type == .string ? SourceColumn(texts, presence: presence) : SourceColumn(column)
     }
 
     private var bools: [Bool] {
@@ -91,16 +100,6 @@ struct RowColumn: ~Copyable {
         return bools
     }
 
-    private var strings: [String] {
-        var strings: [String] = []
-        strings.reserveCapacity(textRows)
-        for (index, run) in texts.enumerated() {
-            let end = index + 1 < texts.count ? texts[index + 1].firstRow : textRows
-            for _ in run.firstRow..<end { strings.append(run.text) }
-        }
-        return strings
-    }
-
     /// The same values in other memory.
     func copy() -> RowColumn {
         var copy = RowColumn(type)
@@ -108,7 +107,6 @@ struct RowColumn: ~Copyable {
         copy.values = values.copy()
         copy.texts = texts
         copy.lastText = lastText
-        copy.textRows = textRows
         copy.presence = presence
         return copy
     }
@@ -125,13 +123,10 @@ struct RowColumn: ~Copyable {
         case .bools(let bools): values.append(bools[rows])
         case .strings(let strings):
             for row in rows {
-                let place = textRows + row - rows.lowerBound
-                if texts.last?.text != strings[row] {
-                    texts.append(TextRun(text: strings[row], firstRow: place))
-                }
+                if texts.last != strings[row] { texts.begin(strings[row], at: texts.count) }
+                texts.extend(to: texts.count + 1)
             }
             lastText = []
-            textRows += rows.count
         }
     }
 }

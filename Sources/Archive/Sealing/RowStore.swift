@@ -44,6 +44,8 @@ final class RowStore: @unchecked Sendable {
     var marks: [RowCollector.Mark] { rows.pointee.marks.array() }
     /// The column of a field.
     func column(_ field: Int) -> Column { columns[field].column }
+    /// The same for a sealed file.
+    func source(_ field: Int) -> SourceColumn { columns[field].source }
 
     /// Appends the rows of one record.
     func append(_ record: JournalBlocks) {
@@ -74,13 +76,12 @@ final class RowStore: @unchecked Sendable {
 
     /// Appends a row of which it is known where its values stand.
     private func append(_ row: KnownRow) {
-        rows.pointee.times.append(row.time, 8)
+        rows.pointee.times.append(row.time.loadUnaligned(as: Int64.self))
         let hasSameTexts = rows.pointee.layout == row.layout
         rows.pointee.layout = row.layout
         for place in 0..<columns.count {
-            if columns[place].plainWidth > 0 {
-                columns[place].appendPlain(row.value(place), rows: 1)
-            } else if !hasSameTexts || !columns[place].repeatText() {
+            if columns[place].appendPlain(row.value(place)) { continue }
+            if !hasSameTexts || !columns[place].repeatText() {
                 columns[place].append(row.view(place, columns[place].type))
             }
         }
@@ -108,7 +109,7 @@ final class RowStore: @unchecked Sendable {
     }
 
     private func append(_ mark: RowCollector.Mark) {
-        withUnsafeBytes(of: mark) { rows.pointee.marks.append($0) }
+        rows.pointee.marks.append(mark)
     }
 
     /// The same rows in other memory.

@@ -151,7 +151,9 @@ public final class Sealer {
         }
         let segment = try directory.disk.open(directory.full(file), .read)
         do {
-            try JournalFollower(segment).read(isClosed: false) { event in
+            try JournalFollower(segment).read(isClosed: false) { _ in
+                throw Found(cursors: nil)
+            } others: { event in
                 if case .opening(_, _, _, let cursors) = event { throw Found(cursors: cursors) }
                 throw Found(cursors: nil)
             }
@@ -165,23 +167,26 @@ public final class Sealer {
     private func write(_ file: ArchiveFile, _ next: Successor?) throws -> SealedFooter? {
         let segment = try directory.disk.open(directory.full(file), .read)
         let start = try end(before: file)
-        func read(_ body: (JournalEvent) throws -> Void) throws {
-            try JournalFollower(segment, limit: next?.cursors, start: start)
-                .read(isClosed: true, body)
+        func read(
+            rows: (JournalBlocks) -> Void,
+            others: (JournalEvent) throws -> Void
+        ) throws -> CursorTable {
+            let follower = JournalFollower(segment, limit: next?.cursors, start: start)
+            try follower.read(isClosed: true, rows: rows, others: others)
+            return follower.cursors
         }
         var plan = SealingPlan(start: start)
         return try directory.writeSealed(file, footer(plan, file)) { builder in
             var pass = SealingPass(budget: budget)
             var unreadable: [LedgerEntry] = []
-            try read { event in
-                if case .blocks(let record) = event {
-                    plan.note(record)
-                    pass.take(record)
-                    return
-                }
+            let cursors = try read { record in
+                plan.note(record)
+                pass.take(record)
+            } others: { event in
                 plan.note(event)
                 if let row = try builder.add(unreadable: event) { unreadable.append(row) }
             }
+            plan.cursors = cursors
             if let next, next.isNext {
                 plan.compare(with: next.cursors, segment: file.path, end: next.created)
             }
@@ -189,7 +194,10 @@ public final class Sealer {
             try pass.add(to: &builder)
             while let end = pass.end {
                 pass = SealingPass(from: end, budget: budget)
-                try read { if case .blocks(let record) = $0 { pass.take(record) } }
+                _ = try read {
+                    pass.take($0)
+                } others: { _ in
+                }
                 try pass.add(to: &builder)
             }
             var footer = footer(plan, file)

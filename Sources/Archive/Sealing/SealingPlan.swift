@@ -7,7 +7,8 @@ struct SealingPlan {
     private(set) var opened: Timestamp?
     private(set) var received: Timestamp?
     private(set) var before = CursorTable()
-    private(set) var cursors = CursorTable()
+    /// How far the archive has come behind the segment, once it is read.
+    var cursors: CursorTable
     private var missing: [LedgerEntry] = []
     private var marks = ClockMarks()
     private(set) var damage: [String] = []
@@ -35,18 +36,13 @@ struct SealingPlan {
                 self.archive = archive
                 before = CursorTable(cursors)
             }
-            for cursor in cursors { self.cursors.merge(cursor) }
         case .declaration(let kept):
             let key = CursorTable.Key(instance: kept.instance, epoch: kept.epoch)
             declarations[key, default: [:]][kept.revision] = kept
-        case .blocks(let record): note(record)
         case .ledger(let entry) where entry.kind == .clock: marks.note(entry)
         case .ledger(let entry):
             missing.append(entry)
-            cursors.settle(entry)
-        case .progress(let cursor, let received):
-            cursors.merge(cursor)
-            self.received = received
+        case .progress(_, let received): self.received = received
         case .damage(let range, let reason):
             damage.append("bytes \(range.lowerBound)-\(range.upperBound): \(reason)")
         case .unreadable: break

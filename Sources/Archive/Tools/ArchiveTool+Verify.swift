@@ -90,7 +90,10 @@ extension ArchiveTool {
         var rows = 0
         var lines: [String] = []
         accounts.begin(file)
-        try follower.read(isClosed: isClosed) { event in
+        try follower.read(isClosed: isClosed) { record in
+            accounts.note(record)
+            rows += record.rows.count
+        } others: { event in
             accounts.note(event)
             switch event {
             case .damage(let range, let reason):
@@ -105,8 +108,6 @@ extension ArchiveTool {
                         + "decoded: \(reason); it is kept as it came"
                 )
             case .opening, .ledger, .progress: entries += 1
-            case .blocks(let record):
-                rows += record.rows.count
             case .declaration: break
             }
         }

@@ -144,7 +144,11 @@ public enum ArchiveTool {
         }
         let follower = JournalFollower(try directory.disk.open(path, .read))
         var segment = OpenSegment(file: file, follower: follower)
-        try follower.read(isClosed: false) { segment.note($0) }
+        try follower.read(isClosed: false) {
+            segment.note($0)
+        } others: {
+            segment.note($0)
+        }
         for (_, timeline) in segment.timelines.sorted(by: { $0.key < $1.key }) {
             let rows = try timeline.rows()
             try body(timeline.instance, timeline.feed, rows.times) { rows.columns }

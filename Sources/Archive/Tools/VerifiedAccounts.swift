@@ -35,6 +35,19 @@ struct VerifiedAccounts {
         segments.append(Segment(file: file))
     }
 
+    mutating func note(_ record: JournalBlocks) {
+        guard var segment = segments.popLast() else { return }
+        defer { segments.append(segment) }
+        let key = CursorTable.Key(instance: record.instance, epoch: record.epoch)
+        let position = record.position
+        if let last = segment.records[key]?.last, last.upperBound == position {
+            let place = (segment.records[key]?.count ?? 1) - 1
+            segment.records[key]?[place] = last.lowerBound..<(position + 1)
+        } else {
+            segment.records[key, default: []].append(position..<(position + 1))
+        }
+    }
+
     mutating func note(_ event: JournalEvent) {
         guard var segment = segments.popLast() else { return }
         defer { segments.append(segment) }
@@ -42,15 +55,6 @@ struct VerifiedAccounts {
         case .opening(_, _, _, let cursors):
             if segment.opening == nil { segment.opening = cursors }
         case .ledger(let entry): segment.rows.append(entry)
-        case .blocks(let record):
-            let key = CursorTable.Key(instance: record.instance, epoch: record.epoch)
-            let position = record.position
-            if let last = segment.records[key]?.last, last.upperBound == position {
-                let place = (segment.records[key]?.count ?? 1) - 1
-                segment.records[key]?[place] = last.lowerBound..<(position + 1)
-            } else {
-                segment.records[key, default: []].append(position..<(position + 1))
-            }
         case .unreadable(let instance, let epoch, let position, let received, let reason, _):
             segment.rows.append(
                 LedgerEntry(

@@ -44,5 +44,9 @@ void cerro_unscale(const int64_t *integers, size_t count, double divisor, double
 /// Fills `quotients` with (value - first value) / factor; returns whether all are integers.
 int cerro_divide(const int64_t *values, size_t count, int64_t factor, int64_t *quotients);
 
+/// Whether `count` bytes, at least eight, are those of `pattern` wherever `mask` has a bit; both are
+/// count / 8 + 1 words, of which the last one is about the last eight bytes.
+int cerro_fits(const void *bytes, size_t count, const uint64_t *pattern, const uint64_t *mask);
+
 /// The span of some integers, and their sum.
 cerro_span cerro_sum(const int64_t *values, size_t count, int64_t *sum);

@@ -158,8 +158,7 @@ final class ArchiveSource: SampleSource {
         {
             return known.duration
         }
-        let summaries = try store.fields(in: newest..<newest + .nanoseconds(1))
-        let lateness = summaries.first { $0.name.timeline == name }?.lateness ?? .zero
+        let lateness = try store.lateness(instance: instance, feed: feed, at: newest)
         latenesses.withLock { $0[name] = Lateness(duration: lateness, asOf: newest) }
         return lateness
     }
