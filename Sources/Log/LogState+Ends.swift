@@ -59,6 +59,7 @@ extension LogState {
         let damage = isDoubtful ? LossCause.doubt : LossCause.damage
         let usual = isCut ? LossCause.powerLoss(log.settings.syncInterval) : damage
         let unheld = unheld(search)
+        let isDropped = oldestPosition(of: entry.epoch) == nil && !isCut && !isUnknown
         var row = LedgerEntry(of: search, log, from: end)
         var next = max(
             position + 1,
@@ -67,7 +68,8 @@ extension LogState {
             unheld?.end ?? 0
         )
         row.to = max(end, entry.memory?.from ?? end)
-        var rows = rows(of: (position + 1)..<next, search, row, or: unheld?.cause ?? usual)
+        let before = unheld?.cause ?? (isDropped ? LossCause.gone : usual)
+        var rows = rows(of: (position + 1)..<next, search, row, or: before)
         if let note = entry.memory, note.last >= next {
             (row.first, row.count) = (next, note.last + 1 - next)
             (row.from, row.to) = (note.from, note.to)

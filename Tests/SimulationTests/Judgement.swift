@@ -68,7 +68,10 @@ struct Judgement {
             if row.positions.upperBound - 1 > agent.positions[row.epoch] ?? 0 {
                 problems.append("a row names what never was: \(row.entry)")
             }
-            if let joined = archive.joined[agent.name],
+            // Damage may have taken what tells where the archive joined.
+            if !archive.hitFiles.contains(where: { row.entry.cause.contains(archive.shortened($0)) }
+            ),
+                let joined = archive.joined[agent.name],
                 (row.epoch, row.positions.lowerBound) < (joined.epoch, joined.position)
             {
                 problems.append("a row names what was before the archive joined: \(row.entry)")
