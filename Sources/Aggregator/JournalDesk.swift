@@ -254,9 +254,11 @@ extension JournalDesk {
     ) throws(ArchiveError) {
         let before = cursor(of: instance, epoch: answer.epoch)?.position ?? 0
         let since = journal.lastPublished(of: instance, epoch: answer.epoch)
-        let first = answer.count > 0 ? answer.first : answer.losses.compactMap(\.first).min()
+        let lost = answer.losses.filter { $0.epoch == answer.epoch }.compactMap(\.first)
+        let first = (lost + (answer.count > 0 ? [answer.first] : [])).min()
         if newestEpochs[instance] == nil, let first, first > 1 {
-            // An archive that joins late misses nothing of what was before it.
+            // An archive that joins late misses nothing of what was before it, but what the log
+            // tells of.
             journal.join(instance: instance, epoch: answer.epoch, after: first - 1, crc: 0)
         }
         try answer.frames.withUnsafeBufferPointer { frames throws(ArchiveError) in

@@ -13,8 +13,8 @@ package enum JournalTrouble: Error, Hashable, CustomStringConvertible {
     /// The disk fails in another way.
     case stuck(String)
 
-    /// What `error` says of the disk; nil where waiting does not help, as nobody but a person changes
-    /// it: another writer, a folder that may not be written.
+    /// What `error` says of the disk; nil where waiting does not help, as nobody but a person
+    /// changes it: another writer, a folder that may not be written.
     package init?(_ error: ArchiveError) {
         guard case .disk(let disk) = error else { return nil }
         switch disk {

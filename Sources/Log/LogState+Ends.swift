@@ -12,27 +12,34 @@ extension LogState {
     ) -> [LedgerEntry] {
         let index = segments.last { $0.epoch == search.epoch }?.index
         let end = index?.to ?? search.before ?? Timestamp(nanoseconds: search.epoch)
-        let next = Timestamp(nanoseconds: nextEpoch(after: search.epoch) ?? search.epoch)
-        var rows = restLosses(behind: position, search, log, index, end)
-        if search.epoch < starts.since {
-            rows.append(doubt(since: end, until: next, search, log))
-        }
-        return rows
+        let rest = restLosses(behind: position, search, log, index, end)
+        return rest + skippedLosses(search, nextEpoch(after: search.epoch), log, from: end)
     }
 
-    /// The row that speaks of all epochs between one and the next that is there: what they were,
-    /// nobody knows.
-    func doubt(
-        since from: Timestamp,
-        until: Timestamp,
+    /// The row that speaks of all epochs between one and the next that is held, where an archive
+    /// may miss some of them: by the number of the first that there can have been.
+    func skippedLosses(
         _ search: FetchSearch,
-        _ log: AgentLog
-    ) -> LedgerEntry {
+        _ next: Int64?,
+        _ log: AgentLog,
+        from: Timestamp
+    ) -> [LedgerEntry] {
+        guard let next, next > search.epoch else { return [] }
         var row = LedgerEntry(of: search, log, from: from)
-        row.to = max(from, until)
-        row.cause = LossCause.doubt
+        row.to = max(from, Timestamp(nanoseconds: next))
         (row.epoch, row.first) = (search.epoch + 1, 1)
-        return row
+        let isSkipping =
+            !search.isJoining && starts.epochs.contains { $0 > search.epoch && $0 < next }
+        if search.epoch < starts.since {
+            row.cause = LossCause.doubt
+        } else if isSkipping, hadForgotten(search) {
+            row.cause = LossCause.forgotten
+        } else if isSkipping, committedEnd(search) == .max {
+            row.cause = LossCause.committed
+        } else {
+            return []
+        }
+        return [row]
     }
 
     /// What is missing of the epoch itself: what was dropped or not written before its end, what
@@ -52,6 +59,7 @@ extension LogState {
         let damage = isDoubtful ? LossCause.doubt : LossCause.damage
         let usual = isCut ? LossCause.powerLoss(log.settings.syncInterval) : damage
         let unheld = unheld(search)
+        let isDropped = oldestPosition(of: entry.epoch) == nil && !isCut && !isUnknown
         var row = LedgerEntry(of: search, log, from: end)
         var next = max(
             position + 1,
@@ -60,7 +68,8 @@ extension LogState {
             unheld?.end ?? 0
         )
         row.to = max(end, entry.memory?.from ?? end)
-        var rows = rows(of: (position + 1)..<next, search, row, or: unheld?.cause ?? usual)
+        let before = unheld?.cause ?? (isDropped ? LossCause.gone : usual)
+        var rows = rows(of: (position + 1)..<next, search, row, or: before)
         if let note = entry.memory, note.last >= next {
             (row.first, row.count) = (next, note.last + 1 - next)
             (row.from, row.to) = (note.from, note.to)

@@ -167,7 +167,9 @@ extension LogState {
                 if piece.count == 0 {
                     piece.first = position
                     piece.from = Timestamp(nanoseconds: run.entries[index].published)
-                } else if piece.frames.count + frame.count > search.maxBytes {
+                } else if position != piece.first + piece.count
+                    || piece.frames.count + frame.count > search.maxBytes
+                {
                     return .found(piece)
                 }
                 piece.frames.append(contentsOf: run.bytes[frame])

@@ -112,7 +112,7 @@ extension LogState {
     }
 
     /// The position of the epoch behind what the archive has said that it has committed.
-    private func committedEnd(_ search: FetchSearch) -> Int64 {
+    func committedEnd(_ search: FetchSearch) -> Int64 {
         guard let said = progress[search.archive], said.epoch >= search.epoch else { return 0 }
         return said.epoch == search.epoch ? said.position + 1 : .max
     }
@@ -171,17 +171,18 @@ extension LogState {
         row.first = search.after + 1
         if search.epoch < starts.since {
             row.cause = LossCause.doubt
-            return [row, doubt(since: row.from, until: row.to, search, log)]
+            return [row] + skippedLosses(search, next, log, from: row.from)
         }
         if isForeign(search.epoch) { return [] }
+        let skipped = skippedLosses(search, next, log, from: row.from)
         let unheld = unheld(search)
         if let unheld, unheld.end <= search.after + 1 {
             row.cause = unheld.cause
-            return [row]
+            return [row] + skipped
         }
         let start = search.after + 1
         let end = max(start, announcedEnd(of: search.epoch), unheld?.end ?? 0)
-        return rows(of: start..<end, search, row, or: unheld?.cause ?? LossCause.gone)
+        return rows(of: start..<end, search, row, or: unheld?.cause ?? LossCause.gone) + skipped
     }
 
     /// Why an archive finds nothing of an epoch though no full spool has dropped it, and the

@@ -193,7 +193,8 @@ struct LogState: ~Copyable {
 
     private var needsRun: Bool {
         guard let last = queue.last else { return true }
-        return last.isTaken || last.epoch != epoch
+        // Behind what a failed sync has lost there is a hole.
+        return last.isTaken || last.epoch != epoch || last.next != nextPosition
             || failure != nil && last.bytes.count >= Limits.run
     }
 

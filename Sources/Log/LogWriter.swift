@@ -204,6 +204,12 @@ final class LogWriter {
     }
 
     private func delete(_ segments: [Segment], _ losses: [RecordLoss]) {
+        // Whoever opens the log next knows by it why they are gone. A full disk may need the room
+        // before it takes that.
+        if losses.isEmpty {
+            saveDue = log.time.monotonic + Limits.saveInterval
+            log.saveProgress()
+        }
         // Those without declarations of their own before the one that has them: the process may
         // die at any of them.
         let groups = segments.reduce(into: [[Segment]]()) { groups, segment in

@@ -87,8 +87,9 @@ struct MemoryMarker {
             .contains(LogTables.headline)
         isDamaged = count == 0 && isWritten
         inherited = noted.filter { $0.epoch <= predecessor }
-        // Who was killed may have left a note that only the kernel has.
-        if !noted.isEmpty { try file.sync() }
+        // Who was killed may have left a note that only the kernel has. Where the disk refuses that
+        // now, it is as good as it was.
+        if !noted.isEmpty { try? file.sync() }
     }
 
     /// Makes the file of the spool in `folder`, in the place of one that cannot be used.

@@ -54,6 +54,34 @@ struct PullStateTests {
         #expect(try stage.ledger().isEmpty)
     }
 
+    // Goal: what a log says that it lost is no late joining.
+    @Test("an archive that joins keeps what it is told before its first record")
+    func joiningBehindLosses() async throws {
+        let log = try await stage.log(records: 5)
+        let desk = try stage.desk()
+        let request = try #require(desk.request(of: "alpha"))
+        var behind = request
+        (behind.epoch, behind.after) = (log.epoch, 3)
+        var answer = log.fetch(behind)
+        #expect(answer.first == 4)
+        answer.losses = [
+            LedgerEntry(
+                instance: "alpha",
+                feed: nil,
+                from: stage.time.now,
+                to: stage.time.now,
+                count: 2,
+                cause: "damage in the spool",
+                epoch: log.epoch,
+                first: 2
+            )
+        ]
+        _ = try desk.take(answer, to: request, of: "alpha")
+        try desk.close()
+        let rows = try stage.ledger().filter { $0.cause == "damage in the spool" }
+        #expect(rows.map(\.positions) == [2..<4])
+    }
+
     @Test("an answer to another archive's request, or of another epoch, is not taken")
     func foreign() async throws {
         let log = try await stage.log(records: 3)

@@ -55,6 +55,29 @@ struct JournalFollowerTests {
         }
     }
 
+    // Goal: damage hits the last batch of an epoch that has ended; nothing of it follows that would
+    // show the hole, and there may be no next segment.
+    @Test("what damage takes from the end of an epoch is entered where that is said to be over")
+    func endOfEpoch() throws {
+        let (journal, log) = try rig(3)
+        try journal.commit()
+        try log.send(to: journal, received: start)
+        try journal.commit()
+        let path = directory.full(try #require(try directory.files().first))
+        let place = disk.bytes(of: path).count - 1
+        journal.finish(instance: "alpha", epoch: 1)
+        try journal.commit()
+        disk.damage(path) { $0[place] ^= 1 }
+        var rows: [LedgerEntry] = []
+        try JournalFollower(try disk.open(path, .read)).read(isClosed: true) { _ in
+        } others: { event in
+            if case .ledger(let row) = event { rows.append(row) }
+        }
+        #expect(rows.compactMap(\.positions) == [1..<5])
+        #expect(rows.map(\.epoch) == [1])
+        #expect(rows.allSatisfy { $0.cause.hasPrefix("damage: ") })
+    }
+
     // Goal: a length that lies must not make who reads live wait for bytes that never come.
     @Test("a damaged length costs its entry, not all that follows", arguments: 4..<8)
     func lyingLength(byte: Int) throws {

@@ -127,6 +127,33 @@ struct DoubtTests {
         return log.epoch
     }
 
+    // Method: an archive has committed an epoch whose end the power took; then it asks again.
+    @Test("what an archive itself has lost is no loss of power", arguments: [false, true])
+    func ownLoss(isForgotten: Bool) async throws {
+        let bench = Bench()
+        let first = try await bench.declared()
+        try await append(0..<5, to: first)
+        var puller = Puller()
+        try puller.pull(first)
+        let epoch = first.epoch
+        await first.abandon()
+        bench.disk.powerCut()
+        let second = try await bench.declared(boot: "boot-2")
+        try await append(5..<8, to: second)
+        try puller.pull(second)
+        puller.commit()
+        try puller.fetch(second)
+        try await append(8..<9, to: second)
+        #expect(second.status.oldestEpoch == second.epoch)
+        if isForgotten { second.forget(archive: puller.id) }
+        (puller.epoch, puller.after, puller.crc) = (epoch, 3, 0)
+        puller.committed = (epoch, 3)
+        let told = second.fetch(puller.request()).losses
+        #expect(told.map(\.cause) == [isForgotten ? LossCause.forgotten : LossCause.committed])
+        #expect(told.map(\.first) == [4] && told.map(\.epoch) == [epoch])
+        await second.close()
+    }
+
     // Method: records are synced, some more written, some only noted; then the power goes, and the
     // next process drops what is left of the epoch.
     @Test("before what was in memory each part has its own cause")

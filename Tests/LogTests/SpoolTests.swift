@@ -32,6 +32,9 @@ struct SpoolTests {
         try await log.sync()
         #expect(bench.segments.count == 1)
         #expect(bench.told.losses.isEmpty)
+        // Who opens the log next knows why they are gone.
+        let saved = LogTables.commits(bench.disk.bytes(of: "spool/commits"))
+        #expect(saved["one"]?.position == one.after && saved["two"]?.position == two.after)
 
         var late = Puller(id: "late")
         try late.pull(log)

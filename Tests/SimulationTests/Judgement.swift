@@ -10,10 +10,17 @@ struct Judgement {
     private(set) var problems: [String] = []
     private let archive: SimulatedArchive
     private let reading: ArchiveReading
+    private let isSealed: Bool
     private let present: Set<Int64>
 
-    init(_ archive: SimulatedArchive, _ agents: [SimulatedAgent], _ reading: ArchiveReading) {
+    init(
+        _ archive: SimulatedArchive,
+        _ agents: [SimulatedAgent],
+        _ reading: ArchiveReading,
+        isSealed: Bool
+    ) {
         self.archive = archive
+        self.isSealed = isSealed
         self.reading = reading
         present = Set(reading.rows.map(\.number))
         checkRows(agents)
@@ -61,7 +68,10 @@ struct Judgement {
             if row.positions.upperBound - 1 > agent.positions[row.epoch] ?? 0 {
                 problems.append("a row names what never was: \(row.entry)")
             }
-            if let joined = archive.joined[agent.name],
+            // Damage may have taken what tells where the archive joined.
+            if !archive.hitFiles.contains(where: { row.entry.cause.contains(archive.shortened($0)) }
+            ),
+                let joined = archive.joined[agent.name],
                 (row.epoch, row.positions.lowerBound) < (joined.epoch, joined.position)
             {
                 problems.append("a row names what was before the archive joined: \(row.entry)")
@@ -109,7 +119,7 @@ struct Judgement {
                 excuses.insert(.powerLoss)
             }
             if reasons.contains(where: { Self.isTrue($0.cause, excuses) }) { continue }
-            if isTold(record, agent, reasons) { continue }
+            if isTold(record, agent, reasons, ends) { continue }
             problems.append(
                 "\(agent.name): \(Self.name(record)) is missing; may be by "
                     + "\(record.excuses), rows say \(reasons.map(\.cause))"
@@ -117,28 +127,41 @@ struct Judgement {
         }
     }
 
-    /// Whether damage to the archive's own files that took a record is told.
+    /// Whether damage to the archive's own files that took a record is told, or what told of it.
     ///
     /// What was in its journal is asked for once more; a sealed file that cannot be opened, and a
     /// chunk that cannot be read, are rows of whoever reads them. What follows in a journal behind
-    /// a declaration that was hit stays unreadable.
+    /// a declaration that was hit stays unreadable. How much is missing behind the end of a journal
+    /// is told when it is sealed.
     private func isTold(
         _ record: Published,
         _ agent: SimulatedAgent,
-        _ reasons: [LedgerEntry]
+        _ reasons: [LedgerEntry],
+        _ ends: [Int64: Int64]
     ) -> Bool {
+        guard !archive.hitFiles.isEmpty else { return false }
         if archive.hitAgain.contains(record.number) { return true }
-        if !archive.hitFiles.isEmpty, reasons.contains(where: { $0.cause.hasPrefix("unreadable") })
-        {
+        if reading.damage.contains(where: {
+            $0.isAbout(agent.name, record.feed.name, record.time.nanoseconds)
+        }) {
             return true
         }
-        guard archive.hit.contains(record.number) else { return false }
-        return reasons.contains {
-            $0.cause.contains("damage") || $0.cause.hasPrefix("no longer in the log")
+        let lost = archive.hitLedger.contains {
+            $0.instance == agent.name && $0.kind == .missing
+                && ($0.positions?.contains(record.admission.position) ?? true)
+                && Self.covers($0, record, ends)
         }
-            || reading.damage.contains {
-                $0.isAbout(agent.name, record.feed.name, record.time.nanoseconds)
-            }
+        if lost || archive.hit.contains(record.number) {
+            return lost || !isSealed
+                || reasons.contains {
+                    $0.cause.contains("damage") || $0.cause.hasPrefix("no longer in the log")
+                        || $0.cause.hasPrefix("unreadable")
+                }
+        }
+        return reasons.contains { row in
+            row.cause.hasPrefix("unreadable")
+                || archive.hitFiles.contains { row.cause.contains(archive.shortened($0)) }
+        }
     }
 
     /// Whether anybody can know that a record is missing.
@@ -156,8 +179,8 @@ struct Judgement {
 
     /// Whether a row that does not know how many are missing is about the record.
     ///
-    /// Where the tables of a spool were damaged it speaks of all epochs as far as the next one of
-    /// which something is known.
+    /// Where the tables of a spool were damaged, or it had let go of epochs, it speaks of all of
+    /// them as far as the next one of which something is known.
     private static func covers(
         _ entry: LedgerEntry,
         _ record: Published,
@@ -168,7 +191,9 @@ struct Judgement {
             return entry.from <= record.time && record.time <= entry.to
         }
         if epoch == place.epoch { return first <= place.position }
-        guard entry.cause.contains("tables"), epoch < place.epoch else { return false }
+        let isWide =
+            entry.cause.contains("tables") || entry.cause.hasPrefix("no longer in the log: ")
+        guard isWide, epoch < place.epoch else { return false }
         let known = ends.keys.filter { $0 > epoch }.min() ?? .max
         return place.epoch < known
     }

@@ -30,7 +30,9 @@ final class SimulatedArchive {
     /// The same of those that were hit more than once: where the beginning of a journal and the
     /// first batch in it are damaged, nobody knows whether something was before the second.
     private(set) var hitAgain: Set<Int64> = []
+    /// Those files, and the rows of the ledger that were in them.
     private(set) var hitFiles: Set<String> = []
+    private(set) var hitLedger: Set<LedgerEntry> = []
     private var hitRows: [String: [Int64]] = [:]
 
     init(_ number: Int, _ schedule: Schedule, _ time: SimulatedTime) {
@@ -97,6 +99,7 @@ final class SimulatedArchive {
             if !hitFiles.insert(path).inserted { hitAgain.formUnion(numbers) }
             hitRows[path] = numbers
             self.hit.formUnion(numbers)
+            hitLedger.formUnion(reading.ledger)
             note("\(path) rots at \(offset) of \(bytes.count)\(isCut ? ", cut" : "")")
         }
         _ =
@@ -104,6 +107,9 @@ final class SimulatedArchive {
             ? disk.cut(&random, in: isMeant, onHit: hit)
             : disk.flipBit(&random, in: isMeant, onHit: hit)
     }
+
+    /// The path of one of its files as causes name it.
+    func shortened(_ path: String) -> String { directory.shortened(path) }
 
     /// The request that is due for an instance; nil where it is too early.
     func request(_ agent: Int, _ instance: String) -> Value? {

@@ -43,7 +43,7 @@ final class Simulation {
         guard problems.isEmpty else { return problems }
         problems += await settle()
         guard problems.isEmpty else { return problems }
-        judge("before sealing")
+        judge("before sealing", isSealed: false)
         for (number, archive) in archives.enumerated() {
             do {
                 try archive.sealAll()
@@ -51,7 +51,7 @@ final class Simulation {
                 problems.append("archive \(number) cannot be sealed: \(error)")
             }
         }
-        judge("when sealed")
+        judge("when sealed", isSealed: true)
         return problems
     }
 
@@ -70,11 +70,12 @@ final class Simulation {
         }
     }
 
-    private func judge(_ when: String) {
+    private func judge(_ when: String, isSealed: Bool) {
         for number in archives.indices {
             do {
                 let reading = try ArchiveReading(archives[number].directory)
-                problems += Judgement(archives[number], agents, reading).problems
+                let archive = archives[number]
+                problems += Judgement(archive, agents, reading, isSealed: isSealed).problems
                     .map { "archive \(number), \(when): \($0)" }
             } catch {
                 problems.append("archive \(number), \(when), cannot be read: \(error)")

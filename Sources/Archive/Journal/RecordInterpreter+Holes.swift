@@ -74,14 +74,26 @@ extension RecordInterpreter {
     /// What an opening says of an epoch behind damage, as far as it was seen: what was not is a
     /// hole, which the epoch's next batch or the next segment shows.
     ///
-    /// An instance that was not known may have joined there.
-    func withoutHole(_ cursor: Cursor) -> Cursor {
+    /// Nothing more comes of an epoch that has ended, and a next segment may never be there: its
+    /// hole is entered at once.
+    ///
+    /// An instance that was not known may have joined there, but who joins does not end an epoch.
+    mutating func withoutHole(
+        _ cursor: Cursor,
+        _ body: (JournalEvent) throws -> Void
+    ) throws -> Cursor {
         let key = CursorTable.Key(cursor)
-        let cursors = cursors
-        guard !goneOn.contains(key), cursors.oldestEpoch(of: cursor.instance) != nil else {
+        let isKnown = cursors.oldestEpoch(of: cursor.instance) != nil
+        guard !goneOn.contains(key), isKnown || hasStart && cursor.isFinished else {
             return cursor
         }
-        var seen = cursors.entries[key] ?? Cursor(before: key)
+        let place = epoch(key)
+        if cursor.isFinished, hasStart || epochs[place].cursor != nil {
+            let published =
+                epochs[place].published ?? opened ?? Timestamp(nanoseconds: cursor.epoch)
+            try passDamage(key, upTo: cursor.position, published: published, body)
+        }
+        var seen = epochs[place].cursor ?? Cursor(before: key)
         seen.isFinished = cursor.isFinished
         return seen
     }

@@ -94,7 +94,7 @@ struct RecordInterpreter {
         switch record {
         case .opening(let archive, let segment, let created, let cursors):
             let counted = opened == nil ? cursors : cursors.compactMap(committed)
-            let seen = counted.map { damage == nil ? $0 : withoutHole($0) }
+            let seen = try counted.map { try damage == nil ? $0 : withoutHole($0, body) }
             for cursor in seen { merge(cursor) }
             hasStart = true
             opened = opened ?? created
