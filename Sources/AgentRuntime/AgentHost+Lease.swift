@@ -26,7 +26,7 @@ extension AgentHost {
         while !isClosing {
             noteLeftOutRefusals()
             endOverdueControl()
-            let due = time.monotonic + RuntimeLimits.heartbeatPeriod
+            let due = time.nextBeat(every: RuntimeLimits.heartbeatPeriod)
             let epoch = log.epoch
             let answer =
                 lease == epoch

@@ -32,7 +32,9 @@ struct Puller: Sendable {
             do {
                 switch try await step() {
                 case .atOnce: continue
-                case .later, .overtaken: try await time.sleep(untilMonotonic: nextBeat)
+                case .later, .overtaken:
+                    let beat = time.nextBeat(every: AggregatorLimits.beat)
+                    try await time.sleep(untilMonotonic: beat)
                 case nil: try await time.sleep(for: AggregatorLimits.roomPeriod)
                 }
             } catch is CancellationError {
@@ -40,11 +42,6 @@ struct Puller: Sendable {
             } catch { return "\(error)" }
         }
         return nil
-    }
-
-    private var nextBeat: Duration {
-        let beat = AggregatorLimits.beat.nanoseconds
-        return .nanoseconds((time.monotonic.nanoseconds / beat + 1) * beat)
     }
 
     /// One question and its answer; nil where nothing can be taken now.

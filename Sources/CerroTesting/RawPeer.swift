@@ -52,10 +52,9 @@ public final class RawPeer {
             setsockopt(descriptor, SOL_SOCKET, option, &limit, size)
         }
         let status = SocketAddress.with(host, port: port) { connect(descriptor, $0, $1) }
+        // What is whole by now is closed by `deinit`; a second time would close somebody else's.
         guard status == 0 else {
-            let error = POSIXError(POSIXErrorCode(rawValue: errno) ?? .ECONNREFUSED)
-            close(descriptor)
-            throw error
+            throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .ECONNREFUSED)
         }
     }
 

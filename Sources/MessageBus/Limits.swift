@@ -49,6 +49,9 @@ public enum BusLimits {
     public static let strangerReportInterval = Duration.seconds(60)
     /// How often drops of one kind are logged.
     public static let dropReportInterval = Duration.seconds(60)
+    /// How long a connection on which requests are out may be silent; when one of them runs out of
+    /// time then, the connection is made anew.
+    public static let silence = Duration.seconds(6)
     /// How long a connection that was refused waits before it tries again.
     public static let refusedRetry = Duration.seconds(1)
     /// How long a connection that the library gave up waits before it tries again.

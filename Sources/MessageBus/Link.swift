@@ -57,7 +57,7 @@ final class Link {
             change(
                 to: .disconnected(
                     reason: "who listens there does not speak ZeroMQ, has another key than was "
-                        + "told, or has ended"
+                        + "told, hangs, or has ended"
                 )
             )
             retry(after: BusLimits.refusedRetry)

@@ -45,7 +45,9 @@ public enum RequestError: Error, Hashable, Sendable, CustomStringConvertible {
 /// Asks the instance behind one endpoint, and matches its replies with what was asked.
 ///
 /// Requests wait for an established connection, and go out once: after a lost connection they wait
-/// for their timeout, as the reply may be lost. Runs on the bus's reactor.
+/// for their timeout, as the reply may be lost. A connection may stand and carry nothing, where
+/// something between its ends hangs: one that was silent for ``BusLimits/silence`` when a request
+/// runs out of time is made anew. Runs on the bus's reactor.
 public actor Requester {
     private struct Pending {
         let bytes: [UInt8]
@@ -64,6 +66,8 @@ public actor Requester {
     private var pending: [[UInt8]: Pending] = [:]
     private var order: [[UInt8]] = []
     private var connection: (any RequestConnection)?
+    /// Since when requests are out on the connection and nothing has come.
+    private var silentSince: Duration?
     private var clockOffset: Duration?
     private var alarm = Alarm()
     private var isClosed = false
@@ -193,13 +197,28 @@ public actor Requester {
                     self.assumeIsolated { $0.receive(reply, id) }
                 },
                 onState: { [weak self] state in
-                    guard state.isConnected, let self else { return }
-                    self.assumeIsolated { $0.flush() }
+                    guard let self else { return }
+                    self.assumeIsolated { $0.follow(state) }
                 }
             )
         } catch {
             throw .unreachable(endpoint, reason: error.description)
         }
+    }
+
+    private func follow(_ state: ConnectionState) {
+        if state.isConnected { return flush() }
+        // What was out on it gets no reply any more.
+        silentSince = nil
+    }
+
+    /// Connects anew for what waits, or with the next request.
+    private func reconnect() {
+        silentSince = nil
+        connection?.close()
+        connection = nil
+        // What cannot go out now runs out of time, and says that nothing was asked.
+        if !order.isEmpty { try? open() }
     }
 
     /// Sends what waits, in the order in which it was asked, until the connection takes no more.
@@ -209,6 +228,7 @@ public actor Requester {
             if let entry = pending[id] {
                 guard connection?.send(entry.bytes) == true else { break }
                 pending[id]?.wasSent = true
+                silentSince = silentSince ?? timeSource.monotonic
             }
             sent += 1
         }
@@ -220,6 +240,7 @@ public actor Requester {
         switch result {
         case .success(let reply):
             clockOffset = reply.clock - timeSource.now
+            silentSince = nil
             if pending[reply.id] == nil {
                 drops.count("reply nobody waits for", detail: "from \(endpoint)")
             } else {
@@ -228,6 +249,7 @@ public actor Requester {
         case .failure(let error):
             drops.count("malformed reply", detail: "from \(endpoint): \(error)")
             guard let id, let action = pending[id]?.action else { return }
+            silentSince = nil
             settle(id, .failure(.unreadable(endpoint, action: action, error)))
         }
     }
@@ -257,6 +279,9 @@ public actor Requester {
             settle(id, .failure(.cancelled(wasSent: entry.wasSent)))
         } else if entry.wasSent {
             settle(id, .failure(.timedOut(endpoint, action: entry.action)))
+            if let silentSince, timeSource.monotonic - silentSince >= BusLimits.silence {
+                reconnect()
+            }
         } else {
             var reason = "no connection within the time given"
             if case .disconnected(let why) = connection?.state { reason = why }

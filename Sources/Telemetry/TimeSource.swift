@@ -17,6 +17,13 @@ extension TimeSource {
     public func sleep(for duration: Duration) async throws {
         try await sleep(untilMonotonic: monotonic + duration)
     }
+
+    /// The next time at which the monotonic clock shows a multiple of `period`, in all processes of
+    /// a machine the same: what they do together wakes those whom it reaches once, and a wake-up
+    /// costs many times what is done.
+    public func nextBeat(every period: Duration) -> Duration {
+        .nanoseconds((monotonic.nanoseconds / period.nanoseconds + 1) * period.nanoseconds)
+    }
 }
 
 /// The clocks of the machine.

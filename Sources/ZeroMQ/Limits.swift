@@ -21,8 +21,8 @@ public enum ZeroMQLimits {
     static let hurriedLooks = 100
     /// Bytes between two looks from which on a peer is busy.
     static let busyBytes = 64 << 10
-    /// Bytes a second of one peer that never count as waiting: heartbeats, and what frames and
-    /// their encryption take beside the messages.
+    /// Bytes a second of one peer that never count as waiting: a peer's heartbeats, and what
+    /// frames and their encryption take beside the messages.
     static let trickle = 256
     /// What a part of a message takes on the wire beside its bytes, at most.
     static let partOverhead = 64

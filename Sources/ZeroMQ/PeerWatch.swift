@@ -54,7 +54,7 @@ public struct CutPeer: Hashable, Sendable, CustomStringConvertible {
 /// The library bounds the messages that wait and the bytes of one part. It bounds neither the
 /// parts of one message, none of which is seen before the last, nor the subscriptions of a peer.
 /// So the kernel is asked how much came on each connection: what was not delivered meanwhile
-/// waits. A trickle is never counted: it is heartbeats. Of what goes out the library bounds the
+/// waits. A trickle is never counted: it is frames. Of what goes out the library bounds the
 /// messages, not their bytes: here the kernel tells how much the other side has confirmed.
 ///
 /// A thread of its own looks: who subscribes faster than the library takes it in keeps the

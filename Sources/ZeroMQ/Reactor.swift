@@ -99,6 +99,10 @@ public final class Reactor: SerialExecutor {
             loop.ready.append(work)
             return
         }
+        // The runtime keeps no executor for a job: once the work is there, who does it may be the
+        // last one to know the reactor, and this thread has yet to wake it.
+        let kept = Unmanaged.passRetained(self)
+        defer { kept.release() }
         let (wakes, needsThread) = inbox.withLock { inbox in
             inbox.work.append(work)
             defer {

@@ -10,9 +10,7 @@ public struct SocketOptions: Sendable {
     public var longestMessage = 1 << 20
     /// How long a closed socket goes on sending what it holds.
     public var linger: Duration = .milliseconds(500)
-    /// How often who asks makes sure that who answers lives.
-    public var heartbeat: Duration = .seconds(2)
-    /// After which silence a connection is given up, by both of its ends.
+    /// After which silence of the peer's machine a connection is given up.
     public var silence: Duration = .seconds(6)
     /// How long a peer may take until it has introduced itself.
     public var handshakeTimeout: Duration = .seconds(2)
@@ -36,6 +34,8 @@ public struct SocketOptions: Sendable {
         socket.set(ZMQ_RECONNECT_IVL, reconnect.lowerBound.wholeMilliseconds)
         socket.set(ZMQ_RECONNECT_IVL_MAX, reconnect.upperBound.wholeMilliseconds)
         // Of a machine that is gone the kernel tells: three questions within the time of silence.
+        // The library's own heartbeats stay off: one that is due on a connection which ended while
+        // nothing could be read of it ends the process (libzmq 4.3, an assertion of `out_event`).
         let third = Int32(clamping: max(1, silence.components.seconds / 3))
         socket.set(ZMQ_TCP_KEEPALIVE, 1 as Int32)
         socket.set(ZMQ_TCP_KEEPALIVE_IDLE, third)
@@ -48,14 +48,6 @@ public struct SocketOptions: Sendable {
             socket.set(ZMQ_ROUTER_MANDATORY, 1 as Int32)
         case .dealer:
             socket.set(ZMQ_IMMEDIATE, Int32(establishedOnly ? 1 : 0))
-            // Of a process that stands still only a heartbeat tells; the other end gives up a
-            // connection on which it stays out. Nobody else may send them: one that is due on a
-            // connection that ended while its messages filled the queue ends the process
-            // (libzmq 4.3, an assertion of `out_event`), so any peer that floods could. What
-            // comes here are answers to what was asked, which never fill it.
-            socket.set(ZMQ_HEARTBEAT_IVL, heartbeat.wholeMilliseconds)
-            socket.set(ZMQ_HEARTBEAT_TIMEOUT, silence.wholeMilliseconds)
-            socket.set(ZMQ_HEARTBEAT_TTL, silence.wholeMilliseconds)
         case .publisher, .subscriber, .pair, .reply: break
         }
         curve?.apply(to: socket)

@@ -127,6 +127,32 @@ struct RequesterTests {
         await bus.reactor.shutdown()
     }
 
+    // Goal: something between the two ends hangs, and the connection stands for ever.
+    @Test(
+        "a connection that was silent for long when a request ran out of time is made anew",
+        arguments: Carrier.allCases
+    )
+    func silent(_ carrier: Carrier) async throws {
+        let bus = try carrier.makeBus()
+        let host = RequestHost(bus: bus, time: time, logger: logger)
+        let requester = requester(bus, try await host.open())
+        for number in 1...8 {
+            async let outcome = ask(requester, "hold")
+            await host.untilHeld(number)
+            await time.somebodySleeps()
+            time.jump(by: .seconds(1))
+            let expected = RequestError.timedOut(requester.endpoint, action: "hold")
+            #expect(await outcome == .failure(expected))
+        }
+        let peers = await host.peers
+        #expect(Set(peers[..<6]).count == 1, "a request that ran out of time alone ended it")
+        #expect(peers[6] != peers[5])
+        #expect(peers[7] == peers[6])
+        let next = try await requester.request("echo", target: "host", timeout: .seconds(1))
+        #expect(next.code == .ok)
+        await bus.reactor.shutdown()
+    }
+
     @Test("a caller that is cancelled waits no more", arguments: Carrier.allCases)
     func cancelled(_ carrier: Carrier) async throws {
         let bus = try carrier.makeBus()
@@ -276,8 +302,11 @@ private actor RequestHost {
 
     func close() { server?.close() }
 
-    func untilHeld() async {
-        while held.isEmpty { await withCheckedContinuation { waiting.append($0) } }
+    /// Who asked for what is held.
+    var peers: [Peer] { held.map(\.peer) }
+
+    func untilHeld(_ count: Int = 1) async {
+        while held.count < count { await withCheckedContinuation { waiting.append($0) } }
     }
 
     func untilDropped() async {

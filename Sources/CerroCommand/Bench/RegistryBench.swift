@@ -15,9 +15,9 @@ extension BenchCommand {
             commandName: "registry",
             abstract: "What a large site costs its registry, and how soon its table is there.",
             discussion: """
-                Instances that consist of a lease only, each on a connection of its own and with \
-                a heartbeat a second, beside one real agent. The table is asked for over one \
-                connection, and by `cerro status` as a whole process.
+                Instances that consist of a lease only, a hundred to a host, each on a connection \
+                of its own and with a heartbeat a second, beside one real agent. The table is \
+                asked for over one connection, and by `cerro status` as a whole process.
                 """
         )
 
@@ -156,7 +156,7 @@ private final class Fleet: Sendable {
     private let members: [(name: String, requester: Requester)]
     private let time = SystemTimeSource()
 
-    /// So many members of one reactor.
+    /// So many members of one reactor, which stands for a host.
     private static let crew = 100
 
     init(_ count: Int, like row: InstanceRow, _ site: BenchSite) throws {
@@ -177,25 +177,33 @@ private final class Fleet: Sendable {
     }
 
     /// Registers all, and has them live until cancelled.
+    ///
+    /// The members of a crew are those of one host: its clock tells all of them the same second.
     func live() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for (number, member) in members.enumerated() {
+                let crew = number / Self.crew
                 group.addTask {
-                    let share = Duration.seconds(1) * number / self.members.count
-                    try await self.time.sleep(for: share)
-                    try await self.live(member.name, member.requester)
+                    let start = Duration.seconds(1) * number / self.members.count
+                    try await self.time.sleep(for: start)
+                    let phase = Duration.seconds(1) * crew / self.buses.count
+                    try await self.live(member.name, member.requester, phase)
                 }
             }
             try await group.waitForAll()
         }
     }
 
-    private func live(_ name: String, _ requester: Requester) async throws {
+    private func live(
+        _ name: String,
+        _ requester: Requester,
+        _ phase: Duration
+    ) async throws {
         var row = row
         row.instance = name
         row.epoch = time.now.nanoseconds
         try await ask(requester, Action.register, ["row": row.value, "shows_lease": true])
-        var due = time.monotonic
+        var due = time.nextBeat(every: .seconds(1)) + phase
         while true {
             due += .seconds(1)
             try await time.sleep(untilMonotonic: due)

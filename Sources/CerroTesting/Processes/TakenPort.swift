@@ -10,10 +10,8 @@ public final class TakenPort {
         let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
         descriptor = socket(AF_INET, kind, 0)
         let status = SocketAddress.with(port: port) { bind(descriptor, $0, $1) }
-        guard status == 0, listen(descriptor, 1) == 0 else {
-            close(descriptor)
-            return nil
-        }
+        // What is whole by now is closed by `deinit`; a second time would close somebody else's.
+        guard status == 0, listen(descriptor, 1) == 0 else { return nil }
     }
 
     deinit { close(descriptor) }

@@ -375,11 +375,11 @@ class LeaseTest(unittest.TestCase):
         self.assertEqual(lease.action(0.2), "register")
         self.assertFalse(lease.answered("ok", 0.21))
         self.assertTrue(lease.may_begin(0.21))
-        self.assertEqual((lease.due(), lease.shows_lease), (1.2, True))
-        self.assertEqual(lease.action(1.2), "heartbeat")
-        lease.answered("lease.unknown", 1.21)
-        self.assertEqual(lease.action(1.4), "register")
-        self.assertTrue(lease.answered("lease.held", 1.41))
+        self.assertEqual((lease.due(), lease.shows_lease), (1.0, True))
+        self.assertEqual(lease.action(1.0), "heartbeat")
+        lease.answered("lease.unknown", 1.01)
+        self.assertEqual(lease.action(1.2), "register")
+        self.assertTrue(lease.answered("lease.held", 1.21))
 
     def test_without_a_registry(self):
         lease = Lease(0.0)

@@ -2,11 +2,15 @@
 
 import asyncio
 import unittest
+from unittest import mock
 
+import zmq.asyncio
 from observatory import shared
 
 import cerro
 import cerro.aio
+from cerro import limits
+from cerro.flows import Ask
 
 
 class AsyncTest(unittest.IsolatedAsyncioTestCase):
@@ -45,6 +49,26 @@ class AsyncTest(unittest.IsolatedAsyncioTestCase):
             self.assertEqual(len(found["no.such.field"]), 0)
             async with site.client("fake-2") as client:
                 self.assertEqual(client.count.name, "count")
+
+    async def test_a_connection_that_is_silent_for_long_is_made_anew(self):
+        # Something between the two ends hangs, and the connection stands for ever.
+        with zmq.asyncio.Context() as context, context.socket(zmq.ROUTER) as deaf:
+            deaf.linger = 0
+            port = deaf.bind_to_random_port("tcp://127.0.0.1")
+            driver = cerro.aio.AsyncDriver()
+
+            async def peer_of_a_request():
+                ask = Ask(f"tcp://127.0.0.1:{port}", None, b"id", b"", "it", 0.3, False)
+                with self.assertRaises(cerro.TimedOut):
+                    await driver._perform(ask, [])
+                return (await deaf.recv_multipart())[0]
+
+            first = await peer_of_a_request()
+            self.assertEqual(await peer_of_a_request(), first)
+            with mock.patch.object(limits, "SILENCE_MS", 0):
+                self.assertEqual(await peer_of_a_request(), first)
+            self.assertNotEqual(await peer_of_a_request(), first)
+            await driver.close()
 
     async def test_errors(self):
         with self.assertRaises(cerro.Unreachable):

@@ -16,7 +16,7 @@ import zmq.asyncio
 
 from . import limits, wire
 from .client import ClientShape
-from .errors import CerroError, Unreachable
+from .errors import CerroError, TimedOut, Unreachable
 from .flows import (
     Ask,
     Connect,
@@ -98,10 +98,13 @@ class AsyncDriver:
             link = self._link(effect)
             try:
                 return await link.ask(effect)
-            except Unreachable:
-                # The library does not come back where a handshake was refused.
-                if not link.is_busy and self._links.get((effect.endpoint, effect.key)) is link:
-                    del self._links[effect.endpoint, effect.key]
+            except (TimedOut, Unreachable) as error:
+                # The library does not come back where a handshake was refused, and does not notice
+                # where something between the ends hangs.
+                is_refused = isinstance(error, Unreachable) and not link.is_busy
+                place = effect.endpoint, effect.key
+                if (is_refused or link.is_silent) and self._links.get(place) is link:
+                    del self._links[place]
                     await link.close()
                 raise
         if isinstance(effect, Receive):
@@ -136,20 +139,28 @@ class _Link:
         self._socket = socket
         self._waiting = {}
         self._reader = None
+        self._silent_since = None
 
     @property
     def is_busy(self):
         """Whether somebody waits for a reply."""
         return bool(self._waiting)
 
+    @property
+    def is_silent(self):
+        """Whether requests have been out for long, and nothing has come."""
+        since = self._silent_since
+        return since is not None and time.monotonic() - since >= limits.SILENCE_MS / 1000
+
     async def ask(self, ask):
         reply = asyncio.get_running_loop().create_future()
-        self._waiting[ask.id] = reply
+        self._waiting[ask.id] = ask, reply
         if self._reader is None or self._reader.done():
             # Kept here, and cancelled with the link.
             self._reader = asyncio.ensure_future(self._read())
         try:
             await self._send(ask)
+            self._silent_since = self._silent_since or time.monotonic()
             deadline = time.monotonic() + ask.timeout
             while True:
                 left = deadline - time.monotonic()
@@ -163,6 +174,7 @@ class _Link:
                         raise unreadable(ask, error) from None
                 # A reply comes on the connection of its request, or never.
                 if not await self._socket.poll(0, zmq.POLLOUT):
+                    self._silent_since = None
                     raise lost(ask)
         finally:
             self._waiting.pop(ask.id, None)
@@ -180,7 +192,8 @@ class _Link:
     async def _read(self):
         while True:
             data = await self._socket.recv()
-            waiting = self._waiting.get(wire.id_of(data))
+            self._silent_since = None
+            _, waiting = self._waiting.get(wire.id_of(data), (None, None))
             if waiting is None or waiting.done():
                 continue
             try:
@@ -192,6 +205,9 @@ class _Link:
         if self._reader is not None:
             self._reader.cancel()
             await asyncio.gather(self._reader, return_exceptions=True)
+        for ask, reply in self._waiting.values():
+            if not reply.done():
+                reply.set_exception(lost(ask))
         self._socket.close()
 
 

@@ -27,8 +27,9 @@ PUBLISH_BYTES = 64 << 20
 MOST_SUBSCRIPTIONS = 4_096
 #: Milliseconds in which a handshake has to be over; then the connection ends.
 HANDSHAKE_MS = 2_000
-#: Milliseconds between two pings of an idle peer, and of silence that ends a connection.
-PING_MS, SILENCE_MS = 2_000, 6_000
+#: Milliseconds of silence of a machine that end a connection; and of silence while requests are
+#: out, after which the next one that runs out of time has the connection made anew.
+SILENCE_MS = 6_000
 #: Seconds that a request may take which has no limit of its own.
 PATIENCE = 5.0
 #: Seconds between two looks at whether the connection on which a reply is awaited still stands.

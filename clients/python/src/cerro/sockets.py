@@ -11,10 +11,12 @@ from .errors import Malformed
 def _common(socket, is_ipv6):
     socket.linger = 0
     socket.setsockopt(zmq.HANDSHAKE_IVL, limits.HANDSHAKE_MS)
-    # Of a machine that is gone the kernel tells.
+    # Of a machine that is gone the kernel tells. The library's own heartbeats stay off: libzmq ends
+    # the process over one that is due on a connection which ended while nothing was read of it.
     socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
-    socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, limits.SILENCE_MS // 3000)
-    socket.setsockopt(zmq.TCP_KEEPALIVE_INTVL, limits.SILENCE_MS // 3000)
+    third = max(1, limits.SILENCE_MS // 3000)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, third)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_INTVL, third)
     socket.setsockopt(zmq.TCP_KEEPALIVE_CNT, 2)
     socket.setsockopt(zmq.TCP_MAXRT, limits.SILENCE_MS)
     socket.setsockopt(zmq.IPV6, int(is_ipv6))
@@ -25,11 +27,6 @@ def dealer(context, endpoint, key, keys):
     """A DEALER that sends on an established connection only."""
     socket = _common(context.socket(zmq.DEALER), "[" in str(endpoint))
     socket.setsockopt(zmq.IMMEDIATE, 1)
-    # Only who asks sends them: on a socket that peers may fill, libzmq ends the process over one
-    # that is due when such a peer has just gone.
-    socket.setsockopt(zmq.HEARTBEAT_IVL, limits.PING_MS)
-    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, limits.SILENCE_MS)
-    socket.setsockopt(zmq.HEARTBEAT_TTL, limits.SILENCE_MS)
     socket.setsockopt(zmq.RECONNECT_IVL, 100)
     socket.setsockopt(zmq.RECONNECT_IVL_MAX, 1000)
     socket.setsockopt(zmq.MAXMSGSIZE, limits.LONGEST_MESSAGE)

@@ -26,8 +26,9 @@ class Lease:
     def action(self, now):
         """`register` or `heartbeat`; the time of sending is noted."""
         self._sent = now
-        # Until it is answered, or not for as long as a period.
-        self._due = now + limits.HEARTBEAT_PERIOD
+        # At the same moment in all processes of a machine: who hears them wakes once for all.
+        period = limits.HEARTBEAT_PERIOD
+        self._due = (now // period + 1) * period
         return "heartbeat" if self.is_held else "register"
 
     def answered(self, code, now):
@@ -35,8 +36,8 @@ class Lease:
         self.away = None
         self.is_held = code == "ok"
         self.shows_lease = self.shows_lease or self.is_held
-        pause = limits.HEARTBEAT_PERIOD if self.is_held else limits.LEASE_RETRY
-        self._due = max(now, self._sent + pause)
+        if not self.is_held:
+            self._due = max(now, self._sent + limits.LEASE_RETRY)
         return code == "lease.held"
 
     def unanswered(self, reason, now):
