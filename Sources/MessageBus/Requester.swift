@@ -249,6 +249,7 @@ public actor Requester {
         case .failure(let error):
             drops.count("malformed reply", detail: "from \(endpoint): \(error)")
             guard let id, let action = pending[id]?.action else { return }
+            silentSince = nil
             settle(id, .failure(.unreadable(endpoint, action: action, error)))
         }
     }

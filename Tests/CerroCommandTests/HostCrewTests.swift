@@ -99,6 +99,30 @@ struct HostCrewTests {
         #expect(log.contains(" notice host: agent starts again in 2 s\n"))
     }
 
+    // Goal: the registry begins before the crew runs, and dies after the minute of a steady run.
+    // Method: with a hurried clock it lives for two such minutes, twice.
+    @Test("a registry that ends after a steady run is started again", .timeLimit(.minutes(2)))
+    func registryAgain() async throws {
+        let (stream, continuation) = AsyncStream.makeStream(of: String.self)
+        let crew = HostCrew(
+            HostCrew.Surroundings(
+                time: HurriedTimeSource(speed: 200),
+                chance: { 0.5 },
+                report: { continuation.yield($0.sentence) }
+            )
+        )
+        await crew.begin(plan([Site.registryID: "exec sleep 0.6"]))
+        let run = Task { await crew.run() }
+        var starts = 0
+        for await line in stream where line.hasPrefix("registry started") {
+            starts += 1
+            if starts == 3 { break }
+        }
+        run.cancel()
+        await run.value
+        _ = await crew.endAll()
+    }
+
     @Test("cancelling stops a program in good order")
     func stop() async throws {
         // It waits for its lifeline, so that it ends with these tests whatever ends them.

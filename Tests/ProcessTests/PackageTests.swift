@@ -21,6 +21,23 @@ struct PackageTests {
             .deletingLastPathComponent().path
     }
 
+    // Goal: nobody builds the image as often as the package, so what it needs may be left out of
+    // it unseen. Package.swift names the tests' folders, and none may be missing.
+    @Test("the context of the image has what the build of the package reads")
+    func imageContext() throws {
+        let list = repository + "/deploy/container/Containerfile.dockerignore"
+        let lines = try String(contentsOfFile: list, encoding: .utf8).split(separator: "\n")
+        #expect(lines.first == "**")
+        for name in ["Package.swift", "Package.resolved", "Sources", "Tests", "deploy"] {
+            #expect(lines.contains("!\(name)"), "\(name)")
+        }
+        // deploy/package puts files of these folders into the package.
+        let script = try String(contentsOfFile: repository + "/deploy/package", encoding: .utf8)
+        for match in script.matches(of: /place 644 ([a-z-]+)\//) {
+            #expect(lines.contains("!\(match.1)"), "\(match.1)")
+        }
+    }
+
     // Goal: what an administrator installs is whole, and systemd understands the units of it.
     // Method: packed from the program beside the tests, unpacked, and laid over the targets that
     // the units name.

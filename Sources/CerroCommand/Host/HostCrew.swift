@@ -99,6 +99,9 @@ actor HostCrew {
             listen(to: child, of: id)
         }
         settle()
+        // The alarm of what was started before this would ring for nobody, and no later one be set.
+        alarm.clear()
+        setAlarm()
         for await event in events {
             switch event {
             case .ended(let id, let process, let end): ended(id, process, end)
