@@ -30,10 +30,29 @@ public struct AgentQuery: Sendable {
     public let action: String
     /// What it asks of who asks.
     public let needs: Need
-    /// Answers one request of a caller; runs off the reactor, several at a time.
-    public let answer: @Sendable (Value, Caller) async throws -> Value
+    let way: Way
 
-    /// A query.
+    enum Way: Sendable {
+        /// On the reactor.
+        case atOnce(@Sendable (Value, Caller) throws -> Value)
+        /// Off the reactor, several at a time.
+        case later(@Sendable (Value, Caller) async throws -> Value)
+    }
+
+    /// A query that is answered before the reactor does anything else.
+    ///
+    /// For what is no more than a look into memory: it spares two threads that would be woken.
+    public init(
+        atOnce action: String,
+        needs: Need = .role(.observe),
+        answer: @escaping @Sendable (Value, Caller) throws -> Value
+    ) {
+        self.action = action
+        self.needs = needs
+        way = .atOnce(answer)
+    }
+
+    /// A query, answered off the reactor and several at a time.
     public init(
         _ action: String,
         needs: Need = .role(.observe),
@@ -42,7 +61,7 @@ public struct AgentQuery: Sendable {
         self.init(action, needs: needs) { arguments, _ in try await answer(arguments) }
     }
 
-    /// A query whose answer depends on who asks.
+    /// A query whose answer depends on who asks; answered off the reactor too.
     public init(
         _ action: String,
         needs: Need = .role(.observe),
@@ -50,7 +69,15 @@ public struct AgentQuery: Sendable {
     ) {
         self.action = action
         self.needs = needs
-        self.answer = answer
+        way = .later(answer)
+    }
+
+    /// Answers one request of a caller.
+    public func answer(_ arguments: Value, _ caller: Caller) async throws -> Value {
+        switch way {
+        case .atOnce(let answer): try answer(arguments, caller)
+        case .later(let answer): try await answer(arguments, caller)
+        }
     }
 }
 

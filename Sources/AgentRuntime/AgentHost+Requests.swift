@@ -181,15 +181,26 @@ extension AgentHost {
                 "there is no action `\(call.request.action)` here"
             )
         }
-        let caller = caller(of: call)
-        later(call) { host in
-            do {
-                let result = try await query.answer(call.request.arguments, caller)
-                await host.finish(call, .ok, result: result)
-            } catch let failure as QueryFailure {
-                await host.finish(call, failure.code, failure.text, result: failure.result)
-            } catch { await host.finish(call, .queryFailed, "\(error)") }
+        let (arguments, caller) = (call.request.arguments, caller(of: call))
+        switch query.way {
+        case .atOnce(let answer): finish(call, Result { try answer(arguments, caller) })
+        case .later(let answer):
+            later(call) { host in
+                let outcome: Result<Value, any Error>
+                do { outcome = .success(try await answer(arguments, caller)) } catch {
+                    outcome = .failure(error)
+                }
+                await host.finish(call, outcome)
+            }
         }
+    }
+
+    private func finish(_ call: Call, _ outcome: Result<Value, any Error>) {
+        do {
+            finish(call, .ok, result: try outcome.get())
+        } catch let failure as QueryFailure {
+            finish(call, failure.code, failure.text, result: failure.result)
+        } catch { finish(call, .queryFailed, "\(error)") }
     }
 
     /// What the agent is and can do.

@@ -63,9 +63,9 @@ public final class RegistryAgent: Agent {
     /// What agents and clients ask.
     public var queries: [AgentQuery] {
         [
-            AgentQuery(Action.register, needs: .instance) { try self.register($0, $1) },
-            AgentQuery(Action.heartbeat, needs: .instance) { try self.heartbeat($0, $1) },
-            AgentQuery(Action.leave, needs: .instance) { try self.leave($0, $1) },
+            AgentQuery(atOnce: Action.register, needs: .instance) { try self.register($0, $1) },
+            AgentQuery(atOnce: Action.heartbeat, needs: .instance) { try self.heartbeat($0, $1) },
+            AgentQuery(atOnce: Action.leave, needs: .instance) { try self.leave($0, $1) },
             AgentQuery(Action.table, needs: .member) { (_: Value) in self.tableValue() },
         ]
     }
@@ -194,9 +194,9 @@ public final class RegistryAgent: Agent {
     }
 
     private func tableValue() -> Value {
-        table.withLock { table in
-            ["version": .int(table.version), "rows": .array(table.sorted.map(\.value))]
-        }
+        // Heartbeats wait for the lock, not for what is made of the rows.
+        let (version, rows) = table.withLock { ($0.version, $0.sorted) }
+        return ["version": .int(version), "rows": .array(rows.map(\.value))]
     }
 
     /// Tells the version of the table to whoever listens: when it has changed, and each second.
