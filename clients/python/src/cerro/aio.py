@@ -180,14 +180,18 @@ class _Link:
             self._waiting.pop(ask.id, None)
 
     async def _send(self, ask):
-        try:
-            await self._socket.send(ask.data, zmq.NOBLOCK)
-        except zmq.Again:
-            if ask.at_once:
-                raise NotReady(ask.what) from None
-            if not await self._socket.poll(int(ask.timeout * 1000) + 1, zmq.POLLOUT):
-                raise unreachable(ask) from None
-            await self._socket.send(ask.data, zmq.NOBLOCK)
+        deadline = time.monotonic() + ask.timeout
+        while True:
+            try:
+                await self._socket.send(ask.data, zmq.NOBLOCK)
+                return
+            except zmq.Again:
+                if ask.at_once:
+                    raise NotReady(ask.what) from None
+                # Again and again: a connection may end between the look and the sending.
+                left = deadline - time.monotonic()
+                if left <= 0 or not await self._socket.poll(int(left * 1000) + 1, zmq.POLLOUT):
+                    raise unreachable(ask) from None
 
     async def _read(self):
         while True:

@@ -141,14 +141,17 @@ class BlockingDriver:
     @staticmethod
     def _ask(socket, ask):
         deadline = time.monotonic() + ask.timeout
-        try:
-            socket.send(ask.data, zmq.NOBLOCK)
-        except zmq.Again:
-            if ask.at_once:
-                raise NotReady(ask.what) from None
-            if not socket.poll(int(ask.timeout * 1000) + 1, zmq.POLLOUT):
-                raise unreachable(ask) from None
-            socket.send(ask.data, zmq.NOBLOCK)
+        while True:
+            try:
+                socket.send(ask.data, zmq.NOBLOCK)
+                break
+            except zmq.Again:
+                if ask.at_once:
+                    raise NotReady(ask.what) from None
+                # Again and again: a connection may end between the look and the sending.
+                left = deadline - time.monotonic()
+                if left <= 0 or not socket.poll(int(left * 1000) + 1, zmq.POLLOUT):
+                    raise unreachable(ask) from None
         while True:
             left = deadline - time.monotonic()
             if left <= 0:
