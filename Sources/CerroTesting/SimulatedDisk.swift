@@ -119,10 +119,7 @@ public final class SimulatedDisk: Disk {
         in isMeant: (String) -> Bool,
         onHit: (String, [UInt8], Int) -> Void = { _, _, _ in }
     ) -> Bool {
-        let meant = paths.filter { isMeant($0) && !bytes(of: $0).isEmpty }
-        guard !meant.isEmpty else { return false }
-        let path = meant[random.below(meant.count)]
-        let place = random.below(bytes(of: path).count)
+        guard let (path, place) = anyPlace(&random, in: isMeant) else { return false }
         let bit = UInt8(1 << random.below(8))
         onHit(path, bytes(of: path), place)
         damage(path) { $0[place] ^= bit }
@@ -137,13 +134,20 @@ public final class SimulatedDisk: Disk {
         in isMeant: (String) -> Bool,
         onHit: (String, [UInt8], Int) -> Void = { _, _, _ in }
     ) -> Bool {
-        let meant = paths.filter { isMeant($0) && !bytes(of: $0).isEmpty }
-        guard !meant.isEmpty else { return false }
-        let path = meant[random.below(meant.count)]
-        let end = random.below(bytes(of: path).count)
+        guard let (path, end) = anyPlace(&random, in: isMeant) else { return false }
         onHit(path, bytes(of: path), end)
         damage(path) { $0.removeSubrange(end...) }
         return true
+    }
+
+    private func anyPlace(
+        _ random: inout SeededGenerator,
+        in isMeant: (String) -> Bool
+    ) -> (path: String, place: Int)? {
+        let meant = paths.filter { isMeant($0) && !bytes(of: $0).isEmpty }
+        guard !meant.isEmpty else { return nil }
+        let path = meant[random.below(meant.count)]
+        return (path, random.below(bytes(of: path).count))
     }
 
     func change<Result: Sendable>(
