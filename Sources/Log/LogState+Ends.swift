@@ -79,8 +79,11 @@ extension LogState {
             row.from = note.to
         }
         if entry.isClosed || index?.hasEnd ?? false { return rows }
-        let whole = rows.isEmpty ? unheld?.cause : nil
-        guard whole != nil || isCut || isUnknown || index?.isTailDamaged ?? false else {
+        // What was announced of it may be less than what went with the archive's consent.
+        let isWhole = rows.isEmpty || committedEnd(search) == .max && !search.isJoining
+        let whole = isWhole ? unheld?.cause : nil
+        // Of one that is not closed and not held any more the end was never seen.
+        guard whole != nil || isCut || isUnknown || index?.isTailDamaged ?? true else {
             return rows
         }
         (row.first, row.count, row.cause) = (next, nil, whole ?? usual)

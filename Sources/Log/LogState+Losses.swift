@@ -182,7 +182,11 @@ extension LogState {
         }
         let start = search.after + 1
         let end = max(start, announcedEnd(of: search.epoch), unheld?.end ?? 0)
-        return rows(of: start..<end, search, row, or: unheld?.cause ?? LossCause.gone) + skipped
+        let told = rows(of: start..<end, search, row, or: unheld?.cause ?? LossCause.gone)
+        guard let unheld else { return told + skipped }
+        // The disk may know less than the archive had committed when the epoch went.
+        (row.first, row.cause) = (end, unheld.cause)
+        return told + [row] + skipped
     }
 
     /// Why an archive finds nothing of an epoch though no full spool has dropped it, and the

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Telemetry
 
 /// Records of one epoch that are in memory only, since the spool cannot be written.
@@ -83,9 +84,7 @@ struct MemoryMarker {
         self.file = file
         for slot in 0..<2 { read(bytes[(slot * Limits.memorySlot)...]) }
         // What is left of a note whose writer died is not the first one: that stands in the other.
-        let isWritten = String(decoding: bytes[..<Limits.memorySlot], as: UTF8.self)
-            .contains(LogTables.headline)
-        isDamaged = count == 0 && isWritten
+        isDamaged = count == 0 && Self.hasHeadline(bytes[..<Limits.memorySlot])
         inherited = noted.filter { $0.epoch <= predecessor }
         // Who was killed may have left a note that only the kernel has. Where the disk refuses that
         // now, it is as good as it was.
@@ -107,6 +106,21 @@ struct MemoryMarker {
         } catch {
             if case .missing = error { return false }
             return true
+        }
+    }
+
+    private static func hasHeadline(_ bytes: ArraySlice<UInt8>) -> Bool {
+        let headline = Array(LogTables.headline.utf8)
+        return bytes.withUnsafeBytes { bytes in
+            var rest = bytes
+            while let start = rest.baseAddress,
+                let found = memchr(start, Int32(headline[0]), rest.count)
+            {
+                rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(start.distance(to: found)))
+                if rest.starts(with: headline) { return true }
+                rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst())
+            }
+            return false
         }
     }
 

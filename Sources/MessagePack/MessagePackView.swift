@@ -76,15 +76,18 @@ public struct MessagePackView {
         case MSGPACK_OBJECT_STR: return string.map(Value.string)
         case MSGPACK_OBJECT_BIN: return bytes.map { .bytes(Array($0)) }
         case MSGPACK_OBJECT_ARRAY:
+            let count = Int(object.via.array.size)
             var elements: [Value] = []
-            for index in 0..<Int(object.via.array.size) {
+            elements.reserveCapacity(count)
+            for index in 0..<count {
                 guard let element = self[index].value else { return nil }
                 elements.append(element)
             }
             return .array(elements)
         case MSGPACK_OBJECT_MAP:
-            var members: [String: Value] = [:]
-            for index in 0..<Int(object.via.map.size) {
+            let count = Int(object.via.map.size)
+            var members = [String: Value](minimumCapacity: count)
+            for index in 0..<count {
                 let pair = object.via.map.ptr[index]
                 guard let key = MessagePackView(pair.key).string,
                     let member = MessagePackView(pair.val).value

@@ -115,7 +115,10 @@ struct Judgement {
                 named.map { [$0] } ?? account.open.filter { Self.covers($0, record, ends) }
             var excuses = record.excuses
             // What hit a segment before a full spool dropped it, who asks then is told.
-            if place.epoch <= agent.lastCutEpoch, excuses.contains(.spoolFull) {
+            // So is who asks for what damage took from the end of an epoch.
+            if place.epoch <= agent.lastCutEpoch,
+                excuses.contains(.spoolFull) || excuses.contains(.damage)
+            {
                 excuses.insert(.powerLoss)
             }
             if reasons.contains(where: { Self.isTrue($0.cause, excuses) }) { continue }
@@ -152,7 +155,7 @@ struct Judgement {
                 && Self.covers($0, record, ends)
         }
         if lost || archive.hit.contains(record.number) {
-            return lost || !isSealed
+            return !isSealed
                 || reasons.contains {
                     $0.cause.contains("damage") || $0.cause.hasPrefix("no longer in the log")
                         || $0.cause.hasPrefix("unreadable")
@@ -172,15 +175,15 @@ struct Judgement {
     /// was dropped where damage has taken the record that tells it.
     private func isKnowable(_ record: Published, end: Int64?) -> Bool {
         if record.isUntold { return false }
-        if record.excuses.contains(.rolledBack) { return end != nil }
         if record.excuses.contains(.damage) { return record.admission.position < end ?? 0 }
+        if record.excuses.contains(.rolledBack) { return end != nil }
         return true
     }
 
     /// Whether a row that does not know how many are missing is about the record.
     ///
-    /// Where the tables of a spool were damaged, or it had let go of epochs, it speaks of all of
-    /// them as far as the next one of which something is known.
+    /// Where the tables of a spool or a journal were damaged, or a spool had let go of epochs, it
+    /// speaks of all of them as far as the next one of which something is known.
     private static func covers(
         _ entry: LedgerEntry,
         _ record: Published,
@@ -188,14 +191,18 @@ struct Judgement {
     ) -> Bool {
         let place = record.admission
         guard let epoch = entry.epoch, let first = entry.first else {
-            return entry.from <= record.time && record.time <= entry.to
+            // What damage took from a journal came then, and was published before.
+            return (entry.from <= record.time || entry.cause.hasPrefix("damage: "))
+                && record.time <= entry.to
         }
         if epoch == place.epoch { return first <= place.position }
         let isWide =
             entry.cause.contains("tables") || entry.cause.hasPrefix("no longer in the log: ")
+            || entry.cause.hasPrefix("damage: ")
         guard isWide, epoch < place.epoch else { return false }
         let known = ends.keys.filter { $0 > epoch }.min() ?? .max
-        return place.epoch < known
+        // The row itself says how far, where loss records tell of some of them.
+        return place.epoch < known || Timestamp(nanoseconds: place.epoch) < entry.to
     }
 
     /// Whether a cause is one of those that the simulation knows of.
@@ -210,7 +217,11 @@ struct Judgement {
             case .memory: cause.hasPrefix("kept in memory")
             case .failedSync: cause.contains("failed to sync") || cause.contains("damage")
             case .forgotten: cause.hasPrefix("no longer in the log")
-            case .damage, .unreadable: cause.contains("damage") || cause.contains("unreadable")
+            case .damage:
+                // What was left of a damaged segment may have been dropped since.
+                cause.contains("damage") || cause.contains("unreadable")
+                    || cause == "no longer in the log"
+            case .unreadable: cause.contains("damage") || cause.contains("unreadable")
             case .rolledBack:
                 // A log cannot tell an old state of its disk from one whose process died then.
                 cause.contains("rolled back") || cause.hasPrefix("power loss")

@@ -31,8 +31,11 @@ final class SimulatedAgent {
     /// the latter happened.
     private(set) var lastCutEpoch: Int64 = 0, lastRolledBackEpoch: Int64 = 0
     private var excuses: Set<Excuse> = []
-    /// The newest epoch; the one of which a declaration was hit.
-    private var newestEpoch: Int64 = 0, damagedEpoch: Int64 = 0
+    /// Those of a table that is damaged until the next process reads it and writes it anew.
+    private var tableExcuses: Set<Excuse> = []
+    private var newestEpoch: Int64 = 0
+    /// The epochs of which a declaration was hit.
+    private var damagedEpochs: Set<Int64> = []
     private(set) var isInMemory = false
     private var isUnnoted = false
     private var failedSyncs = 0
@@ -83,6 +86,7 @@ final class SimulatedAgent {
             onEvent: { event in told.events.withLock { $0.append(event) } }
         )
         isInMemory = false
+        if log != nil { tableExcuses = [] }
         newestEpoch = max(newestEpoch, log?.epoch ?? 0)
         started = clock.monotonic
         lastWork = started
@@ -115,14 +119,14 @@ final class SimulatedAgent {
         let block = Block(timestamps: [time], columns: [.ints([number]), values])
         guard let log, !disk.isDead, let admission = try? log.admit(feed, block) else { return }
         newestEpoch = admission.epoch
-        let damage: Set<Excuse> = admission.epoch == damagedEpoch ? [.damage] : []
+        let damage: Set<Excuse> = damagedEpochs.contains(admission.epoch) ? [.damage] : []
         published.append(
             Published(
                 number: number,
                 feed: feed,
                 admission: admission,
                 time: time,
-                excuses: excuses.union(damage)
+                excuses: excuses.union(damage).union(tableExcuses)
             )
         )
         own = own.lowerBound..<published.count
@@ -172,6 +176,9 @@ final class SimulatedAgent {
             }
         }
         for event in events { note(event) }
+        for index in open..<own.upperBound where isInMemory && !published[index].isSynced {
+            published[index].wasInMemory = true
+        }
         // Of a process that has just died no publisher goes on, whatever its log would say.
         for index in open..<own.upperBound
         where published[index].returned == nil && !disk.isDead {
@@ -192,7 +199,8 @@ final class SimulatedAgent {
         switch event {
         case .inMemory(let reason, let unnoted):
             notes.append("\(name) in memory: \(reason), unnoted \(String(describing: unnoted))")
-            guard !disk.isDead else { return }
+            // A process whose disk dies may have noted what it held with its last call.
+            guard !disk.isDead else { return excuseDoubtful() }
             isInMemory = true
             isUnnoted = unnoted != nil
         case .recovered: isInMemory = false
@@ -238,8 +246,12 @@ extension SimulatedAgent {
 
     /// An archive that the disk has not heard of is none that the next process waits for.
     private func noteForgotten(by log: AgentLog) {
-        let saved = LogTables.commits(disk.bytes(of: "/spool/commits"))
-        if log.commits.keys.contains(where: { saved[$0] == nil }) { excuse(.forgotten) }
+        if !savedArchives.isSuperset(of: log.commits.keys) { excuse(.forgotten) }
+    }
+
+    /// The archives that the disk has heard of.
+    private var savedArchives: Set<String> {
+        Set(LogTables.commits(disk.bytes(of: "/spool/commits")).keys)
     }
 
     /// Takes the power away.
@@ -247,6 +259,8 @@ extension SimulatedAgent {
         for index in published.indices where !published[index].isSynced {
             check(published[index], &problems)
             published[index].excuses.insert(.powerLoss)
+            // That nothing is in memory any more was not synced either.
+            if published[index].wasInMemory { published[index].excuses.insert(.memory) }
         }
         await kill()
         lastCutEpoch = newestEpoch
@@ -257,7 +271,7 @@ extension SimulatedAgent {
     /// Nothing that was written an interval before the power went may be unsynced.
     private func check(_ record: Published, _ problems: inout [String]) {
         guard let returned = record.returned, let written = record.written, log != nil,
-            !isInMemory, record.excuses == excuses, record.admission.epoch != damagedEpoch
+            !isInMemory, record.excuses == excuses, !damagedEpochs.contains(record.admission.epoch)
         else { return }
         let since = max(returned, written, started)
         if record.feed.isDurable {
@@ -277,11 +291,14 @@ extension SimulatedAgent {
     /// Starts the machine again with the last backup on its disk.
     func rollBack() async {
         guard let backup else { return }
+        let known = savedArchives.union(log?.commits.keys.map { $0 } ?? [])
         await kill()
         (lastCutEpoch, lastRolledBackEpoch) = (newestEpoch, newestEpoch)
         boot += 1
         for index in published.indices { published[index].excuses.insert(.rolledBack) }
         disk.restore(backup)
+        // An archive that came later is a stranger, for what is to come as well.
+        if !known.isSubset(of: savedArchives) { excuse(.forgotten) }
     }
 
     /// Flips a bit of a segment, which may cost a record.
@@ -314,20 +331,18 @@ extension SimulatedAgent {
             published[index].excuses.insert(path.hasSuffix("/commits") ? .forgotten : .unreadable)
         }
         // Whom the log has forgotten may miss what comes as well.
-        if path.hasSuffix("/commits") { excuses.insert(.forgotten) }
+        if path.hasSuffix("/commits") {
+            excuses.insert(.forgotten)
+        } else {
+            tableExcuses.insert(.unreadable)
+        }
         notes.append("\(name): \(path) rots at \(range)")
     }
 
     /// What may be missing when the bytes in `range` of a segment are not as they were written.
     private func hit(_ path: String, _ bytes: [UInt8], _ range: Range<Int>) {
-        bytes.withUnsafeBytes { bytes in
-            var frames = FrameScanner(bytes)
-            while let item = frames.next() {
-                guard case .frame(let start, let payload, _) = item,
-                    (start..<frames.offset).overlaps(range)
-                else { continue }
-                try? Record.withRecord(in: payload) { hit(try? $0.loss(), $0.header) }
-            }
+        for record in SegmentRecord.all(in: bytes) where record.range.overlaps(range) {
+            hit(record.loss, record.header)
         }
         notes.append("\(name): \(path) rots at \(range)")
     }
@@ -347,13 +362,20 @@ extension SimulatedAgent {
                 published[index].excuses.insert(.damage)
             }
         }
-        if header.kind == .declaration { damagedEpoch = header.epoch }
+        if header.kind == .declaration { damagedEpochs.insert(header.epoch) }
     }
 
     /// From now on all records may be missing for this reason: those to come as well.
     func excuse(_ excuse: Excuse) {
         excuses.insert(excuse)
         for index in published.indices { published[index].excuses.insert(excuse) }
+    }
+
+    /// What a failed sync left in doubt was on its way to another file.
+    private func excuseDoubtful() {
+        for index in own where published[index].excuses.contains(.failedSync) {
+            published[index].excuses.insert(.memory)
+        }
     }
 
     /// The process is gone: what it held in memory as well.
@@ -368,19 +390,8 @@ extension SimulatedAgent {
         for index in own where published[index].returned == nil {
             published[index].isOpen = true
         }
-        if isInMemory {
-            // What a failed sync left in doubt was on its way to another file.
-            for index in own where published[index].excuses.contains(.failedSync) {
-                published[index].excuses.insert(.memory)
-            }
-        }
+        if isInMemory { excuseDoubtful() }
         own = published.count..<published.count
         log = nil
-    }
-}
-
-extension RecordLoss {
-    fileprivate func names(_ place: Admission) -> Bool {
-        epoch == place.epoch && (first..<(first + count)).contains(place.position)
     }
 }

@@ -90,10 +90,14 @@ final class SimulatedArchive {
     /// Damages one of the journals and sealed files.
     func rot(isCut: Bool, _ random: inout SeededGenerator) {
         let isMeant: (String) -> Bool = { $0.hasSuffix(".journal") || $0.hasSuffix(".cerro") }
+        // The disk itself may refuse to be read, or have died.
+        let copy = SimulatedDisk()
+        copy.restore(disk.snapshot())
+        let whole = ArchiveDirectory("/archive", disk: copy)
         func hit(_ path: String, _ bytes: [UInt8], _ offset: Int) {
             var reading = ArchiveReading()
-            if let file = (try? directory.files())?.first(where: { directory.full($0) == path }) {
-                try? reading.add(file, directory)
+            if let file = (try? whole.files())?.first(where: { whole.full($0) == path }) {
+                try? reading.add(file, whole)
             }
             let numbers = reading.rows.map(\.number) + (hitRows[path] ?? [])
             if !hitFiles.insert(path).inserted { hitAgain.formUnion(numbers) }

@@ -61,6 +61,7 @@ extension RecordInterpreter {
         // Of an epoch that began in a file before, nobody knows here how far that reached.
         guard let damage, goneOn.insert(key).inserted else { return }
         let place = epoch(key)
+        if epochs[place].cursor == nil { try tellBefore(key, published(), damage, body) }
         guard hasStart || epochs[place].cursor != nil else { return }
         var cursor = epochs[place].cursor ?? Cursor(before: key)
         guard end > cursor.position else { return }
@@ -71,24 +72,61 @@ extension RecordInterpreter {
         epochs[place].cursor = cursor
     }
 
+    /// Enters that something may be missing before an epoch that begins behind damage: the rest of
+    /// the epoch before it, unless its end was seen, and all epochs between the two; of an instance
+    /// that was not known all that came before.
+    ///
+    /// Nobody knows how much that was, or whether it was.
+    private mutating func tellBefore(
+        _ key: CursorTable.Key,
+        _ published: Timestamp,
+        _ damage: String,
+        _ body: (JournalEvent) throws -> Void
+    ) throws {
+        let earlier = places.filter { other, place in
+            other.instance == key.instance && other.epoch < key.epoch
+                && epochs[place].cursor != nil
+        }
+        guard let (last, place) = earlier.max(by: { $0.key.epoch < $1.key.epoch }),
+            let cursor = epochs[place].cursor
+        else {
+            var row = row(key, 0..<1, nil, published, damage)
+            (row.epoch, row.first, row.count) = (nil, nil, nil)
+            return try body(.ledger(row))
+        }
+        guard goneOn.insert(last).inserted else { return }
+        var rest = row(last, 0..<1, epochs[place].published, published, damage)
+        rest.count = nil
+        if !cursor.isFinished {
+            rest.first = cursor.position + 1
+            try body(.ledger(rest))
+            epochs[place].cursor?.isFinished = true
+        }
+        guard last.epoch + 1 < key.epoch else { return }
+        (rest.epoch, rest.first) = (last.epoch + 1, 1)
+        try body(.ledger(rest))
+    }
+
     /// What an opening says of an epoch behind damage, as far as it was seen: what was not is a
     /// hole, which the epoch's next batch or the next segment shows.
     ///
     /// Nothing more comes of an epoch that has ended, and a next segment may never be there: its
     /// hole is entered at once.
     ///
-    /// An instance that was not known may have joined there, but who joins does not end an epoch.
+    /// An instance that was not known may have joined there: whoever does that has no checksum of a
+    /// record yet, and does not end an epoch.
     mutating func withoutHole(
         _ cursor: Cursor,
         _ body: (JournalEvent) throws -> Void
     ) throws -> Cursor {
         let key = CursorTable.Key(cursor)
         let isKnown = cursors.oldestEpoch(of: cursor.instance) != nil
-        guard !goneOn.contains(key), isKnown || hasStart && cursor.isFinished else {
-            return cursor
-        }
+        let hasJoined = cursor.crc == 0 && !cursor.isFinished
         let place = epoch(key)
-        if cursor.isFinished, hasStart || epochs[place].cursor != nil {
+        guard !goneOn.contains(key), isKnown || !hasJoined,
+            hasStart || epochs[place].cursor != nil
+        else { return cursor }
+        if cursor.isFinished {
             let published =
                 epochs[place].published ?? opened ?? Timestamp(nanoseconds: cursor.epoch)
             try passDamage(key, upTo: cursor.position, published: published, body)

@@ -36,7 +36,7 @@ struct RecordInterpreter {
     private var layouts: [KnownLayout] = []
     /// All epochs, and the place of each.
     var epochs: [Epoch] = []
-    private var places: [CursorTable.Key: Int] = [:]
+    private(set) var places: [CursorTable.Key: Int] = [:]
     var damage: String?
     /// The epochs that have gone on since the damage: a later jump of theirs has another cause.
     var goneOn: Set<CursorTable.Key> = []
@@ -93,7 +93,9 @@ struct RecordInterpreter {
     ) throws {
         switch record {
         case .opening(let archive, let segment, let created, let cursors):
-            let counted = opened == nil ? cursors : cursors.compactMap(committed)
+            // Behind damage it need not be what the segment opens with.
+            let isFirst = opened == nil && damage == nil
+            let counted = isFirst ? cursors : cursors.compactMap(committed)
             let seen = try counted.map { try damage == nil ? $0 : withoutHole($0, body) }
             for cursor in seen { merge(cursor) }
             hasStart = true
@@ -131,8 +133,10 @@ struct RecordInterpreter {
         let key = CursorTable.Key(instance: batch.instance, epoch: batch.epoch)
         let epoch = epoch(key)
         let last = epochs[epoch].last
-        if batch.count > 0, batch.first <= last {
-            try passDamage(key, upTo: batch.first - 1, published: batch.published(frames), body)
+        if batch.count > 0, last > 0 {
+            // Also one that does not count itself tells what was before it.
+            let end = min(batch.first - 1, last)
+            try passDamage(key, upTo: end, published: batch.published(frames), body)
         }
         var cursor = epochs[epoch].cursor ?? Cursor(before: key)
         if batch.count > 0 { cursor.position = max(cursor.position, min(batch.first - 1, last)) }

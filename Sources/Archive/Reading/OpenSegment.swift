@@ -13,6 +13,7 @@ struct OpenSegment {
     private(set) var byteCount = 0
     private var missing: [LedgerEntry] = []
     private var marks = ClockMarks()
+    private var hasDamage = false
     /// What it opens with; nil before that is read, or if it is damaged.
     private(set) var openedWith: [Cursor]?
     private(set) var cursors = CursorTable()
@@ -34,7 +35,8 @@ struct OpenSegment {
     mutating func note(_ event: JournalEvent) {
         switch event {
         case .opening(_, _, _, let cursors):
-            if openedWith == nil { openedWith = cursors }
+            // Behind damage it need not be what the segment opens with.
+            if openedWith == nil, !hasDamage { openedWith = cursors }
             for cursor in cursors { self.cursors.merge(cursor) }
         case .ledger(let entry) where entry.kind == .clock: marks.note(entry)
         case .ledger(let entry):
@@ -51,7 +53,8 @@ struct OpenSegment {
                 )
             )
         case .progress(let cursor, _): cursors.merge(cursor)
-        case .declaration, .damage: break
+        case .damage: hasDamage = true
+        case .declaration: break
         }
     }
 

@@ -32,9 +32,10 @@ struct SealingPlan {
         case .opening(let archive, _, let created, let cursors):
             if opened == nil {
                 opened = created
-                hasStart = true
                 self.archive = archive
-                before = CursorTable(cursors)
+                // Behind damage it need not be what the segment opens with.
+                if damage.isEmpty || !hasStart { before = CursorTable(cursors) }
+                hasStart = true
             }
         case .declaration(let kept):
             let key = CursorTable.Key(instance: kept.instance, epoch: kept.epoch)
@@ -62,10 +63,19 @@ struct SealingPlan {
         for cursor in next {
             let known = cursors[cursor.instance, cursor.epoch]
             let position = known?.position ?? 0
-            guard position < cursor.position else { continue }
+            // What damage took may have said why nothing more follows.
+            let isEndLost = cursor.isFinished && known?.isFinished != true && !damage.isEmpty
+            guard position < cursor.position || position == cursor.position && isEndLost else {
+                continue
+            }
             guard known != nil || hasStart else {
                 doubtful.insert(cursor.instance)
                 continue
+            }
+            // Now that it is known how many they are.
+            missing.removeAll {
+                $0.instance == cursor.instance && $0.epoch == cursor.epoch && $0.count == nil
+                    && $0.first == position + 1
             }
             missing.append(
                 LedgerEntry(
@@ -73,7 +83,7 @@ struct SealingPlan {
                     feed: nil,
                     from: from,
                     to: max(from, end ?? from),
-                    count: cursor.position - position,
+                    count: position < cursor.position ? cursor.position - position : nil,
                     cause: cause,
                     epoch: cursor.epoch,
                     first: position + 1

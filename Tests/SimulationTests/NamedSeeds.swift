@@ -1,0 +1,37 @@
+/// Seeds that found a mistake once, for as long as the drawing of schedules stays as it is, and
+/// what each shows.
+enum NamedSeeds {
+    static let all: [(seed: UInt64, shows: String)] = [
+        // The archive's journal.
+        (3_215_905_991_391, "a whole first batch of an instance that damage took is entered"),
+        (3_215_905_991_193, "so it is where the log drops its spool meanwhile"),
+        (3_215_905_992_943, "so it is where the instance comes back after a kill"),
+        (3_215_905_991_638, "what is told behind a damaged opening is no more than was committed"),
+        (2_377_982_243_189, "rows before a segment with a damaged opening stay"),
+        (2_224_457_587_359, "a damaged opening does not make missing what stands in a file before"),
+        (2_224_457_588_547, "so it does not where the epoch before it ended by a power cut"),
+        (
+            3_215_905_992_203,
+            "the end of an epoch that damage took is entered where the next begins"
+        ),
+        (2_224_457_587_601, "so is a whole epoch of which nothing else tells"),
+        (2_224_457_587_862, "a batch that does not count shows what damage took before it"),
+        (2_495_244_072_963, "so is all that was there of an instance that was not known before"),
+        (2_455_441_745_399, "a row at the end of a journal that damage took is entered again"),
+        (2_455_441_746_250, "so is one of an epoch of which nothing came"),
+        // The log.
+        (2_465_595_855_416, "an epoch that is gone may have had more than commits on the disk say"),
+        (2_450_915_809_201, "the end of an epoch that a failed sync took, in a spool that is full"),
+        (2_802_522_165_826, "what an archive had committed is not lost with the power"),
+        // What may be: neither the log nor the archive can know better.
+        (2_465_595_853_552, "a disk that is rolled back has forgotten archives that came later"),
+        (3_215_905_992_461, "damage to declarations of two epochs"),
+        (3_215_905_991_054, "a dying disk takes the note of what is in memory with its last call"),
+        (3_215_905_992_143, "that nothing is in memory any more is lost with the power"),
+        (2_633_779_787_096, "nobody knows what damage took from the end of an epoch rolled back"),
+        (2_633_779_787_706, "damage at the end of an epoch, then a power cut"),
+        (3_181_816_732_969, "a table that is damaged while its epoch goes on"),
+        (2_926_842_937_775, "a damaged segment that a full spool drops"),
+        (2_926_842_938_551, "a row about many epochs, of some of which loss records tell as well"),
+    ]
+}
