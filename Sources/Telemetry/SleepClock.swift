@@ -154,13 +154,15 @@ package final class SleepClock: TaskExecutor, Sendable {
             wait(for: timer)
             let due = state.withLock { state in
                 state.isServing = true
-                defer { cerro_timer_ring(lateTimer, (time.monotonic + Self.grace).nanoseconds) }
                 return state.takeDue(at: time.monotonic)
             }
             // Without the lock: a task that is being cancelled is locked, and asks for ours.
             isResuming = true
             for sleeper in due { sleeper.waker.wake() }
             isResuming = false
+            if state.withLock({ $0.woken.count > 1 }) {
+                cerro_timer_ring(lateTimer, (time.monotonic + Self.grace).nanoseconds)
+            }
             while let job = nextJob() { job.runSynchronously(on: asUnownedTaskExecutor()) }
         }
     }
@@ -168,7 +170,11 @@ package final class SleepClock: TaskExecutor, Sendable {
     /// What was woken next; nil once all has run, and the timer is waited for.
     private func nextJob() -> UnownedJob? {
         state.withLock { state in
-            guard state.woken.isEmpty else { return state.woken.removeFirst() }
+            if let job = state.woken.first {
+                state.woken.removeFirst()
+                ring(state)
+                return job
+            }
             state.isServing = false
             cerro_timer_ring(lateTimer, .max)
             ring(state)
