@@ -90,7 +90,8 @@ public actor SiteClient {
             await requester(endpoint).noteClock(of: reply.clock + row.clockOffset)
         }
         live.follow(table)
-        for (name, row) in rows where !table.contains(where: { $0.instance == name }) {
+        let names = Set(table.map(\.instance))
+        for (name, row) in rows where !names.contains(name) {
             if await !isConnected(row) { rows[name] = nil }
         }
         return table

@@ -161,11 +161,15 @@ extension AgentHost {
         guard let fetch = FetchRequest(call.request.arguments) else {
             return finish(call, .requestMalformed, "these are no arguments of a fetch")
         }
-        let asked = Duration.nanoseconds((call.request.arguments["wait_ms"]?.int ?? 0) &* 1_000_000)
-        let wait = min(max(asked, .zero), RuntimeLimits.longestFetchWait)
+        func asked(_ name: String, _ longest: Duration) -> Duration {
+            let asked = call.request.arguments[name]?.int ?? 0
+            return min(max(.nanoseconds(asked &* 1_000_000), .zero), longest)
+        }
+        let wait = asked("wait_ms", RuntimeLimits.longestFetchWait)
+        let gather = asked("gather_ms", RuntimeLimits.longestGather)
         guard fetchCount < RuntimeLimits.pendingRequests else { return refuse(call) }
         fetchCount += 1
-        desk.fetch(fetch, wait: wait) { answer in
+        desk.fetch(fetch, wait: wait, gather: gather) { answer in
             self.onReactor { host in
                 host.fetchCount -= 1
                 host.finish(call, .ok, result: answer.value)

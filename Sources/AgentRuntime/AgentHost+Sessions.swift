@@ -30,7 +30,7 @@ extension AgentHost {
         )
         // The handle stays in `bodies`, since a session is cancelled by name; shutdown cancels
         // what is left and waits for it, for as long as its patience lasts.
-        let work = Task { @concurrent [weak self] in
+        let work = Task(executorPreference: SleepClock.shared) { @concurrent [weak self] in
             // Not waited for: what the body reports arrives behind it anyway.
             self?.onReactor { $0.begun(name, session.id) }
             do {
@@ -77,7 +77,7 @@ extension AgentHost {
     }
 
     private func wake(at deadline: Duration) {
-        alarm.set(at: deadline, of: time) { [weak self] in await self?.answerDue() }
+        alarm.set(at: deadline, of: time) { [weak self] in self?.onReactor { $0.answerDue() } }
     }
 
     private func answerDue() {

@@ -48,6 +48,11 @@ public enum RuntimeLimits {
     static let shutdownPatience = Duration.seconds(10)
     /// The longest wait of one fetch; the aggregator asks again.
     static let longestFetchWait = Duration.seconds(1)
+    /// The longest time for which a fetch gathers records.
+    static let longestGather = Duration.seconds(1)
+    /// How far the beats at which gathered records go out are behind those at which samples are
+    /// taken.
+    static let gatherPhase = Duration.milliseconds(40)
     /// The most bytes of one fetch answer, beyond which one record may reach.
     static let fetchBytes = 1 << 20
 }

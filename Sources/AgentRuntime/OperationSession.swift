@@ -38,9 +38,13 @@ public struct OperationSession: Sendable {
         try await backing.publish(feed, blocks)
     }
 
-    /// Instants at whole multiples of `period` since the first, until the session is stopped.
+    /// The first instant comes at once, the others when the monotonic clock shows multiples of
+    /// `period`, until the session is stopped.
     ///
-    /// A tick that was missed because the body took too long is left out, not made up for.
+    /// So all agents of a host that sample at the same rate do so at the same time, which makes
+    /// their samples comparable, and wakes whoever hears of them once. The second instant follows
+    /// the first by half a period or more. A tick that was missed because the body took too long is
+    /// left out, not made up for.
     public func ticks(every period: Duration) -> Ticks {
         Ticks(time: time, period: period)
     }
@@ -119,7 +123,7 @@ public enum PublishError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// Instants at whole multiples of a period; ends when its task is cancelled.
+/// Instants at multiples of a period; ends when its task is cancelled.
 public struct Ticks: AsyncSequence, Sendable {
     let time: any TimeSource
     let period: Duration
@@ -128,21 +132,23 @@ public struct Ticks: AsyncSequence, Sendable {
     public struct AsyncIterator: AsyncIteratorProtocol {
         let time: any TimeSource
         let period: Duration
-        var deadline: Duration?
+        var first: Duration?
 
         /// The next instant, nil once the task is cancelled.
         public mutating func next() async -> Timestamp? {
-            let now = time.monotonic
-            var following = deadline.map { $0 + period } ?? now
-            if following < now {
-                // Left out, not made up for: the next multiple that is not past.
-                let missed = Int64((now - following).inSeconds / period.inSeconds)
-                following += period * Double(missed)
-                while following < now { following += period }
-            }
-            do { try await time.sleep(untilMonotonic: following) } catch { return nil }
-            deadline = following
+            do { try await time.sleep(untilMonotonic: following()) } catch { return nil }
             return Task.isCancelled ? nil : time.now
+        }
+
+        private mutating func following() -> Duration {
+            let now = time.monotonic
+            guard let first else {
+                first = now
+                return now
+            }
+            let beat = time.nextBeat(every: Swift.max(period, .nanoseconds(1)))
+            // Also where the first came just before a beat.
+            return beat < first + period / 2 ? beat + period : beat
         }
     }
 

@@ -98,7 +98,9 @@ package final class JournalDesk {
             pulls[instance]?.pause()
             return nil
         }
-        return pull.request(for: self, maxBytes: maxBytes ?? Int(AggregatorLimits.batchBytes))
+        let share = max(AggregatorLimits.fetchedBytes / pulls.count, AggregatorLimits.littleBatch)
+        let most = maxBytes ?? min(share, AggregatorLimits.batchBytes)
+        return pull.request(for: self, maxBytes: most)
     }
 
     /// Takes what `instance` answered to `request`; it is on the disk after the next commit.

@@ -1,15 +1,17 @@
 /// What recording bounds, why, and what happens there.
 enum AggregatorLimits {
-    /// Bytes of one batch; one record may reach beyond it.
-    static let batchBytes: Int64 = 1 << 20
-    /// Batches that are fetched or wait for the journal at one time; further fetches wait.
-    static let outstandingBatches = 8
+    /// Bytes of one batch, if few instances are pulled; one record may reach beyond it.
+    static let batchBytes = 1 << 20
+    /// Bytes of all batches that are fetched or wait for the journal at one time: each pull asks
+    /// for its share, but for ``littleBatch`` at least.
+    static let fetchedBytes = 64 << 20
     /// How long an agent may hold a fetch before it answers that there is nothing.
     static let fetchWait = Duration.seconds(1)
     /// How long a fetch may take in all before the instance counts as away.
     static let fetchTimeout = Duration.seconds(6)
-    /// Fetches that found little go on together at the next multiple of this: at ordinary rates a
-    /// wake-up costs fifty times the message, and what is done together wakes everybody once.
+    /// Fetches that found little go on together at the next multiple of this, and agents that had
+    /// nothing answer together: at ordinary rates a wake-up costs fifty times the message, and what
+    /// is done together wakes everybody once.
     static let beat = Duration.milliseconds(200)
     /// A batch that is shorter is little.
     static let littleBatch = 64 << 10

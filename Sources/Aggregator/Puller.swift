@@ -11,26 +11,25 @@ internal import Telemetry
 struct Puller: Sendable {
     let instance: String
     let client: SiteClient
-    let keeper: JournalKeeper
-    let permits: Permits
     let time: any TimeSource
     /// Told of each answer, with how far the clock of the instance's host is ahead.
     let onAnswer: @Sendable (Duration) -> Void
 
     /// Pulls until the instance is away, which it tells, or the task is cancelled (nil).
     ///
-    /// While the journal takes nothing it waits, and the agent keeps what it has.
-    func run() async -> String? {
-        await keeper.beginPull(of: instance)
-        let outcome = await pull()
-        await keeper.endPull(of: instance)
+    /// While the journal takes nothing it waits, and the agent keeps what it has. All of it runs on
+    /// the keeper's thread: answers that come together wake nobody else.
+    func run(on keeper: isolated JournalKeeper) async -> String? {
+        keeper.beginPull(of: instance)
+        let outcome = await pull(on: keeper)
+        keeper.endPull(of: instance)
         return outcome
     }
 
-    private func pull() async -> String? {
+    private func pull(on keeper: isolated JournalKeeper) async -> String? {
         while !Task.isCancelled {
             do {
-                switch try await step() {
+                switch try await step(on: keeper) {
                 case .atOnce: continue
                 case .later, .overtaken:
                     let beat = time.nextBeat(every: AggregatorLimits.beat)
@@ -45,10 +44,11 @@ struct Puller: Sendable {
     }
 
     /// One question and its answer; nil where nothing can be taken now.
-    private func step() async throws -> PullState.Next? {
-        guard let request = await keeper.request(of: instance) else { return nil }
+    private func step(on keeper: isolated JournalKeeper) async throws -> PullState.Next? {
+        guard let request = keeper.request(of: instance) else { return nil }
         var arguments = request.value.map ?? [:]
         arguments["wait_ms"] = .int(AggregatorLimits.fetchWait.nanoseconds / 1_000_000)
+        arguments["gather_ms"] = .int(AggregatorLimits.beat.nanoseconds / 1_000_000)
         let reply = try await client.request(
             instance,
             Action.fetch,
@@ -63,13 +63,11 @@ struct Puller: Sendable {
         }
         let lead = reply.clock - time.now
         onAnswer(lead)
-        return try await permits.holding {
-            do {
-                return try await keeper.take(answer, to: request, of: instance, clockLead: lead)
-            } catch is ArchiveError {
-                // The keeper says what is wrong; it is asked for again when there is room.
-                return nil
-            }
+        do {
+            return try keeper.take(answer, to: request, of: instance, clockLead: lead)
+        } catch is ArchiveError {
+            // The keeper says what is wrong; it is asked for again when there is room.
+            return nil
         }
     }
 }

@@ -14,7 +14,6 @@ final class Recording: Sendable {
     let compaction: CompactionDesk?
     let session: OperationSession
     private let time: any TimeSource
-    private let permits = Permits(AggregatorLimits.outstandingBatches)
     private let state = Mutex(State())
 
     private struct State {
@@ -102,12 +101,12 @@ final class Recording: Sendable {
                     let puller = Puller(
                         instance: instance,
                         client: client,
-                        keeper: keeper,
-                        permits: permits,
                         time: time,
                         onAnswer: { self.note(clockLead: $0, of: instance) }
                     )
-                    group.addTask { self.release(puller.instance, await puller.run()) }
+                    group.addTask {
+                        self.release(puller.instance, await puller.run(on: self.keeper))
+                    }
                 }
             }
             group.cancelAll()

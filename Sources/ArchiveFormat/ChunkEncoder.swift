@@ -71,12 +71,35 @@ final class ChunkEncoder {
 
     /// Whether zstd makes less of the plain doubles, as of few that come again and again.
     private func prefersPlain(_ column: SourceColumn, _ rows: Range<Int>) -> Bool {
-        guard case .doubles = column.values, packed.count > rows.count * 4 else { return false }
+        guard case .doubles(let values) = column.values, packed.count > rows.count * 4 else {
+            return false
+        }
         let some = rows.prefix(Self.triedRows)
+        // Of values that differ zstd leaves seven bytes of eight: it need not be asked.
+        guard packed.count > rows.count * 7 || Self.comeAgain(values[some]) else { return false }
         putPlain(column, some.startIndex..<some.endIndex)
         squeezed.removeAll()
         guard compressor.compress(plain.bytes, to: squeezed) else { return false }
         return squeezed.count * rows.count < packed.count * some.count
+    }
+
+    /// Whether a quarter of some values, or more, has been there before them.
+    ///
+    /// By a bit for the hash of each, of which there are eight times as many as values: few that
+    /// differ share one.
+    private static func comeAgain(_ values: ArraySlice<Double>) -> Bool {
+        withUnsafeTemporaryAllocation(of: UInt64.self, capacity: triedRows / 8) { seen in
+            seen.initialize(repeating: 0)
+            var again = 0
+            for value in values {
+                let hash = (value.bitPattern &* 0x9E37_79B9_7F4A_7C15) >> 48
+                let place = Int(hash % UInt64(triedRows * 8))
+                let bit: UInt64 = 1 &<< UInt64(place % 64)
+                if seen[place / 64] & bit != 0 { again += 1 }
+                seen[place / 64] |= bit
+            }
+            return again * 4 >= values.count
+        }
     }
 
     private func integerScratch(_ count: Int) -> UnsafeMutableBufferPointer<Int64> {

@@ -109,16 +109,14 @@ public struct Record {
     /// The body of a record of data is looked at by ``rows(of:types:)``, that of any other here.
     public init(_ payload: UnsafeRawBufferPointer) throws(RecordError) {
         guard var reader = MessagePackReader(payload), reader.array() == 6,
-            let kind = reader.int(), let epoch = reader.int(), let position = reader.int(),
-            let revision = reader.int(), let published = reader.int(),
-            LedgerEntry.possiblePositions.contains(position)
+            let ints = reader.fiveInts(), LedgerEntry.possiblePositions.contains(ints[2])
         else { throw .malformed("six parts with an integer header expected") }
         header = RecordHeader(
-            kind: RecordKind(rawValue: kind),
-            epoch: epoch,
-            position: position,
-            revision: revision,
-            published: Timestamp(nanoseconds: published)
+            kind: RecordKind(rawValue: ints[0]),
+            epoch: ints[1],
+            position: ints[2],
+            revision: ints[3],
+            published: Timestamp(nanoseconds: ints[4])
         )
         body = reader.rest
         guard header.kind != .data else { return }

@@ -35,10 +35,10 @@ public enum Rollup {
     ) -> (counts: Column?, numbers: [Column]) {
         let isWhole = zip(statistics, rows).allSatisfy { $0.count == $1 }
         return (
-            isWhole ? nil : .ints(statistics.map(\.count) + statistics.map(\.notNumbers)),
+            isWhole ? nil : .ints(statistics.map { $0.count } + statistics.map { $0.notNumbers }),
             [
-                .doubles(statistics.map(\.min)), .doubles(statistics.map(\.max)),
-                .doubles(statistics.map(\.sum)),
+                .doubles(statistics.map { $0.min }), .doubles(statistics.map { $0.max }),
+                .doubles(statistics.map { $0.sum }),
             ]
         )
     }
@@ -82,11 +82,31 @@ struct TierBuckets {
         while first < times.endIndex {
             let start = tier.start(of: Timestamp(nanoseconds: times[first])).nanoseconds
             let (end, overflow) = start.addingReportingOverflow(tier.nanoseconds)
-            var next = first + 1
-            while next < times.endIndex, overflow || times[next] < end { next += 1 }
+            let next =
+                overflow ? times.endIndex : Self.firstPlace(in: times, behind: first, from: end)
             starts.append(start)
             rows.append((first - times.startIndex)..<(next - times.startIndex))
             first = next
         }
+    }
+
+    /// The first place behind `place` whose time is not before `end`: in steps that double, since
+    /// it is mostly near.
+    private static func firstPlace(
+        in times: ArraySlice<Int64>,
+        behind place: Int,
+        from end: Int64
+    ) -> Int {
+        var (low, step) = (place, 1)
+        while low + step < times.endIndex, times[low + step] < end {
+            low += step
+            step *= 2
+        }
+        var high = min(low + step, times.endIndex)
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if times[middle] < end { low = middle } else { high = middle }
+        }
+        return high
     }
 }

@@ -7,7 +7,8 @@ public struct SealedFileBuilder {
     /// What stands behind the chunks, once it is finished: both footers with their trailers.
     public private(set) var end: [UInt8] = []
     private let write: ([UInt8]) throws -> Void
-    private let encoder = ChunkEncoder(), waiting = ByteBuffer()
+    private let encoder = ChunkEncoder()
+    private let waiting = ByteBuffer(capacity: 2 * SealedLimits.bytesPerWrite)
     private var offset = 0
 
     /// A file whose bytes go to `write`, in order; the head at once.
@@ -209,52 +210,12 @@ public struct SealedFileBuilder {
                 ]
             )
         case .statistics(let statistics):
-            let both = Rollup.columns(statistics, rows: tier.rows.map(\.count))
+            let both = Rollup.columns(statistics, rows: tier.rows.map { $0.count })
             return SealedRollup.Column(
                 counts: try both.counts.map { try put($0) },
                 numbers: try both.numbers.map { try put($0) }
             )
         }
-    }
-
-    /// Where the rows are cut: at jumps of more than an hour, and at the limits of a chunk.
-    private static func groups(
-        times: [Int64],
-        columns: [SourceColumn],
-        order: [Int]?
-    ) -> [Range<Int>] {
-        // Mostly all texts of a column fit one chunk, and then nobody counts those of a row.
-        let texts = columns.compactMap { column -> [String]? in
-            guard case .texts(let runs) = column.values else { return nil }
-            return runs.byteCount > SealedLimits.textBytesPerChunk ? runs.texts : nil
-        }
-        var groups: [Range<Int>] = []
-        var start = 0
-        var runs = 1
-        var textBytes = [Int](repeating: 0, count: texts.count)
-        for row in times.indices {
-            if !texts.isEmpty { Self.count(texts, order?[row] ?? row, &textBytes) }
-            guard row > start else { continue }
-            let (gap, overflow) = times[row].subtractingReportingOverflow(times[row - 1])
-            let isJump = overflow || gap > RollupTier.hour.nanoseconds
-            let cuts = isJump && runs < SealedLimits.runsPerTimeline
-            guard
-                cuts || row - start >= SealedLimits.rowsPerGroup
-                    || textBytes.contains(where: { $0 > SealedLimits.textBytesPerChunk })
-            else { continue }
-            if cuts { runs += 1 }
-            groups.append(start..<row)
-            start = row
-            for index in textBytes.indices { textBytes[index] = 0 }
-            Self.count(texts, order?[row] ?? row, &textBytes)
-        }
-        if start < times.count { groups.append(start..<times.count) }
-        return groups
-    }
-
-    /// Adds the bytes of each text of a row.
-    private static func count(_ texts: [[String]], _ row: Int, _ bytes: inout [Int]) {
-        for (index, values) in texts.enumerated() { bytes[index] += values[row].utf8.count }
     }
 
     private mutating func put(_ column: SourceColumn, rows: Range<Int>) throws -> Chunk {

@@ -62,6 +62,12 @@ HARDWARE static inline uint64_t three_pieces(uint64_t crc, const uint8_t *p, siz
     return shifted(crc, beyond[2 * words]) ^ shifted(second, beyond[words]) ^ third;
 }
 
+HARDWARE static uint32_t counted(uint32_t count) { return _mm_crc32_u32(~0u, count); }
+
+static inline int has_instructions(void) {
+    return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul");
+}
+
 HARDWARE static uint32_t hardware(uint32_t start, const uint8_t *p, size_t count) {
     uint64_t crc = start;
     while (count >= FEWEST_BYTES) {
@@ -85,9 +91,7 @@ HARDWARE static uint32_t hardware(uint32_t start, const uint8_t *p, size_t count
 
 static inline uint32_t continued(uint32_t crc, const void *bytes, size_t count) {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul")) {
-        return hardware(crc, bytes, count);
-    }
+    if (has_instructions()) return hardware(crc, bytes, count);
 #endif
     return portable(crc, bytes, count);
 }
@@ -97,6 +101,9 @@ uint32_t cerro_crc32c(uint32_t crc, const void *bytes, size_t count) {
 }
 
 uint32_t cerro_crc32c_counted(const void *bytes, uint32_t count) {
+#if defined(__x86_64__)
+    if (has_instructions()) return ~hardware(counted(count), bytes, count);
+#endif
     uint8_t length[4] = {count & 255, count >> 8 & 255, count >> 16 & 255, count >> 24};
     return ~continued(continued(~0u, length, 4), bytes, count);
 }

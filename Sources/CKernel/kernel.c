@@ -3,6 +3,8 @@
 
 #include <malloc.h>
 #include <spawn.h>
+#include <stdio.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/timex.h>
@@ -47,4 +49,23 @@ void cerro_memory_return(void) {
     // From here on four batches of a log, and not as much as was asked for before.
     mallopt(M_TRIM_THRESHOLD, 4 << 20);
     malloc_trim(0);
+}
+
+void cerro_program_return(void) {
+    FILE *maps = fopen("/proc/self/smaps", "re");
+    if (!maps) return;
+    unsigned long start = 0, end = 0;
+    char line[512];
+    while (fgets(line, sizeof line, maps)) {
+        unsigned long from, to, file, own;
+        char rights[5];
+        if (sscanf(line, "%lx-%lx %4s %*x %*s %lu", &from, &to, rights, &file) == 4) {
+            start = from;
+            end = file != 0 && rights[1] == '-' ? to : from;
+        } else if (end > start && sscanf(line, "Anonymous: %lu", &own) == 1) {
+            // Where one page was written to and closed again, as the linker's are, all stay.
+            if (own == 0) madvise((void *)start, end - start, MADV_DONTNEED);
+        }
+    }
+    fclose(maps);
 }

@@ -1,5 +1,6 @@
 internal import Access
 internal import AgentRuntime
+internal import CKernel
 internal import Foundation
 internal import Log
 internal import Logging
@@ -95,6 +96,12 @@ struct InstanceRunner {
                 tasks.addTask {
                     guard let bound = await host.boundPorts() else { return false }
                     ports.remember(requests: bound.requests, publisher: bound.publisher)
+                    return false
+                }
+                tasks.addTask {
+                    // Ten times as much of the program is needed to begin as later on.
+                    try? await time.sleep(for: Limits.beginning)
+                    if !Task.isCancelled { cerro_program_return() }
                     return false
                 }
                 while try await tasks.next() == false {}

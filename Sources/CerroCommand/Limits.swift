@@ -120,6 +120,9 @@ enum Limits {
     /// Messages a second that one source of a benchmark is asked for at most: more than it can.
     static let benchMessageRate = 500_000.0
 
+    /// Time after which an instance does what it will do from then on.
+    static let beginning: Duration = .seconds(5)
+
     /// How long agents publish before a benchmark lets something fail.
     static let benchWarmUp: Duration = .seconds(2)
 

@@ -2,8 +2,9 @@ internal import Synchronization
 internal import Telemetry
 
 extension AgentLog {
-    /// Calls `body` once: when a record after `position` of `epoch` can be fetched, when that epoch
-    /// is over, when the log closes, or when the monotonic clock shows `deadline`.
+    /// Calls `body` once: with true when a record after `position` of `epoch` can be fetched, with
+    /// false when that epoch is over, when the log closes, or when the monotonic clock shows
+    /// `deadline`.
     ///
     /// It is called at once or on another thread, while the log is locked: it hands over what is to
     /// be done, and neither blocks nor calls the log.
@@ -11,15 +12,15 @@ extension AgentLog {
         after position: Int64,
         epoch: Int64,
         until deadline: Duration,
-        _ body: @escaping @Sendable () -> Void
+        _ body: @escaping @Sendable (_ isThere: Bool) -> Void
     ) {
         let waiter = RecordWaiter(epoch: epoch, after: position, deadline: deadline, body: body)
-        let waits = state.withLock { state in
-            guard !state.isOver(waiter) else { return false }
-            state.recordWaiters.append(waiter)
-            return true
+        let isThere = state.withLock { state -> Bool? in
+            let isThere = state.outcome(of: waiter)
+            if isThere == nil { state.recordWaiters.append(waiter) }
+            return isThere
         }
-        if waits { ring(at: deadline) } else { body() }
+        if let isThere { body(isThere) } else { ring(at: deadline) }
     }
 
     private func ring(at deadline: Duration) {
@@ -32,7 +33,7 @@ extension AgentLog {
         alarm.withLock { $0.clear() }
         let now = time.monotonic
         let next = state.withLock { state in
-            state.endWaits { $0.deadline <= now }
+            state.endWaits(until: now)
             return state.recordWaiters.map(\.deadline).min()
         }
         if let next { ring(at: next) }
@@ -42,17 +43,25 @@ extension AgentLog {
 extension LogState {
     /// Tells those who wait for a record that is there by now, or that will never be.
     mutating func resumeRecordWaiters() {
-        guard !recordWaiters.isEmpty else { return }
-        let (isClosing, epoch, fetchable) = (isClosing, epoch, fetchable)
-        endWaits { isClosing || $0.epoch != epoch || fetchable > $0.after }
+        if !recordWaiters.isEmpty { endWaits(until: nil) }
     }
 
-    fileprivate func isOver(_ waiter: RecordWaiter) -> Bool {
-        isClosing || waiter.epoch != epoch || fetchable > waiter.after
+    /// Whether what somebody waits for is there, or never will be; nil while nobody knows.
+    fileprivate func outcome(of waiter: RecordWaiter) -> Bool? {
+        if isClosing || waiter.epoch != epoch { return false }
+        return fetchable > waiter.after ? true : nil
     }
 
-    fileprivate mutating func endWaits(where isOver: (RecordWaiter) -> Bool) {
-        for waiter in recordWaiters where isOver(waiter) { waiter.body() }
-        recordWaiters.removeAll(where: isOver)
+    fileprivate mutating func endWaits(until now: Duration?) {
+        var waiting: [RecordWaiter] = []
+        for waiter in recordWaiters {
+            let isOver = now.map { waiter.deadline <= $0 } ?? false
+            if let isThere = outcome(of: waiter) ?? (isOver ? false : nil) {
+                waiter.body(isThere)
+            } else {
+                waiting.append(waiter)
+            }
+        }
+        recordWaiters = waiting
     }
 }

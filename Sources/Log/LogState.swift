@@ -17,7 +17,8 @@ struct AppendWaiter {
 struct RecordWaiter {
     let epoch: Int64, after: Int64
     let deadline: Duration
-    let body: @Sendable () -> Void
+    /// Called with whether there is such a record.
+    let body: @Sendable (Bool) -> Void
 }
 
 /// Where a fetch of an archive ended, so that the next one begins there at once.

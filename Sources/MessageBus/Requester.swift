@@ -141,7 +141,11 @@ public actor Requester {
     }
 
     private func wake(at deadline: Duration) {
-        alarm.set(at: deadline, of: timeSource) { [weak self] in await self?.expireDue() }
+        alarm.set(at: deadline, of: timeSource) { [weak self] in self?.ring() }
+    }
+
+    private nonisolated func ring() {
+        bus.reactor.run { self.assumeIsolated { $0.expireDue() } }
     }
 
     private func expireDue() {

@@ -157,7 +157,8 @@ public struct ReaderAgent: Agent {
     private func serve(_ session: OperationSession, _ server: ReaderServer) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await follow(session) }
-            group.addTask { await LiveFollower(site: site, table: table, time: time).run() }
+            let follower = LiveFollower(site: site, table: table, labels: labels, time: time)
+            group.addTask { await follower.run() }
             let watch = FolderWatch(archive) { [wake] in wake.wake() }
             defer { watch?.cancel() }
             let period =
@@ -215,7 +216,7 @@ extension ReaderAgent {
         AgentClass(
             "Reader",
             summary: "answers what the archive holds",
-            reading: [.archive, .reader, .instances]
+            reading: [.archive, .reader]
         ) { settings, context in
             let archive = ArchiveSettings.read(from: &settings, default: context.site.archive)
             let reader = ReaderSettings.read(from: &settings, default: context.site.reader)

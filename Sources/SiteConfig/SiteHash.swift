@@ -8,8 +8,6 @@ extension Site {
         case archive
         /// `reader`.
         case reader
-        /// Which instances there are, of which class, on which host.
-        case instances
     }
 
     /// A checksum of what an instance reads in the file; nil where the site has no such instance.
@@ -35,20 +33,8 @@ extension Site {
         } else {
             return nil
         }
-        let read = Section.allCases.filter(sections.contains).map { essence(of: $0) }
+        let read = Section.allCases.filter(sections.contains).map { essences[$0] ?? "" }
         return Self.fingerprint(of: ([name, essence] + own + read).joined(separator: "\n"))
-    }
-
-    private func essence(of section: Section) -> String {
-        switch section {
-        case .archive, .reader: essences[section] ?? ""
-        case .instances:
-            hosts.map { host in
-                "\(host.name): "
-                    + host.agents.map { "\($0.id) \($0.className)" }
-                    .joined(separator: ", ")
-            }.joined(separator: "; ")
-        }
     }
 
     /// The checksum of a text.

@@ -10,6 +10,13 @@ public protocol TimeSource: Sendable {
     /// Suspends until the monotonic clock shows `deadline`; throws `CancellationError` when
     /// cancelled before.
     func sleep(untilMonotonic deadline: Duration) async throws
+    /// Calls `body` once the monotonic clock shows `deadline`, on some thread that it must not hold
+    /// up; returns what cancels that.
+    func call(
+        atMonotonic deadline: Duration,
+        _ body: @escaping @Sendable () -> Void
+    )
+        -> @Sendable () -> Void
 }
 
 extension TimeSource {
@@ -18,11 +25,28 @@ extension TimeSource {
         try await sleep(untilMonotonic: monotonic + duration)
     }
 
-    /// The next time at which the monotonic clock shows a multiple of `period`, in all processes of
-    /// a machine the same: what they do together wakes those whom it reaches once, and a wake-up
-    /// costs many times what is done.
-    public func nextBeat(every period: Duration) -> Duration {
-        .nanoseconds((monotonic.nanoseconds / period.nanoseconds + 1) * period.nanoseconds)
+    /// Calls `body` from a task that sleeps until then.
+    public func call(
+        atMonotonic deadline: Duration,
+        _ body: @escaping @Sendable () -> Void
+    ) -> @Sendable () -> Void {
+        // It outlives whoever asked by the rest of its sleep at most, and holds nothing else.
+        let task = Task {
+            do { try await sleep(untilMonotonic: deadline) } catch { return }
+            body()
+        }
+        return { task.cancel() }
+    }
+
+    /// The next time at which the monotonic clock shows a multiple of `period`, or a `phase` more.
+    ///
+    /// It is the same in all processes of a machine: what they do together wakes those whom it
+    /// reaches once, and a wake-up costs many times what is done.
+    public func nextBeat(every period: Duration, after phase: Duration = .zero) -> Duration {
+        let passed = monotonic - phase
+        guard passed >= .zero else { return phase }
+        let count = passed.nanoseconds / period.nanoseconds + 1
+        return phase + .nanoseconds(count * period.nanoseconds)
     }
 }
 
@@ -47,6 +71,15 @@ public struct SystemTimeSource: TimeSource {
     public func sleep(untilMonotonic deadline: Duration) async throws {
         try Task.checkCancellation()
         if deadline > monotonic { try await SleepClock.shared.sleep(until: deadline) }
+    }
+
+    /// Calls `body` on the thread that waits for all times of the process.
+    public func call(
+        atMonotonic deadline: Duration,
+        _ body: @escaping @Sendable () -> Void
+    ) -> @Sendable () -> Void {
+        let id = SleepClock.shared.call(at: deadline, body)
+        return { SleepClock.shared.cancel(id) }
     }
 
     private static func read(_ clock: clockid_t) -> timespec {

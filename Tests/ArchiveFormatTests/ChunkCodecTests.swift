@@ -1,4 +1,5 @@
 import ArchiveFormat
+import CerroTesting
 import Telemetry
 import Testing
 
@@ -94,6 +95,21 @@ struct ChunkCodecTests {
     func smallTimes() throws {
         let encoded = ChunkCodec.encode(Self.columns[4], rows: 0..<1000)
         #expect(encoded.bytes.count < 60)
+    }
+
+    @Test(
+        "doubles with all their bits are packed, but for few that come again and again",
+        arguments: [(1000, ChunkEncoding.packed), (40, ChunkEncoding.zstd)]
+    )
+    func fullDoubles(different: Int, encoding: ChunkEncoding) {
+        var random = SeededGenerator(seed: 7)
+        let values = (0..<different).map { _ in Double.random(in: 1..<2, using: &random) }
+        // All of them in turn where they differ, and any of them where they come again.
+        let rows = (0..<1000).map { row in
+            different > row ? row : Int.random(in: 0..<different, using: &random)
+        }
+        let column = Column.doubles(rows.map { values[$0] })
+        #expect(ChunkCodec.encode(column, rows: 0..<1000).encoding == encoding)
     }
 
     @Test("any damaged byte is noticed, and no damage is fatal")

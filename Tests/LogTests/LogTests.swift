@@ -185,22 +185,23 @@ struct LogTests {
         let (told, sink) = AsyncStream.makeStream(of: String.self)
         var tidings = told.makeAsyncIterator()
         func wait(_ what: String, after position: Int64, epoch: Int64, seconds: Int) {
-            log.onRecord(after: position, epoch: epoch, until: time.monotonic + .seconds(seconds)) {
-                sink.yield(what)
+            let deadline = time.monotonic + .seconds(seconds)
+            log.onRecord(after: position, epoch: epoch, until: deadline) { isThere in
+                sink.yield(isThere ? "\(what) is there" : "\(what) came")
             }
         }
         wait("record", after: 1, epoch: epoch, seconds: 9)
         try await log.append(Bench.feed, [Bench.block(1)])
-        #expect(await tidings.next() == "record")
-        wait("there already", after: 1, epoch: epoch, seconds: 9)
-        #expect(await tidings.next() == "there already")
+        #expect(await tidings.next() == "record is there")
+        wait("the first", after: 1, epoch: epoch, seconds: 9)
+        #expect(await tidings.next() == "the first is there")
         wait("end", after: 10, epoch: epoch, seconds: 9)
         wait("deadline", after: 10, epoch: epoch, seconds: 1)
         await time.advance(by: .seconds(1))
-        #expect(await tidings.next() == "deadline")
+        #expect(await tidings.next() == "deadline came")
         wait("another epoch", after: 0, epoch: epoch - 1, seconds: 9)
-        #expect(await tidings.next() == "another epoch")
+        #expect(await tidings.next() == "another epoch came")
         await log.close()
-        #expect(await tidings.next() == "end")
+        #expect(await tidings.next() == "end came")
     }
 }

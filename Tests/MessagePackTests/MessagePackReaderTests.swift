@@ -19,6 +19,38 @@ struct MessagePackReaderTests {
         }
     }
 
+    // Goal: what reads five integers at once knows as much as what reads one.
+    // Method: integers of all widths, whole, cut off everywhere, with nothing and with much behind
+    // them, and with a number beyond an Int64 among them.
+    @Test("five integers in a row are read as each of them is")
+    func fiveIntegers() throws {
+        let tooLarge: [UInt8] = [0xCF, 0x80, 0, 0, 0, 0, 0, 0, 0]
+        for shift in stride(from: 0, to: 60, by: 3) {
+            let ints = (0..<5).map { (1 << (shift + $0)) * ($0 % 2 == 0 ? 1 : -1) as Int64 }
+            let parts = ints.map { Value.int($0).messagePack }
+            let whole = parts.flatMap(\.self)
+            for more in [[], [0xC0], [UInt8](repeating: 0xFF, count: 20)] {
+                try (whole + more).withUnsafeBytes { bytes in
+                    var reader = try #require(MessagePackReader(bytes))
+                    let found = reader.fiveInts().map { found in found.indices.map { found[$0] } }
+                    #expect(found == ints)
+                    #expect(reader.rest.count == more.count)
+                }
+            }
+            let damaged =
+                (1..<whole.count).map { Array(whole[..<$0]) }
+                + (0..<5).map { (parts[..<$0] + [tooLarge] + parts[$0...]).flatMap(\.self) }
+            for bytes in damaged {
+                try bytes.withUnsafeBytes { bytes in
+                    var reader = try #require(MessagePackReader(bytes))
+                    let isRefused = reader.fiveInts() == nil
+                    #expect(isRefused)
+                    #expect(reader.rest.count == bytes.count)
+                }
+            }
+        }
+    }
+
     @Test("bytes, texts, truth values and arrays of every length come back")
     func lengths() throws {
         for count in [0, 1, 15, 16, 31, 32, 255, 256, 65_535, 65_536] {

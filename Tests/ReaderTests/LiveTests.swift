@@ -105,6 +105,7 @@ struct LiveTests {
     func follower() async {
         let site = FixedSite([Self.row("cryo")])
         let table = LiveTable()
+        let labels = SeriesLabels(site: "hill", homes: [:])
         site.publish("cryo/temps/", Self.record([4]))
         site.publish("cryo/temps/", Self.record([5]))
         site.publish("cryo/unknown/", Self.record([6]))
@@ -113,7 +114,8 @@ struct LiveTests {
         site.publish("no topic", [])
         await site.close()
         #expect(table.audience.take(atMost: 1) && !table.audience.take(atMost: 1))
-        await LiveFollower(site: site, table: table, time: ManualTimeSource(at(0))).run()
+        let time = ManualTimeSource(at(0))
+        await LiveFollower(site: site, table: table, labels: labels, time: time).run()
         var watcher = LiveTable.Watcher([FieldPattern("*")])
         #expect(watcher.changes(in: table).samples.map(\.value.double) == [5])
         #expect(site.requests.map(\.instance) == ["cryo", "nobody"])
@@ -124,10 +126,15 @@ struct LiveTests {
         let site = FixedSite([Self.row("cryo")])
         let table = LiveTable()
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                await LiveFollower(site: site, table: table, time: ManualTimeSource(at(0))).run()
-            }
+            let labels = SeriesLabels(site: "hill", homes: ["old": ("dome", "FakeData")])
+            let time = ManualTimeSource(at(0))
+            let follower = LiveFollower(site: site, table: table, labels: labels, time: time)
+            group.addTask { await follower.run() }
             try await eventually("the registry is asked") { table.rows.isEmpty ? nil : true }
+            try await eventually("a new instance has labels") {
+                labels.home(of: "cryo")?.className == "Lakeshore372" ? true : nil
+            }
+            #expect(labels.home(of: "old")?.host == "dome")
             #expect(site.listening == .never)
             #expect(table.audience.take(atMost: 1))
             site.publish("cryo/temps/", Self.record([4]))

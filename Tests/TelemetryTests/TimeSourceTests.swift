@@ -1,3 +1,4 @@
+import Glibc
 import Telemetry
 import Testing
 
@@ -34,4 +35,54 @@ struct TimeSourceTests {
             #expect(await group.next() == true)
         }
     }
+
+    @Test("who prefers the clock's thread goes on there after a sleep", .timeLimit(.minutes(1)))
+    func sameThread() async throws {
+        let called = AsyncStream.makeStream(of: UInt.self)
+        _ = time.call(atMonotonic: time.monotonic) { called.continuation.yield(currentThread()) }
+        var calls = called.stream.makeAsyncIterator()
+        let clock = try #require(await calls.next())
+        try await Task(executorPreference: SleepClock.shared) { @concurrent in
+            // Now and then a busy machine has it handed over to another thread.
+            repeat { try await time.sleep(for: .microseconds(100)) } while currentThread() != clock
+        }.value
+    }
+
+    @Test("who blocks the clock's thread holds up nobody")
+    func blocked() async throws {
+        let isOver = Wakeup()
+        let blocked = Task(executorPreference: SleepClock.shared) { @concurrent in
+            try await time.sleep(for: .microseconds(100))
+            block(until: isOver)
+        }
+        // Those who sleep, those who are woken together with it, and those who only run.
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            let deadline = time.monotonic + .milliseconds(1)
+            for number in 0..<20 {
+                group.addTask(executorPreference: SleepClock.shared) {
+                    try await time.sleep(untilMonotonic: deadline + .microseconds(number / 5 * 300))
+                    await Task.yield()
+                }
+            }
+            try await group.waitForAll()
+        }
+        isOver.give()
+        try await blocked.value
+    }
+
+    @Test("what is called back is not called once that is cancelled")
+    func uncalled() async {
+        let called = AsyncStream.makeStream(of: Int.self)
+        let now = time.monotonic
+        let cancel = time.call(atMonotonic: now + .seconds(3600)) { called.continuation.yield(1) }
+        cancel()
+        _ = time.call(atMonotonic: now + .milliseconds(1)) { called.continuation.yield(2) }
+        var calls = called.stream.makeAsyncIterator()
+        #expect(await calls.next() == 2)
+        cancel()
+    }
 }
+
+private func currentThread() -> UInt { UInt(pthread_self()) }
+
+private func block(until isOver: Wakeup) { isOver.wait(nanoseconds: nil) }

@@ -59,6 +59,22 @@ extension ArchiveStore {
         var places = FieldPlaces(fields)
         let wanted = sources.map { places.find(in: $0.feed) }
         let rows = sources.map(\.rowCount)
+        // To hand work to another core takes long: once is enough where each has sources.
+        guard sources.count < 2 * Limits.cores else {
+            let count = rows.reduce(0, +) * (1 + fields.count)
+            return try read(sources.count, values: count) {
+                (index) throws(ArchiveError) -> [SlicePiece] in
+                var pieces = try self.pieces(of: sources[index], wanted[index], range)
+                for place in pieces.indices where pieces[place].columns.isEmpty {
+                    pieces[place].columns = try wanted[index].map { (field) throws(ArchiveError) in
+                        try field.flatMap { (field) throws(ArchiveError) in
+                            try self.values(of: field, sources[index])
+                        }
+                    }
+                }
+                return pieces
+            }.flatMap(\.self)
+        }
         let found = try read(sources.count, values: rows.reduce(0, +)) {
             (index) throws(ArchiveError) in
             try self.pieces(of: sources[index], wanted[index], range).map { (index, $0) }

@@ -2,8 +2,8 @@ internal import Glibc
 
 /// Bytes that come a few at a time and are read as one array at the end.
 ///
-/// They stand in pieces, each a quarter of what was there before: nothing is moved while they grow,
-/// and the room that is not used is a fifth at most, or a piece of the smallest size.
+/// They stand in pieces, each half of what was there before: nothing is moved while they grow, and
+/// the room that is not used is a third at most, or a piece of the smallest size.
 struct GrowingBytes: ~Copyable {
     /// The pieces; the last one is filled up to ``next``.
     private var pieces: [UnsafeMutableRawBufferPointer] = []
@@ -65,7 +65,7 @@ struct GrowingBytes: ~Copyable {
             pieces[last] = .init(rebasing: pieces[last][..<(pieces[last].count - room)])
         }
         capacity -= room
-        let length = max(more, capacity / 4 & ~7, Self.leastPiece)
+        let length = max(more, capacity / 2 & ~7, Self.leastPiece)
         let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: length, alignment: 8)
         pieces.append(piece)
         (next, room) = (piece.baseAddress, length)

@@ -24,21 +24,26 @@ struct SealingPass {
     private let budget: Int
     /// What is known of a part: its bytes, and its rows where this pass has them.
     private struct Held {
+        let part: Part
         private(set) var bytes = 0
         var rows: RowCollector?
 
-        /// Takes in the rows of a record, or only counts them.
-        mutating func take(_ record: JournalBlocks, _ cost: Int, isHeld: Bool) {
-            if isHeld, bytes == 0 {
-                rows = RowCollector(instance: record.instance, feed: record.feed)
-            }
+        init(_ part: Part, rows: RowCollector?) {
+            self.part = part
+            self.rows = rows
+        }
+
+        /// Takes in the rows of a record, or only counts them; returns whether it has them.
+        mutating func take(_ record: JournalBlocks, _ cost: Int) -> Bool {
             bytes += cost
-            if isHeld { rows?.append(record) }
+            return rows?.append(record) != nil
         }
     }
 
-    /// The parts, timelines by number, parts by number.
-    private var parts: [[Held]] = []
+    /// All parts, as they began.
+    private var parts: [Held] = []
+    /// The place of each timeline's last part there, by the timeline's number; −1 of none.
+    private var newest: [Int] = []
     /// Bytes of all that are held.
     private var heldBytes = 0
 
@@ -53,54 +58,48 @@ struct SealingPass {
 
     /// Takes in the rows of a record, if they belong to this pass.
     mutating func take(_ record: JournalBlocks) {
-        while parts.count <= record.timeline { parts.append([Held()]) }
-        let timeline = record.timeline
-        var number = parts[timeline].count - 1
+        while newest.count <= record.timeline { newest.append(-1) }
+        var place = newest[record.timeline]
         var cost = RowCollector.byteCount(record)
-        let before = parts[timeline][number].bytes
         // Half: a part that is sorted needs its order, its times and a group of rows once more.
-        if before > 0, before + cost > budget / 2 {
-            parts[timeline].append(Held())
-            number += 1
+        if place < 0 || parts[place].bytes + cost > budget / 2 {
+            place = begin(with: record, behind: place)
+            cost += RowCollector.byteCount(of: record.feed)
         }
-        let isNew = parts[timeline][number].bytes == 0
-        if isNew { cost += RowCollector.byteCount(of: record.feed) }
-        let part = Part(timeline: timeline, number: number)
-        let isOurs = part >= start && end.map { part < $0 } ?? true
-        parts[timeline][number].take(record, cost, isHeld: isOurs)
-        guard isOurs else { return }
+        guard parts[place].take(record, cost) else { return }
         heldBytes += cost
         while heldBytes > budget, leaveLast() {}
         mostBytes = max(mostBytes, heldBytes)
     }
 
+    /// Begins a part of the record's timeline, behind the one at `place`; returns its place.
+    private mutating func begin(with record: JournalBlocks, behind place: Int) -> Int {
+        let number = place < 0 ? 0 : parts[place].part.number + 1
+        let part = Part(timeline: record.timeline, number: number)
+        let isOurs = part >= start && end.map { part < $0 } ?? true
+        let rows = isOurs ? RowCollector(instance: record.instance, feed: record.feed) : nil
+        newest[record.timeline] = parts.count
+        parts.append(Held(part, rows: rows))
+        return parts.count - 1
+    }
+
     /// Leaves the last part that is held for the next pass; false where it is the only one.
     private mutating func leaveLast() -> Bool {
-        var count = 0
-        var last: Part?
-        for timeline in parts.indices.reversed() {
-            for number in parts[timeline].indices.reversed()
-            where parts[timeline][number].rows != nil {
-                count += 1
-                if last == nil { last = Part(timeline: timeline, number: number) }
-                if count == 2, let last {
-                    parts[last.timeline][last.number].rows = nil
-                    heldBytes -= parts[last.timeline][last.number].bytes
-                    end = last
-                    return true
-                }
-            }
+        let held = parts.indices.filter { parts[$0].rows != nil }
+        guard held.count > 1, let last = held.max(by: { parts[$0].part < parts[$1].part }) else {
+            return false
         }
-        return false
+        parts[last].rows = nil
+        heldBytes -= parts[last].bytes
+        end = parts[last].part
+        return true
     }
 
     /// Adds all that is held to a sealed file, in order, and lets go of it piece by piece.
     mutating func add(to builder: inout SealedFileBuilder) throws {
-        for timeline in parts.indices {
-            for number in parts[timeline].indices {
-                guard let rows = parts[timeline][number].rows.take() else { continue }
-                try rows.add(to: &builder)
-            }
+        for place in parts.indices.sorted(by: { parts[$0].part < parts[$1].part }) {
+            guard let rows = parts[place].rows.take() else { continue }
+            try rows.add(to: &builder)
         }
     }
 }

@@ -37,3 +37,7 @@ void cerro_memory_keep(int bytes);
 
 /// Gives freed memory back to the kernel. Source: `malloc_trim(3)`.
 void cerro_memory_return(void);
+
+/// Lets go of the pages of the program and its libraries that are as they are in their files; those
+/// that are needed again come back from there. Source: `madvise(2)`, `proc_pid_smaps(5)`.
+void cerro_program_return(void);

@@ -52,9 +52,10 @@ extension BenchCommand {
             commandName: "idle",
             abstract: "Processor time of a site at rest, and of one message at an ordinary rate.",
             discussion: """
-                At rest: 50 agents of 10 feeds, each 1 message a second, in no step with each \
-                other, with registry, aggregator and reader, for 30 s. Ordinary: 20 agents that \
-                publish 3,000 messages a second. Messages have 10 fields and 1 row.
+                At rest: 50 agents of 10 feeds, each 1 message a second, with registry, \
+                aggregator and reader, for 30 s. Ordinary: 20 agents that publish 3,000 messages a \
+                second. Messages have 10 fields and 1 row; agents publish when the clock of their \
+                host shows a multiple of the period, as all that sample at a constant rate do.
                 """
         )
 

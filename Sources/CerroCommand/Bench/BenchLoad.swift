@@ -9,7 +9,7 @@ struct BenchLoad: Sendable {
     var shape = Shape(fields: 10, rows: 1)
     /// Agents that publish.
     var agents: Int
-    /// Feeds of each agent, which take turns.
+    /// Feeds of each agent, which are published together.
     var feeds = 1
 
     /// The agents that publish.

@@ -7,7 +7,7 @@ public import Telemetry
 /// - Process `count`: 1, 2, 3, … once a second, as the feed `counter`.
 /// - Process `load` (if configured): rows numbered by their field `n` as the feed `load`, up to
 ///   500,000 messages a second, for ever or as many as asked for; a lost row leaves a hole in `n`.
-///   Several feeds take turns, as `load_1` and so on.
+///   Several feeds, `load_1` and so on, are published together, each at its share of the rate.
 /// - Task `delay_task`: takes its time, can be aborted, and fails if told so.
 public struct FakeDataAgent: Agent {
     /// How an instance is set up.
@@ -41,7 +41,7 @@ public struct FakeDataAgent: Agent {
 
     /// The messages of the process `load`.
     public struct Load: Sendable {
-        /// Feeds that take turns.
+        /// Feeds that are published together.
         public var feeds: Int
         /// Fields of a row, `n` among them.
         public var fields: Int
@@ -103,10 +103,10 @@ public struct FakeDataAgent: Agent {
     /// Publishes sines until the session is stopped; each message ends with the sample due now.
     func acquire(_ session: OperationSession, _ setting: AcquireSetting) async throws {
         let time = session.time
-        let start = time.monotonic
         let rate = configuration.rate
         let rows = configuration.rows
-        var pacer = Pacer(rate: rate / Double(rows), from: start)
+        var pacer = Pacer(rate: rate / Double(rows), onBeatsOf: time)
+        let start = pacer.next
         var wave = Wave(seed: configuration.seed)
         var isDegraded = false
         while !Task.isCancelled {

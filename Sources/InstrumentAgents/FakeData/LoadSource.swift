@@ -48,19 +48,19 @@ struct LoadSource: Sendable {
     func run(_ session: OperationSession, _ setting: LoadSetting) async throws {
         let time = session.time
         let start = time.monotonic
-        var pacer = Pacer(rate: setting.rate > 0 ? setting.rate : rate, from: start)
+        let rate = (setting.rate > 0 ? setting.rate : rate) / Double(feeds.count)
+        var pacer = Pacer(rate: rate, onBeatsOf: time)
         let total = setting.count > 0 ? setting.count : Int.max
         var published = 0
-        var trips = 0
         var shownAt = start
         while !Task.isCancelled, published < total {
             let now = time.monotonic
-            let due = pacer.take(at: now, most: min(Limits.mostBlocksAtOnce, total - published))
-            if due > 0 {
-                let feed = feeds[trips % feeds.count]
-                try await session.publish(feed, blocks(due, after: published, at: time.now))
-                published += due
-                trips += 1
+            let due = pacer.take(at: now, most: Limits.mostBlocksAtOnce)
+            for feed in feeds {
+                let count = min(due, total - published)
+                guard count > 0 else { break }
+                try await session.publish(feed, blocks(count, after: published, at: time.now))
+                published += count
             }
             if now - shownAt > .milliseconds(250) {
                 session.set("published", .int(Int64(published)))

@@ -16,6 +16,13 @@ struct Pacer: Sendable {
         self.start = start
     }
 
+    /// A pacer of messages that are due when the clock shows multiples of their period, the first
+    /// at the last one.
+    init(rate: Double, onBeatsOf time: any TimeSource) {
+        let period = Duration.nanoseconds(Int64(max(1e9 / rate, 1)))
+        self.init(rate: rate, from: time.nextBeat(every: period) - period)
+    }
+
     /// When the next message is due, in monotonic time.
     var next: Duration { start + .nanoseconds(Int64((Double(taken) / rate * 1e9).rounded())) }
 

@@ -3,10 +3,12 @@ internal import ArchiveFormat
 internal import MessageBus
 internal import Telemetry
 
-/// Keeps a ``LiveTable`` true: decodes what is published once, however many watch.
+/// Keeps a ``LiveTable`` true: decodes what is published once, however many watch; and the labels
+/// of instances, which come and go while the reader runs.
 struct LiveFollower: Sendable {
     let site: any LiveSite
     let table: LiveTable
+    let labels: SeriesLabels
     let time: any TimeSource
 
     /// Follows until cancelled, or until the site says no more.
@@ -47,7 +49,10 @@ struct LiveFollower: Sendable {
     /// The registry's table finds new publishers too.
     private func lookAtTable() async {
         while !Task.isCancelled {
-            if let rows = try? await site.table() { table.note(rows, at: time.now) }
+            if let rows = try? await site.table() {
+                table.note(rows, at: time.now)
+                labels.note(rows)
+            }
             do { try await time.sleep(for: ReaderLimits.tablePeriod) } catch { return }
         }
     }

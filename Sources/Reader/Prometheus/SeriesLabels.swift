@@ -1,26 +1,43 @@
 internal import Archive
 public import SiteConfig
+internal import Synchronization
 internal import Telemetry
 
 /// How fields are called in PromQL: a metric for each field of a feed, a series for each instance.
-public struct SeriesLabels: Sendable {
+public final class SeriesLabels: Sendable {
+    typealias Home = (host: String, className: String)
+    typealias Homes = [String: Home]
+
     /// The name of the site.
     let site: String
-    private let homes: [String: (host: String, className: String)]
+    private let homes: Mutex<Homes>
 
     /// The labels at `site`: it knows where each instance is at home.
-    public init(site: Site) {
-        var homes: [String: (host: String, className: String)] = [:]
+    public convenience init(site: Site) {
+        var homes: Homes = [:]
         for host in site.hosts {
             for entry in host.agents { homes[entry.id] = (host.name, entry.className) }
         }
         self.init(site: site.name, homes: homes)
     }
 
-    init(site: String, homes: [String: (host: String, className: String)]) {
+    init(site: String, homes: Homes) {
         self.site = site
-        self.homes = homes
+        self.homes = Mutex(homes)
     }
+
+    /// Takes in where the instances of a newer site file are; those that have left it stay where
+    /// they were, and their samples with them.
+    func note(_ rows: [InstanceRow]) {
+        homes.withLock { homes in
+            for row in rows where !row.host.isEmpty {
+                homes[row.instance] = (row.host, row.className)
+            }
+        }
+    }
+
+    /// Where an instance is at home; nil where nobody has said so.
+    func home(of instance: String) -> Home? { homes.withLock { $0[instance] } }
 
     /// The labels of a field; what nobody knows is left out, as an empty label is none.
     func labels(of summary: FieldSummary) -> [String: String] {
@@ -29,7 +46,7 @@ public struct SeriesLabels: Sendable {
             "__name__": Self.metric(name), "site": site, "agent": name.instance,
             "feed": name.feed, "field": name.field,
         ]
-        if let home = homes[name.instance] {
+        if let home = home(of: name.instance) {
             labels["host"] = home.host
             labels["class"] = home.className
         }

@@ -353,6 +353,40 @@ class SpoolFaultTest(unittest.TestCase):
         self.publish(60)
         self.assertEqual(self.faults()["spool.full"], "critical")
 
+    def test_a_fetch_gathers_what_follows_the_first_record(self):
+        requests, log, answers = self.runtime.requests, self.runtime.log, []
+
+        def fetch(gather_ms):
+            arguments = {
+                "archive": "a" * 32, "epoch": log.epoch, "after": log.newest, "crc": 0,
+                "committed_epoch": 0, "committed": 0, "max_bytes": 1 << 20, "wait_ms": 1_000,
+                "gather_ms": gather_ms,
+            }
+            call = mock.Mock(id=b"1", request=mock.Mock(arguments=arguments), arguments=arguments)
+            with mock.patch("time.monotonic", return_value=100.0):
+                requests._do_fetch(call, arguments)
+
+        def look(now):
+            requests.answer_due(now)
+            return answers
+
+        def finish(_peer, _id, _code, _text, answer):
+            answers.append(answer["count"])
+
+        with mock.patch.object(requests, "_finish", side_effect=finish):
+            fetch(200)
+            self.assertEqual((look(100.1), requests.due()), ([], 101.0))
+            self.publish(1)
+            look(100.11)
+            self.publish(2)
+            self.assertEqual((look(100.23), round(requests.due(), 6)), ([], 100.24))
+            self.assertEqual(look(100.25), [3])
+            fetch(200)
+            self.assertEqual(look(101.1), [3, 0], "nothing came")
+            fetch(0)
+            self.publish(1)
+            self.assertEqual(look(100.01), [3, 0, 1])
+
     def test_a_disk_that_refuses(self):
         full = OSError(28, "No space left on device")
         with mock.patch("cerro.spool.tables.write_all", side_effect=full):

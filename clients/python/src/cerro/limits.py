@@ -89,6 +89,9 @@ CLOCK_TOLERANCE = 30.0
 SHUTDOWN_PATIENCE = 10.0
 #: Seconds of the longest wait of one fetch; the archive asks again.
 FETCH_WAIT = 1.0
+#: The longest time for which a fetch gathers records, and how far the beats at which they go out
+#: are behind those at which samples are taken.
+FETCH_GATHER, GATHER_PHASE = 1.0, 0.04
 #: Requests that wait for a record or for the end of a session; one more is refused.
 PENDING_REQUESTS = 1024
 #: Requests that are remembered however old they are, seconds for which each is, and at most.

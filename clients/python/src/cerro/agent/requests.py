@@ -1,8 +1,9 @@
 """Requests to an agent: checked by the ledger, answered at once or when a session ends."""
 
+import math
 import os
 import time
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import zmq
 
@@ -46,6 +47,8 @@ class _Fetch(NamedTuple):
     arguments: dict
     newest: int
     deadline: float
+    #: Seconds between two beats at which it may be answered, 0 for none; None once it gathers.
+    gather: Optional[float]
 
 
 class Requests:
@@ -251,7 +254,8 @@ class Requests:
         if answer["count"] or answer["state"] != "caught-up" or not wait or not has_room:
             return self._finish(call.peer, call.id, "ok", "", answer)
         deadline = time.monotonic() + min(wait, limits.FETCH_WAIT)
-        self._fetches.append(_Fetch(call.peer, call.id, arguments, newest, deadline))
+        gather = min(max(0, _int(arguments.get("gather_ms")) or 0) / 1000, limits.FETCH_GATHER)
+        self._fetches.append(_Fetch(call.peer, call.id, arguments, newest, deadline, gather))
         self.is_awaited = True
 
     def _do_log(self, call, _):
@@ -368,7 +372,11 @@ class Requests:
             return
         newest, waiting = self._runtime.log.newest, []
         for item in self._fetches:
-            if item.deadline > now and item.newest == newest:
+            if item.gather and item.newest != newest:
+                # What follows the record soon comes along with it.
+                beat = math.floor((now - limits.GATHER_PHASE) / item.gather + 1) * item.gather
+                item = item._replace(gather=None, deadline=beat + limits.GATHER_PHASE)
+            if item.deadline > now and (item.gather is None or item.newest == newest):
                 waiting.append(item)
                 continue
             answer = fetch(self._runtime.log, item.arguments, is_noted=True)
