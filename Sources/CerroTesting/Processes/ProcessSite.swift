@@ -75,7 +75,14 @@ public final class ProcessSite: Sendable {
     ) async throws {
         var plan = Plan(agents)
         plan.rotate = rotate
-        try await run(plan, body) {
+        let whole = { (site: ProcessSite) in
+            // The reader may be there before the agents that begin behind it.
+            try await eventually("all instances are alive") {
+                try await site.client.instances().allSatisfy { $0.state == .alive } ? true : nil
+            }
+            try await body(site)
+        }
+        try await run(plan, whole) {
             try $0.start(supervisor, ["up", "--host", "here", "--site", $0.file])
         }
     }
