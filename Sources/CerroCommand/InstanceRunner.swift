@@ -99,7 +99,7 @@ struct InstanceRunner {
                     return false
                 }
                 tasks.addTask {
-                    // Ten times as much of the program is needed to begin as later on.
+                    // Of the pages that were needed to begin two thirds are not needed again.
                     try? await time.sleep(for: Limits.beginning)
                     if !Task.isCancelled { cerro_program_return() }
                     return false

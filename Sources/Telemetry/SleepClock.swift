@@ -61,7 +61,9 @@ package final class SleepClock: TaskExecutor, Sendable {
     /// Readable where the thread has not come back in time.
     private let lateTimer: Int32
     private let owner = Atomic<UInt>(0)
-    /// Whether those who are due are being resumed; touched by the thread only.
+    /// Whether those who are due are being resumed.
+    ///
+    /// Only the thread touches it: ``enqueue(_:)`` asks first whether the caller is that thread.
     private nonisolated(unsafe) var isResuming = false
 
     private init() {
