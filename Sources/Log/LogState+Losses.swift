@@ -154,7 +154,14 @@ extension LogState {
 
     /// Why a position is missing, where that was announced.
     private func announcedCause(_ position: Int64, _ search: FetchSearch) -> String? {
-        announced(position..<(position + 1), search)?.cause
+        let cause = announced(position..<(position + 1), search)?.cause
+        // Segments go from the oldest on: one that is announced and still held was not dropped.
+        if cause == LossCause.spoolFull, let oldest = oldestPosition(of: search.epoch),
+            position >= oldest
+        {
+            return nil
+        }
+        return cause
     }
 
     private func announcedFrom(_ positions: Range<Int64>, _ search: FetchSearch) -> Timestamp? {

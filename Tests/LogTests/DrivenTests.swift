@@ -6,15 +6,18 @@ internal import Testing
 
 @Suite("a driven log does what its thread would do, one step at a time")
 struct DrivenTests {
-    private func open(_ bench: Bench, boot: String = "boot-1") throws(LogError) -> AgentLog {
+    private func open(
+        _ bench: Bench,
+        settings: AgentLog.Settings = AgentLog.Settings(queueLimit: 1000, memoryLimit: 3000)
+    ) throws(LogError) -> AgentLog {
         let told = bench.told
         let log = try AgentLog(
             folder: "spool",
             instance: "cryo-1",
-            settings: AgentLog.Settings(queueLimit: 1000, memoryLimit: 3000),
+            settings: settings,
             disk: bench.disk,
             time: bench.clock,
-            bootID: boot,
+            bootID: "boot-1",
             isDriven: true,
             onEvent: { told.note($0) }
         )
@@ -72,6 +75,39 @@ struct DrivenTests {
         var puller = Puller()
         try puller.pull(next)
         #expect(puller.values == (0..<taken).map(Int64.init))
+        await next.abandon()
+    }
+
+    @Test("damage in a segment that was announced as dropped, and is still there, is damage")
+    func damageInAnnounced() async throws {
+        let bench = Bench()
+        let log = try open(bench, settings: SpoolTests.small)
+        var puller = Puller()
+        var held: [String: [UInt8]] = [:]
+        var number = 0
+        while bench.told.losses.isEmpty {
+            for path in bench.segments { held[path] = bench.disk.bytes(of: path) }
+            try #require(try log.admit(Bench.feed, Bench.block(number)) != nil)
+            _ = log.work()
+            if number == 0 { try puller.pull(log) }
+            number += 1
+        }
+        await log.abandon()
+        // As it is where the process dies between the loss record and the end of the segment.
+        let dropped = held.filter { !bench.disk.paths.contains($0.key) }
+        #expect(!dropped.isEmpty)
+        for (path, bytes) in dropped {
+            var bytes = bytes
+            bytes[bytes.count / 2] ^= 1
+            _ = try bench.disk.open(path, .create)
+            bench.disk.set(bytes, of: path)
+        }
+        let next = try open(bench, settings: SpoolTests.small)
+        try puller.pull(next)
+        #expect(puller.losses.count == dropped.count)
+        #expect(puller.losses.allSatisfy { $0.cause == LossCause.damage && $0.count == 1 })
+        #expect(Set(puller.values).count == puller.values.count)
+        #expect(puller.values.count == number - dropped.count)
         await next.abandon()
     }
 }

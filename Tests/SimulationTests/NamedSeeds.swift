@@ -23,6 +23,7 @@ enum NamedSeeds {
         (2_465_595_855_416, "an epoch that is gone may have had more than commits on the disk say"),
         (2_450_915_809_201, "the end of an epoch that a failed sync took, in a spool that is full"),
         (2_802_522_165_826, "what an archive had committed is not lost with the power"),
+        (2_802_522_163_533, "damage in a segment that a full spool was about to drop is damage"),
         // What may be: neither the log nor the archive can know better.
         (2_465_595_853_552, "a disk that is rolled back has forgotten archives that came later"),
         (3_215_905_992_461, "damage to declarations of two epochs"),

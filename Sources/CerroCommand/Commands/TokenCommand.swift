@@ -20,6 +20,7 @@ struct TokenCommand: AsyncParsableCommand {
     /// `cerro token new NAME`.
     struct New: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "new",
             abstract: "Makes a token and prints it, once.",
             discussion: """
                 It goes into `Authorization: Bearer TOKEN`, or into the login of the live monitor. \
@@ -112,6 +113,7 @@ struct TokenCommand: AsyncParsableCommand {
     /// `cerro token list`.
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "list",
             abstract: "Lists the tokens: whose they are, what they allow and when they end."
         )
 
@@ -140,6 +142,7 @@ struct TokenCommand: AsyncParsableCommand {
     /// `cerro token revoke ID`.
     struct Revoke: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "revoke",
             abstract: "Ends a token, or all of a name, at once."
         )
 
