@@ -149,8 +149,11 @@ struct LogOpening {
                 segment.beginsWithDeclarations = isDeclaration(head ?? [])
                 if isLast {
                     segment.index = head.map { scan($0, segment) }
-                    // Who was killed may have left something that only the kernel has.
-                    segment.index?.isSynced = (try? file.sync()) != nil
+                    // Who was killed may have left something that only the kernel has. What it
+                    // could not sync now it takes for synced later, so that is written anew.
+                    segment.index?.isSynced =
+                        (try? file.sync()) != nil
+                        || head.map { (try? disk.replace(path, with: $0)) != nil } ?? false
                 }
             }
             if isLast, segment.index == nil {

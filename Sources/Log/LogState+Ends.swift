@@ -80,7 +80,9 @@ extension LogState {
         }
         if entry.isClosed || index?.hasEnd ?? false { return rows }
         // What was announced of it may be less than what went with the archive's consent.
-        let isWhole = rows.isEmpty || committedEnd(search) == .max && !search.isJoining
+        let isLeft = hadForgotten(search) && progress.values.contains { $0.epoch > entry.epoch }
+        let isWhole =
+            rows.isEmpty || isLeft || committedEnd(search) == .max && !search.isJoining
         let whole = isWhole ? unheld?.cause : nil
         // Of one that is not closed and not held any more the end was never seen.
         guard whole != nil || isCut || isUnknown || index?.isTailDamaged ?? true else {

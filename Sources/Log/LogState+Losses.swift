@@ -154,14 +154,16 @@ extension LogState {
 
     /// Why a position is missing, where that was announced.
     private func announcedCause(_ position: Int64, _ search: FetchSearch) -> String? {
-        let cause = announced(position..<(position + 1), search)?.cause
-        // Segments go from the oldest on: one that is announced and still held was not dropped.
-        if cause == LossCause.spoolFull, let oldest = oldestPosition(of: search.epoch),
-            position >= oldest
-        {
-            return nil
-        }
-        return cause
+        guard let loss = announced(position..<(position + 1), search),
+            loss.cause != LossCause.spoolFull || !isHeld(position, despite: loss)
+        else { return nil }
+        return loss.cause
+    }
+
+    /// Whether a segment that was to go is there all the same: the process died in between.
+    private func isHeld(_ position: Int64, despite loss: RecordLoss) -> Bool {
+        let segment = segments.last { $0.epoch == loss.epoch && $0.first <= position }
+        return segment.map { $0.first >= loss.first } ?? false
     }
 
     private func announcedFrom(_ positions: Range<Int64>, _ search: FetchSearch) -> Timestamp? {
@@ -190,10 +192,23 @@ extension LogState {
         let start = search.after + 1
         let end = max(start, announcedEnd(of: search.epoch), unheld?.end ?? 0)
         let told = rows(of: start..<end, search, row, or: unheld?.cause ?? LossCause.gone)
-        guard let unheld else { return told + skipped }
+        guard let unheld else {
+            guard isUnexplained(search) else { return told + skipped }
+            row.cause = LossCause.gone
+            return [row] + skipped
+        }
         // The disk may know less than the archive had committed when the epoch went.
         (row.first, row.cause) = (end, unheld.cause)
         return told + [row] + skipped
+    }
+
+    /// Whether nothing tells why an epoch is gone of which the archive has some: no loss record,
+    /// and the archive never said that it had as much as it has.
+    ///
+    /// A disk that was rolled back to the beginning of the epoch looks like that.
+    private func isUnexplained(_ search: FetchSearch) -> Bool {
+        !search.isJoining && search.after > 0 && committedEnd(search) <= search.after
+            && announcedEnd(of: search.epoch) <= search.after
     }
 
     /// Why an archive finds nothing of an epoch though no full spool has dropped it, and the
@@ -201,8 +216,11 @@ extension LogState {
     func unheld(_ search: FetchSearch) -> (cause: String, end: Int64)? {
         guard !search.isJoining, oldestPosition(of: search.epoch) == nil else { return nil }
         let last = epochs.first { $0.epoch == search.epoch }?.last ?? 0
-        // What others have committed went without regard to this one.
-        if hadForgotten(search) { return (LossCause.forgotten, last + 1) }
+        if hadForgotten(search) {
+            // What others have committed went without regard to this one.
+            let others = progress.values.filter { $0.epoch == search.epoch }.map(\.position)
+            return (LossCause.forgotten, max(last, others.max() ?? 0) + 1)
+        }
         let committed = committedEnd(search)
         guard committed > search.after + 1 else { return nil }
         return (LossCause.committed, committed == .max ? last + 1 : committed)

@@ -194,6 +194,26 @@ struct MemoryTests {
         await last.close()
     }
 
+    // Goal: the same for what a killed process left to the kernel.
+    // Method: the next one cannot sync that; the one after it can, or believes so; then the power
+    // goes.
+    @Test("what could not be synced at the start is written anew", arguments: UInt64(0)..<20)
+    func failedSyncAtStart(seed: UInt64) async throws {
+        let bench = Bench(disk: SimulatedDisk(seed: seed))
+        let log = try await open(bench)
+        try await append(0..<8, to: log)
+        await kill(log, bench)
+        bench.disk.become(.failsToSync)
+        for _ in 0..<2 { await kill(try await open(bench), bench) }
+        bench.disk.powerCut()
+        let last = try await open(bench, boot: "boot-2")
+        var puller = Puller()
+        try puller.pull(last)
+        #expect(puller.values == (0..<8).map(Int64.init))
+        #expect(!puller.losses.contains { $0.epoch == log.epoch })
+        await last.close()
+    }
+
     // Goal: the file tells one state or the other, whenever the process dies in writing it.
     @Test("a note that is cut short leaves the one before", arguments: 0..<12)
     func torn(calls: Int) async throws {

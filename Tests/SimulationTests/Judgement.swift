@@ -221,11 +221,14 @@ struct Judgement {
                 // What was left of a damaged segment may have been dropped since.
                 cause.contains("damage") || cause.contains("unreadable")
                     || cause == "no longer in the log"
-            case .unreadable: cause.contains("damage") || cause.contains("unreadable")
+            case .unreadable:
+                // What nobody could read may be dropped, and nobody knows what it was.
+                cause.contains("damage") || cause.contains("unreadable")
+                    || cause.hasPrefix("no longer in the log")
             case .rolledBack:
                 // A log cannot tell an old state of its disk from one whose process died then.
                 cause.contains("rolled back") || cause.hasPrefix("power loss")
-                    || cause.hasPrefix("kept in memory")
+                    || cause.hasPrefix("kept in memory") || cause == "no longer in the log"
             }
         }
     }

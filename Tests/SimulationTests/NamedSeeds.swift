@@ -24,6 +24,10 @@ enum NamedSeeds {
         (2_450_915_809_201, "the end of an epoch that a failed sync took, in a spool that is full"),
         (2_802_522_165_826, "what an archive had committed is not lost with the power"),
         (2_802_522_163_533, "damage in a segment that a full spool was about to drop is damage"),
+        (2_828_635_186_815, "what a full spool has dropped behind a damaged segment is no damage"),
+        (2_333_897_274_363, "what a log could not sync at its start is written anew"),
+        (2_797_702_564_393, "what others had committed when the power went was forgotten before"),
+        (2_797_702_564_782, "so it was where they have gone on to another epoch"),
         // What may be: neither the log nor the archive can know better.
         (2_465_595_853_552, "a disk that is rolled back has forgotten archives that came later"),
         (3_215_905_992_461, "damage to declarations of two epochs"),
@@ -33,6 +37,9 @@ enum NamedSeeds {
         (2_633_779_787_706, "damage at the end of an epoch, then a power cut"),
         (3_181_816_732_969, "a table that is damaged while its epoch goes on"),
         (2_926_842_937_775, "a damaged segment that a full spool drops"),
+        (2_333_897_274_592, "a segment that cannot be read when a full spool drops it"),
+        (2_333_897_275_824, "a disk that is rolled back to the first moments of an epoch"),
+        (2_797_702_566_562, "a table that is damaged, and cannot be written, when the power goes"),
         (2_926_842_938_551, "a row about many epochs, of some of which loss records tell as well"),
     ]
 }

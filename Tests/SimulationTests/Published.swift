@@ -21,7 +21,7 @@ struct Published {
     var isOpen = false
     /// Whether the log held it in memory, for a disk that refused, before it was synced.
     var wasInMemory = false
-    /// Whether damage has taken what tells that the record was dropped.
+    /// Whether damage, or a disk that was rolled back, has taken what tells that it is missing.
     var isUntold = false
     var excuses: Set<Excuse> = []
 }

@@ -15,35 +15,35 @@ final class SimulatedAgent {
     let name: String
     let disk: SimulatedDisk
     let clock: SimulatedClock
-    private let settings: AgentLog.Settings
+    let settings: AgentLog.Settings
     private(set) var log: AgentLog?
     private var told = Told()
-    private var boot = 1
-    private var backup: SimulatedDiskSnapshot?
+    var boot = 1
+    var backup: SimulatedDiskSnapshot?
     /// The records of the process that lives, by their place in ``published``; those before
     /// ``open`` are synced and their publishers went on.
     private var own: Range<Int> = 0..<0
     private var open = 0
-    private(set) var published: [Published] = []
+    var published: [Published] = []
     /// The highest position of each epoch.
     private(set) var positions: [Int64: Int64] = [:]
     /// The newest epoch that had begun when the power went or the disk was rolled back, and when
     /// the latter happened.
-    private(set) var lastCutEpoch: Int64 = 0, lastRolledBackEpoch: Int64 = 0
-    private var excuses: Set<Excuse> = []
-    /// Those of a table that is damaged until the next process reads it and writes it anew.
-    private var tableExcuses: Set<Excuse> = []
-    private var newestEpoch: Int64 = 0
+    var lastCutEpoch: Int64 = 0, lastRolledBackEpoch: Int64 = 0
+    var excuses: Set<Excuse> = []
+    /// Those of a table that is damaged until a process reads it and can write it anew.
+    var tableExcuses: Set<Excuse> = []
+    private(set) var newestEpoch: Int64 = 0
     /// The epochs of which a declaration was hit.
-    private var damagedEpochs: Set<Int64> = []
+    var damagedEpochs: Set<Int64> = []
     private(set) var isInMemory = false
     private var isUnnoted = false
     private var failedSyncs = 0
-    private var lastWork = Duration.zero, started = Duration.zero
+    private(set) var lastWork = Duration.zero, started = Duration.zero
     private var usesIntegers = false
     /// The step at which the process comes back, or goes on.
     var returns: Int?, wakes: Int?, heals: Int?, connects: Int?
-    private(set) var notes: [String] = []
+    var notes: [String] = []
 
     init(_ number: Int, _ schedule: Schedule, _ time: SimulatedTime) {
         name = ["alpha", "beta", "gamma", "delta"][number]
@@ -86,7 +86,7 @@ final class SimulatedAgent {
             onEvent: { event in told.events.withLock { $0.append(event) } }
         )
         isInMemory = false
-        if log != nil { tableExcuses = [] }
+        if log != nil, heals == nil { tableExcuses = [] }
         newestEpoch = max(newestEpoch, log?.epoch ?? 0)
         started = clock.monotonic
         lastWork = started
@@ -250,119 +250,8 @@ extension SimulatedAgent {
     }
 
     /// The archives that the disk has heard of.
-    private var savedArchives: Set<String> {
+    var savedArchives: Set<String> {
         Set(LogTables.commits(disk.bytes(of: "/spool/commits")).keys)
-    }
-
-    /// Takes the power away.
-    func cutPower(_ problems: inout [String]) async {
-        for index in published.indices where !published[index].isSynced {
-            check(published[index], &problems)
-            published[index].excuses.insert(.powerLoss)
-            // That nothing is in memory any more was not synced either.
-            if published[index].wasInMemory { published[index].excuses.insert(.memory) }
-        }
-        await kill()
-        lastCutEpoch = newestEpoch
-        boot += 1
-        disk.powerCut()
-    }
-
-    /// Nothing that was written an interval before the power went may be unsynced.
-    private func check(_ record: Published, _ problems: inout [String]) {
-        guard let returned = record.returned, let written = record.written, log != nil,
-            !isInMemory, record.excuses == excuses, !damagedEpochs.contains(record.admission.epoch)
-        else { return }
-        let since = max(returned, written, started)
-        if record.feed.isDurable {
-            problems.append("\(name): record \(record.number) is durable, and was not synced")
-        } else if lastWork - since > settings.syncInterval {
-            problems.append(
-                "\(name): record \(record.number) was written \(lastWork - written) before the "
-                    + "power went, and was not synced"
-            )
-        }
-    }
-
-    func takeBackup() {
-        backup = disk.snapshot()
-    }
-
-    /// Starts the machine again with the last backup on its disk.
-    func rollBack() async {
-        guard let backup else { return }
-        let known = savedArchives.union(log?.commits.keys.map { $0 } ?? [])
-        await kill()
-        (lastCutEpoch, lastRolledBackEpoch) = (newestEpoch, newestEpoch)
-        boot += 1
-        for index in published.indices { published[index].excuses.insert(.rolledBack) }
-        disk.restore(backup)
-        // An archive that came later is a stranger, for what is to come as well.
-        if !known.isSubset(of: savedArchives) { excuse(.forgotten) }
-    }
-
-    /// Flips a bit of a segment, which may cost a record.
-    func flipBit(_ random: inout SeededGenerator) {
-        _ = disk.flipBit(&random, in: { $0.hasSuffix(".log") }) { path, bytes, offset in
-            hit(path, bytes, offset..<(offset + 1))
-        }
-    }
-
-    /// Damages one of the segments, or one of the tables.
-    func rot(isCut: Bool, _ random: inout SeededGenerator) {
-        let isSegment = random.below(2) == 0
-        let isMeant: (String) -> Bool = { path in
-            path.hasPrefix("/spool/") && path.hasSuffix(".log") == isSegment
-                && !path.hasSuffix("/lock")
-        }
-        func hit(_ path: String, _ bytes: [UInt8], _ offset: Int) {
-            let range = offset..<(isCut ? bytes.count : offset + 1)
-            if isSegment { self.hit(path, bytes, range) } else { hitTable(path, range) }
-        }
-        _ =
-            isCut
-            ? disk.cut(&random, in: isMeant, onHit: hit)
-            : disk.flipBit(&random, in: isMeant, onHit: hit)
-    }
-
-    /// What may be missing when a table is not as it was written.
-    private func hitTable(_ path: String, _ range: Range<Int>) {
-        for index in published.indices {
-            published[index].excuses.insert(path.hasSuffix("/commits") ? .forgotten : .unreadable)
-        }
-        // Whom the log has forgotten may miss what comes as well.
-        if path.hasSuffix("/commits") {
-            excuses.insert(.forgotten)
-        } else {
-            tableExcuses.insert(.unreadable)
-        }
-        notes.append("\(name): \(path) rots at \(range)")
-    }
-
-    /// What may be missing when the bytes in `range` of a segment are not as they were written.
-    private func hit(_ path: String, _ bytes: [UInt8], _ range: Range<Int>) {
-        for record in SegmentRecord.all(in: bytes) where record.range.overlaps(range) {
-            hit(record.loss, record.header)
-        }
-        notes.append("\(name): \(path) rots at \(range)")
-    }
-
-    private func hit(_ loss: RecordLoss?, _ header: RecordHeader) {
-        for index in published.indices {
-            let place = published[index].admission
-            switch header.kind {
-            // What it declares cannot be read before another segment declares it again.
-            case .declaration where place.epoch == header.epoch:
-                published[index].excuses.insert(.damage)
-            case .loss where loss?.names(place) ?? false: published[index].isUntold = true
-            default:
-                guard (place.epoch, place.position) == (header.epoch, header.position) else {
-                    continue
-                }
-                published[index].excuses.insert(.damage)
-            }
-        }
-        if header.kind == .declaration { damagedEpochs.insert(header.epoch) }
     }
 
     /// From now on all records may be missing for this reason: those to come as well.
