@@ -79,6 +79,27 @@ struct LeftSegmentTests {
         #expect(try store().positions() == Array(1...7))
     }
 
+    // A power cut brings back what was sealed and deleted.
+    @Test("tell nothing where they stand beside the file that they became, and were damaged")
+    func sealedBeside() throws {
+        let sealer = Sealer(directory: archive.directory, time: writing.time)
+        try putFirst()
+        try putSecond()
+        try sealer.sealAll(openSegment: second.path)
+        let whole = try JournalRecovery.recover(archive.directory).cursors.sorted
+        #expect(whole.map(\.position) == [8])
+        var opening = writing.bytes(second)
+        opening[20] ^= 1
+        try put(second, bytes: opening)
+        for place in stride(from: 0, to: writing.bytes(first).count, by: 9) {
+            var bytes = writing.bytes(first)
+            bytes[place] ^= 1
+            try put(first, bytes: bytes)
+            let recovered = try JournalRecovery.recover(archive.directory).cursors.sorted
+            #expect(recovered == whole, "damage at byte \(place)")
+        }
+    }
+
     @Test("hold nothing twice where one without an opening stays between them")
     func sealingAround() throws {
         try putFirst()

@@ -117,7 +117,7 @@ struct Judgement {
             // What hit a segment before a full spool dropped it, who asks then is told.
             // So is who asks for what damage took from the end of an epoch.
             if place.epoch <= agent.lastCutEpoch,
-                excuses.contains(.spoolFull) || excuses.contains(.damage)
+                !excuses.isDisjoint(with: [.spoolFull, .damage, .unreadable])
             {
                 excuses.insert(.powerLoss)
             }

@@ -19,6 +19,10 @@ enum NamedSeeds {
         (2_495_244_072_963, "so is all that was there of an instance that was not known before"),
         (2_455_441_745_399, "a row at the end of a journal that damage took is entered again"),
         (2_455_441_746_250, "so is one of an epoch of which nothing came"),
+        (
+            2_509_300_843_733,
+            "a damaged segment that was sealed, and not deleted yet, tells nothing"
+        ),
         // The log.
         (2_465_595_855_416, "an epoch that is gone may have had more than commits on the disk say"),
         (2_450_915_809_201, "the end of an epoch that a failed sync took, in a spool that is full"),

@@ -25,22 +25,31 @@ struct JournalRecovery {
         recovery.lastReceived = recovery.lastCreated
         let journals = files.filter { $0.kind == .journal }
         recovery.journals = journals.map(\.path)
+        let sealed = files.filter { $0.kind == .sealed }
         var isComplete = false
         for file in journals.reversed() where !isComplete {
-            isComplete = try recovery.read(file, directory)
+            // Until it is deleted it stands beside the file that it became, and what damage takes
+            // from it then is not missing.
+            isComplete = sealed.contains(file.sealed) && recovery.take(file.sealed, directory)
+            if !isComplete { isComplete = try recovery.read(file, directory) }
         }
-        for file in files.reversed() where file.kind == .sealed && !isComplete {
-            guard let sealed = try? SealedFile.open(directory.full(file), disk: directory.disk),
-                sealed.footer.isOfJournal
-            else { continue }
-            if !recovery.hasCursors {
-                for cursor in sealed.footer.cursors { recovery.cursors.merge(cursor) }
-            }
-            recovery.declarations = sealed.footer.declarations + recovery.declarations
-            recovery.lastReceived = max(recovery.lastReceived, sealed.footer.receivedTo)
-            isComplete = true
+        for file in sealed.reversed() where !isComplete {
+            isComplete = recovery.take(file, directory)
         }
         return recovery
+    }
+
+    /// Takes what a sealed file tells of all that was up to its end; returns whether it does.
+    private mutating func take(_ file: ArchiveFile, _ directory: ArchiveDirectory) -> Bool {
+        guard let sealed = try? SealedFile.open(directory.full(file), disk: directory.disk),
+            sealed.footer.isOfJournal
+        else { return false }
+        if !hasCursors {
+            for cursor in sealed.footer.cursors { cursors.merge(cursor) }
+        }
+        declarations = sealed.footer.declarations + declarations
+        lastReceived = max(lastReceived, sealed.footer.receivedTo)
+        return true
     }
 
     /// Reads one segment; returns whether it tells all that was before it.

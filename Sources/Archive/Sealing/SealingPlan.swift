@@ -59,11 +59,23 @@ struct SealingPlan {
         let cause =
             damage.last.map { "damage: \(segment): \($0)" }
             ?? "damage: \(segment) ends before its last commit"
+        func row(_ instance: String, _ place: Cursor? = nil, count: Int64? = nil) -> LedgerEntry {
+            LedgerEntry(
+                instance: instance,
+                feed: nil,
+                from: from,
+                to: max(from, end ?? from),
+                count: count,
+                cause: cause,
+                epoch: place?.epoch,
+                first: place.map { $0.position + 1 }
+            )
+        }
         var doubtful: Set<String> = []
         for cursor in next {
             let known = cursors[cursor.instance, cursor.epoch]
             let position = known?.position ?? 0
-            // What damage took may have said why nothing more follows.
+            // What damage took may have said what else is missing at the end of the epoch.
             let isEndLost = cursor.isFinished && known?.isFinished != true && !damage.isEmpty
             guard position < cursor.position || position == cursor.position && isEndLost else {
                 continue
@@ -77,34 +89,17 @@ struct SealingPlan {
                 $0.instance == cursor.instance && $0.epoch == cursor.epoch && $0.count == nil
                     && $0.first == position + 1
             }
-            missing.append(
-                LedgerEntry(
-                    instance: cursor.instance,
-                    feed: nil,
-                    from: from,
-                    to: max(from, end ?? from),
-                    count: position < cursor.position ? cursor.position - position : nil,
-                    cause: cause,
-                    epoch: cursor.epoch,
-                    first: position + 1
-                )
-            )
+            if position < cursor.position {
+                var before = cursor
+                before.position = position
+                missing.append(row(cursor.instance, before, count: cursor.position - position))
+            }
+            if isEndLost { missing.append(row(cursor.instance, cursor)) }
             cursors.merge(cursor)
         }
         // With no opening and no file before, an epoch that is not shown may be an old one, or
         // all of it may have stood here: nobody knows which records are missing.
-        for instance in doubtful.sorted() {
-            missing.append(
-                LedgerEntry(
-                    instance: instance,
-                    feed: nil,
-                    from: from,
-                    to: max(from, end ?? from),
-                    count: nil,
-                    cause: cause
-                )
-            )
-        }
+        missing += doubtful.sorted().map { row($0) }
     }
 
     /// What is missing, and what was dated by a clock that was off.
