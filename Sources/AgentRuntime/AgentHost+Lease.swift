@@ -26,7 +26,11 @@ extension AgentHost {
         while !isClosing {
             noteLeftOutRefusals()
             endOverdueControl()
-            let due = time.nextBeat(every: RuntimeLimits.heartbeatPeriod)
+            // Together with what the agent is asked for: both wake the same threads.
+            let due = time.nextBeat(
+                every: RuntimeLimits.heartbeatPeriod,
+                after: RuntimeLimits.gatherPhase
+            )
             let epoch = log.epoch
             let answer =
                 lease == epoch

@@ -130,8 +130,8 @@ extension AgentHost {
         if let session = book.setDegraded(name, id, reason) { note(session) }
     }
 
-    func logLine(_ name: String, _ id: Int64, _ text: String) {
-        book.log(name, id, text, at: time.now)
+    func logLine(_ name: String, _ id: Int64, _ text: String, at now: Timestamp) {
+        book.log(name, id, text, at: now)
     }
 
     func setData(_ name: String, _ id: Int64, _ key: String, _ value: Value) {

@@ -185,6 +185,11 @@ public actor AgentHost: Service {
         bus.reactor.run { self.assumeIsolated { body($0) } }
     }
 
+    /// Runs `body` on the reactor as soon as that is awake, behind what was handed over before.
+    nonisolated func whenAwake(_ body: @escaping @Sendable (isolated AgentHost) -> Void) {
+        bus.reactor.whenAwake { self.assumeIsolated { body($0) } }
+    }
+
     /// Serves until told to end.
     ///
     /// - Throws: ``AgentExit`` if it cannot begin or another process holds the instance.
@@ -222,7 +227,8 @@ public actor AgentHost: Service {
         startedSink.finish()
         await withDiscardingTaskGroup { group in
             group.addTask { await self.recordChanges() }
-            group.addTask { await self.holdLease() }
+            // It does nothing but wait for the reactor.
+            group.addTask(executorPreference: bus.reactor) { await self.holdLease() }
             group.addTask { await self.followAccess() }
             for await job in jobs { group.addTask { await job() } }
             group.cancelAll()

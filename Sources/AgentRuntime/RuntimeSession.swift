@@ -5,7 +5,7 @@ internal import Telemetry
 /// A session's requests, carried to the agent's log (publish) and to its host (everything else).
 ///
 /// Publishing goes straight to the log from wherever the operation runs; what concerns the session
-/// hops to the reactor, in the order of the calls.
+/// hops to the reactor, in the order of the calls; what is only seen on request, when it is awake.
 final class RuntimeSession: SessionBacking {
     let operation: String
     let id: Int64
@@ -14,6 +14,8 @@ final class RuntimeSession: SessionBacking {
     private let log: AgentLog
     private let feeds: [String: PublishedFeed]
     private let limits: LimitWatch
+    /// Why the host was last told that the operation is degraded, if it is; nil where never.
+    private let told = Mutex<String??>(nil)
 
     init(
         host: AgentHost,
@@ -61,15 +63,21 @@ final class RuntimeSession: SessionBacking {
     }
 
     func setDegraded(_ reason: String?) {
-        host.onReactor { [operation, id] in $0.setDegraded(operation, id, reason) }
+        told.withLock { told in
+            // An operation says it with each reading, and mostly nothing has changed.
+            if told == .some(reason) { return }
+            told = .some(reason)
+            host.onReactor { [operation, id] in $0.setDegraded(operation, id, reason) }
+        }
     }
 
     func log(_ message: String) {
-        host.onReactor { [operation, id] in $0.logLine(operation, id, message) }
+        let now = time.now
+        host.whenAwake { [operation, id] in $0.logLine(operation, id, message, at: now) }
     }
 
     func setData(_ key: String, _ value: Value) {
-        host.onReactor { [operation, id] in $0.setData(operation, id, key, value) }
+        host.whenAwake { [operation, id] in $0.setData(operation, id, key, value) }
     }
 
     func raise(_ fault: Fault) {

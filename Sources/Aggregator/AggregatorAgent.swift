@@ -68,7 +68,7 @@ public final class AggregatorAgent: Agent {
         )
         let outcome: Result<Void, any Error>
         do {
-            try await recording.run(client)
+            try await recording.run(client, on: services.bus.reactor)
             outcome = .success(())
         } catch { outcome = .failure(error) }
         await client.close()

@@ -19,7 +19,8 @@ package final class JournalDesk {
     private var pulls: [String: PullState] = [:]
     /// The newest epoch of each instance in the journal, committed or not.
     private var newestEpochs: [String: Int64]
-    private var uncommittedSince: Duration?
+    /// Since when something waits for the next commit; nil where nothing does.
+    package private(set) var uncommittedSince: Duration?
     /// What came while the clock of an instance's host was off, and is not entered yet.
     private var clocks: [String: ClockNote] = [:]
     private var isClosed = false

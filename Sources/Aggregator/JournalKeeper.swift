@@ -14,6 +14,13 @@ actor JournalKeeper {
     /// The archive's random id, which every fetch names.
     nonisolated let archive: String
 
+    /// Tells whenever something begins to wait for a commit, and since when it waits.
+    nonisolated let waiting: AsyncStream<Duration>
+    private let waitingSink: AsyncStream<Duration>.Continuation
+
+    /// Where tasks go on that mostly wait for the keeper.
+    nonisolated var executor: any TaskExecutor { thread }
+
     nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
     /// Takes the archive's lock and finds out how far the archive has come.
@@ -35,6 +42,7 @@ actor JournalKeeper {
         )
         archive = desk.archive
         thread = try Reactor()
+        (waiting, waitingSink) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
     /// Whether the process before this one was not stopped in order.
@@ -59,7 +67,11 @@ actor JournalKeeper {
         of instance: String,
         clockLead: Duration
     ) throws -> PullState.Next {
-        try desk.take(answer, to: request, of: instance, clockLead: clockLead)
+        let before = desk.uncommittedSince
+        defer {
+            if before == nil, let since = desk.uncommittedSince { waitingSink.yield(since) }
+        }
+        return try desk.take(answer, to: request, of: instance, clockLead: clockLead)
     }
 
     /// Commits what waits long enough; how long that took, nil where nothing waited.

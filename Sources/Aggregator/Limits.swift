@@ -17,11 +17,10 @@ enum AggregatorLimits {
     static let littleBatch = 64 << 10
     /// The longest that a fetched record waits for the disk.
     static let commitPeriod = Duration.milliseconds(100)
-    /// Time between two looks whether something has waited that long.
-    static let commitTick = Duration.milliseconds(50)
     /// Time after which a pull looks again whether the journal takes anything.
     static let roomPeriod = Duration.seconds(1)
-    /// Time between two looks at how much room the archive's disk has.
+    /// Time between two looks at how much room the archive's disk has, and at what else is due to
+    /// the journal.
     static let diskPeriod = Duration.seconds(1)
     /// The longest that such records wait for their row of the ledger: a process that is killed
     /// leaves so much without a mark.

@@ -44,8 +44,8 @@ final class Recording: Sendable {
         compaction = settings.compactsDays ? try CompactionDesk(settings, time: time) : nil
     }
 
-    /// Pulls, commits and seals until cancelled.
-    func run(_ client: SiteClient) async throws {
+    /// Pulls, commits and seals until cancelled; `reactor` is that of the client.
+    func run(_ client: SiteClient, on reactor: any TaskExecutor) async throws {
         session.set("archive", .string(keeper.archive))
         if await keeper.followsUncleanStop {
             session.log(
@@ -54,12 +54,14 @@ final class Recording: Sendable {
             )
         }
         await withTaskGroup { group in
-            group.addTask { await self.commit() }
-            group.addTask { await self.watch() }
+            // What mostly waits for one thread goes on there, and wakes no other.
+            group.addTask(executorPreference: keeper.executor) { await self.commit() }
+            group.addTask(executorPreference: keeper.executor) { await self.commitRest() }
+            group.addTask(executorPreference: keeper.executor) { await self.watch() }
             group.addTask { await self.report() }
             group.addTask { await self.seal() }
             group.addTask { await self.compact() }
-            group.addTask { await self.follow(client) }
+            group.addTask(executorPreference: reactor) { await self.follow(client) }
             await group.waitForAll()
         }
     }
@@ -158,21 +160,32 @@ final class Recording: Sendable {
         }
     }
 
-    /// Commits what waits.
+    /// Commits together what came in the time that the first of it may wait.
     private func commit() async {
-        for await _ in session.ticks(every: AggregatorLimits.commitTick) {
-            // Why it fails, the keeper tells whoever watches.
-            guard let duration = try? await keeper.commitIfDue() else { continue }
-            state.withLock { $0.longestCommit = max($0.longestCommit, duration) }
-            if duration > AggregatorLimits.slowCommit {
-                session.raise(
-                    "disk.slow",
-                    .warning,
-                    "a commit took \(duration.inSeconds) s: look at the archive's disk"
-                )
-            } else {
-                session.clear("disk.slow")
-            }
+        for await since in keeper.waiting {
+            let due = since + AggregatorLimits.commitPeriod
+            do { try await time.sleep(untilMonotonic: due) } catch { return }
+            await commitIfDue()
+        }
+    }
+
+    /// Commits what is left when a disk takes it again, and begins segments that are due.
+    private func commitRest() async {
+        for await _ in session.ticks(every: AggregatorLimits.diskPeriod) { await commitIfDue() }
+    }
+
+    private func commitIfDue() async {
+        // Why it fails, the keeper tells whoever watches.
+        guard let duration = try? await keeper.commitIfDue() else { return }
+        state.withLock { $0.longestCommit = max($0.longestCommit, duration) }
+        if duration > AggregatorLimits.slowCommit {
+            session.raise(
+                "disk.slow",
+                .warning,
+                "a commit took \(duration.inSeconds) s: look at the archive's disk"
+            )
+        } else {
+            session.clear("disk.slow")
         }
     }
 

@@ -76,6 +76,23 @@ extension AgentLog {
         }
     }
 
+    /// Answers a fetch by what is in memory; nil where files have to be read or written for it.
+    ///
+    /// It never blocks. Where it returns nil, ``fetch(_:isNoted:)`` has the answer.
+    public func fetchAtOnce(_ request: FetchRequest, isNoted: Bool = false) -> FetchAnswer? {
+        var search = FetchSearch(request)
+        let (answer, wakes) = state.withLock { state -> (FetchAnswer?, Bool) in
+            guard state.progress[search.archive] != nil, state.unsavedArchives.isEmpty else {
+                return (nil, false)
+            }
+            let wakes = !isNoted && state.note(request)
+            let answer = state.answerAtOnce(&search, self)
+            return (answer, wakes || !state.events.isEmpty && state.wakesThread())
+        }
+        if wakes { wakeup.give() }
+        return answer
+    }
+
     /// Saves how far each archive has committed; where the disk refuses that, what was saved before
     /// keeps more, and a newer one is due soon.
     func saveProgress() {

@@ -13,6 +13,12 @@ enum Limits {
     static let indexStride = 64 << 10
     /// Bytes of records that are one piece while the disk is written, or refuses to be.
     static let run = 1 << 20
+    /// Bytes of written records that stay in memory for those who follow the log, and as many of
+    /// those before them; a longer run is read from its file.
+    static let recent = 64 << 10
+    /// How far the beats at which a log is synced are behind those at which samples are taken: they
+    /// are written by then, and need not wait for it.
+    static let syncPhase = Duration.milliseconds(70)
     /// Bytes written and not yet synced: more are synced before their time, so that a disk that
     /// fails to sync never has more to be read back.
     static let unsynced = 32 << 20

@@ -97,6 +97,9 @@ extension LogState {
             // An old epoch of which the log lost the end has nothing that the archive lacks.
             return epoch == self.epoch ? .diverged : .none
         }
+        if search.lastSegment == nil, recent.holds(search.after, of: epoch) {
+            return memory(search)
+        }
         var next: Int?
         if let last = search.lastSegment {
             next = own.first { number in
@@ -151,10 +154,10 @@ extension LogState {
         )
     }
 
-    /// What is not on the disk yet but may be fetched.
+    /// What may be fetched and was just written, or is not on the disk yet.
     private func memory(_ search: FetchSearch) -> FetchStep {
         var piece = SegmentReader.Piece()
-        for run in queue where run.epoch == search.epoch && run.next > search.after {
+        for run in recent.runs + queue where run.epoch == search.epoch && run.next > search.after {
             if run.first <= search.after, search.crc != 0,
                 run.crc(Int(search.after - run.first)) != search.crc
             {
@@ -196,6 +199,7 @@ extension LogState {
                 let hole = (search.after + 1)..<piece.first
                 answer.losses = losses(hole, search, until: piece.from, log.instance)
             }
+            forgetReadFailures(search.archive)
             if search.remembers { remember(search, piece, last) }
         }
         let end = end(of: search.epoch)
@@ -214,12 +218,21 @@ extension LogState {
         return answer
     }
 
+    /// What to answer where nothing but memory has to be looked at for it; nil elsewhere.
+    mutating func answerAtOnce(_ search: inout FetchSearch, _ log: AgentLog) -> FetchAnswer? {
+        guard search.epoch == epoch else { return nil }
+        switch step(&search) {
+        case .none: return answer(search, nil, log)
+        case .memory(let piece): return answer(search, piece, log)
+        default: return nil
+        }
+    }
+
     private mutating func remember(
         _ search: FetchSearch,
         _ piece: SegmentReader.Piece,
         _ last: Int64
     ) {
-        forgetReadFailures(search.archive)
         guard progress[search.archive] != nil, let segment = search.lastSegment else { return }
         var known = places[search.archive] ?? []
         known.removeAll { $0.epoch == search.epoch && $0.position == last }

@@ -65,6 +65,7 @@ extension LogState {
             gone.contains { segment, limit in announcement.stands(in: segment, limit) }
         }
         segments.removeFirst(count)
+        recent.clear()
         return gone.map(\.0)
     }
 

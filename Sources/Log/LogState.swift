@@ -55,6 +55,7 @@ struct LogState: ~Copyable {
     /// What is encoded and not written, in order.
     var queue: [Run] = []
     var queueBytes = 0
+    var recent = RecentRecords()
     /// Bytes of the segment that is being encoded, and whether the next record begins another.
     var segmentBytes = 0
     var beginsSegmentNext = true

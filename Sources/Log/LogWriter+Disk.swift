@@ -133,6 +133,7 @@ extension LogWriter {
         log.state.withLock { state in
             if records > 0 {
                 state.note(run, records: records, byteCount: byteCount)
+                if records == run.entries.count { state.recent.add(state.queue[0]) }
                 let published = state.queue[0].publishedCount
                 var whole = state.queue[0]
                 if records < run.entries.count { whole = whole.first(records) }
@@ -168,6 +169,7 @@ extension LogWriter {
         state.isFailureNew = state.isFailureNew || state.failure == nil
         state.isNoteDue = true
         state.failure = failure
+        state.recent.clear()
         state.readable = max(state.readable, state.nextPosition - 1)
     }
 

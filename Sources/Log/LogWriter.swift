@@ -24,6 +24,10 @@ final class LogWriter {
     var fileEpoch: Int64 = 0
     var unsynced: [Unsynced] = []
     var unsyncedBytes = 0
+    /// When what is written is synced next.
+    ///
+    /// The thread wakes by itself then, once more than there is something to sync: who writes each
+    /// second need not wake it.
     private var syncDue = Duration.zero
     var retryDue = Duration.zero
     private var saveDue = Duration.zero
@@ -58,12 +62,12 @@ final class LogWriter {
             return run
         }
         guard let run else { return false }
-        // The thread waits for what is due; to sync what comes first is something new.
-        let isFirst = unsynced.isEmpty
-        if isFirst { syncDue = now + log.settings.syncInterval }
+        // The thread waits for what is due; a sync that it does not wait for is something new.
+        let isAwaited = syncDue > now
+        noteSyncDue(after: now)
         write(run)
         return log.state.withLock { state in
-            guard !isFirst, state.failure == nil, state.queue.isEmpty, !wantsSync(state, now),
+            guard isAwaited, state.failure == nil, state.queue.isEmpty, !wantsSync(state, now),
                 state.byteCount <= log.settings.size
             else { return false }
             state.isThreadIdle = true
@@ -84,10 +88,12 @@ final class LogWriter {
             for event in events { log.onEvent(event) }
             switch job {
             case .write(let run):
-                if unsynced.isEmpty { syncDue = now + log.settings.syncInterval }
+                noteSyncDue(after: now)
                 write(run)
             case .publish(let records): log.onEvent(.written(records))
-            case .sync: sync()
+            case .sync:
+                sync()
+                syncDue = syncBeat
             case .saveProgress:
                 saveDue = now + Limits.saveInterval
                 log.saveProgress()
@@ -132,10 +138,20 @@ final class LogWriter {
         if state.hasNewProgress, now >= saveDue { return .saveProgress }
         var due: [Duration] = []
         if state.failure != nil { due.append(retryDue) }
-        if !unsynced.isEmpty { due.append(syncDue) }
+        if !unsynced.isEmpty || syncDue > now { due.append(syncDue) }
         if state.hasNewProgress { due.append(saveDue) }
         state.isThreadIdle = true
         return .wait(due.min().map { max($0 - now, .milliseconds(1)) })
+    }
+
+    /// The next beat at which the log is synced.
+    private var syncBeat: Duration {
+        log.time.nextBeat(every: log.settings.syncInterval, after: Limits.syncPhase)
+    }
+
+    /// What is written now is synced when the thread wakes next, if it does by itself.
+    private func noteSyncDue(after now: Duration) {
+        if unsynced.isEmpty, syncDue <= now { syncDue = syncBeat }
     }
 
     private func wantsSync(_ state: borrowing LogState, _ now: Duration) -> Bool {

@@ -48,6 +48,21 @@ struct Run: Sendable {
         }
     }
 
+    /// Puts another run behind this one, whose last record its first one follows.
+    mutating func append(_ run: Run) {
+        let start = UInt32(bytes.count)
+        bytes += run.bytes
+        for entry in run.entries {
+            entries.append(
+                RunEntry(
+                    offset: start + entry.offset,
+                    revision: entry.revision,
+                    published: entry.published
+                )
+            )
+        }
+    }
+
     /// How many whole records the first `byteCount` bytes hold.
     func wholeRecords(in byteCount: Int) -> Int {
         entries.indices.prefix { frame($0).upperBound <= byteCount }.count

@@ -260,7 +260,7 @@ public actor Requester {
 
     private func outcome(of id: [UInt8]) async -> Result<Reply, RequestError> {
         if let outcome = pending[id]?.outcome {
-            pending[id] = nil
+            forget(id)
             return outcome
         }
         return await withCheckedContinuation { pending[id]?.continuation = $0 }
@@ -269,11 +269,17 @@ public actor Requester {
     private func settle(_ id: [UInt8], _ result: Result<Reply, RequestError>) {
         guard let entry = pending[id], entry.outcome == nil else { return }
         if let continuation = entry.continuation {
-            pending[id] = nil
+            forget(id)
             continuation.resume(returning: result)
         } else {
             pending[id]?.outcome = result
         }
+    }
+
+    /// Without anything that runs out of time nobody has to be woken for it.
+    private func forget(_ id: [UInt8]) {
+        pending[id] = nil
+        if pending.isEmpty { alarm.clear() }
     }
 
     private func expire(_ id: [UInt8], isCancelled: Bool) {

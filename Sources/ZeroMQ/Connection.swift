@@ -12,12 +12,32 @@ public struct Connection {
 
     /// The connection of a descriptor; nil where it is none at `port` any more.
     init?(_ descriptor: Int32, port: UInt16) {
-        guard descriptor >= 0, let own = Self.address(descriptor, getsockname), own.port == port,
-            let peer = Self.address(descriptor, getpeername)
+        guard descriptor >= 0, Self.port(of: descriptor) == port,
+            let peer = Self.peer(of: descriptor)
         else { return nil }
         self.descriptor = descriptor
         host = peer.host
         peerPort = peer.port
+    }
+
+    /// The port of this end of a connection, or the one that a socket listens on; nil where the
+    /// descriptor is neither.
+    static func port(of descriptor: Int32) -> UInt16? {
+        var address = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        return withUnsafeMutableBytes(of: &address) { raw in
+            guard let base = raw.baseAddress,
+                getsockname(descriptor, base.assumingMemoryBound(to: sockaddr.self), &length) == 0
+            else { return nil }
+            return port(in: UnsafeRawPointer(base))
+        }
+    }
+
+    /// The port in an address of the internet, in bytes 2 and 3 of both its families.
+    private static func port(in address: UnsafeRawPointer) -> UInt16? {
+        let family = Int32(address.assumingMemoryBound(to: sockaddr.self).pointee.sa_family)
+        guard family == AF_INET || family == AF_INET6 else { return nil }
+        return UInt16(bigEndian: address.loadUnaligned(fromByteOffset: 2, as: UInt16.self))
     }
 
     /// `HOST:PORT` of the peer.
@@ -59,23 +79,19 @@ public struct Connection {
         }
     }
 
-    private typealias Asking = (
-        Int32, UnsafeMutablePointer<sockaddr>?, UnsafeMutablePointer<socklen_t>?
-    ) -> Int32
-
-    private static func address(_ descriptor: Int32, _ ask: Asking) -> (host: String, port: UInt16)?
-    {
+    /// The other end of a connection of the internet; nil where the descriptor is none.
+    private static func peer(of descriptor: Int32) -> (host: String, port: UInt16)? {
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         return withUnsafeMutableBytes(of: &storage) { raw -> (host: String, port: UInt16)? in
             guard let base = raw.baseAddress else { return nil }
             let address = base.assumingMemoryBound(to: sockaddr.self)
-            guard ask(descriptor, address, &length) == 0 else { return nil }
+            guard getpeername(descriptor, address, &length) == 0,
+                let port = port(in: UnsafeRawPointer(base))
+            else { return nil }
             var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
             let family = Int32(address.pointee.sa_family)
-            guard family == AF_INET || family == AF_INET6 else { return nil }
-            // The port is in bytes 2 and 3 of both; the address in bytes 4 and 8.
-            let port = UInt16(bigEndian: base.loadUnaligned(fromByteOffset: 2, as: UInt16.self))
+            // The address is in bytes 4 of the one and 8 of the other.
             let place = family == AF_INET ? 4 : 8
             guard inet_ntop(family, base + place, &text, socklen_t(text.count)) != nil else {
                 return nil

@@ -19,6 +19,11 @@ public enum ZeroMQLimits {
     static let look = Duration.seconds(1), hurriedLook = Duration.milliseconds(20)
     /// So many looks follow each other soon, two seconds.
     static let hurriedLooks = 100
+    /// Looks at a quiet process without a new listing of what it has open: a connection that came
+    /// unseen among many others is found by the next one.
+    static let looksPerListing = 10
+    /// Descriptors that may come between two of them and are seen without a listing.
+    static let spareDescriptors: Int32 = 32
     /// Bytes between two looks from which on a peer is busy.
     static let busyBytes = 64 << 10
     /// Bytes a second of one peer that never count as waiting: a peer's heartbeats, and what

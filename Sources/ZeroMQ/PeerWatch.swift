@@ -75,8 +75,8 @@ final class PeerWatch: Sendable {
         var hurried = ZeroMQLimits.hurriedLooks
     }
 
+    let port: UInt16
     private let bound: PeerBound
-    private let port: UInt16
     private let onCut: @Sendable (CutPeer) -> Void
     private let state = Mutex(State())
 
@@ -240,42 +240,34 @@ final class PeerWatcher: Sendable {
         let clock = ContinuousClock()
         var pause = ZeroMQLimits.look
         var last = clock.now
+        var descriptors = OpenDescriptors()
         while true {
-            wait(pause)
+            let wasHurried = wait(pause)
             let passed = last.duration(to: clock.now)
             last = clock.now
-            let descriptors = Self.descriptors()
             let watches = state.withLock { $0.watches.compactMap(\.watch) }
+            let connections = descriptors.connections(
+                at: Set(watches.map(\.port)),
+                isThorough: pause != ZeroMQLimits.look || wasHurried
+            )
             var isHurried = false
-            for watch in watches where watch.look(at: descriptors, after: passed) {
+            for watch in watches
+            where watch.look(at: connections[watch.port] ?? [], after: passed) {
                 isHurried = true
             }
             pause = isHurried ? ZeroMQLimits.hurriedLook : ZeroMQLimits.look
         }
     }
 
-    /// Until it is time, or somebody hurries a pause that is long.
-    private func wait(_ pause: Duration) {
+    /// Until it is time, or somebody hurries a pause that is long; whether somebody did.
+    private func wait(_ pause: Duration) -> Bool {
         var poll = pollfd(fd: wake, events: Int16(POLLIN), revents: 0)
         let isLong = pause > ZeroMQLimits.hurriedLook
         let milliseconds = Int32(pause / .milliseconds(1))
-        guard Glibc.poll(&poll, isLong ? 1 : 0, milliseconds) > 0 else { return }
+        guard Glibc.poll(&poll, isLong ? 1 : 0, milliseconds) > 0 else { return false }
         var count: UInt64 = 0
         _ = read(wake, &count, 8)
-    }
-
-    /// The files and connections that this process has open.
-    private static func descriptors() -> [Int32] {
-        guard let folder = opendir("/proc/self/fd") else { return [] }
-        defer { closedir(folder) }
-        var descriptors: [Int32] = []
-        while let entry = readdir(folder) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if let number = Int32(name) { descriptors.append(number) }
-        }
-        return descriptors
+        return true
     }
 }
 

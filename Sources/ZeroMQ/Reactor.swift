@@ -15,7 +15,10 @@ internal import Synchronization
 /// After ``shutdown()`` all sockets are closed and timers forgotten. Jobs that come later still
 /// run, in order and one at a time, on a thread that lives as long as there are such jobs: an
 /// actor whose task is resumed during the end finishes, and finds its sockets closed.
-public final class Reactor: SerialExecutor {
+///
+/// A task that prefers the reactor, as one does that mostly waits for its actors, goes on there
+/// after each wait; other tasks that are resumed there wake one of the machine's threads first.
+public final class Reactor: SerialExecutor, TaskExecutor {
     enum Work {
         case job(UnownedJob)
         case body(@Sendable () -> Void)
@@ -65,6 +68,14 @@ public final class Reactor: SerialExecutor {
     /// Runs `body` on the reactor's thread, after what was asked for before; never at once.
     public func run(_ body: @escaping @Sendable () -> Void) { add(.body(body)) }
 
+    /// Runs `body` on the reactor's thread when that wakes next, before what has woken it.
+    ///
+    /// It wakes nobody, and keeps its place among what is given to ``run(_:)``. What nobody sees
+    /// before they ask is told like that.
+    public func whenAwake(_ body: @escaping @Sendable () -> Void) {
+        add(.body(body), wakes: false)
+    }
+
     /// Runs `body` on the reactor's thread, on which the caller has to be, after `delay`.
     ///
     /// The time is that of the machine: meant for connections, not for samples.
@@ -94,7 +105,7 @@ public final class Reactor: SerialExecutor {
         return loop
     }
 
-    private func add(_ work: Work) {
+    private func add(_ work: Work, wakes isUrgent: Bool = true) {
         if isCurrent {
             loop.ready.append(work)
             return
@@ -105,6 +116,9 @@ public final class Reactor: SerialExecutor {
         defer { kept.release() }
         let (wakes, needsThread) = inbox.withLock { inbox in
             inbox.work.append(work)
+            guard isUrgent || !inbox.isServed || inbox.work.count >= ZeroMQLimits.jobsPerTurn else {
+                return (false, false)
+            }
             defer {
                 inbox.isAsleep = false
                 inbox.isServed = true
@@ -158,8 +172,10 @@ extension Reactor {
             runJobs()
             if isStopping, loop.ready.isEmpty { break }
             let mayWait = loop.settle() && fallAsleep()
-            loop.poll(mayWait: mayWait)
-            if mayWait { inbox.withLock { $0.isAsleep = false } }
+            loop.poll(mayWait: mayWait) {
+                _ = takeInbox()
+                runJobs()
+            }
         }
         loop.closeAll()
         context?.terminate()
@@ -190,6 +206,7 @@ extension Reactor {
 
     private func takeInbox() -> Bool {
         inbox.withLock { inbox in
+            inbox.isAsleep = false
             if loop.ready.isEmpty {
                 swap(&loop.ready, &inbox.work)
             } else {

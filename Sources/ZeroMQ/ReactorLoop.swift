@@ -96,12 +96,13 @@ final class ReactorLoop {
         return unsure.isEmpty && ready.isEmpty
     }
 
-    /// Waits for sockets, timers or a wake-up and calls their handlers.
-    func poll(mayWait: Bool) {
+    /// Waits for sockets, timers or a wake-up, calls `onWake`, and then the handlers of sockets.
+    func poll(mayWait: Bool, onWake: () -> Void) {
         let most = ZeroMQLimits.socketsPerTurn
         withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: most) { events in
             let timeout = mayWait ? timeout() : 0
             let count = epoll_wait(pollDescriptor, events.baseAddress, Int32(most), timeout)
+            onWake()
             for event in events.prefix(max(0, Int(count))) {
                 if event.data.fd == wakeDescriptor {
                     takeWakeUp()

@@ -10,6 +10,8 @@ struct TestAgent: Agent {
     static let feed = Feed("numbers", fields: [Field("n", .int), Field("x", limits: 0...10)])
 
     let gate = Gate()
+    /// Open once the task `tell` has said everything.
+    let told = Gate()
 
     var feeds: [Feed] { [Self.feed] }
 
@@ -33,6 +35,19 @@ struct TestAgent: Agent {
             },
             .task("hold", abortable: true) { session in
                 session.log("waiting")
+                try await gate.wait()
+            },
+            .task("tell") { session in
+                session.log("one")
+                for reading in 1...3 as ClosedRange<Int64> {
+                    session.set("reading", .int(reading))
+                    session.markDegraded(because: CancellationError())
+                    session.markHealthy()
+                    session.markHealthy()
+                }
+                session.log("two")
+                session.markDegraded(because: CancellationError())
+                await told.open()
                 try await gate.wait()
             },
         ]
@@ -136,6 +151,20 @@ struct AgentHostTests {
             )
             #expect(failed.code == .operationFailed)
             #expect(failed.text.contains("has 1 columns; the feed declares 2 fields"))
+        }
+    }
+
+    @Test("what an operation has said of itself is there for whoever asks then")
+    func telling() async throws {
+        try await run { site, agent in
+            _ = try await site.client.result("a", Action.start, ["operation": "tell"])
+            await agent.told.waitWhateverHappens()
+            let status = try await site.client.result("a", Action.status, ["operation": "tell"])
+            let session = try #require(status["session"].flatMap(Session.init))
+            #expect(session.status == .degraded)
+            #expect(session.data == ["reading": 3])
+            #expect(session.messages.map(\.text) == ["one", "two"])
+            await agent.gate.open()
         }
     }
 

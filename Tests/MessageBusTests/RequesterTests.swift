@@ -3,9 +3,35 @@ import Glibc
 import Logging
 import MessageBus
 import MessagePack
+import Synchronization
 import Telemetry
 import Testing
 import ZeroMQ
+
+/// A clock that counts who waits for a time of it, and how many ever did.
+private final class CountingTime: TimeSource {
+    private let time: ManualTimeSource
+    private let counts = Mutex((asked: 0, cancelled: 0))
+
+    init(_ time: ManualTimeSource) { self.time = time }
+
+    var now: Timestamp { time.now }
+    var monotonic: Duration { time.monotonic }
+    var asked: Int { counts.withLock(\.asked) }
+    var waiting: Int { counts.withLock { $0.asked - $0.cancelled } }
+
+    func sleep(untilMonotonic deadline: Duration) async throws {
+        try await time.sleep(untilMonotonic: deadline)
+    }
+
+    func call(
+        atMonotonic deadline: Duration,
+        _ body: @escaping @Sendable () -> Void
+    ) -> @Sendable () -> Void {
+        counts.withLock { $0.asked += 1 }
+        return { self.counts.withLock { $0.cancelled += 1 } }
+    }
+}
 
 @Suite("requester and server", .timeLimit(.minutes(10)))
 struct RequesterTests {
@@ -27,6 +53,25 @@ struct RequesterTests {
         } catch {
             return .failure(error)
         }
+    }
+
+    @Test("nobody is woken for the time limit of requests that have their replies")
+    func alarm() async throws {
+        let bus = try Carrier.memory.makeBus()
+        let host = RequestHost(bus: bus, time: time, logger: logger)
+        let clock = CountingTime(time)
+        let requester = Requester(
+            bus: bus,
+            endpoint: try await host.open(),
+            timeSource: clock,
+            logger: logger
+        )
+        for _ in 1...3 {
+            _ = try await ask(requester, "echo").get()
+            #expect(clock.waiting == 0)
+        }
+        #expect(clock.asked == 3)
+        await bus.reactor.shutdown()
     }
 
     @Test("a request gets its own reply, many at once", arguments: Carrier.allCases)

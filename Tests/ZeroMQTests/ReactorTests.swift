@@ -1,3 +1,4 @@
+import CerroTesting
 import Testing
 import ZeroMQ
 
@@ -40,6 +41,45 @@ struct ReactorTests {
         }
         #expect(await actor.count == 5_000)
         await reactor.shutdown()
+    }
+
+    @Test("what is left until it is awake keeps its place, and comes before what wakes it")
+    func whenAwake() async throws {
+        let context = try Context()
+        let reactor = try Reactor(context: context)
+        let (events, sink) = AsyncStream.makeStream(of: Int.self)
+        reactor.whenAwake { sink.yield(1) }
+        reactor.whenAwake { sink.yield(2) }
+        let port = await withCheckedContinuation { (done: CheckedContinuation<Int?, Never>) in
+            reactor.run {
+                sink.yield(3)
+                let socket = try? Socket(.router, context: context, reactor: reactor)
+                socket?.onMessage = { _ in sink.yield(5) }
+                let endpoint = try? socket?.bind(host: "127.0.0.1", ports: 0...0)
+                done.resume(returning: endpoint?.split(separator: ":").last.flatMap { Int($0) })
+            }
+        }
+        let peer = try RawPeer(port: try #require(port))
+        peer.introduce(as: "DEALER")
+        reactor.whenAwake { sink.yield(4) }
+        peer.send([0x00, 1, 1])
+        var seen = events.makeAsyncIterator()
+        for expected in 1...5 { #expect(await seen.next() == expected) }
+        await reactor.shutdown()
+    }
+
+    @Test("a task that prefers the reactor goes on there after a wait, also outside of its actors")
+    func preference() async throws {
+        let reactor = try Reactor()
+        let other = Pinned(try Reactor())
+        let places = await Task(executorPreference: reactor) { @concurrent in
+            let before = reactor.isCurrent
+            _ = await other.runsOnReactor()
+            return [before, reactor.isCurrent]
+        }.value
+        #expect(places == [true, true])
+        await reactor.shutdown()
+        await other.reactor.shutdown()
     }
 
     @Test("a timer runs on the reactor and may enter a pinned actor; equal ones keep their order")
