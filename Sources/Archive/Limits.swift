@@ -33,6 +33,8 @@ enum Limits {
     static let holderText = 512
     /// Declarations of feeds that an index keeps decoded; at more it begins anew.
     static let declarations = 4096
+    /// Bytes that a cache needs to find a chunk, beside those of the chunk.
+    static let chunkOverhead = 256
     /// Threads that work on one query.
     static let cores = 2
     /// Values of one answer from which on more than one thread reads them: waking one takes as

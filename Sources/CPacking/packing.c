@@ -140,10 +140,22 @@ FOR_EACH_PROCESSOR int cerro_scale(
     return wrong == 0;
 }
 
-FOR_EACH_PROCESSOR void cerro_unscale(
-    const int64_t *integers, size_t count, double divisor, double *restrict values
+FOR_EACH_PROCESSOR void cerro_unscale(void *place, size_t count, double divisor) {
+    uint8_t *bytes = place;
+    for (size_t row = 0; row < count; row++) {
+        int64_t integer;
+        memcpy(&integer, bytes + 8 * row, 8);
+        double value = (double)integer / divisor;
+        memcpy(bytes + 8 * row, &value, 8);
+    }
+}
+
+FOR_EACH_PROCESSOR void cerro_multiply(
+    int64_t *values, size_t count, int64_t factor, int64_t first
 ) {
-    for (size_t row = 0; row < count; row++) values[row] = (double)integers[row] / divisor;
+    for (size_t row = 0; row < count; row++) {
+        values[row] = (int64_t)((uint64_t)values[row] * (uint64_t)factor + (uint64_t)first);
+    }
 }
 
 FOR_EACH_PROCESSOR int cerro_divide(
