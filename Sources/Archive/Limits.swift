@@ -33,14 +33,16 @@ enum Limits {
     static let holderText = 512
     /// Declarations of feeds that an index keeps decoded; at more it begins anew.
     static let declarations = 4096
+    /// Bytes that a cache needs to find a chunk, beside those of the chunk.
+    static let chunkOverhead = 256
     /// Threads that work on one query.
     static let cores = 2
     /// Values of one answer from which on more than one thread reads them: waking one takes as
     /// long as some ten thousand of them, and longer where the other core has work.
     static let valuesForCores = 1 << 16
-    /// Bytes that a reader keeps when an answer is gone, for the next one: a day of one field takes
-    /// 1.4 MB, and the pieces of which it was made as much.
-    static let keptMemory = 8 << 20
+    /// Bytes that a reader keeps when an answer is gone, for the next one: one of 200 fields for an
+    /// hour takes 7 MB, and its message as much.
+    static let keptMemory = 16 << 20
     /// Rows of an open timeline that are kept plain; then they are encoded.
     static let openChunkRows = 4096
     /// The part of a store's cache that rows of open segments may take; the journal has the rest.

@@ -45,54 +45,7 @@ public enum ChunkCodec {
         _ type: FieldType,
         rows: Int
     ) throws(ChunkError) -> Column {
-        let checksum = crc32c(bytes)
-        guard checksum == chunk.checksum, bytes.count == chunk.byteCount else {
-            throw .checksum(found: checksum, expected: chunk.checksum)
-        }
-        guard let encoding = ChunkEncoding(rawValue: chunk.encoding) else {
-            throw .encoding(chunk.encoding)
-        }
-        switch encoding {
-        case .plain: return try column(bytes, type, rows: rows, isDifferences: false)
-        case .packed: return try PackedColumn.decode(bytes, type, rows: rows)
-        case .zstd, .deltaZstd, .packedZstd: break
-        }
-        guard let plain = Zstandard.decompress(bytes, count: chunk.plainByteCount) else {
-            throw .contents("zstd finds no \(chunk.plainByteCount) bytes")
-        }
-        do {
-            return try plain.withUnsafeBytes {
-                encoding == .packedZstd
-                    ? try PackedColumn.decode($0, type, rows: rows)
-                    : try column($0, type, rows: rows, isDifferences: encoding == .deltaZstd)
-            }
-        } catch let error as ChunkError {
-            throw error
-        } catch {
-            throw .contents("\(error)")
-        }
-    }
-
-    private static func column(
-        _ bytes: UnsafeRawBufferPointer,
-        _ type: FieldType,
-        rows: Int,
-        isDifferences: Bool
-    ) throws(ChunkError) -> Column {
-        var body = bytes
-        let presence = try presence(&body, rows: rows)
-        let width = type == .bool ? 1 : 8
-        guard type == .string || body.count == rows * width else {
-            throw .contents("\(body.count) bytes for \(rows) values of \(type.rawValue)")
-        }
-        switch type {
-        case .double: return Column(.doubles(words(body)), presence: presence)
-        case .int:
-            let values = isDifferences ? sums(body, rows: rows) : words(body)
-            return Column(.ints(values), presence: presence)
-        case .bool: return Column(.bools(body.map { $0 != 0 }), presence: presence)
-        case .string: return Column(.strings(try texts(&body, rows: rows)), presence: presence)
-        }
+        try CheckedChunk(Array(bytes), chunk).column(type, rows: rows)
     }
 
     /// Takes the presence of `rows` values from the beginning of `bytes`.
@@ -107,14 +60,6 @@ public enum ChunkCodec {
         bytes = UnsafeRawBufferPointer(rebasing: bytes[(1 + mapCount)...])
         guard first == 1 else { return nil }
         return (0..<rows).map { map[1 + $0 >> 3] >> ($0 & 7) & 1 == 1 }
-    }
-
-    private static func words<Word: BitwiseCopyable>(_ bytes: UnsafeRawBufferPointer) -> [Word] {
-        let count = bytes.count / MemoryLayout<Word>.stride
-        return Array(unsafeUninitializedCapacity: count) { buffer, initialized in
-            UnsafeMutableRawBufferPointer(buffer).copyMemory(from: bytes)
-            initialized = count
-        }
     }
 
     /// Takes N texts from the beginning of `bytes`.
@@ -141,19 +86,6 @@ public enum ChunkCodec {
         }
         bytes = UnsafeRawBufferPointer(rebasing: bytes[(start + from)...])
         return texts
-    }
-
-    private static func sums(_ bytes: UnsafeRawBufferPointer, rows: Int) -> [Int64] {
-        var last: Int64 = 0
-        return (0..<rows).map { row in
-            var word: UInt64 = 0
-            for plane in 0..<8 {
-                word |= UInt64(bytes[plane * rows + row]) << UInt64(plane * 8)
-            }
-            let difference = word >> 1 ^ (word & 1 == 1 ? UInt64.max : 0)
-            last = last &+ Int64(bitPattern: difference)
-            return last
-        }
     }
 
     static func append(_ value: some FixedWidthInteger, to bytes: inout [UInt8]) {

@@ -86,22 +86,37 @@ FOR_EACH_PROCESSOR void cerro_pack(
     memcpy(out, &word, 8);
 }
 
+INLINE int64_t bits_at(const uint8_t *packed, size_t bit, unsigned width) {
+    uint64_t word;
+    memcpy(&word, packed + (bit >> 3), 8);
+    word >>= bit & 7;
+    // A ninth byte has the rest: twice shifted, as 64 at once would be none.
+    if (width > 57) word |= ((uint64_t)packed[(bit >> 3) + 8] << 1) << (63 - (bit & 7));
+    return (int64_t)(word & (((uint64_t)1 << width) - 1));
+}
+
+// Where the width is known, so are the places and shifts of eight values in so many bytes.
+INLINE void unpack(
+    const uint8_t *packed, size_t count, unsigned width, int64_t *restrict values
+) {
+    for (; count >= 8; count -= 8, packed += width, values += 8) {
+#pragma GCC unroll 8
+        for (unsigned row = 0; row < 8; row++) values[row] = bits_at(packed, row * width, width);
+    }
+    for (size_t row = 0; row < count; row++) values[row] = bits_at(packed, row * width, width);
+}
+
 FOR_EACH_PROCESSOR void cerro_unpack(
     const uint8_t *packed, size_t count, unsigned width, int64_t *restrict values
 ) {
-    if (width == 0 || width == 64) {
-        if (width == 0) memset(values, 0, count * 8);
-        else memcpy(values, packed, count * 8);
-        return;
-    }
-    uint64_t mask = ((uint64_t)1 << width) - 1;
-    for (size_t row = 0, bit = 0; row < count; row++, bit += width) {
-        uint64_t word;
-        memcpy(&word, packed + (bit >> 3), 8);
-        word >>= bit & 7;
-        // A ninth byte has the rest: twice shifted, as 64 at once would be none.
-        if (width > 57) word |= ((uint64_t)packed[(bit >> 3) + 8] << 1) << (63 - (bit & 7));
-        values[row] = (int64_t)(word & mask);
+#define WIDTH(n) case n: unpack(packed, count, n, values); return;
+#define WIDTHS(n) \
+    WIDTH(n) WIDTH(n + 1) WIDTH(n + 2) WIDTH(n + 3) WIDTH(n + 4) WIDTH(n + 5) WIDTH(n + 6)
+    switch (width) {
+        WIDTHS(1) WIDTHS(8) WIDTHS(15) WIDTHS(22) WIDTHS(29) WIDTHS(36) WIDTHS(43) WIDTHS(50)
+        WIDTHS(57)
+    case 64: memcpy(values, packed, count * 8); return;
+    default: memset(values, 0, count * 8);
     }
 }
 
@@ -140,10 +155,22 @@ FOR_EACH_PROCESSOR int cerro_scale(
     return wrong == 0;
 }
 
-FOR_EACH_PROCESSOR void cerro_unscale(
-    const int64_t *integers, size_t count, double divisor, double *restrict values
+FOR_EACH_PROCESSOR void cerro_unscale(void *place, size_t count, double divisor) {
+    uint8_t *bytes = place;
+    for (size_t row = 0; row < count; row++) {
+        int64_t integer;
+        memcpy(&integer, bytes + 8 * row, 8);
+        double value = (double)integer / divisor;
+        memcpy(bytes + 8 * row, &value, 8);
+    }
+}
+
+FOR_EACH_PROCESSOR void cerro_multiply(
+    int64_t *values, size_t count, int64_t factor, int64_t first
 ) {
-    for (size_t row = 0; row < count; row++) values[row] = (double)integers[row] / divisor;
+    for (size_t row = 0; row < count; row++) {
+        values[row] = (int64_t)((uint64_t)values[row] * (uint64_t)factor + (uint64_t)first);
+    }
 }
 
 FOR_EACH_PROCESSOR int cerro_divide(

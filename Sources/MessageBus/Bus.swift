@@ -1,3 +1,4 @@
+public import MessagePack
 internal import Synchronization
 public import ZeroMQ
 
@@ -78,11 +79,20 @@ public protocol RequestSocket: AnyObject {
     /// Sends a reply; false, and counted, where the peer is gone or its queue is full.
     @discardableResult
     func reply(to peer: Peer, _ bytes: UnsafeRawBufferPointer) -> Bool
+    /// Sends a reply without a copy of it.
+    @discardableResult
+    func reply(to peer: Peer, _ bytes: consuming HeapBytes) -> Bool
     /// Listens no more.
     func close()
 }
 
 extension RequestSocket {
+    /// Sends a reply, with a copy of it.
+    @discardableResult
+    public func reply(to peer: Peer, _ bytes: consuming HeapBytes) -> Bool {
+        bytes.withBytes { reply(to: peer, $0) }
+    }
+
     /// Sends a reply; false, and counted, where the peer is gone or its queue is full.
     @discardableResult
     public func reply(to peer: Peer, _ bytes: [UInt8]) -> Bool {

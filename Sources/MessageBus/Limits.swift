@@ -6,6 +6,8 @@ public enum BusLimits {
     /// The longest reply or published message, in bytes; a longer one ends the connection, which
     /// is made anew.
     public static let longestMessage = 64 << 20
+    /// Bytes of a reply beside its result and its text, at most.
+    static let replyOverhead = 256
     /// The longest topic, in bytes; a message with a longer one is dropped and counted.
     public static let longestTopic = 512
     /// Topics that a publisher remembers as subscribed; beyond, it takes all as subscribed.

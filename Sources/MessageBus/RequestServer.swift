@@ -1,4 +1,5 @@
 public import Logging
+internal import MessagePack
 public import Telemetry
 
 /// Hears the requests to one instance, has each done once or not at all, and answers.
@@ -80,10 +81,11 @@ public final class RequestServer {
     ) {
         let reply = reply(to: call.request.id, code, text, result)
         ledger.finish(reply)
-        let peers = [call.peer] + (joined.removeValue(forKey: call.request.id) ?? [])
-        reply.withBytes { bytes in
-            for peer in peers { socket?.reply(to: peer, bytes) }
+        let bytes = reply.heapBytes
+        for peer in joined.removeValue(forKey: call.request.id) ?? [] {
+            bytes.withBytes { _ = socket?.reply(to: peer, $0) }
         }
+        socket?.reply(to: call.peer, bytes)
     }
 
     /// Listens no more; answers that are still to come reach nobody.
@@ -140,5 +142,5 @@ public final class RequestServer {
         )
     }
 
-    private func send(_ reply: Reply, to peer: Peer) { socket?.reply(to: peer, reply.bytes) }
+    private func send(_ reply: Reply, to peer: Peer) { socket?.reply(to: peer, reply.heapBytes) }
 }

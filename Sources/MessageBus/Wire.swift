@@ -190,20 +190,23 @@ public struct Reply: Hashable, Sendable {
     }
 
     /// The bytes on the wire; a text beyond ``BusLimits/longestText`` is cut.
-    public var bytes: [UInt8] { withBytes { Array($0) } }
+    public var bytes: [UInt8] { heapBytes.withBytes { Array($0) } }
 
-    /// Calls `body` with the bytes on the wire, which are copied nowhere.
-    public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
-        var writer = MessagePackWriter()
+    /// The same, to be handed on without a copy.
+    var heapBytes: HeapBytes {
+        let text = cut(text)
+        var writer = MessagePackWriter(
+            capacity: result.longestMessagePack + text.utf8.count + BusLimits.replyOverhead
+        )
         writer.beginArray(7)
         writer.write(Wire.version)
         id.withUnsafeBytes { writer.write(bytes: $0) }
         writer.write(code.rawValue)
-        writer.write(cut(text))
+        writer.write(text)
         writer.write(result)
         writer.write(clock.nanoseconds)
         writer.write(epoch)
-        return writer.withBytes(body)
+        return writer.take()
     }
 
     /// Reads a reply; a code of a version to come is read as ``ReplyCode/internal``, and named in

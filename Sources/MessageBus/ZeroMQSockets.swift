@@ -1,3 +1,4 @@
+internal import MessagePack
 internal import ZeroMQ
 
 final class ZeroMQRequestSocket: RequestSocket {
@@ -44,12 +45,21 @@ final class ZeroMQRequestSocket: RequestSocket {
     }
 
     func reply(to peer: Peer, _ bytes: UnsafeRawBufferPointer) -> Bool {
-        let outcome = peer.routingID.withUnsafeBytes { socket.send($0, bytes) }
+        note(peer.routingID.withUnsafeBytes { socket.send($0, bytes) }, bytes.count, to: peer)
+    }
+
+    func reply(to peer: Peer, _ bytes: consuming HeapBytes) -> Bool {
+        let bytes = bytes.take()
+        let outcome = peer.routingID.withUnsafeBytes { socket.send($0, adopting: bytes) }
+        return note(outcome, bytes.count, to: peer)
+    }
+
+    private func note(_ outcome: SendOutcome, _ byteCount: Int, to peer: Peer) -> Bool {
         guard outcome == .sent else {
             unroutable += 1
             return false
         }
-        socket.noteSent(bytes.count, to: peer.descriptor)
+        socket.noteSent(byteCount, to: peer.descriptor)
         return true
     }
 

@@ -1,4 +1,5 @@
 internal import CMsgPack
+internal import Glibc
 public import Telemetry
 
 /// Writes MessagePack through libmsgpack-c into a buffer of its own, which is used again after
@@ -7,10 +8,14 @@ public struct MessagePackWriter: ~Copyable {
     private let buffer: UnsafeMutablePointer<msgpack_sbuffer>
     private var packer: msgpack_packer
 
-    /// An empty writer.
-    public init() {
+    /// An empty writer, with room for so many bytes: what is longer is moved as it grows.
+    public init(capacity: Int = 0) {
         buffer = .allocate(capacity: 1)
         msgpack_sbuffer_init(buffer)
+        if capacity > 0, let place = malloc(capacity) {
+            buffer.pointee.data = place.assumingMemoryBound(to: CChar.self)
+            buffer.pointee.alloc = capacity
+        }
         packer = msgpack_packer()
         msgpack_packer_init(&packer, buffer) { msgpack_sbuffer_write($0, $1, $2) }
     }
@@ -33,6 +38,12 @@ public struct MessagePackWriter: ~Copyable {
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         try body(UnsafeRawBufferPointer(start: buffer.pointee.data, count: buffer.pointee.size))
+    }
+
+    /// What is written, without a copy of it; the writer is empty then.
+    public mutating func take() -> HeapBytes {
+        let count = buffer.pointee.size
+        return HeapBytes(adopting: msgpack_sbuffer_release(buffer), count: count)
     }
 
     /// A copy of what is written.
@@ -99,6 +110,18 @@ public struct MessagePackWriter: ~Copyable {
 }
 
 extension Value {
+    /// The bytes that it takes as MessagePack at most.
+    public var longestMessagePack: Int {
+        switch self {
+        case .null, .bool, .int, .double: 9
+        case .string(let text): 5 + text.utf8.count
+        case .bytes(let bytes): 5 + bytes.count
+        case .array(let elements): elements.reduce(5) { $0 + $1.longestMessagePack }
+        case .map(let members):
+            members.reduce(5) { $0 + 5 + $1.key.utf8.count + $1.value.longestMessagePack }
+        }
+    }
+
     /// The value as MessagePack.
     public var messagePack: [UInt8] {
         var writer = MessagePackWriter()

@@ -52,6 +52,9 @@ public enum ReaderLimits {
     /// fastest, since a table of numbers gains little from more.
     static let compressedBytes = 1400, compressionLevel: Int32 = 1
 
+    /// Timelines of one answer from which on more than one thread reads them.
+    static let timelinesForCores = 4
+
     /// Queries that are answered at once, each with a thread; others wait.
     ///
     /// More than the cores, since some wait for the disk.

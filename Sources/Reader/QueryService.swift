@@ -27,7 +27,7 @@ public final class QueryService: Sendable {
     /// - Parameters:
     ///   - directory: the folder of the archive.
     ///   - holder: who reads it, for another reader that is refused: instance, host, process.
-    ///   - cache: bytes of decoded samples to keep.
+    ///   - cache: bytes of samples to keep.
     ///   - g3: trees of `.g3` files that answer where the archive has nothing.
     ///   - time: the clock that relative times refer to.
     public convenience init(

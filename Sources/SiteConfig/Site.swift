@@ -106,7 +106,7 @@ public struct ArchiveSettings: Hashable, Sendable {
 public struct ReaderSettings: Hashable, Sendable {
     /// The address and port of HTTP.
     public var listen: Endpoint
-    /// The bytes that the reader may use for decoded samples.
+    /// The bytes that the reader may use for samples that were asked for.
     public var cache: Int
     /// Whether a proxy with TLS and tokens stands in front; without it or ``tls`` HTTP stays on
     /// loopback.

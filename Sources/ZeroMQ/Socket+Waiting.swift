@@ -29,12 +29,45 @@ extension Socket {
         noteUse()
         let outcome = sendPart(head, ZMQ_DONTWAIT | ZMQ_SNDMORE)
         guard outcome == .sent else { return outcome }
-        var message = counted(body)
-        // The first part is accepted: nothing keeps the library from taking the rest.
-        while sendMessage(&message) < 0 {
+        return sendRest(counted(body))
+    }
+
+    /// Sends a message of two parts as ``send(_:)-(UnsafeRawBufferPointer...)`` does, without a
+    /// copy of the second one, which came from `malloc`: it is freed when it is sent, or was not.
+    public func send(
+        _ head: UnsafeRawBufferPointer,
+        adopting body: UnsafeMutableRawBufferPointer
+    ) -> SendOutcome {
+        guard !isClosed else {
+            free(body.baseAddress)
+            return .full
+        }
+        noteUse()
+        let outcome = sendPart(head, ZMQ_DONTWAIT | ZMQ_SNDMORE)
+        guard outcome == .sent else {
+            free(body.baseAddress)
+            return outcome
+        }
+        var message = zmq_msg_t()
+        let status = zmq_msg_init_data(
+            &message,
+            body.baseAddress,
+            body.count,
+            { bytes, _ in free(bytes) },
+            nil
+        )
+        precondition(status == 0, "no memory for a message")
+        return sendRest(message)
+    }
+
+    /// Sends the last part of a message, of which the first is accepted: so nothing keeps the
+    /// library from taking it.
+    private func sendRest(_ part: zmq_msg_t) -> SendOutcome {
+        var part = part
+        while sendMessage(&part) < 0 {
             if zmq_errno() == EINTR { continue }
             let error = ZeroMQError.last("zmq_msg_send")
-            zmq_msg_close(&message)
+            zmq_msg_close(&part)
             return .failed(error)
         }
         return .sent

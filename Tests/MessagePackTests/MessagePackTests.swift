@@ -19,6 +19,19 @@ struct MessagePackTests {
         }
     }
 
+    @Test("no value is longer than its bound, and one that is handed over has the same bytes")
+    func handedOver() {
+        var writer = MessagePackWriter(capacity: 3)
+        for sample in samples {
+            #expect(sample.messagePack.count <= sample.longestMessagePack)
+            writer.write(sample)
+            let bytes = writer.take()
+            #expect(bytes.withBytes { Array($0) } == sample.messagePack)
+            #expect(bytes.count == sample.messagePack.count)
+            #expect(writer.count == 0)
+        }
+    }
+
     @Test("equal maps are equal bytes, whatever order they were made in")
     func canonical() {
         let one: Value = .map(["a": 1, "b": 2, "c": 3])

@@ -156,6 +156,19 @@ struct QueryEngineTests {
         }
     }
 
+    @Test("timelines that several threads read stand by name, and share the allowance")
+    func manyTimelines() throws {
+        let line = try #require(cryostat(seconds: 100).lines["cryo.temps"])
+        let names = (0..<20).map { "cryo-\(10 + $0).temps" }
+        let source = MemorySource(Dictionary(uniqueKeysWithValues: names.map { ($0, line) }))
+        let fields = names.reversed().map { "\($0).stage" }
+        let whole = try data(source, fields, 0, 100, allowance: 2000)
+        #expect(whole.timelines.map(\.name) == names)
+        #expect(whole.timelines.allSatisfy { $0.timestamps == line.timestamps })
+        #expect(fields.allSatisfy { column(whole, $0) == line.columns[0] })
+        #expect(throws: QueryError.self) { try data(source, fields, 0, 100, allowance: 1999) }
+    }
+
     @Test("gaps come with the data that they are missing from")
     func gaps() throws {
         let lost = LedgerEntry(

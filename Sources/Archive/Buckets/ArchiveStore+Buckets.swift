@@ -58,7 +58,8 @@ extension ArchiveStore {
         for source in open.sources {
             guard !isStopped() else { throw .stopped }
             guard reduction.count <= limit else { return }
-            for piece in try pieces([source], fields, range) {
+            for encoded in try pieces([source], fields, range) {
+                guard let piece = try encoded.read() else { continue }
                 let stretches = reduction.stretches(piece.times, piece.rows)
                 guard let span = stretches.span(of: piece.times) else { continue }
                 reduction.note(
@@ -69,7 +70,7 @@ extension ArchiveStore {
                     to: span.upperBound
                 )
                 for (index, values) in piece.columns.enumerated() {
-                    guard let column = values?.column else { continue }
+                    guard let column = try values?.column() else { continue }
                     reduction.add(
                         column,
                         index,

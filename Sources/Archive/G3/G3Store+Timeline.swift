@@ -31,11 +31,11 @@ extension G3Store {
             }
             for piece in try self.pieces(of: part, fields, range) {
                 rows += piece.rows.count
-                newest = max(newest, piece.times[piece.rows.upperBound - 1])
+                newest = max(newest, piece.last)
                 pieces.append(piece)
             }
         }
-        var slice = TimelineSlice(pieces, fields: fields.count, limit: limit, revision: 0)
+        var slice = try TimelineSlice(pieces, fields: fields.count, limit: limit, revision: 0)
         slice.leftOut += leftOut
         return slice
     }

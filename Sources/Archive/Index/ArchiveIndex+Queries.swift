@@ -45,12 +45,13 @@ extension ArchiveIndex {
                     range.upperBound.nanoseconds, range.lowerBound.nanoseconds,
                 ]
             ).map {
+                // By number: a name is looked for among all of them, for every row.
                 SealedPlace(
-                    path: $0["path"],
-                    file: $0["file"],
-                    place: $0["place"],
-                    first: Timestamp(nanoseconds: $0["t0"]),
-                    last: Timestamp(nanoseconds: $0["t1"])
+                    path: $0[0],
+                    file: $0[1],
+                    place: $0[2],
+                    first: Timestamp(nanoseconds: $0[3]),
+                    last: Timestamp(nanoseconds: $0[4])
                 )
             }
         }
@@ -185,7 +186,7 @@ extension ArchiveIndex {
                 sql: "SELECT id, longest FROM feeds WHERE instance = ? AND feed = ?"
             ),
             arguments: [instance, feed]
-        ).map { ($0["id"], $0["longest"]) }
+        ).map { ($0[0], $0[1]) }
     }
 
     /// `instant` less `nanoseconds`, clamped.

@@ -4,7 +4,7 @@ public import Telemetry
 
 /// How an archive stands: what a reader of it holds in memory, and how far the files have come.
 public struct ArchiveStatus: Hashable, Sendable {
-    /// Bytes of decoded chunks and footers that are held, and how many may be.
+    /// Bytes of chunks and footers that are held, and how many may be.
     public var cacheBytes = 0, cacheLimit = 0
     /// How often a chunk was wanted, and how often it was there.
     public var lookups = 0, hits = 0

@@ -11,7 +11,7 @@ extension ArchiveStore {
     /// - Parameters:
     ///   - directory: the archive.
     ///   - folder: where the copy is put; whoever made the folder deletes it.
-    ///   - cache: bytes of decoded columns to keep.
+    ///   - cache: bytes of chunks to keep.
     ///   - progress: called with the number of files that are indexed and of those to index.
     /// - Throws: ``ArchiveError`` if neither the copy nor a new index can be used.
     public convenience init(

@@ -57,14 +57,8 @@ extension ArchiveStore {
         _ file: SealedFile,
         _ path: String
     ) -> [Int64]? {
-        let subject = "times of \(timeline.instance).\(timeline.feed.name)"
-        do throws(ArchiveError) {
-            let times = try column(group.times, .int, group.rows, file, subject)
-            return times.integers
-        } catch {
-            note(error, group.times, of: subject, group, timeline, path)
-            return nil
-        }
+        let source = RowSource.group(group, timeline, file, path: path)
+        return (try? EncodedColumn(self, source, field: nil).column())?.integers
     }
 
     /// The values of a field in a group; all of them missing if they are damaged.
@@ -75,15 +69,9 @@ extension ArchiveStore {
         _ file: SealedFile,
         _ path: String
     ) -> Column {
-        let declared = timeline.feed.fields[field]
-        let chunk = group.columns[field].chunk
-        let subject = "\(timeline.instance).\(timeline.feed.name).\(declared.name)"
-        do throws(ArchiveError) {
-            return try column(chunk, declared.type, group.rows, file, subject)
-        } catch {
-            note(error, chunk, of: subject, group, timeline, path)
-            return .missing(declared.type, rows: group.rows)
-        }
+        let source = RowSource.group(group, timeline, file, path: path)
+        return (try? EncodedColumn(self, source, field: field).column())
+            ?? .missing(timeline.feed.fields[field].type, rows: group.rows)
     }
 
     /// The column in a chunk.
@@ -94,9 +82,23 @@ extension ArchiveStore {
         _ file: SealedFile,
         _ subject: String
     ) throws(ArchiveError) -> Column {
+        let checked = try checked(chunk, file, subject)
+        do throws(ChunkError) {
+            return try checked.column(type, rows: rows)
+        } catch {
+            throw .chunk(path: file.path, offset: chunk.offset, of: subject, error)
+        }
+    }
+
+    /// The bytes of a chunk of a sealed file.
+    func checked(
+        _ chunk: Chunk,
+        _ file: SealedFile,
+        _ subject: String
+    ) throws(ArchiveError) -> CheckedChunk {
         let key = ChunkCache.Key(file: file.footer.id, offset: chunk.offset)
-        return try cache.column(key) { () throws(ArchiveError) -> Column in
-            try file.column(chunk, type, rows: rows, of: subject)
+        return try cache.chunk(key) { () throws(ArchiveError) -> CheckedChunk in
+            try file.checked(chunk, of: subject)
         }
     }
 
@@ -110,7 +112,8 @@ extension ArchiveStore {
         }
     }
 
-    private func note(
+    /// Enters a chunk that cannot be read in the table of damage.
+    func note(
         _ error: ArchiveError,
         _ chunk: Chunk,
         of subject: String,

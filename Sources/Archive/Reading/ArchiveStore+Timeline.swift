@@ -48,7 +48,7 @@ extension ArchiveStore {
                 sources.append(.group(group, timeline, file, path: place.path))
             }
         }
-        return TimelineSlice(
+        return try TimelineSlice(
             try pieces(sources + open, fields, range),
             fields: fields.count,
             limit: limit,

@@ -56,7 +56,7 @@ public final class ArchiveStore: Sendable {
         )
     }
 
-    /// The same with limits of its own for decoded chunks and for rows of open segments.
+    /// The same with limits of its own for chunks of files and for rows of open segments.
     convenience init(
         _ directory: ArchiveDirectory,
         holder: String,

@@ -2,23 +2,23 @@ internal import ArchiveFormat
 internal import Synchronization
 internal import Telemetry
 
-/// Decoded chunks and open files, the ones used last, bounded in bytes and in number.
+/// The bytes of chunks, checked, and open files: the ones used last, bounded in bytes and in number.
 ///
-/// Nothing is decoded under its lock; what several want at once is decoded by the first of them.
+/// Nothing is read under its lock; what several want at once is read by the first of them.
 final class ChunkCache: Sendable {
     /// What tells a chunk from others: its file, and where it begins there.
     struct Key: Hashable {
         let file: String, offset: Int
     }
 
-    /// The place of a column, which is held by whoever decodes it.
+    /// The place of a chunk, which is held by whoever reads it.
     private final class Cell: Sendable {
-        let column = Mutex<Result<Column, ArchiveError>?>(nil)
+        let chunk = Mutex<Result<CheckedChunk, ArchiveError>?>(nil)
     }
 
     private struct Entry {
         let cell: Cell
-        /// 0 while it is decoded.
+        /// 0 while it is read.
         var byteCount = 0
         var used: UInt64
     }
@@ -72,11 +72,11 @@ final class ChunkCache: Sendable {
         }
     }
 
-    /// The column at `key`, decoded by `decode` if it is not there.
-    func column(
+    /// The chunk at `key`, read by `read` if it is not there.
+    func chunk(
         _ key: Key,
-        decode: () throws(ArchiveError) -> Column
-    ) throws(ArchiveError) -> Column {
+        read: () throws(ArchiveError) -> CheckedChunk
+    ) throws(ArchiveError) -> CheckedChunk {
         let cell = state.withLock { state -> Cell in
             state.clock += 1
             state.lookups += 1
@@ -85,12 +85,12 @@ final class ChunkCache: Sendable {
             return state.entries[key]?.cell ?? Cell()
         }
         var isFirst = false
-        let result = cell.column.withLock { known -> Result<Column, ArchiveError> in
+        let result = cell.chunk.withLock { known -> Result<CheckedChunk, ArchiveError> in
             if let known { return known }
             isFirst = true
-            let found: Result<Column, ArchiveError>
+            let found: Result<CheckedChunk, ArchiveError>
             do throws(ArchiveError) {
-                found = .success(try decode())
+                found = .success(try read())
             } catch {
                 found = .failure(error)
             }
@@ -101,9 +101,9 @@ final class ChunkCache: Sendable {
         return try result.get()
     }
 
-    /// Counts a column that was decoded; one that could not be is tried again by whoever is next.
-    private func keep(_ result: Result<Column, ArchiveError>, _ cell: Cell, _ key: Key) {
-        let byteCount = (try? result.get()).map { $0.byteCount + 128 }
+    /// Counts a chunk that was read; one that could not be is tried again by whoever is next.
+    private func keep(_ result: Result<CheckedChunk, ArchiveError>, _ cell: Cell, _ key: Key) {
+        let byteCount = (try? result.get()).map { $0.byteCount + Limits.chunkOverhead }
         state.withLock { state in
             guard state.entries[key]?.cell === cell else { return }
             guard let byteCount else {
@@ -132,11 +132,15 @@ final class ChunkCache: Sendable {
     /// Gives back a quarter at once, so that the order is worked out rarely.
     private func evict(_ state: inout State) {
         let target = byteLimit / 4 * 3
-        for (key, entry) in state.entries.sorted(by: { $0.value.used < $1.value.used }) {
-            guard state.byteCount > target else { return }
-            guard entry.byteCount > 0 else { continue }
-            state.entries[key] = nil
-            state.byteCount -= entry.byteCount
+        let order = state.entries.values.map { ($0.used, $0.byteCount) }.sorted { $0.0 < $1.0 }
+        var newestGone: UInt64 = 0
+        for (used, byteCount) in order where state.byteCount > target {
+            newestGone = used
+            state.byteCount -= byteCount
+        }
+        // Those that are being read have no bytes yet, and are counted when they have.
+        state.entries = state.entries.filter { _, entry in
+            entry.used > newestGone || entry.byteCount == 0
         }
         // Footers alone are more than all that may be held; the newest of them is in use.
         while state.byteCount > byteLimit, state.files.count > 1 {

@@ -3,6 +3,18 @@ internal import Synchronization
 
 /// Work that several cores do at once.
 public enum Cores {
+    /// The same of work that reads so many values: on the caller's thread alone where they are few.
+    static func map<Element: Sendable, Failure: Error>(
+        _ count: Int,
+        values: Int,
+        _ body: @Sendable (Int) throws(Failure) -> Element
+    ) throws(Failure) -> [Element] {
+        if values >= Limits.valuesForCores { return try map(count, body) }
+        var elements: [Element] = []
+        for index in 0..<count { elements.append(try body(index)) }
+        return elements
+    }
+
     /// The results of `body` for 0..<`count`, in that order, on at most ``Limits/cores`` threads,
     /// of which the caller's is one.
     ///

@@ -154,23 +154,14 @@ struct OpenChunk: Sendable {
     /// The bytes that it takes in memory, about.
     var byteCount: Int { bytes.count + places.count * (MemoryLayout<Chunk>.stride + 8) + 256 }
 
-    /// What a cache knows a column by.
-    func key(_ place: Int) -> ChunkCache.Key {
-        ChunkCache.Key(file: "journal", offset: number << 16 | place)
+    /// The bytes of the column at `place`.
+    func checked(_ place: Int) throws(ChunkError) -> CheckedChunk {
+        let chunk = places[place]
+        return try CheckedChunk(Array(bytes[chunk.offset...].prefix(chunk.byteCount)), chunk)
     }
 
-    /// The column at `place`.
-    func column(_ place: Int, _ type: FieldType) throws(ChunkError) -> Column {
-        let chunk = places[place]
-        return try bytes.withUnsafeBufferPointer { (bytes) throws(ChunkError) -> Column in
-            let own = UnsafeRawBufferPointer(bytes)[chunk.offset...].prefix(chunk.byteCount)
-            return try ChunkCodec.decode(
-                UnsafeRawBufferPointer(rebasing: own),
-                chunk,
-                type,
-                rows: span.rows
-            )
-        }
+    private func column(_ place: Int, _ type: FieldType) throws(ChunkError) -> Column {
+        try checked(place).column(type, rows: span.rows)
     }
 
     /// All rows; `feed` declares them.

@@ -89,9 +89,14 @@ struct OpenTimeline: Sendable {
     }
 
     /// All rows in the order of time; only where nothing is forgotten.
-    func rows() throws(ChunkError) -> (times: [Int64], columns: [Column]) {
+    func rows() throws(ArchiveError) -> (times: [Int64], columns: [Column]) {
         precondition(forgotten.rows == 0, "who needs all rows sets no limit")
-        var all = try chunks.map { (chunk) throws(ChunkError) in try chunk.rows(feed) }
+        var all: [OpenRows] = []
+        do throws(ChunkError) {
+            for chunk in chunks { all.append(try chunk.rows(feed)) }
+        } catch {
+            throw .journal("rows of \(name) in memory: \(error)")
+        }
         all.append(OpenRows(tail))
         let pieces = all.compactMap { rows in
             SlicePiece(
@@ -101,7 +106,12 @@ struct OpenTimeline: Sendable {
                 columns: zip(feed.fields, rows.columns).map { .init(field: $0, column: $1) }
             )
         }
-        let slice = TimelineSlice(pieces, fields: feed.fields.count, limit: .max, revision: 0)
+        let slice = try TimelineSlice(
+            pieces,
+            fields: feed.fields.count,
+            limit: .max,
+            revision: 0
+        )
         return (slice.timestamps.map(\.nanoseconds), slice.columns)
     }
 }

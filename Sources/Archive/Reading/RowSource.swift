@@ -2,7 +2,7 @@ internal import ArchiveFormat
 internal import Telemetry
 
 /// Rows that a question may need, at the place where they stand.
-enum RowSource: Sendable {
+indirect enum RowSource: Sendable {
     /// A group of a sealed file, whose path is relative to the archive.
     case group(SealedGroup, SealedTimeline, SealedFile, path: String)
     /// Encoded rows of an open segment.
@@ -31,6 +31,17 @@ enum RowSource: Sendable {
         }
     }
 
+    /// Whether it is encoded, and all of its rows are in `range`.
+    func lies(in range: Range<Timestamp>) -> Bool {
+        switch self {
+        case .group(let group, _, _, _):
+            group.rows > 0 && range.contains(group.first) && range.contains(group.last)
+        case .chunk(let chunk, _):
+            range.contains(chunk.span.first) && range.contains(chunk.span.last)
+        case .tail, .journal: false
+        }
+    }
+
     /// The rows of a timeline of an open segment, in order of arrival, that may be in `range`.
     static func sources(
         _ timeline: OpenTimeline,
@@ -51,6 +62,8 @@ enum RowSource: Sendable {
 
 extension ArchiveStore {
     /// The rows of some sources in `range`, with the columns of some fields; in order of arrival.
+    ///
+    /// What is encoded stays so where all of it is asked for.
     func pieces(
         _ sources: [RowSource],
         _ fields: [String],
@@ -58,112 +71,53 @@ extension ArchiveStore {
     ) throws(ArchiveError) -> [SlicePiece] {
         var places = FieldPlaces(fields)
         let wanted = sources.map { places.find(in: $0.feed) }
-        let rows = sources.map(\.rowCount)
-        // To hand work to another core takes long: once is enough where each has sources.
-        guard sources.count < 2 * Limits.cores else {
-            let count = rows.reduce(0, +) * (1 + fields.count)
-            return try read(sources.count, values: count) {
-                (index) throws(ArchiveError) -> [SlicePiece] in
-                var pieces = try self.pieces(of: sources[index], wanted[index], range)
-                for place in pieces.indices where pieces[place].columns.isEmpty {
-                    pieces[place].columns = try wanted[index].map { (field) throws(ArchiveError) in
-                        try field.flatMap { (field) throws(ArchiveError) in
-                            try self.values(of: field, sources[index])
-                        }
-                    }
-                }
-                return pieces
-            }.flatMap(\.self)
-        }
-        let found = try read(sources.count, values: rows.reduce(0, +)) {
-            (index) throws(ArchiveError) in
-            try self.pieces(of: sources[index], wanted[index], range).map { (index, $0) }
-        }
-        var pieces = found.flatMap(\.self)
-        // Those that have no columns yet are encoded: all of them together, over the cores.
-        let encoded = pieces.indices.filter { pieces[$0].1.columns.isEmpty }
-        let count = fields.count
-        let items = encoded.flatMap { place in
-            wanted[pieces[place].0].map { (source: sources[pieces[place].0], field: $0) }
-        }
-        let valueCount = encoded.reduce(0) { $0 + count * rows[pieces[$1].0] }
-        let values = try read(items.count, values: valueCount) { (item) throws(ArchiveError) in
-            try items[item].field.flatMap { (field) throws(ArchiveError) in
-                try self.values(of: field, items[item].source)
-            }
-        }
-        for (item, place) in encoded.enumerated() {
-            pieces[place].1.columns = Array(values[(item * count)..<((item + 1) * count)])
-        }
-        return pieces.map(\.1)
+        let unread = sources.reduce(0) { $0 + ($1.lies(in: range) ? 0 : $1.rowCount) }
+        return try Cores.map(sources.count, values: unread) {
+            (index) throws(ArchiveError) -> [SlicePiece] in
+            try pieces(of: sources[index], wanted[index], range)
+        }.flatMap(\.self)
     }
 
-    /// `body` of all indices, which reads so many values: on several cores if that is worth it.
-    private func read<Element: Sendable>(
-        _ count: Int,
-        values: Int,
-        _ body: @Sendable (Int) throws(ArchiveError) -> Element
-    ) throws(ArchiveError) -> [Element] {
-        guard values < Limits.valuesForCores else { return try Cores.map(count, body) }
-        var elements: [Element] = []
-        for index in 0..<count { elements.append(try body(index)) }
-        return elements
-    }
-
-    /// The rows of one source, with their columns where those are there anyway.
     private func pieces(
         of source: RowSource,
         _ fields: [Int?],
         _ range: Range<Timestamp>
     ) throws(ArchiveError) -> [SlicePiece] {
+        let piece: SlicePiece
         switch source {
-        case .group(let group, let timeline, let file, let path):
-            guard let times = times(of: group, timeline, file, path) else { return [] }
-            return [SlicePiece(timeline.feed, times: times, range: range)].compactMap(\.self)
-        case .chunk(let chunk, let timeline):
-            let times = try column(OpenChunk.times, .int, of: chunk, timeline).integers
-            return [SlicePiece(timeline.feed, times: times, range: range)].compactMap(\.self)
+        case .group(let group, _, _, _):
+            piece = encoded(source, fields, from: group.first, to: group.last)
+        case .chunk(let chunk, _):
+            piece = encoded(source, fields, from: chunk.span.first, to: chunk.span.last)
         case .tail(let timeline):
             return [SlicePiece(timeline.tail, fields, range)].compactMap(\.self)
         case .journal(let timeline, let file, let limit):
             return try timeline.forgotten(in: directory, file, limit, fields, range)
         }
+        if source.lies(in: range) { return [piece] }
+        return [try piece.read(range)].compactMap(\.self)
     }
 
-    /// The values of one field of a source that is encoded.
-    private func values(
-        of field: Int,
-        _ source: RowSource
-    ) throws(ArchiveError) -> SlicePiece.Values? {
-        switch source {
-        case .group(let group, let timeline, let file, let path):
-            return SlicePiece.Values(
-                field: timeline.feed.fields[field],
-                column: values(of: field, in: group, timeline, file, path)
-            )
-        case .chunk(let chunk, let timeline):
-            let declared = timeline.feed.fields[field]
-            return SlicePiece.Values(
-                field: declared,
-                column: try column(OpenChunk.firstField + field, declared.type, of: chunk, timeline)
-            )
-        case .tail, .journal: return nil
-        }
-    }
-
-    private func column(
-        _ place: Int,
-        _ type: FieldType,
-        of chunk: OpenChunk,
-        _ timeline: OpenTimeline
-    ) throws(ArchiveError) -> Column {
-        try cache.column(chunk.key(place)) { () throws(ArchiveError) -> Column in
-            do throws(ChunkError) {
-                return try chunk.column(place, type)
-            } catch {
-                throw .journal("rows of \(timeline.name) in memory: \(error)")
+    private func encoded(
+        _ source: RowSource,
+        _ fields: [Int?],
+        from first: Timestamp,
+        to last: Timestamp
+    ) -> SlicePiece {
+        SlicePiece(
+            source.feed,
+            encoded: EncodedColumn(self, source, field: nil),
+            from: first,
+            to: last,
+            columns: fields.map { field in
+                field.map { field in
+                    SlicePiece.Values(
+                        field: source.feed.fields[field],
+                        encoded: EncodedColumn(self, source, field: field)
+                    )
+                }
             }
-        }
+        )
     }
 }
 

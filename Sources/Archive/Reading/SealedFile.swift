@@ -145,6 +145,16 @@ public final class SealedFile: Sendable {
         }
     }
 
+    /// The bytes of `chunk`, which `subject` calls by name, as they were written.
+    func checked(_ chunk: Chunk, of subject: String) throws(ArchiveError) -> CheckedChunk {
+        let bytes = try bytes(of: chunk)
+        do throws(ChunkError) {
+            return try CheckedChunk(bytes, chunk)
+        } catch {
+            throw .chunk(path: path, offset: chunk.offset, of: subject, error)
+        }
+    }
+
     /// The column of `rows` values of `type` in `chunk`.
     public func column(
         _ chunk: Chunk,
@@ -152,11 +162,9 @@ public final class SealedFile: Sendable {
         rows: Int,
         of subject: String
     ) throws(ArchiveError) -> Column {
-        let bytes = try bytes(of: chunk)
+        let checked = try checked(chunk, of: subject)
         do throws(ChunkError) {
-            return try bytes.withUnsafeBufferPointer { (buffer) throws(ChunkError) -> Column in
-                try ChunkCodec.decode(UnsafeRawBufferPointer(buffer), chunk, type, rows: rows)
-            }
+            return try checked.column(type, rows: rows)
         } catch {
             throw .chunk(path: path, offset: chunk.offset, of: subject, error)
         }

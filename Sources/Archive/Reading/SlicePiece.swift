@@ -3,16 +3,43 @@ internal import Telemetry
 
 /// Rows of one place that an answer needs, in the order of time.
 struct SlicePiece: Sendable {
-    /// The column of one field, with the declaration that its values follow.
+    /// The values of one field, with the declaration that they follow.
     struct Values: Sendable {
-        let field: Field, column: Column
+        enum Content: Sendable {
+            case column(Column)
+            case encoded(EncodedColumn)
+        }
+
+        let field: Field, content: Content
+
+        init(field: Field, column: Column) {
+            self.field = field
+            content = .column(column)
+        }
+
+        init(field: Field, encoded: EncodedColumn) {
+            self.field = field
+            content = .encoded(encoded)
+        }
+
+        /// The values; nil where they cannot be read.
+        func column() throws(ArchiveError) -> Column? {
+            switch content {
+            case .column(let column): column
+            case .encoded(let encoded): try encoded.column()
+            }
+        }
     }
 
     let feed: Feed
-    /// In non-decreasing order, equal ones in order of arrival.
+    /// In non-decreasing order, equal ones in order of arrival; none while they are encoded.
     let times: [Int64]
+    /// The times where they are still encoded.
+    let encodedTimes: EncodedColumn?
     /// Those that are asked for; of the columns too.
     let rows: Range<Int>
+    /// The first and the last time of them.
+    let first: Int64, last: Int64
     /// For each field of the question its values; nil if it was not declared.
     var columns: [Values?]
 
@@ -22,7 +49,64 @@ struct SlicePiece: Sendable {
         guard !rows.isEmpty else { return nil }
         self.feed = feed
         self.times = times
+        encodedTimes = nil
+        (first, last) = (times[rows.lowerBound], times[rows.upperBound - 1])
         self.columns = columns
+    }
+
+    /// All rows of a group or a chunk, which has some, from `first` to `last`.
+    init(
+        _ feed: Feed,
+        encoded times: EncodedColumn,
+        from first: Timestamp,
+        to last: Timestamp,
+        columns: [Values?]
+    ) {
+        self.feed = feed
+        self.times = []
+        encodedTimes = times
+        rows = 0..<times.rows
+        (self.first, self.last) = (first.nanoseconds, last.nanoseconds)
+        self.columns = columns
+    }
+
+    /// Those of its rows that are in `range`, with their times read; nil if there are none, or if
+    /// the times cannot be read.
+    func read(_ range: Range<Timestamp> = .allOfTime) throws(ArchiveError) -> SlicePiece? {
+        guard let times = try encodedTimes?.column()?.integers else {
+            return encodedTimes == nil ? self : nil
+        }
+        return SlicePiece(feed, times: times, range: range, columns: columns)
+    }
+
+    /// The time of a row that is asked for; of pieces whose times are encoded, of the ends only.
+    func time(of row: Int) -> Int64 {
+        if row == rows.lowerBound { return first }
+        return row == rows.upperBound - 1 ? last : times[row]
+    }
+}
+
+extension SlicePiece {
+    /// Which of some pieces have rows between those of another one.
+    static func overlapping(_ pieces: [SlicePiece]) -> Set<Int> {
+        var overlapping: Set<Int> = []
+        // The one of those that have begun that ends last.
+        var longest: Int?
+        for number in inOrder(pieces) {
+            guard let before = longest else {
+                longest = number
+                continue
+            }
+            if (pieces[before].last, before) > (pieces[number].first, number) {
+                overlapping.formUnion([before, number])
+            }
+            if (pieces[before].last, before) < (pieces[number].last, number) { longest = number }
+        }
+        return overlapping
+    }
+
+    private static func inOrder(_ pieces: [SlicePiece]) -> [Int] {
+        pieces.indices.sorted { (pieces[$0].first, $0) < (pieces[$1].first, $1) }
     }
 }
 
@@ -38,27 +122,25 @@ extension SlicePiece {
     /// Pieces that do not overlap are one run each. Of those that do, each run is as long as no
     /// other piece has an earlier row.
     static func runs(of pieces: [SlicePiece], limit: Int) -> [Run] {
-        var waiting = pieces.indices.sorted {
-            (pieces[$0].firstTime, $0) < (pieces[$1].firstTime, $1)
-        }[...]
+        var waiting = inOrder(pieces)[...]
         // The pieces that have begun, and the row of each that is next.
         var begun: [(piece: Int, row: Int)] = []
         var runs: [Run] = []
         var left = limit
         func head(_ place: Int) -> (Int64, Int) {
-            (pieces[begun[place].piece].times[begun[place].row], begun[place].piece)
+            (pieces[begun[place].piece].time(of: begun[place].row), begun[place].piece)
         }
         while left > 0 {
             let next = begun.indices.min { head($0) < head($1) }
             if let piece = waiting.first,
-                next.map({ (pieces[piece].firstTime, piece) < head($0) }) ?? true
+                next.map({ (pieces[piece].first, piece) < head($0) }) ?? true
             {
                 waiting.removeFirst()
                 begun.append((piece, pieces[piece].rows.lowerBound))
                 continue
             }
             guard let next else { break }
-            var bound = waiting.first.map { (pieces[$0].firstTime, $0) }
+            var bound = waiting.first.map { (pieces[$0].first, $0) }
             for place in begun.indices where place != next {
                 bound = bound.map { $0 < head(place) ? $0 : head(place) } ?? head(place)
             }
@@ -76,12 +158,10 @@ extension SlicePiece {
         return runs
     }
 
-    private var firstTime: Int64 { times[rows.lowerBound] }
-
     /// The first row from `row` on that is not before the row of another piece.
     private func end(of row: Int, before bound: (time: Int64, piece: Int)?, _ number: Int) -> Int {
         guard let bound else { return rows.upperBound }
-        func isBefore(_ row: Int) -> Bool { (times[row], number) < (bound.time, bound.piece) }
+        func isBefore(_ row: Int) -> Bool { (time(of: row), number) < (bound.time, bound.piece) }
         if isBefore(rows.upperBound - 1) { return rows.upperBound }
         // In steps that double, since it is mostly near.
         var (low, step) = (row, 1)
@@ -95,118 +175,5 @@ extension SlicePiece {
             if isBefore(middle) { low = middle } else { high = middle }
         }
         return low + 1
-    }
-}
-
-extension TimelineSlice {
-    /// All pieces, which stand in order of arrival, as one timeline of `fields` fields.
-    init(_ pieces: [SlicePiece], fields: Int, limit: Int, revision: Int64) {
-        let runs = SlicePiece.runs(of: pieces, limit: max(0, limit))
-        let count = runs.reduce(0) { $0 + $1.rows.count }
-        self.init(
-            timestamps: Self.timestamps(runs, of: pieces, count: count),
-            columns: [],
-            fields: [],
-            leftOut: pieces.reduce(0) { $0 + $1.rows.count } - count,
-            revision: revision
-        )
-        for index in 0..<fields {
-            let field = Field(inForceOf: pieces.compactMap { $0.columns[index]?.field })
-            self.fields.append(field)
-            for piece in pieces {
-                guard let field, let values = piece.columns[index],
-                    !values.field.stands(with: field)
-                else { continue }
-                keepApart(values, piece)
-            }
-            columns.append(Self.column(index, field, runs, of: pieces, count: count))
-        }
-    }
-
-    private static func timestamps(
-        _ runs: [SlicePiece.Run],
-        of pieces: [SlicePiece],
-        count: Int
-    ) -> [Timestamp] {
-        [Timestamp](unsafeUninitializedCapacity: count) { buffer, initialized in
-            let bytes = UnsafeMutableRawBufferPointer(buffer)
-            for run in runs {
-                pieces[run.piece].times[run.rows].withUnsafeBytes { times in
-                    UnsafeMutableRawBufferPointer(rebasing: bytes[(8 * initialized)...])
-                        .copyMemory(from: times)
-                }
-                initialized += run.rows.count
-            }
-        }
-    }
-
-    private static func column(
-        _ index: Int,
-        _ field: Field?,
-        _ runs: [SlicePiece.Run],
-        of pieces: [SlicePiece],
-        count: Int
-    ) -> Column {
-        let type = field?.type ?? .double
-        if runs.count == 1, let values = pieces[runs[0].piece].columns[index],
-            values.column.count == count, values.field.type == type,
-            field.map(values.field.stands) == true
-        {
-            return values.column
-        }
-        var builder = ColumnBuilder(type)
-        builder.reserveCapacity(count)
-        for run in runs {
-            if let field, let values = pieces[run.piece].columns[index],
-                values.field.stands(with: field)
-            {
-                builder.append(values.column, rows: run.rows)
-            } else {
-                builder.appendMissing(run.rows.count)
-            }
-        }
-        return builder.column
-    }
-
-    /// Counts values among those that the columns do not have.
-    private mutating func keepApart(_ values: SlicePiece.Values, _ piece: SlicePiece) {
-        let present = piece.rows.filter { values.column.isPresent($0) }
-        guard let first = present.first, let last = present.last else { return }
-        let start = Timestamp(nanoseconds: piece.times[first])
-        let end = Timestamp(nanoseconds: piece.times[last])
-        guard let index = apart.firstIndex(where: { $0.field == values.field }) else {
-            apart.append(
-                KeptApart(field: values.field, first: start, last: end, count: present.count)
-            )
-            return
-        }
-        apart[index].first = min(apart[index].first, start)
-        apart[index].last = max(apart[index].last, end)
-        apart[index].count += present.count
-    }
-}
-
-extension Field {
-    /// The newest of some declarations, as a double if any was and none is anything but a number.
-    init?(inForceOf fields: [Field]) {
-        guard let newest = fields.last else { return nil }
-        guard newest.type == .int,
-            fields.contains(where: { $0.type == .double && $0.unit == newest.unit })
-        else {
-            self = newest
-            return
-        }
-        self.init(
-            newest.name,
-            .double,
-            unit: newest.unit,
-            description: newest.description,
-            limits: newest.limits
-        )
-    }
-
-    /// Whether values declared so stand in one column with those of `other`.
-    func stands(with other: Field) -> Bool {
-        unit == other.unit && (type == other.type || type == .int && other.type == .double)
     }
 }

@@ -133,19 +133,25 @@ enum ExactScaling: Hashable {
         return exceptions
     }
 
-    /// Puts the doubles of `integers` into `values`; exceptions are for the caller to put back.
+    /// Fills `values` with the doubles of integers that `read` puts into the same place; exceptions
+    /// are for the caller to put back.
+    ///
+    /// - Returns: what `read` returns; nil where there are no integers.
     func decode(
-        _ integers: UnsafeBufferPointer<Int64>,
-        into values: UnsafeMutableBufferPointer<Double>
-    ) {
-        guard let divisor else {
-            for row in integers.indices {
-                values[row] = Double(bitPattern: Self.bits(integers[row]))
+        into values: UnsafeMutableBufferPointer<Double>,
+        _ read: (UnsafeMutableBufferPointer<Int64>) -> Int?
+    ) -> Int? {
+        guard let used = values.withMemoryRebound(to: Int64.self, read) else { return nil }
+        if let divisor {
+            cerro_unscale(values.baseAddress, values.count, divisor)
+        } else {
+            let bits = UnsafeMutableRawBufferPointer(values)
+            for row in values.indices {
+                let integer = bits.load(fromByteOffset: 8 * row, as: Int64.self)
+                values.initializeElement(at: row, to: Double(bitPattern: Self.bits(integer)))
             }
-            return
         }
-        guard let place = values.baseAddress else { return }
-        cerro_unscale(integers.baseAddress, integers.count, divisor, place)
+        return used
     }
 
     private static func ordered(_ value: Double) -> Int64 {

@@ -16,54 +16,67 @@ enum PackedColumn {
         case integers, decimal, binary, bits, texts
     }
 
-    /// The column of `rows` values of `type`.
-    static func decode(
+    /// Fills `space` with its values; where it throws, none of it is initialized.
+    static func read(
         _ bytes: UnsafeRawBufferPointer,
-        _ type: FieldType,
-        rows: Int
-    ) throws(ChunkError) -> Column {
+        into space: ColumnSpace
+    ) throws(ChunkError) -> [Bool]? {
         guard bytes.count >= 2, let form = Form(rawValue: bytes[0]) else {
             throw .contents("no form")
         }
         var body = UnsafeRawBufferPointer(rebasing: bytes[1...])
-        let presence = try ChunkCodec.presence(&body, rows: rows)
-        let count = presence?.count { $0 } ?? rows
-        switch (type, form) {
-        case (.int, .integers):
-            let values = try integers(body, count)
-            return Column(.ints(spread(values, presence, rows, 0)), presence: presence)
-        case (.bool, .integers):
-            let values = try integers(body, count).map { $0 != 0 }
-            return Column(.bools(spread(values, presence, rows, false)), presence: presence)
-        case (.double, .decimal), (.double, .binary), (.double, .bits):
-            let values = try doubles(body, form, count)
-            return Column(.doubles(spread(values, presence, rows, 0)), presence: presence)
-        case (.string, .texts):
-            let values = try texts(body, count)
-            return Column(.strings(spread(values, presence, rows, "")), presence: presence)
-        default: throw .contents("form \(form.rawValue) is none of \(type.rawValue)")
+        let presence = try ChunkCodec.presence(&body, rows: space.count)
+        switch (space, form) {
+        case (.ints(let values), .integers):
+            try spread(presence, 0, values) { (values) throws(ChunkError) in
+                try integers(body, into: values)
+            }
+        case (.bools(let values), .integers):
+            try spread(presence, false, values) { (values) throws(ChunkError) in
+                try bools(body, into: values)
+            }
+        case (.doubles(let values), .decimal), (.doubles(let values), .binary),
+            (.doubles(let values), .bits):
+            try spread(presence, 0, values) { (values) throws(ChunkError) in
+                try doubles(body, form, into: values)
+            }
+        case (.strings(let values), .texts):
+            try spread(presence, "", values) { (values) throws(ChunkError) in
+                try texts(body, into: values)
+            }
+        default: throw .contents("form \(form.rawValue) is none of \(space.type.rawValue)")
         }
+        return presence
     }
 
     private static func integers(
         _ bytes: UnsafeRawBufferPointer,
-        _ count: Int
-    ) throws(ChunkError) -> [Int64] {
-        var used: Int?
-        let values = [Int64](unsafeUninitializedCapacity: count) { buffer, initialized in
-            let whole = UnsafeMutableBufferPointer(rebasing: buffer[..<count])
-            used = PackedIntegers.read(bytes, into: whole)
-            initialized = used == nil ? 0 : count
+        into values: UnsafeMutableBufferPointer<Int64>
+    ) throws(ChunkError) {
+        guard PackedIntegers.read(bytes, into: values) == bytes.count else { throw cutOff }
+    }
+
+    private static var cutOff: ChunkError { .contents("the packed integers are cut off") }
+
+    private static func bools(
+        _ bytes: UnsafeRawBufferPointer,
+        into values: UnsafeMutableBufferPointer<Bool>
+    ) throws(ChunkError) {
+        let isRead = withUnsafeTemporaryAllocation(of: Int64.self, capacity: values.count) {
+            (integers: UnsafeMutableBufferPointer<Int64>) -> Bool in
+            let whole = UnsafeMutableBufferPointer(rebasing: integers[..<values.count])
+            guard PackedIntegers.read(bytes, into: whole) == bytes.count else { return false }
+            for row in values.indices { values.initializeElement(at: row, to: whole[row] != 0) }
+            return true
         }
-        guard used == bytes.count else { throw .contents("the packed integers are cut off") }
-        return values
+        guard isRead else { throw cutOff }
     }
 
     private static func doubles(
         _ bytes: UnsafeRawBufferPointer,
         _ form: Form,
-        _ count: Int
-    ) throws(ChunkError) -> [Double] {
+        into values: UnsafeMutableBufferPointer<Double>
+    ) throws(ChunkError) {
         var rest = bytes
         var scaling = ExactScaling.bits
         if form != .bits {
@@ -72,15 +85,10 @@ enum PackedColumn {
             guard scaling.divisor != nil else { throw .contents("exponent \(exponent)") }
             rest = UnsafeRawBufferPointer(rebasing: rest[1...])
         }
-        let exceptions = try exceptions(&rest, count)
-        let integers = try integers(rest, count)
-        return integers.withUnsafeBufferPointer { integers in
-            [Double](unsafeUninitializedCapacity: count) { buffer, initialized in
-                scaling.decode(integers, into: buffer)
-                for (row, bits) in exceptions { buffer[row] = Double(bitPattern: bits) }
-                initialized = count
-            }
-        }
+        let exceptions = try exceptions(&rest, values.count)
+        let used = scaling.decode(into: values) { PackedIntegers.read(rest, into: $0) }
+        guard used == rest.count else { throw cutOff }
+        for (row, bits) in exceptions { values[row] = Double(bitPattern: bits) }
     }
 
     private static func exceptions(
@@ -110,39 +118,47 @@ enum PackedColumn {
 
     private static func texts(
         _ bytes: UnsafeRawBufferPointer,
-        _ count: Int
-    ) throws(ChunkError) -> [String] {
+        into values: UnsafeMutableBufferPointer<String>
+    ) throws(ChunkError) {
         guard bytes.count >= 4 else { throw .contents("the texts are cut off") }
         let number = Int(UInt32(littleEndian: bytes.loadUnaligned(as: UInt32.self)))
-        guard number <= count else { throw .contents("\(number) texts for \(count) rows") }
+        guard number <= values.count else {
+            throw .contents("\(number) texts for \(values.count) rows")
+        }
         var rest = UnsafeRawBufferPointer(rebasing: bytes[4...])
         let dictionary = try ChunkCodec.texts(&rest, rows: number)
-        var texts: [String] = []
-        texts.reserveCapacity(count)
-        for integer in try integers(rest, count) {
-            guard dictionary.indices.contains(Int(integer)) else {
-                throw .contents("text \(integer) of \(number)")
-            }
-            texts.append(dictionary[Int(integer)])
+        var used: Int?
+        let numbers = [Int64](unsafeUninitializedCapacity: values.count) { buffer, initialized in
+            let whole = UnsafeMutableBufferPointer(rebasing: buffer[..<values.count])
+            used = PackedIntegers.read(rest, into: whole)
+            initialized = used == nil ? 0 : whole.count
         }
-        return texts
+        guard used == rest.count else { throw cutOff }
+        for integer in numbers where !dictionary.indices.contains(Int(integer)) {
+            throw .contents("text \(integer) of \(number)")
+        }
+        for (row, integer) in numbers.enumerated() {
+            values.initializeElement(at: row, to: dictionary[Int(integer)])
+        }
     }
 
-    /// Puts the values that are there into their rows.
+    /// Has `read` fill `values`, or as many as are there, which then are put into their rows.
     private static func spread<Element>(
-        _ values: [Element],
         _ presence: [Bool]?,
-        _ rows: Int,
-        _ filler: Element
-    ) -> [Element] {
-        guard let presence else { return values }
-        var spread: [Element] = []
-        spread.reserveCapacity(rows)
+        _ filler: Element,
+        _ values: UnsafeMutableBufferPointer<Element>,
+        _ read: (UnsafeMutableBufferPointer<Element>) throws(ChunkError) -> Void
+    ) throws(ChunkError) {
+        guard let presence else { return try read(values) }
+        let count = presence.count { $0 }
+        let there = UnsafeMutableBufferPointer<Element>.allocate(capacity: count)
+        defer { there.deallocate() }
+        try read(there)
         var next = 0
-        for isThere in presence {
-            spread.append(isThere ? values[next] : filler)
+        for (row, isThere) in presence.enumerated() {
+            values.initializeElement(at: row, to: isThere ? there[next] : filler)
             if isThere { next += 1 }
         }
-        return spread
+        there.deinitialize()
     }
 }

@@ -1,3 +1,5 @@
+internal import CPacking
+
 /// Integers in groups of 128, each as the shortest of four predictions and bit-packed residuals.
 ///
 /// First the common factor of all differences from the first value, at least 1, and where that is
@@ -87,9 +89,7 @@ enum PackedIntegers {
             guard unpacker.take(count, to: base + from, padded) else { return nil }
             from += count
         }
-        if factor > 1 {
-            for row in values.indices { values[row] = values[row] &* factor &+ first }
-        }
+        if factor > 1 { cerro_multiply(base, values.count, factor, first) }
         return unpacker.offset
     }
 }

@@ -38,8 +38,11 @@ void cerro_add_line(int64_t *values, size_t count, int64_t base, int64_t slope);
 /// value bit for bit when it is divided.
 int cerro_scale(const double *values, size_t count, double divisor, int64_t *integers);
 
-/// Fills `values` with integer / divisor.
-void cerro_unscale(const int64_t *integers, size_t count, double divisor, double *values);
+/// Puts the double integer / divisor into the place of each of `count` integers.
+void cerro_unscale(void *place, size_t count, double divisor);
+
+/// Makes value * factor + first of each value.
+void cerro_multiply(int64_t *values, size_t count, int64_t factor, int64_t first);
 
 /// Fills `quotients` with (value - first value) / factor; returns whether all are integers.
 int cerro_divide(const int64_t *values, size_t count, int64_t factor, int64_t *quotients);

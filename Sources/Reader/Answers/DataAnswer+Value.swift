@@ -3,7 +3,7 @@ internal import Telemetry
 
 extension DataAnswer {
     /// The answer as a value for the bus, unless it is too long for one message.
-    func message() throws(QueryError) -> Value {
+    consuming func message() throws(QueryError) -> Value {
         var (bytes, texts) = (0, 0)
         for timeline in timelines {
             bytes += timeline.count * 16
@@ -35,17 +35,25 @@ extension DataAnswer {
                 advice: advice
             )
         }
-        return value
+        return takeValue()
     }
 
     /// The answer as a value for the bus: numbers as bytes, in nanoseconds; `Query.md` draws it.
-    private var value: Value {
+    ///
+    /// Each column goes as its bytes come, which then stand in the same memory: that of a long
+    /// answer is not taken from the system twice.
+    private mutating func takeValue() -> Value {
         var data: [String: Value] = [:]
         for name in fields { data[name] = .map(["type": .null, "values": .bytes([])]) }
         var lines: [String: Value] = [:]
-        for timeline in timelines {
-            for field in timeline.fields { data[field.name] = field.content.value }
-            lines[timeline.name] = timeline.value
+        for number in timelines.indices {
+            lines[timelines[number].name] = timelines[number].value
+            timelines[number].timestamps = []
+            for index in timelines[number].fields.indices {
+                let field = timelines[number].fields[index]
+                data[field.name] = field.content.value
+                timelines[number].fields[index].content = .samples(.doubles([Double]()))
+            }
         }
         return [
             "data": .map(data), "timeline": .map(lines),

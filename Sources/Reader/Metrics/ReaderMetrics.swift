@@ -115,14 +115,14 @@ struct ReaderMetrics {
             .gauge,
             "reader_cache",
             unit: "bytes",
-            help: "decoded chunks that are kept",
+            help: "chunks of files that are kept",
             [.init(Double(archive.cacheBytes))]
         )
         text.add(
             .gauge,
             "reader_cache_limit",
             unit: "bytes",
-            help: "decoded chunks that may be kept",
+            help: "chunks of files that may be kept",
             [.init(Double(archive.cacheLimit))]
         )
         text.add(

@@ -4,25 +4,24 @@ internal import Telemetry
 // Samples as they are, or some of them: read piece by piece.
 
 extension QueryEngine {
-    /// The fields of one timeline, nil if none of them has a sample in the range.
+    /// The samples of fields of one timeline.
     func samples(
         of fields: [FieldName],
         _ query: DataQuery,
-        _ left: inout Int,
-        _ notes: inout [String],
+        _ left: Allowance,
         _ deadline: Deadline
-    ) throws(QueryError) -> TimelineAnswer? {
+    ) throws(QueryError) -> Part {
         let end = query.range.upperBound
         var start = query.range.lowerBound
         var window = end - start
-        var piece = try nextPiece(fields, start..<end, query, left)
+        var piece = try nextPiece(fields, start..<end, query, left.values)
         // A field that the feed never declared is not on its timeline.
         let onTimeline = fields.indices.filter { piece.fields[$0] != nil }
         let types = onTimeline.map { piece.columns[$0].type }
-        guard !types.isEmpty else { return nil }
+        guard !types.isEmpty else { return Part() }
         let units = onTimeline.map { piece.fields[$0].flatMap(\.unit) }
         // The first look sees all of the range, so what it keeps apart is all that there is.
-        notes += piece.apart.map { $0.note(in: fields[0].timeline) }
+        var part = Part(notes: piece.apart.map { $0.note(in: fields[0].timeline) })
         let revision = piece.revision
         var gatherer = SampleGatherer(types, stride: query.reduction.stride)
         while true {
@@ -34,18 +33,18 @@ extension QueryEngine {
                         : Column(missing: kind.0, count: piece.timestamps.count)
                 }
             )
-            guard gatherer.valueCount <= left else { throw overAllowance }
+            guard gatherer.valueCount <= left.values else { throw overAllowance }
             // What did not fit is looked for nearby, since the archive merges all that it is asked.
             let isCut = piece.end < min(end, start + window)
             window = isCut ? piece.end - start : window + window
             start = piece.end
             guard start < end else { break }
             try deadline.check()
-            piece = try nextPiece(fields, start..<min(end, start + window), query, left)
+            piece = try nextPiece(fields, start..<min(end, start + window), query, left.values)
         }
-        left -= gatherer.valueCount
-        guard gatherer.columns.contains(where: \.hasValues) else { return nil }
-        return TimelineAnswer(
+        guard left.take(gatherer.valueCount) else { throw overAllowance }
+        guard gatherer.columns.contains(where: \.hasValues) else { return part }
+        part.timeline = TimelineAnswer(
             name: fields[0].timeline,
             timestamps: gatherer.timestamps,
             ends: nil,
@@ -59,6 +58,7 @@ extension QueryEngine {
             finalizedUntil: query.range.lowerBound,
             revision: revision
         )
+        return part
     }
 
     /// Rows that the archive gave, and the instant before which they are all that there are.

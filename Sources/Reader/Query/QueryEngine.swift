@@ -76,17 +76,17 @@ struct QueryEngine: Sendable {
 
         let known = names.compactMap { FieldName($0.text) }
         let groups = Dictionary(grouping: known, by: \.timeline)
-        var left = allowance
-        for timeline in groups.keys.sorted() {
-            guard let fields = groups[timeline] else { continue }
-            // Asked before the samples are read: what comes meanwhile must not be called final.
-            let finalizedUntil = try archive.finalizedUntil(
-                instance: fields[0].instance,
-                feed: fields[0].feed
-            )
-            var part = try part(of: fields, query, &left, &answer, deadline)
-            part?.finalizedUntil = finalizedUntil ?? query.range.lowerBound
-            if let part { answer.timelines.append(part) }
+        let inOrder = groups.sorted { $0.key < $1.key }.map(\.value)
+        let left = Allowance(allowance)
+        for part in try Self.map(
+            inOrder,
+            { (fields) throws(QueryError) in
+                try part(of: fields, query, left, deadline)
+            }
+        ) {
+            if let timeline = part.timeline { answer.timelines.append(timeline) }
+            answer.notes += part.notes
+            answer.tier = max(answer.tier, part.tier)
         }
         let timelines = Set(groups.keys)
         let ledger = LedgerAnswer(
@@ -113,19 +113,49 @@ struct QueryEngine: Sendable {
         return told + (rest > 0 ? ["nor of \(rest) more of the fields that were asked for"] : [])
     }
 
-    /// The fields of one timeline, nil if none of them has a sample in the range.
+    /// What one timeline contributes to an answer.
+    struct Part {
+        /// Nil if none of the fields has a sample in the range.
+        var timeline: TimelineAnswer?
+        var notes: [String] = []
+        var tier = Tier.raw
+    }
+
     private func part(
         of fields: [FieldName],
         _ query: DataQuery,
-        _ left: inout Int,
-        _ answer: inout DataAnswer,
+        _ left: Allowance,
         _ deadline: Deadline
-    ) throws(QueryError) -> TimelineAnswer? {
-        switch query.reduction {
-        case .buckets(let count):
-            return try reduced(fields, query.range, count, &left, &answer, deadline)
-        default:
-            return try samples(of: fields, query, &left, &answer.notes, deadline)
+    ) throws(QueryError) -> Part {
+        // Asked before the samples are read: what comes meanwhile must not be called final.
+        let finalizedUntil = try archive.finalizedUntil(
+            instance: fields[0].instance,
+            feed: fields[0].feed
+        )
+        var part =
+            switch query.reduction {
+            case .buckets(let count):
+                try reduced(fields, query.range, count, left, deadline)
+            case .none, .stride:
+                try samples(of: fields, query, left, deadline)
+            }
+        part.timeline?.finalizedUntil = finalizedUntil ?? query.range.lowerBound
+        return part
+    }
+
+    /// The results of `body` for some timelines, in that order: on several cores where they are
+    /// many, since to wake another one takes as long as to read a short one.
+    private static func map(
+        _ timelines: [[FieldName]],
+        _ body: @Sendable ([FieldName]) throws(QueryError) -> Part
+    ) throws(QueryError) -> [Part] {
+        var parts: [Part] = []
+        guard timelines.count >= ReaderLimits.timelinesForCores else {
+            for fields in timelines { parts.append(try body(fields)) }
+            return parts
+        }
+        return try Cores.map(timelines.count) { (index) throws(QueryError) -> Part in
+            try body(timelines[index])
         }
     }
 

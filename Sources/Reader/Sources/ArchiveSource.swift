@@ -24,7 +24,7 @@ final class ArchiveSource: SampleSource {
     /// - Parameters:
     ///   - directory: the folder of the archive.
     ///   - holder: who reads it, for another reader that is refused.
-    ///   - cache: bytes of decoded samples to keep.
+    ///   - cache: bytes of samples to keep.
     init(directory: String, holder: String, cache: Int) {
         self.directory = directory
         self.holder = holder
