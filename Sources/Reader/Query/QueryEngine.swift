@@ -76,12 +76,20 @@ struct QueryEngine: Sendable {
 
         let known = names.compactMap { FieldName($0.text) }
         let groups = Dictionary(grouping: known, by: \.timeline)
-        let inOrder = groups.sorted { $0.key < $1.key }.map(\.value)
+        let lines = try groups.sorted { $0.key < $1.key }.map {
+            (_, fields) throws(QueryError) -> Line in
+            // Asked before any samples are read: what comes meanwhile must not be called final.
+            let finalizedUntil = try archive.finalizedUntil(
+                instance: fields[0].instance,
+                feed: fields[0].feed
+            )
+            return Line(fields: fields, finalizedUntil: finalizedUntil ?? query.range.lowerBound)
+        }
         let left = Allowance(allowance)
         for part in try Self.map(
-            inOrder,
-            { (fields) throws(QueryError) in
-                try part(of: fields, query, left, deadline)
+            lines,
+            { (line) throws(QueryError) in
+                try part(of: line, query, left, deadline)
             }
         ) {
             if let timeline = part.timeline { answer.timelines.append(timeline) }
@@ -121,41 +129,42 @@ struct QueryEngine: Sendable {
         var tier = Tier.raw
     }
 
+    /// Fields of one timeline that are asked for, and before which instant it was final then.
+    private struct Line: Sendable {
+        let fields: [FieldName]
+        let finalizedUntil: Timestamp
+    }
+
     private func part(
-        of fields: [FieldName],
+        of line: Line,
         _ query: DataQuery,
         _ left: Allowance,
         _ deadline: Deadline
     ) throws(QueryError) -> Part {
-        // Asked before the samples are read: what comes meanwhile must not be called final.
-        let finalizedUntil = try archive.finalizedUntil(
-            instance: fields[0].instance,
-            feed: fields[0].feed
-        )
         var part =
             switch query.reduction {
             case .buckets(let count):
-                try reduced(fields, query.range, count, left, deadline)
+                try reduced(line.fields, query.range, count, left, deadline)
             case .none, .stride:
-                try samples(of: fields, query, left, deadline)
+                try samples(of: line.fields, query, left, deadline)
             }
-        part.timeline?.finalizedUntil = finalizedUntil ?? query.range.lowerBound
+        part.timeline?.finalizedUntil = line.finalizedUntil
         return part
     }
 
     /// The results of `body` for some timelines, in that order: on several cores where they are
     /// many, since to wake another one takes as long as to read a short one.
     private static func map(
-        _ timelines: [[FieldName]],
-        _ body: @Sendable ([FieldName]) throws(QueryError) -> Part
+        _ lines: [Line],
+        _ body: @Sendable (Line) throws(QueryError) -> Part
     ) throws(QueryError) -> [Part] {
         var parts: [Part] = []
-        guard timelines.count >= ReaderLimits.timelinesForCores else {
-            for fields in timelines { parts.append(try body(fields)) }
+        guard lines.count >= ReaderLimits.timelinesForCores else {
+            for line in lines { parts.append(try body(line)) }
             return parts
         }
-        return try Cores.map(timelines.count) { (index) throws(QueryError) -> Part in
-            try body(timelines[index])
+        return try Cores.map(lines.count) { (index) throws(QueryError) -> Part in
+            try body(lines[index])
         }
     }
 
