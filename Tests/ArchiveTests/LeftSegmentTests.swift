@@ -1,3 +1,4 @@
+import ArchiveFormat
 import CerroTesting
 import Foundation
 import Log
@@ -86,8 +87,8 @@ struct LeftSegmentTests {
         try putFirst()
         try putSecond()
         try sealer.sealAll(openSegment: second.path)
-        let whole = try JournalRecovery.recover(archive.directory).cursors.sorted
-        #expect(whole.map(\.position) == [8])
+        let whole = try JournalRecovery.recover(archive.directory).cursors.entries
+        #expect(whole.values.map(\.position) == [8])
         var opening = writing.bytes(second)
         opening[20] ^= 1
         try put(second, bytes: opening)
@@ -95,7 +96,7 @@ struct LeftSegmentTests {
             var bytes = writing.bytes(first)
             bytes[place] ^= 1
             try put(first, bytes: bytes)
-            let recovered = try JournalRecovery.recover(archive.directory).cursors.sorted
+            let recovered = try JournalRecovery.recover(archive.directory).cursors.entries
             #expect(recovered == whole, "damage at byte \(place)")
         }
     }

@@ -2,7 +2,7 @@ internal import ArchiveFormat
 internal import Synchronization
 internal import Telemetry
 
-/// The bytes of chunks, checked, and open files: the ones used last, bounded in bytes and in number.
+/// The bytes of chunks, checked, and open files: those used last, bounded in bytes and in number.
 ///
 /// Nothing is read under its lock; what several want at once is read by the first of them.
 final class ChunkCache: Sendable {
