@@ -8,6 +8,12 @@ struct SettingParser {
     /// What a file is told whose nesting has no end.
     static let tooDeep = "maps and lists are nested deeper than \(Limits.depth)"
 
+    /// The tags of what is given none.
+    ///
+    /// They are compared by name: a `Tag` that is made here compiles the patterns of all types of
+    /// YAML first, which takes longer than to read a site file.
+    private static let ownTags = [Tag.Name.str, .map, .seq].map(\.rawValue)
+
     private let file: String
     private let environment: [String: String]?
     private var nodeCount = 0
@@ -77,7 +83,7 @@ struct SettingParser {
             problems.append(SiteProblem(place, Self.tooDeep))
             return Setting(.null, at: place)
         }
-        if ![Tag(.str), Tag(.map), Tag(.seq)].contains(node.tag) {
+        if !Self.ownTags.contains(node.tag.description) {
             problems.append(
                 SiteProblem(
                     place,
