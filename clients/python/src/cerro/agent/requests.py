@@ -255,6 +255,9 @@ class Requests:
             return self._finish(call.peer, call.id, "ok", "", answer)
         deadline = time.monotonic() + min(wait, limits.FETCH_WAIT)
         gather = min(max(0, _int(arguments.get("gather_ms")) or 0) / 1000, limits.FETCH_GATHER)
+        if gather and (beat := _next_beat(time.monotonic(), gather)) < deadline:
+            # The last beat at which somebody may be woken anyway.
+            deadline = beat + (deadline - beat) // gather * gather
         self._fetches.append(_Fetch(call.peer, call.id, arguments, newest, deadline, gather))
         self.is_awaited = True
 
@@ -374,8 +377,7 @@ class Requests:
         for item in self._fetches:
             if item.gather and item.newest != newest:
                 # What follows the record soon comes along with it.
-                beat = math.floor((now - limits.GATHER_PHASE) / item.gather + 1) * item.gather
-                item = item._replace(gather=None, deadline=beat + limits.GATHER_PHASE)
+                item = item._replace(gather=None, deadline=_next_beat(now, item.gather))
             if item.deadline > now and (item.gather is None or item.newest == newest):
                 waiting.append(item)
                 continue
@@ -389,6 +391,11 @@ class Requests:
         for wait in self._waits:
             self._answer(wait.peer, wait.id, wait.session)
         self._waits = []
+
+
+def _next_beat(now, gather):
+    """The next moment, by the monotonic clock, at which fetches that gather are answered."""
+    return math.floor((now - limits.GATHER_PHASE) / gather + 1) * gather + limits.GATHER_PHASE
 
 
 def _int(value):
