@@ -119,7 +119,7 @@ struct LogState: ~Copyable {
         starts: EpochStarts
     ) {
         self.starts = starts
-        announced = segments.flatMap { $0.index?.losses ?? [] }
+        announced = segments.flatMap { $0.index?.losses ?? [] } + epochs.flatMap(\.announced)
         self.settings = settings
         self.epoch = epoch
         self.epochs = epochs

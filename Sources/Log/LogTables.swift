@@ -24,7 +24,7 @@ struct EpochEntry: Hashable, Sendable {
     var lines: [String] {
         let last = last.map { " \($0)" } ?? ""
         let line = "\(epoch) \(bootID) \(isClosed ? "closed" : "open")\(last)"
-        return [line] + (memory.map { [$0.line] } ?? [])
+        return [line] + (memory?.lines ?? [])
     }
 }
 
@@ -69,6 +69,8 @@ enum LogTables {
                         last: words.count > 3 ? Int64(words[3]) : nil
                     )
                 )
+            } else if let last = entries.indices.last {
+                entries[last].memory?.take(words)
             }
         }
         return entries
