@@ -42,15 +42,8 @@ public struct Chunk: Hashable, Sendable {
         self.encoding = encoding
     }
 
-    /// `[offset, bytes, plain bytes, crc, encoding]`.
-    public var value: Value {
-        [
-            .int(Int64(offset)), .int(Int64(byteCount)), .int(Int64(plainByteCount)),
-            .int(Int64(checksum)), .int(encoding),
-        ]
-    }
-
-    /// Reads what ``value`` gave; nil for anything else, and for bytes beyond the limits.
+    /// Reads `[offset, bytes, plain bytes, crc, encoding]`; nil for anything else, and for bytes
+    /// beyond the limits.
     public init?(_ value: Value?) {
         guard let parts = value?.array, parts.count >= 5, let offset = parts[0].int,
             let byteCount = parts[1].int, let plain = parts[2].int,

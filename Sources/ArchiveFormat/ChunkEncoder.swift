@@ -176,12 +176,11 @@ extension ChunkEncoder {
             packed.append(byte: PackedColumn.Form.integers.rawValue)
             Self.putMap(presence, rows, to: packed)
             let integers = integerScratch(rows.count)
-            var count = 0
-            for row in rows where presence?[row] ?? true {
-                integers[count] = values[row] ? 1 : 0
-                count += 1
+            var there = UnsafeBufferPointer(integers)
+            Self.with(values, rows, presence) { bools in
+                for place in bools.indices { integers[place] = bools[place] ? 1 : 0 }
+                there = UnsafeBufferPointer(rebasing: integers[..<bools.count])
             }
-            let there = UnsafeBufferPointer(rebasing: integers[..<count])
             PackedIntegers.append(there, to: packed)
             if presence == nil { self.integers = ScaledIntegers(.integers, there) }
         case .texts(let runs): return packTexts(runs, presence, rows)

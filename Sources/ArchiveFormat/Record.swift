@@ -102,7 +102,8 @@ public struct Record {
 
     /// What stands before the body.
     public let header: RecordHeader
-    private let body: UnsafeRawBufferPointer
+    /// The body as it stands, valid as long as the bytes of the record.
+    public let body: UnsafeRawBufferPointer
 
     /// The record in `payload`, which has to outlive it.
     ///
@@ -220,7 +221,7 @@ public enum RecordWriter {
         to writer: inout MessagePackWriter
     ) {
         begin(header, .declaration, &writer)
-        writer.write(feed.value)
+        feed.write(to: &writer)
     }
 
     /// Writes a record of what the log dropped.

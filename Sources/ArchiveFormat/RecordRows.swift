@@ -73,11 +73,10 @@ public struct RecordRows {
         latest = earliest
     }
 
-    /// The places of its values, if it is one row that a layout fits.
-    public var row: KnownRow? {
+    /// Where its values stand, if it is one row that a layout fits.
+    public var row: KnownRows? {
         guard let places, let start = body.baseAddress else { return nil }
-        let end = start + body.count
-        return KnownRow(layout: layout, start: start, places: places, end: end)
+        return KnownRows(layout: layout, start: start, places: places, byteCount: body.count)
     }
 
     /// The length of the rows in the record.
@@ -117,21 +116,42 @@ public struct RecordRows {
     }
 }
 
-/// One row of which it is known where its values stand.
-public struct KnownRow {
-    /// Tells how the record looks: rows with the same number have the same texts.
+/// Rows of one layout, one behind the other, of which it is known where their values stand.
+public struct KnownRows {
+    /// Tells how their records look: rows with the same number have the same texts.
     public let layout: Int
-    let start: UnsafeRawPointer, places: UnsafePointer<Int32>, end: UnsafeRawPointer
+    /// The first row.
+    public let start: UnsafeRawPointer
+    /// Where the time of a row stands in it, and then the value of each column.
+    public let places: UnsafePointer<Int32>
+    /// The bytes of each row, and how many rows there are.
+    public let byteCount: Int, count: Int
 
-    /// Where the time stands.
-    public var time: UnsafeRawPointer { start + Int(places[0]) }
+    /// Rows that another one looked like.
+    public init(
+        layout: Int,
+        start: UnsafeRawPointer,
+        places: UnsafePointer<Int32>,
+        byteCount: Int,
+        count: Int = 1
+    ) {
+        self.layout = layout
+        self.start = start
+        self.places = places
+        self.byteCount = byteCount
+        self.count = count
+    }
 
-    /// Where the value of a column begins: a number's bytes, a text's MessagePack.
-    public func value(_ column: Int) -> UnsafeRawPointer { start + Int(places[column + 1]) }
+    /// Where the time of the first row stands.
+    public var times: UnsafeRawPointer { start + Int(places[0]) }
 
-    /// The value of a column, which has this type.
-    public func view(_ column: Int, _ type: FieldType) -> ColumnView {
-        let place = value(column)
+    /// Where the first value of a column begins: a number's bytes, a text's MessagePack.
+    public func values(_ column: Int) -> UnsafeRawPointer { start + Int(places[column + 1]) }
+
+    /// The value of a column, which has this type, in one of the rows.
+    public func view(_ column: Int, _ type: FieldType, row: Int) -> ColumnView {
+        let place = values(column) + row * byteCount
+        let end = start + (row + 1) * byteCount
         let count = type == .string ? end - place : type == .bool ? 1 : 8
         let bytes = UnsafeRawBufferPointer(start: place, count: count)
         return ColumnView(type: type, rows: 1, presence: nil, bytes: bytes)

@@ -4,7 +4,7 @@ extension SealedFileBuilder {
     /// Where the rows are cut: at jumps of more than an hour, and at the limits of a chunk.
     static func groups(
         times: [Int64],
-        columns: [SourceColumn],
+        texts columns: [SourceColumn],
         order: [Int]?
     ) -> [Range<Int>] {
         // Mostly all texts of a column fit one chunk, and then nobody counts those of a row.

@@ -8,13 +8,14 @@ public struct SealedFileBuilder {
     public private(set) var end: [UInt8] = []
     private let write: ([UInt8]) throws -> Void
     private let encoder = ChunkEncoder()
-    private let waiting = ByteBuffer(capacity: 2 * SealedLimits.bytesPerWrite)
+    private var waiting: [UInt8] = []
     private var offset = 0
 
     /// A file whose bytes go to `write`, in order; the head at once.
     public init(_ footer: SealedFooter, write: @escaping ([UInt8]) throws -> Void) throws {
         self.footer = footer
         self.write = write
+        waiting.reserveCapacity(2 * SealedLimits.bytesPerWrite)
         try SealedLayout.head.withUnsafeBytes { try put($0) }
     }
 
@@ -30,42 +31,56 @@ public struct SealedFileBuilder {
         received: [Int64],
         columns: [Column]
     ) throws {
+        guard columns.count == feed.fields.count else {
+            throw SealedFileError.timelineShape("\(instance).\(feed.name): columns do not fit")
+        }
         try add(
             instance,
             feed: feed,
             epochs: epochs,
             times: times,
             received: received,
-            columns: columns.map { SourceColumn($0) }
+            column: { SourceColumn(columns[$0]) }
         )
     }
 
-    /// Adds N rows of a feed, whose columns are in another order: those of row k stand at
-    /// `order[k]`, or at k where that is nil.
+    /// Adds N rows of a feed, of which `column` makes the column of a field when it is asked for.
+    ///
+    /// The values of row k stand in it at `order[k]`, or at k where that is nil.
     public mutating func add(
         _ instance: String,
         feed: Feed,
         epochs: [Int64],
         times: [Int64],
         received: [Int64],
-        columns: [SourceColumn],
-        order: [Int]? = nil
+        order: [Int]? = nil,
+        column: (Int) -> SourceColumn
     ) throws {
-        let isWhole = columns.count == feed.fields.count && received.count == times.count
-        guard isWhole, columns.allSatisfy({ $0.count == times.count }) else {
+        guard received.count == times.count else {
             throw SealedFileError.timelineShape("\(instance).\(feed.name): columns do not fit")
         }
-        guard zip(columns, feed.fields).allSatisfy({ $0.type == $1.type }) else {
-            throw SealedFileError.timelineShape("\(instance).\(feed.name): types do not fit")
+        func checked(_ place: Int) throws -> SourceColumn {
+            let column = column(place)
+            guard column.count == times.count else {
+                throw SealedFileError.timelineShape("\(instance).\(feed.name): columns do not fit")
+            }
+            guard column.type == feed.fields[place].type else {
+                throw SealedFileError.timelineShape("\(instance).\(feed.name): types do not fit")
+            }
+            return column
         }
+        let texts = try feed.fields.indices.filter { feed.fields[$0].type == .string }.map(checked)
+        let groups = Self.groups(times: times, texts: texts, order: order)
+        // Of one group each column is made when it is written: its memory, which is in the cache
+        // still, serves the next one.
+        let made = groups.count == 1 ? nil : try feed.fields.indices.map(checked)
         begin(instance, feed: feed, epochs: epochs)
-        for rows in Self.groups(times: times, columns: columns, order: order) {
+        for rows in groups {
             let delays = Self.delays(rows, times, received)
             // One column at a time: a group of a wide feed would not fit twice.
             try add(rows, times, delays: delays) { place in
-                order.map { (columns[place].rows($0[rows]), 0) } ?? (
-                    columns[place], rows.lowerBound
-                )
+                let column = try made?[place] ?? checked(place)
+                return order.map { (column.rows($0[rows]), 0) } ?? (column, rows.lowerBound)
             }
         }
     }
@@ -152,7 +167,7 @@ public struct SealedFileBuilder {
         _ rows: Range<Int>,
         _ times: [Int64],
         delays: (shortest: Int64, longest: Int64),
-        column: (Int) -> (SourceColumn, first: Int)
+        column: (Int) throws -> (SourceColumn, first: Int)
     ) throws {
         let fields = footer.timelines.last?.feed.fields.indices ?? 0..<0
         let timesChunk = try put(SourceColumn(.ints(times)), rows: rows)
@@ -160,7 +175,7 @@ public struct SealedFileBuilder {
         var rollups = try tiers.map { try begin($0) }
         var pieces: [SealedColumn] = []
         for place in fields {
-            let (column, first) = column(place)
+            let (column, first) = try column(place)
             let rows = first..<(first + rows.count)
             let chunk = try put(column, rows: rows)
             let amounts = ColumnAmounts(of: column, rows, tiers, encodedBy: encoder)
@@ -250,14 +265,14 @@ public struct SealedFileBuilder {
     }
 
     private mutating func put(_ bytes: UnsafeRawBufferPointer) throws {
-        waiting.append(bytes)
+        waiting.append(contentsOf: bytes)
         offset += bytes.count
         if waiting.count >= SealedLimits.bytesPerWrite { try flush() }
     }
 
-    private func flush() throws {
-        try write(Array(waiting.bytes))
-        waiting.removeAll()
+    private mutating func flush() throws {
+        try write(waiting)
+        waiting.removeAll(keepingCapacity: true)
     }
 }
 

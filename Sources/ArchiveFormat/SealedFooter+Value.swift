@@ -1,26 +1,9 @@
 public import Telemetry
 
-// The footer as a map. Readers skip keys that they do not know: a later writer may add some.
+// What `SealedFooter+Writing.swift` writes, read back. Readers skip keys that they do not know: a
+// later writer may add some.
 
 extension SealedFooter {
-    /// The footer as a map; ``init(_:)`` reads it back.
-    public var value: Value {
-        var value: [String: Value] = [
-            "version": .int(Int64(SealedLayout.version)), "id": .string(id),
-            "archive": .string(archive),
-            "created": .timestamp(created), "sources": .array(sources.map(Value.string)),
-            "received": [.timestamp(receivedFrom), .timestamp(receivedTo)],
-            "cursors_before": .array(cursorsBefore.map(\.value)),
-            "cursors": .array(cursors.map(\.value)),
-            "timelines": .array(timelines.map(\.value)), "ledger": .array(ledger.map(\.value)),
-            "unreadable": .array(unreadable.map(\.value)),
-            "declarations": .array(declarations.map(\.value)),
-            "damage": .array(damage.map(Value.string)),
-        ]
-        if !reduced.isEmpty { value["reduced"] = .array(reduced.map(\.value)) }
-        return .map(value)
-    }
-
     /// Reads a footer.
     public init(_ value: Value) throws(SealedFileError) {
         guard let id = value["id"]?.string, let archive = value["archive"]?.string,
@@ -65,11 +48,6 @@ private func all<Element>(_ values: [Value]?, _ read: (Value) -> Element?) -> [E
 }
 
 extension Cursor {
-    /// `[instance, epoch, position, crc, finished]`.
-    var value: Value {
-        [.string(instance), .int(epoch), .int(position), .int(Int64(crc)), .bool(isFinished)]
-    }
-
     init?(_ value: Value) {
         guard let parts = value.array, parts.count >= 5, let instance = parts[0].string,
             let epoch = parts[1].int, let position = parts[2].int,
@@ -87,13 +65,6 @@ extension Cursor {
 }
 
 extension SealedTimeline {
-    var value: Value {
-        [
-            "instance": .string(instance), "declaration": feed.value,
-            "epochs": .array(epochs.map(Value.int)), "groups": .array(groups.map(\.value)),
-        ]
-    }
-
     init?(_ value: Value) {
         guard let instance = value["instance"]?.string,
             let feed = value["declaration"].flatMap(Feed.init),
@@ -107,15 +78,6 @@ extension SealedTimeline {
 }
 
 extension SealedGroup {
-    var value: Value {
-        [
-            "rows": .int(Int64(rows)), "range": [.timestamp(first), .timestamp(last)],
-            "delays": [.int(shortestDelay), .int(longestDelay)], "times": times.value,
-            "columns": .array(columns.map { [$0.chunk.value, $0.statistics.value] }),
-            "rollups": .array(rollups.map(\.value)),
-        ]
-    }
-
     init?(_ value: Value) {
         guard let rows = value["rows"]?.int, (1...Int64(SealedLimits.rowsPerGroup)).contains(rows),
             let range = all(value["range"]?.array, \.timestamp), range.count >= 2,
@@ -144,13 +106,6 @@ extension SealedGroup {
 }
 
 extension ReducedTimeline {
-    var value: Value {
-        [
-            "instance": .string(instance), "declaration": feed.value,
-            "epochs": .array(epochs.map(Value.int)), "groups": .array(groups.map(\.value)),
-        ]
-    }
-
     init?(_ value: Value) {
         guard let instance = value["instance"]?.string,
             let feed = value["declaration"].flatMap(Feed.init),
@@ -164,15 +119,6 @@ extension ReducedTimeline {
 }
 
 extension ReducedGroup {
-    var value: Value {
-        [
-            "rows": .int(Int64(rows)), "range": [.timestamp(first), .timestamp(last)],
-            "delays": [.int(shortestDelay), .int(longestDelay)],
-            "statistics": .array(statistics.map(\.value)),
-            "rollups": .array(rollups.map(\.value)),
-        ]
-    }
-
     init?(_ value: Value) {
         guard let rows = value["rows"]?.int, (1...Int64(SealedLimits.rowsPerGroup)).contains(rows),
             let range = all(value["range"]?.array, \.timestamp), range.count >= 2,
@@ -193,19 +139,6 @@ extension ReducedGroup {
 }
 
 extension SealedRollup {
-    var value: Value {
-        [
-            "tier": .string(tier.rawValue), "buckets": .int(Int64(buckets)),
-            "starts": starts.value, "rows": rows?.value ?? .null,
-            "columns": .array(
-                columns.map { column in
-                    guard let column else { return .null }
-                    return .array([column.counts?.value ?? .null] + column.numbers.map(\.value))
-                }
-            ),
-        ]
-    }
-
     init?(_ value: Value) {
         guard let tier = value["tier"]?.string.flatMap(RollupTier.init),
             let buckets = value["buckets"]?.int,
@@ -235,13 +168,6 @@ extension SealedRollup {
 }
 
 extension UnreadableRecord {
-    var value: Value {
-        [
-            "instance": .string(instance), "epoch": .int(epoch), "position": .int(position),
-            "received": .timestamp(received), "reason": .string(reason), "chunk": chunk.value,
-        ]
-    }
-
     init?(_ value: Value) {
         guard let instance = value["instance"]?.string, let epoch = value["epoch"]?.int,
             let position = value["position"]?.int, let received = value["received"]?.timestamp,
@@ -259,8 +185,6 @@ extension UnreadableRecord {
 }
 
 extension KeptDeclaration {
-    var value: Value { [.string(instance), .int(epoch), .int(revision), .bytes(frame)] }
-
     init?(_ value: Value) {
         guard let parts = value.array, parts.count >= 4, let instance = parts[0].string,
             let epoch = parts[1].int, let revision = parts[2].int, let frame = parts[3].bytes

@@ -43,7 +43,7 @@ public enum SealedLayout {
 
         /// Compresses a footer.
         init(_ footer: SealedFooter) throws(SealedFileError) {
-            let plain = footer.value.messagePack
+            let plain = footer.messagePack
             guard plain.count <= SealedLimits.plainBytesPerFooter else {
                 throw .footer("\(plain.count) bytes are more than a footer may have")
             }

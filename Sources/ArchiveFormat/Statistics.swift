@@ -40,12 +40,7 @@ public struct Statistics: Hashable, Sendable {
                 || (sum - other.sum).magnitude <= largest * 1e-12)
     }
 
-    /// `[count, NaNs, min, max, sum]`.
-    public var value: Value {
-        [.int(count), .int(notNumbers), .double(min), .double(max), .double(sum)]
-    }
-
-    /// Reads what ``value`` gave; nil for anything else.
+    /// Reads `[count, NaNs, min, max, sum]`; nil for anything else.
     public init?(_ value: Value?) {
         guard let parts = value?.array, parts.count >= 5, let count = parts[0].int,
             let notNumbers = parts[1].int, let min = parts[2].double,

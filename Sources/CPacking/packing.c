@@ -67,23 +67,61 @@ FOR_EACH_PROCESSOR cerro_span cerro_residuals(
     return span_of(residuals, count);
 }
 
-FOR_EACH_PROCESSOR void cerro_pack(
-    const int64_t *residuals, size_t count, int64_t least, unsigned width, uint8_t *restrict out
+// Values that are packed together: words of them stand on the stack, and fill whole bytes.
+enum { PIECE = 128 };
+
+INLINE uint8_t *pack_words(
+    const uint64_t *words, size_t count, unsigned width, size_t bits, uint8_t *restrict out
 ) {
+    uint8_t *end = out + (bits + 7) / 8;
     uint64_t word = 0;
     unsigned filled = 0;
     for (size_t row = 0; row < count; row++) {
-        uint64_t value = (uint64_t)minus(residuals[row], least);
-        word |= value << filled;
+        word |= words[row] << filled;
         filled += width;
         if (filled >= 64) {
             memcpy(out, &word, 8);
             out += 8;
             filled -= 64;
-            word = filled == 0 ? 0 : value >> (width - filled);
+            word = filled == 0 ? 0 : words[row] >> (width - filled);
         }
     }
     memcpy(out, &word, 8);
+    return end;
+}
+
+// As long as two fit one word they become one, many at once: then there are fewer to put one behind
+// the other. Returns how many there are.
+INLINE size_t join_pairs(
+    const uint64_t *words, size_t count, unsigned width, uint64_t *restrict joined
+) {
+    for (size_t pair = 0; pair < count / 2; pair++) {
+        joined[pair] = words[2 * pair] | words[2 * pair + 1] << width;
+    }
+    if (count % 2) joined[count / 2] = words[count - 1];
+    return (count + 1) / 2;
+}
+
+FOR_EACH_PROCESSOR void cerro_pack(
+    const int64_t *residuals, size_t count, int64_t least, unsigned width, uint8_t *restrict out
+) {
+    uint64_t room[2][PIECE];
+    for (size_t from = 0; from < count; from += PIECE) {
+        size_t words = count - from < PIECE ? count - from : PIECE;
+        size_t bits = words * width;
+        unsigned joined = width;
+        uint64_t *place = room[0], *other = room[1];
+        for (size_t row = 0; row < words; row++) {
+            place[row] = (uint64_t)minus(residuals[from + row], least);
+        }
+        for (; joined <= 32 && words > 1; joined *= 2) {
+            words = join_pairs(place, words, joined, other);
+            uint64_t *swapped = place;
+            place = other;
+            other = swapped;
+        }
+        out = pack_words(place, words, joined, bits, out);
+    }
 }
 
 INLINE int64_t bits_at(const uint8_t *packed, size_t bit, unsigned width) {

@@ -16,7 +16,7 @@ struct SealingMemoryTests {
     @Test(
         "each pass holds its budget, and every row is sealed once",
         arguments: [
-            16 << 10, 64 << 10, 400 << 10, 128 << 20,
+            16 << 10, 64 << 10, 1 << 20, 128 << 20,
         ]
     )
     func budget(bytes: Int) throws {
@@ -26,7 +26,7 @@ struct SealingMemoryTests {
         let journal = try #require(try directory.files().first)
         let passes = try passes(over: directory.full(journal), budget: bytes)
         #expect(passes.allSatisfy { $0.mostBytes <= bytes && $0.mostBytes > 0 })
-        #expect((passes.count == 1) == (bytes >= 400 << 10))
+        #expect((passes.count == 1) == (bytes >= 1 << 20))
 
         let sealer = Sealer(directory: directory, time: rig.time, budget: bytes)
         let paths = try sealer.sealAll(openSegment: rig.journal.segmentPath)

@@ -13,7 +13,7 @@ public final class JournalFollower {
     private let file: any SegmentFile
     private var interpreter: RecordInterpreter
     /// The bytes that are read in one piece; more, once an entry is as long as half of them.
-    private var windowLength = Limits.shortJournalWindow
+    private var windowLength: Int
     /// Damage that may go on, and is told at the next good entry.
     private var found: (range: Range<Int>, reason: String)?
 
@@ -22,10 +22,31 @@ public final class JournalFollower {
     /// `limit` is what the next segment opens with: records beyond it were written here, never
     /// committed, and written again there. `start` is how far the archive had come before, which
     /// the segment tells itself unless its opening is damaged.
-    public init(_ file: any SegmentFile, limit: [Cursor]? = nil, start: [Cursor]? = nil) {
+    public convenience init(
+        _ file: any SegmentFile,
+        limit: [Cursor]? = nil,
+        start: [Cursor]? = nil
+    ) {
+        self.init(file, limit: limit, start: start, window: Limits.shortJournalWindow)
+    }
+
+    /// The same, with so many bytes that are read in one piece at first, and with what followers
+    /// of other segments have read.
+    init(
+        _ file: any SegmentFile,
+        limit: [Cursor]? = nil,
+        start: [Cursor]? = nil,
+        window: Int,
+        knowing feeds: KnownFeeds = KnownFeeds()
+    ) {
         self.file = file
         path = file.path
-        interpreter = RecordInterpreter(behind: start, limit: limit.map { CursorTable($0) })
+        windowLength = window
+        interpreter = RecordInterpreter(
+            behind: start,
+            limit: limit.map { CursorTable($0) },
+            knowing: feeds
+        )
     }
 
     /// How far the archive has come by what was read, and by what was known before.

@@ -37,13 +37,16 @@ struct RecordInterpreter {
     /// All epochs, and the place of each.
     var epochs: [Epoch] = []
     private(set) var places: [CursorTable.Key: Int] = [:]
+    /// The declarations of segments before, where they are asked for.
+    private let knownFeeds: KnownFeeds
     var damage: String?
     /// The epochs that have gone on since the damage: a later jump of theirs has another cause.
     var goneOn: Set<CursorTable.Key> = []
 
     /// An interpreter of what follows `start`, as far as `limit`; nil where nobody knows.
-    init(behind start: [Cursor]?, limit: CursorTable?) {
+    init(behind start: [Cursor]?, limit: CursorTable?, knowing feeds: KnownFeeds = KnownFeeds()) {
         self.limit = limit
+        knownFeeds = feeds
         hasStart = start != nil
         for cursor in start ?? [] { merge(cursor) }
     }
@@ -263,7 +266,7 @@ struct RecordInterpreter {
         _ batch: JournalBatch,
         _ epoch: Int
     ) throws(RecordError) -> KeptDeclaration {
-        let feed = try record.declaration()
+        let feed = try knownFeeds.feed(of: record)
         let timeline = Timeline(instance: batch.instance, feed: feed)
         let number = timelines[timeline] ?? feeds.count
         if number == feeds.count {

@@ -34,17 +34,35 @@ struct GrowingBytes: ~Copyable {
     }
 
     /// Appends one value.
-    ///
-    /// By pointers, since it is called for every value of messages of one row: arrays ask each time
-    /// whether somebody else holds them.
     @inline(__always)
     mutating func append<Value: BitwiseCopyable>(_ value: Value) {
-        let count = MemoryLayout<Value>.size
-        if room < count { beginPiece(for: count) }
+        let length = MemoryLayout<Value>.size
+        if room < length { beginPiece(for: length) }
         guard let place = next else { return }
         place.storeBytes(of: value, as: Value.self)
-        next = place + count
-        room -= count
+        next = place + length
+        room -= length
+    }
+
+    /// Appends `count` values, of which one stands every `stride` bytes.
+    @inline(__always)
+    mutating func append<Value: BitwiseCopyable>(
+        _ bytes: UnsafeRawPointer,
+        _ count: Int,
+        _ type: Value.Type,
+        stride: Int
+    ) {
+        let length = count * MemoryLayout<Value>.size
+        if room < length { beginPiece(for: length) }
+        guard var place = next else { return }
+        var source = bytes
+        for _ in 0..<count {
+            place.storeBytes(of: source.loadUnaligned(as: Value.self), as: Value.self)
+            place += MemoryLayout<Value>.size
+            source += stride
+        }
+        next = place
+        room -= length
     }
 
     /// Appends some bytes.

@@ -33,6 +33,16 @@ struct RowCollector: Sendable {
         store.append(record)
     }
 
+    /// Appends the rows of one record; nothing may be read before ``settle()``.
+    @inline(__always)
+    mutating func collect(_ record: JournalBlocks) {
+        if !isKnownUniquelyReferenced(&store) { store = store.copy() }
+        store.collect(record)
+    }
+
+    /// Makes all that was collected readable.
+    mutating func settle() { store.settle() }
+
     /// The column of a field, in order of arrival.
     func column(_ field: Int) -> Column { store.column(field) }
 
@@ -77,13 +87,13 @@ struct RowCollector: Sendable {
     /// When each row was received, in order of arrival.
     private var received: [Int64] {
         let marks = marks
-        var received: [Int64] = []
-        received.reserveCapacity(count)
-        for (index, mark) in marks.enumerated() {
-            let end = index + 1 < marks.count ? marks[index + 1].firstRow : count
-            for _ in mark.firstRow..<end { received.append(mark.received) }
+        return [Int64](unsafeUninitializedCapacity: count) { buffer, filled in
+            for (index, mark) in marks.enumerated() {
+                let end = index + 1 < marks.count ? marks[index + 1].firstRow : count
+                buffer[mark.firstRow..<end].initialize(repeating: mark.received)
+            }
+            filled = count
         }
-        return received
     }
 }
 
@@ -109,8 +119,8 @@ extension RowCollector {
             epochs: epochs,
             times: order.map { $0.map { times[$0] } } ?? times,
             received: order.map { $0.map { received[$0] } } ?? received,
-            columns: feed.fields.indices.map { store.source($0) },
-            order: order
+            order: order,
+            column: { store.source($0) }
         )
     }
 }

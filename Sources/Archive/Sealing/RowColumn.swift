@@ -34,22 +34,20 @@ struct RowColumn: ~Copyable {
         values.append(bytes, rows * plainWidth)
     }
 
-    /// Appends one value of ``plainWidth``; false where that is 0.
+    /// Appends `rows` values of ``plainWidth``, one every `stride` bytes.
     @inline(__always)
-    mutating func appendPlain(_ bytes: UnsafeRawPointer) -> Bool {
+    mutating func appendPlain(_ bytes: UnsafeRawPointer, rows: Int, stride: Int) {
         switch plainWidth {
-        case 8: values.append(bytes.loadUnaligned(as: UInt64.self))
-        case 1: values.append(bytes.load(as: UInt8.self))
-        default: return false
+        case 8: values.append(bytes, rows, UInt64.self, stride: stride)
+        default: values.append(bytes, rows, UInt8.self, stride: stride)
         }
-        return true
     }
 
-    /// Appends the text that came last once more; false where this is no column of texts only.
-    @inline(__always)
-    mutating func repeatText() -> Bool {
+    /// Appends the text that came last for some rows more; false where this is no column of texts
+    /// only.
+    mutating func repeatText(rows: Int) -> Bool {
         guard type == .string, presence == nil else { return false }
-        texts.extend(to: texts.count + 1)
+        texts.extend(to: texts.count + rows)
         return true
     }
 
@@ -92,12 +90,12 @@ struct RowColumn: ~Copyable {
     }
 
     private var bools: [Bool] {
-        var bools: [Bool] = []
-        bools.reserveCapacity(count)
-        values.forEachPiece { piece in
-            for byte in piece { bools.append(byte != 0) }
+        [Bool](unsafeUninitializedCapacity: count) { buffer, filled in
+            values.forEachPiece { piece in
+                for place in piece.indices { buffer[filled + place] = piece[place] != 0 }
+                filled += piece.count
+            }
         }
-        return bools
     }
 
     /// The same values in other memory.

@@ -9,11 +9,13 @@ final class RowStore: @unchecked Sendable {
         var times = GrowingBytes(), marks = GrowingBytes()
         /// How the last row looked; 0 where nobody knows.
         var layout = 0
+        /// Rows that are not in the columns yet, nor in the times.
+        var waiting = WaitingRows()
         /// The least and the largest of the times.
         var earliest = Int64.max, latest = Int64.min
 
         /// How many rows there are.
-        var count: Int { times.count / 8 }
+        var count: Int { times.count / 8 + waiting.count }
     }
 
     /// By pointers: of properties that change, a class looks each time who else changes them.
@@ -49,15 +51,8 @@ final class RowStore: @unchecked Sendable {
 
     /// Appends the rows of one record.
     func append(_ record: JournalBlocks) {
-        append(
-            RowCollector.Mark(
-                epoch: record.epoch,
-                position: record.position,
-                received: record.received.nanoseconds,
-                firstRow: count
-            )
-        )
-        note(record.rows.earliest, record.rows.latest)
+        settle()
+        note(record)
         if let row = record.rows.row { return append(row) }
         rows.pointee.layout = 0
         var reader = record.rows.reader
@@ -74,15 +69,44 @@ final class RowStore: @unchecked Sendable {
         }
     }
 
-    /// Appends a row of which it is known where its values stand.
-    private func append(_ row: KnownRow) {
-        rows.pointee.times.append(row.time.loadUnaligned(as: Int64.self))
-        let hasSameTexts = rows.pointee.layout == row.layout
-        rows.pointee.layout = row.layout
+    /// Appends the rows of one record, a single row with others of its layout together: nothing
+    /// may be read before ``settle()``.
+    ///
+    /// A record of one row is one piece of memory then, and not one for each column.
+    func collect(_ record: JournalBlocks) {
+        guard let row = record.rows.row else { return append(record) }
+        if !rows.pointee.waiting.fits(row) {
+            settle()
+            rows.pointee.waiting.begin(with: row, columns: columns.count)
+        }
+        note(record)
+        rows.pointee.waiting.append(row)
+    }
+
+    /// Gives the rows that wait to the columns.
+    func settle() {
+        if let waiting = rows.pointee.waiting.take() { append(waiting) }
+    }
+
+    /// Appends rows of which it is known where their values stand.
+    private func append(_ known: KnownRows) {
+        let (count, stride) = (known.count, known.byteCount)
+        rows.pointee.times.append(known.times, count, Int64.self, stride: stride)
+        let hasSameTexts = rows.pointee.layout == known.layout
+        rows.pointee.layout = known.layout
         for place in 0..<columns.count {
-            if columns[place].appendPlain(row.value(place)) { continue }
-            if !hasSameTexts || !columns[place].repeatText() {
-                columns[place].append(row.view(place, columns[place].type))
+            if columns[place].plainWidth > 0 {
+                columns[place].appendPlain(known.values(place), rows: count, stride: stride)
+                continue
+            }
+            var row = 0
+            if !hasSameTexts {
+                columns[place].append(known.view(place, columns[place].type, row: 0))
+                row = 1
+            }
+            if columns[place].repeatText(rows: count - row) { continue }
+            for row in row..<count {
+                columns[place].append(known.view(place, columns[place].type, row: row))
             }
         }
     }
@@ -101,6 +125,18 @@ final class RowStore: @unchecked Sendable {
         for time in times[rows] { note(time, time) }
         self.rows.pointee.times.append(times[rows])
         for place in columns.indices { self.columns[place].append(columns[place], rows: rows) }
+    }
+
+    private func note(_ record: JournalBlocks) {
+        append(
+            RowCollector.Mark(
+                epoch: record.epoch,
+                position: record.position,
+                received: record.received.nanoseconds,
+                firstRow: count
+            )
+        )
+        note(record.rows.earliest, record.rows.latest)
     }
 
     private func note(_ earliest: Int64, _ latest: Int64) {

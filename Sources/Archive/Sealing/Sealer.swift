@@ -11,6 +11,8 @@ public final class Sealer {
     private let directory: ArchiveDirectory
     private let time: any TimeSource
     private let budget: Int
+    /// The declarations of the segments that were sealed before.
+    private let feeds = KnownFeeds()
     /// The footer that was read last, of the file that was sealed last as a rule: what is sealed
     /// next asks for it twice.
     private var newest: (file: ArchiveFile, footer: SealedFooter)?
@@ -151,7 +153,8 @@ public final class Sealer {
         }
         let segment = try directory.disk.open(directory.full(file), .read)
         do {
-            try JournalFollower(segment).read(isClosed: false) { _ in
+            let follower = JournalFollower(segment, window: Limits.openingWindow)
+            try follower.read(isClosed: false) { _ in
                 throw Found(cursors: nil)
             } others: { event in
                 if case .opening(_, _, _, let cursors) = event { throw Found(cursors: cursors) }
@@ -171,7 +174,13 @@ public final class Sealer {
             rows: (JournalBlocks) -> Void,
             others: (JournalEvent) throws -> Void
         ) throws -> CursorTable {
-            let follower = JournalFollower(segment, limit: next?.cursors, start: start)
+            let follower = JournalFollower(
+                segment,
+                limit: next?.cursors,
+                start: start,
+                window: Limits.shortJournalWindow,
+                knowing: feeds
+            )
             try follower.read(isClosed: true, rows: rows, others: others)
             return follower.cursors
         }

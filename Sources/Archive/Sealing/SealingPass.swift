@@ -36,7 +36,7 @@ struct SealingPass {
         /// Takes in the rows of a record, or only counts them; returns whether it has them.
         mutating func take(_ record: JournalBlocks, _ cost: Int) -> Bool {
             bytes += cost
-            return rows?.append(record) != nil
+            return rows?.collect(record) != nil
         }
     }
 
@@ -64,7 +64,7 @@ struct SealingPass {
         // Half: a part that is sorted needs its order, its times and a group of rows once more.
         if place < 0 || parts[place].bytes + cost > budget / 2 {
             place = begin(with: record, behind: place)
-            cost += RowCollector.byteCount(of: record.feed)
+            cost += RowCollector.byteCount(of: record.feed) + WaitingRows.longest
         }
         guard parts[place].take(record, cost) else { return }
         heldBytes += cost
@@ -98,7 +98,8 @@ struct SealingPass {
     /// Adds all that is held to a sealed file, in order, and lets go of it piece by piece.
     mutating func add(to builder: inout SealedFileBuilder) throws {
         for place in parts.indices.sorted(by: { parts[$0].part < parts[$1].part }) {
-            guard let rows = parts[place].rows.take() else { continue }
+            guard var rows = parts[place].rows.take() else { continue }
+            rows.settle()
             try rows.add(to: &builder)
         }
     }
