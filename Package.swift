@@ -147,7 +147,7 @@ let package = Package(
                 "SiteConfig", "Telemetry", "ZeroMQ", logging,
             ]
         ),
-        .systemLibrary(name: "CCairo", providers: [.apt(["libcairo2-dev"])]),
+        .target(name: "CCairo"),
         library(
             "CerroCommand",
             [

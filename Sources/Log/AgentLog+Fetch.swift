@@ -103,16 +103,16 @@ extension AgentLog {
                 guard let earlier else { return }
                 state.withLock { $0.takeIn(earlier) }
             }
-            let progress = state.withLock { state in
+            let commits = state.withLock { state in
                 state.hasNewProgress = false
-                return state.isClosed ? nil : state.progress
+                return state.isClosed ? nil : state.commits
             }
-            guard let progress else { return }
+            guard let commits else { return }
             let path = "\(folder)/\(LogTables.commits)"
-            let isSaved = (try? disk.replace(path, with: LogTables.encode(progress))) != nil
+            let isSaved = (try? disk.replace(path, with: LogTables.encode(commits))) != nil
             state.withLock { state in
                 if isSaved {
-                    state.unsavedArchives.subtract(progress.keys)
+                    state.unsavedArchives.subtract(commits.keys)
                 } else {
                     state.hasNewProgress = true
                 }
@@ -169,8 +169,11 @@ extension AgentLog {
     /// for, and of an epoch from before a table was damaged nobody knows whether there is one.
     private func gone(_ search: FetchSearch, _ next: Int64) -> FetchAnswer {
         var answer = FetchAnswer(epoch: search.epoch, state: .gone(nextEpoch: next))
-        guard !search.isJoining else { return answer }
-        answer.losses = state.withLock { $0.goneLosses(search, next, self) }
+        answer.losses = state.withLock { state in
+            // One that joins was sent to the epoch by an answer from before the damage.
+            guard !search.isJoining || search.epoch < state.starts.since else { return [] }
+            return state.goneLosses(search, next, self)
+        }
         return answer
     }
 

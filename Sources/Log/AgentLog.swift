@@ -131,7 +131,7 @@ public final class AgentLog: Sendable {
                 epoch: opening.epoch,
                 epochs: opening.epochs,
                 segments: opening.segments,
-                progress: opening.progress,
+                commits: opening.commits,
                 starts: EpochStarts(opening)
             )
         )

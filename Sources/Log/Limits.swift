@@ -36,6 +36,8 @@ enum Limits {
     static let doubtfulEpochs: Int64 = 60_000_000_000
     /// Epochs that died in memory and are remembered; the oldest beyond is forgotten.
     static let memoryNotes = 64
+    /// Losses in such a note; of the oldest beyond nothing tells if the process dies.
+    static let noteLosses = 16
     /// Characters of the reason in such a note.
     static let noteReason = 120
     /// Bytes of either place in the file `memory`: so many notes as they mostly are; when they are

@@ -14,7 +14,7 @@ struct LogOpening {
     private(set) var epochs: [EpochEntry]
     let segments: [Segment]
     /// How far each archive has committed; nil where the disk does not tell now.
-    let progress: [String: Progress]?
+    let commits: [String: Commit]?
     let bootID: String
     /// The file `memory`, or why there is none.
     let marker: Result<MemoryMarker, DiskError>
@@ -41,7 +41,7 @@ struct LogOpening {
             throw .disk(error)
         }
         let found = SpoolTables(in: folder, hasSegments: !segments.isEmpty, disk)
-        progress = found.progress
+        commits = found.commits
         let notes = found.notes
         epochs = Self.earlier(found, segments, self.bootID)
         predecessors = found.predecessors(with: segments.map(\.epoch))
@@ -93,7 +93,7 @@ struct LogOpening {
         _ segments: [Segment],
         _ bootID: String
     ) -> [EpochEntry] {
-        let progress = found.progress ?? [:]
+        let commits = (found.commits ?? [:]).values.map(\.progress)
         var entries = Dictionary(found.known.map { ($0.epoch, $0) }, uniquingKeysWith: { $1 })
         for note in found.notes {
             let entry = entries[note.epoch] ?? EpochEntry(epoch: note.epoch, bootID: note.bootID)
@@ -119,7 +119,7 @@ struct LogOpening {
         }
         let untold = entries.values.filter { entry in
             entry.isUntold(under: bootID) && !held.contains(entry.epoch)
-                && (progress.isEmpty || progress.values.contains { $0.epoch <= entry.epoch })
+                && (commits.isEmpty || commits.contains { $0.epoch <= entry.epoch })
         }
         let kept = Set(untold.map(\.epoch).sorted().suffix(Limits.memoryNotes)).union(held)
         return kept.sorted().compactMap { entries[$0] }
@@ -204,7 +204,7 @@ private struct SpoolTables {
     let known: [EpochEntry]
     let starts: [Int64]
     /// How far each archive has committed; nil where the disk does not tell now.
-    let progress: [String: Progress]?
+    let commits: [String: Commit]?
     /// Whether a table cannot be read, or is damaged: nobody knows what it had.
     let isDoubtful: Bool
     /// The epoch before which not all is known; beyond all of them where a table is doubtful now.
@@ -223,7 +223,7 @@ private struct SpoolTables {
         doubted = isDoubtful ? .max : LogTables.since(starts ?? [])
         known = LogTables.epochs(epochs ?? [])
         self.starts = LogTables.epochs(starts ?? []).map(\.epoch)
-        progress = LogTables.commits(in: folder, disk)
+        commits = LogTables.commits(in: folder, disk)
     }
 
     /// What was in memory when the process before this one ended.
@@ -231,7 +231,7 @@ private struct SpoolTables {
 
     /// The newest epochs that began here, those of segments among them.
     func predecessors(with held: [Int64]) -> [Int64] {
-        let committed = (progress ?? [:]).values.map(\.epoch).filter { $0 > 0 }
+        let committed = (commits ?? [:]).values.map(\.progress.epoch).filter { $0 > 0 }
         let all = known.map(\.epoch) + notes.map(\.epoch) + starts + committed + held
         return Array(Set(all).sorted().suffix(Limits.predecessors))
     }

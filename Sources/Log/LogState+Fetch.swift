@@ -71,10 +71,19 @@ extension LogState {
     var fetchable: Int64 { starts.saved == epoch ? readable : 0 }
 
     /// Takes in what was saved earlier about archives.
-    mutating func takeIn(_ earlier: [String: Progress]) {
-        for archive in earlier.keys { knownFrom[archive] = nil }
-        progress.merge(earlier) { now, _ in now }
+    mutating func takeIn(_ earlier: [String: Commit]) {
+        for (archive, commit) in earlier { knownFrom[archive] = commit.knownFrom }
+        progress.merge(earlier.mapValues(\.progress)) { now, _ in now }
         knowsProgress = true
+    }
+
+    /// What the table of commits has to say.
+    ///
+    /// The next process may be the one that tells an archive what went without regard to it.
+    var commits: [String: Commit] {
+        progress.reduce(into: [:]) { commits, item in
+            commits[item.key] = Commit(item.value, knownFrom: knownFrom[item.key])
+        }
     }
 
     /// Where to look next.

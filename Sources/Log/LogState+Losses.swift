@@ -35,6 +35,14 @@ struct Announcement: Hashable, Sendable {
     }
 }
 
+extension EpochEntry {
+    /// What the loss records told that were in memory when the process ended.
+    var announced: [Announcement] {
+        guard let memory else { return [] }
+        return memory.losses.map { .init(epoch: epoch, position: memory.first, loss: $0) }
+    }
+}
+
 extension RecordLoss {
     /// The losses with those put together that join on to each other.
     static func joined(_ losses: [RecordLoss]) -> [RecordLoss] {

@@ -88,7 +88,8 @@ struct LogState: ~Copyable {
     /// Where the last fetch of an archive ended, and the one before, should it ask again.
     var places: [String: [FetchPlace]] = [:]
     var hasNewProgress = false
-    /// The oldest record that was held when an archive became known that had been here before.
+    /// The oldest record that was held when an archive became known that had been here before: what
+    /// it lacks before that went without regard to it.
     var knownFrom: [String: Progress] = [:]
     /// How often in a row an archive's fetch met a segment that cannot be read, and from when on
     /// the next time counts.
@@ -115,18 +116,19 @@ struct LogState: ~Copyable {
         epoch: Int64,
         epochs: [EpochEntry],
         segments: [Segment],
-        progress: [String: Progress]?,
+        commits: [String: Commit]?,
         starts: EpochStarts
     ) {
         self.starts = starts
-        announced = segments.flatMap { $0.index?.losses ?? [] }
+        announced = segments.flatMap { $0.index?.losses ?? [] } + epochs.flatMap(\.announced)
         self.settings = settings
         self.epoch = epoch
         self.epochs = epochs
         self.segments = segments
-        self.progress = progress ?? [:]
-        knowsProgress = progress != nil
-        hasNewProgress = progress == nil
+        progress = (commits ?? [:]).mapValues(\.progress)
+        knownFrom = (commits ?? [:]).compactMapValues(\.knownFrom)
+        knowsProgress = commits != nil
+        hasNewProgress = commits == nil
     }
 
     /// Whether another record may be accepted.

@@ -24,13 +24,35 @@ struct EpochEntry: Hashable, Sendable {
     var lines: [String] {
         let last = last.map { " \($0)" } ?? ""
         let line = "\(epoch) \(bootID) \(isClosed ? "closed" : "open")\(last)"
-        return [line] + (memory.map { [$0.line] } ?? [])
+        return [line] + (memory?.lines ?? [])
     }
 }
 
 /// How far an archive has committed.
 struct Progress: Hashable, Sendable {
     var epoch: Int64, position: Int64
+}
+
+/// What the table of commits has of an archive.
+struct Commit: Hashable, Sendable {
+    var progress: Progress
+    /// The oldest record that was held when the archive became known though it had been here
+    /// before, until it is beyond that.
+    var knownFrom: Progress?
+
+    init(_ progress: Progress, knownFrom: Progress? = nil) {
+        self.progress = progress
+        let isBehind = knownFrom.map {
+            (progress.epoch, progress.position) < ($0.epoch, $0.position)
+        }
+        self.knownFrom = isBehind == true ? knownFrom : nil
+    }
+
+    /// The numbers of its line.
+    fileprivate var numbers: [Int64] {
+        [progress.epoch, progress.position]
+            + (knownFrom.map { [$0.epoch, $0.position] } ?? [])
+    }
 }
 
 /// The three small files of a log: lines of words in a frame, so that damage is noticed and people
@@ -47,10 +69,10 @@ enum LogTables {
         framed(epochs.flatMap(\.lines))
     }
 
-    static func encode(_ commits: [String: Progress]) -> [UInt8] {
+    static func encode(_ commits: [String: Commit]) -> [UInt8] {
         framed(
-            commits.sorted { $0.key < $1.key }.map {
-                "\($0.key) \($0.value.epoch) \($0.value.position)"
+            commits.sorted { $0.key < $1.key }.map { archive, commit in
+                ([archive] + commit.numbers.map(String.init)).joined(separator: " ")
             }
         )
     }
@@ -69,17 +91,22 @@ enum LogTables {
                         last: words.count > 3 ? Int64(words[3]) : nil
                     )
                 )
+            } else if let last = entries.indices.last {
+                entries[last].memory?.take(words)
             }
         }
         return entries
     }
 
-    static func commits(_ bytes: [UInt8]) -> [String: Progress] {
-        var commits: [String: Progress] = [:]
-        for words in lines(bytes) {
-            guard words.count == 3, let epoch = Int64(words[1]), let position = Int64(words[2])
-            else { continue }
-            commits[String(words[0])] = Progress(epoch: epoch, position: position)
+    static func commits(_ bytes: [UInt8]) -> [String: Commit] {
+        var commits: [String: Commit] = [:]
+        for words in lines(bytes) where words.count == 3 || words.count == 5 {
+            let numbers = words.dropFirst().compactMap { Int64($0) }
+            guard numbers.count == words.count - 1 else { continue }
+            let places = stride(from: 0, to: numbers.count, by: 2).map {
+                Progress(epoch: numbers[$0], position: numbers[$0 + 1])
+            }
+            commits[String(words[0])] = Commit(places[0], knownFrom: places.dropFirst().first)
         }
         return commits
     }
@@ -119,7 +146,7 @@ enum LogTables {
     }
 
     /// The table of commits in a folder, empty where there is none; nil where it cannot be read.
-    static func commits(in folder: String, _ disk: any Disk) -> [String: Progress]? {
+    static func commits(in folder: String, _ disk: any Disk) -> [String: Commit]? {
         do throws(DiskError) {
             return commits(try disk.contents(of: "\(folder)/\(commits)"))
         } catch {

@@ -103,12 +103,11 @@ extension LogState {
             }
         }
         for number in notes.indices {
-            // What the loss records in memory are about would have nothing else to tell of it.
             let begin = notes[number].first
             let lost = announced.filter {
                 $0.epoch == notes[number].epoch && $0.position >= begin && $0.loss.epoch == $0.epoch
             }
-            notes[number].first = min(begin, lost.map(\.loss.first).min() ?? begin)
+            notes[number].losses = RecordLoss.joined(lost.map(\.loss)).suffix(Limits.noteLosses)
             // The end of an epoch is no loss.
             if notes[number].epoch < epoch || isClosing { notes[number].last -= 1 }
         }

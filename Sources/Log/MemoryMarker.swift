@@ -1,3 +1,4 @@
+internal import ArchiveFormat
 internal import Glibc
 internal import Telemetry
 
@@ -9,11 +10,46 @@ struct MemoryNote: Hashable, Sendable {
     var first: Int64, last: Int64
     var from: Timestamp, to: Timestamp
     var reason: String
+    /// What the loss records among them tell of the same epoch: nothing else does, if the process
+    /// dies.
+    var losses: [RecordLoss] = []
 
-    /// The words of its line in a table.
-    var line: String {
+    /// The words of its lines in a table.
+    var lines: [String] {
         let numbers = [epoch, first, last, from.nanoseconds, to.nanoseconds].map(String.init)
-        return "memory \(bootID) \(numbers.joined(separator: " ")) \(Self.cut(reason))"
+        let line = "memory \(bootID) \(numbers.joined(separator: " ")) \(Self.cut(reason))"
+        return [line]
+            + losses.map { loss in
+                let times = "\(loss.from.nanoseconds) \(loss.to.nanoseconds)"
+                return "lost \(loss.first) \(loss.count) \(times) \(loss.cause)"
+            }
+    }
+
+    /// The notes among the lines of a table.
+    static func notes(in lines: [[Substring]]) -> [MemoryNote] {
+        lines.reduce(into: []) { notes, words in
+            if let note = MemoryNote(words) {
+                notes.append(note)
+            } else if let last = notes.indices.last {
+                notes[last].take(words)
+            }
+        }
+    }
+
+    /// Takes in a loss by the words of its line.
+    mutating func take(_ words: [Substring]) {
+        let numbers = words.dropFirst().prefix(4).compactMap { Int64($0) }
+        guard words.count > 5, words[0] == "lost", numbers.count == 4 else { return }
+        losses.append(
+            RecordLoss(
+                epoch: epoch,
+                first: numbers[0],
+                count: numbers[1],
+                from: Timestamp(nanoseconds: numbers[2]),
+                to: Timestamp(nanoseconds: numbers[3]),
+                cause: words.dropFirst(5).joined(separator: " ")
+            )
+        )
     }
 
     init?(_ words: [Substring]) {
@@ -37,7 +73,8 @@ struct MemoryNote: Hashable, Sendable {
         last: Int64,
         from: Timestamp,
         to: Timestamp,
-        reason: String
+        reason: String,
+        losses: [RecordLoss] = []
     ) {
         self.epoch = epoch
         self.bootID = bootID
@@ -46,6 +83,7 @@ struct MemoryNote: Hashable, Sendable {
         self.from = from
         self.to = to
         self.reason = reason
+        self.losses = losses
     }
 
     private static func cut(_ reason: String) -> String {
@@ -129,15 +167,15 @@ struct MemoryMarker {
         guard lines.count > 1, let number = lines[1].first.flatMap({ Int64($0) }), number > count
         else { return }
         count = number
-        noted = lines.compactMap(MemoryNote.init)
+        noted = MemoryNote.notes(in: lines)
     }
 
     /// Notes what is in memory; `isSynced` makes it survive a power cut as well.
     mutating func write(_ notes: [MemoryNote], isSynced: Bool) throws(DiskError) {
         var all = (inherited + notes).suffix(Limits.memoryNotes)
-        var bytes = LogTables.framed(["\(count + 1)"] + all.map(\.line))
+        var bytes = LogTables.framed(["\(count + 1)"] + all.flatMap(\.lines))
         while bytes.count > Limits.memorySlot, !all.isEmpty {
-            bytes = LogTables.framed(["\(count + 1)"] + all.map(\.line), copies: 1)
+            bytes = LogTables.framed(["\(count + 1)"] + all.flatMap(\.lines), copies: 1)
             if bytes.count > Limits.memorySlot { all.removeFirst() }
         }
         let slot = Int((count + 1) % 2) * Limits.memorySlot

@@ -6,8 +6,11 @@ import Testing
 @Suite("every byte of the tables of a spool")
 struct SpoolTableCorpusTests {
     private let commits = [
-        "0123456789abcdef": Progress(epoch: 5, position: 77),
-        "fedcba9876543210": Progress(epoch: 4, position: 1),
+        "0123456789abcdef": Commit(Progress(epoch: 5, position: 77)),
+        "fedcba9876543210": Commit(
+            Progress(epoch: 4, position: 1),
+            knownFrom: Progress(epoch: 4, position: 9)
+        ),
     ]
     private let epochs = [
         EpochEntry(epoch: 4, bootID: "boot-1", isClosed: true, last: 9),

@@ -1,3 +1,4 @@
+internal import ArchiveFormat
 internal import CerroTesting
 internal import Telemetry
 internal import Testing
@@ -59,6 +60,40 @@ struct MemoryTests {
         let last = try await open(bench)
         #expect(last.fetch(behind.request()).losses.isEmpty)
         await last.close()
+    }
+
+    // Goal: what a full spool drops just before the disk refuses is not told as lost in memory.
+    // Method: the loss record stays in memory, what it is about has gone from the disk.
+    @Test("what loss records in memory tell has its own cause")
+    func losses() async throws {
+        let bench = Bench()
+        let log = try await open(bench)
+        let epoch = log.epoch
+        try await append(0..<4, to: log)
+        var puller = Puller()
+        try puller.pull(log)
+        try await append(4..<9, to: log)
+        try await log.sync()
+        bench.disk.become(.full())
+        try await append(9..<10, to: log)
+        let now = bench.clock.now
+        let cause = LossCause.spoolFull
+        let loss = RecordLoss(epoch: epoch, first: 1, count: 8, from: now, to: now, cause: cause)
+        log.state.withLock { $0.encode(.loss(loss), published: now) }
+        try await append(10..<12, to: log)
+        for segment in bench.segments { try bench.disk.remove(segment) }
+        await kill(log, bench)
+        for _ in 0..<2 {
+            let next = try await open(bench)
+            var reader = puller
+            try reader.pull(next)
+            // The last row is about what may have been behind, of which nothing is held.
+            let rows = reader.losses
+            #expect(rows.map(\.positions) == [6..<9, 9..<11, 11..<16, nil])
+            #expect(rows.prefix(2).map(\.cause) == [cause, LossCause.gone])
+            #expect(rows.count > 2 && isOfMemory(rows[2]))
+            await next.close()
+        }
     }
 
     @Test("what was written in the end, or fetched by everybody, is in no row")

@@ -30,6 +30,9 @@ enum NamedSeeds {
         (2_802_522_163_533, "damage in a segment that a full spool was about to drop is damage"),
         (2_828_635_186_815, "what a full spool has dropped behind a damaged segment is no damage"),
         (2_333_897_274_363, "what a log could not sync at its start is written anew"),
+        (2_509_300_840_016, "what was dropped before the disk refused did not die in memory"),
+        (2_306_967_286_185, "one that joins is told of an epoch that a damaged table had"),
+        (2_742_276_113_447, "that an archive was forgotten is told by the next process as well"),
         (2_797_702_564_393, "what others had committed when the power went was forgotten before"),
         (2_797_702_564_782, "so it was where they have gone on to another epoch"),
         // What may be: neither the log nor the archive can know better.

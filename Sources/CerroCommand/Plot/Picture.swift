@@ -34,6 +34,12 @@ final class Picture {
 
     /// A picture in one colour.
     init(width: Int, height: Int, ground: Colour) throws(CommandFailure) {
+        if let reason = cerro_cairo_load() {
+            throw CommandFailure(
+                .failed,
+                "a picture needs Cairo: apt-get install libcairo2 (\(String(cString: reason)))"
+            )
+        }
         surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, Int32(width), Int32(height))
         context = cairo_create(surface)
         // A face that every Debian with fonts has under this name.
