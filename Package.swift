@@ -123,7 +123,8 @@ let package = Package(
             "Reader",
             [
                 "Access", "AgentClient", "AgentRuntime", "Archive", "ArchiveFormat", "ArrowFormat",
-                "CZlib", "MessageBus", "PromQL", "SiteConfig", "Telemetry", logging, nioCore,
+                "CZlib", "MessageBus", "MessagePack", "PromQL", "SiteConfig", "Telemetry", logging,
+                nioCore,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),

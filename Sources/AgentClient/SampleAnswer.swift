@@ -1,3 +1,4 @@
+public import MessagePack
 public import Telemetry
 
 /// The reader's answer to `get_data`, decoded: timelines with columns, and what is missing.
@@ -55,15 +56,26 @@ public struct SampleAnswer: Sendable {
 
     /// Decodes an answer; nil if it is none.
     public init?(_ value: Value) {
-        guard let data = value["data"]?.map, let lines = value["timeline"]?.map,
-            let tier = value["tier"]?.string
+        let answer = value.messagePack.withUnsafeBytes { bytes in
+            try? withMessagePack(bytes, limits: .records) { SampleAnswer($0) }
+        }
+        guard let answer else { return nil }
+        self = answer
+    }
+
+    /// Decodes an answer where it stands in its reply, each column by one copy; nil if it is none.
+    public init?(_ view: MessagePackView) {
+        guard let answer = view.map, let data = answer["data"]?.map,
+            let lines = answer["timeline"]?.map, let tier = answer["tier"]?.string
         else { return nil }
         self.tier = tier
-        gaps = value["gaps"]?.array?.compactMap(LedgerEntry.init) ?? []
-        marks = value["marks"]?.array?.compactMap(LedgerEntry.init) ?? []
-        notes = value["notes"]?.array?.compactMap(\.string) ?? []
+        gaps = answer["gaps"]?.value?.array?.compactMap(LedgerEntry.init) ?? []
+        marks = answer["marks"]?.value?.array?.compactMap(LedgerEntry.init) ?? []
+        notes = answer["notes"]?.value?.array?.compactMap(\.string) ?? []
         for (name, line) in lines.sorted(by: { $0.key < $1.key }) {
-            guard let timeline = Timeline(name: name, line, data) else { return nil }
+            guard let members = line.map, let timeline = Timeline(name: name, members, data) else {
+                return nil
+            }
             timelines.append(timeline)
         }
     }
@@ -88,26 +100,34 @@ extension SampleAnswer.Timeline {
     /// The statistics of buckets, in the order in which they are shown.
     private static let statistics = ["count", "nans", "min", "max", "mean", "first", "last"]
 
-    fileprivate init?(name: String, _ line: Value, _ data: [String: Value]) {
-        guard let times = line["t"]?.bytes, let fields = line["fields"]?.array else { return nil }
+    fileprivate init?(
+        name: String,
+        _ line: [String: MessagePackView],
+        _ data: [String: MessagePackView]
+    ) {
+        guard let times = line["t"]?.bytes, let fields = line["fields"]?.value?.array else {
+            return nil
+        }
         self.name = name
         self.times = unpacked(times)
         ends = line["end"]?.bytes.map(unpacked)
-        finalizedUntil = line["finalized_until"]?.timestamp ?? Timestamp(nanoseconds: 0)
+        finalizedUntil = Timestamp(nanoseconds: line["finalized_until"]?.int ?? 0)
         revision = line["revision"]?.int ?? 0
-        let units = zip(fields.compactMap(\.string), line["units"]?.array ?? [])
+        let units = zip(fields.compactMap(\.string), line["units"]?.value?.array ?? [])
         self.units = Dictionary(
             units.compactMap { name, unit in unit.string.map { (name, $0) } }
         ) { $1 }
         columns = []
         for field in fields.compactMap(\.string) {
-            guard let content = data[field] else { return nil }
+            guard let content = data[field]?.map else { return nil }
             if content["type"]?.string != nil {
                 guard let column = Column(content) else { return nil }
                 columns.append((field, column))
             } else {
                 columns += Self.statistics.compactMap { statistic in
-                    content[statistic].flatMap(Column.init).map { ("\(field):\(statistic)", $0) }
+                    content[statistic]?.map.flatMap(Column.init).map {
+                        ("\(field):\(statistic)", $0)
+                    }
                 }
             }
         }
@@ -158,22 +178,23 @@ extension SampleAnswer.Timeline {
 
 extension Column {
     /// Decodes `{"type", "values", "presence"}`; nil if it is none.
-    fileprivate init?(_ value: Value) {
-        guard let type = value["type"]?.string.flatMap(FieldType.init), let given = value["values"]
+    fileprivate init?(_ members: [String: MessagePackView]) {
+        guard let type = members["type"]?.string.flatMap(FieldType.init),
+            let given = members["values"]
         else { return nil }
-        let bytes = given.bytes ?? []
+        let bytes = given.bytes ?? UnsafeRawBufferPointer(start: nil, count: 0)
         switch type {
         case .double: self = .doubles(unpacked(bytes) as [Double])
         case .int: self = .ints(unpacked(bytes) as [Int64])
-        case .bool: self = .bools(bytes.map { $0 != 0 })
+        case .bool: self = .bools(flags(bytes))
         case .string:
-            guard let texts = given["texts"]?.array?.compactMap(\.string),
-                let places = given["places"]?.bytes.map({ unpacked($0) as [UInt32] }),
-                places.allSatisfy({ $0 < texts.count })
+            guard let members = given.map,
+                let known = members["texts"]?.value?.array?.compactMap(\.string),
+                let places = members["places"]?.bytes, let texts = texts(known, at: places)
             else { return nil }
-            self = .strings(places.map { texts[Int($0)] })
+            self = .strings(texts)
         }
-        guard let bits = value["presence"]?.bytes else { return }
+        guard let bits = members["presence"]?.bytes else { return }
         guard bits.count * 8 >= count else { return nil }
         presence = (0..<count).map { bits[$0 / 8] >> ($0 % 8) & 1 == 1 }
     }
@@ -213,15 +234,40 @@ extension Column {
     }
 }
 
-/// The values of eight bytes that stand in the bytes, lowest byte first; a part at the end is left
-/// out.
-private func unpacked<Element: BitwiseCopyable>(_ bytes: [UInt8]) -> [Element] {
+/// The values that stand in the bytes, lowest byte first; a part at the end is left out.
+private func unpacked<Element: BitwiseCopyable>(_ bytes: UnsafeRawBufferPointer) -> [Element] {
     let size = MemoryLayout<Element>.size
     return [Element](unsafeUninitializedCapacity: bytes.count / size) { buffer, count in
         count = bytes.count / size
-        bytes.withUnsafeBytes {
-            UnsafeMutableRawBufferPointer(buffer)
-                .copyMemory(from: UnsafeRawBufferPointer(rebasing: $0.prefix(count * size)))
+        UnsafeMutableRawBufferPointer(buffer)
+            .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes.prefix(count * size)))
+    }
+}
+
+/// A truth value for each byte.
+private func flags(_ bytes: UnsafeRawBufferPointer) -> [Bool] {
+    [Bool](unsafeUninitializedCapacity: bytes.count) { buffer, count in
+        count = bytes.count
+        for index in 0..<bytes.count { buffer[index] = bytes[index] != 0 }
+    }
+}
+
+/// The text of each place; nil if one is none.
+private func texts(_ texts: [String], at places: UnsafeRawBufferPointer) -> [String]? {
+    let places = unpacked(places) as [UInt32]
+    var isKnown = true
+    let filled = [String](unsafeUninitializedCapacity: places.count) { buffer, count in
+        while count < places.count {
+            let place = places[count]
+            guard place < texts.count else {
+                isKnown = false
+                return
+            }
+            // Equal ones stand together mostly.
+            let end = places[count...].firstIndex { $0 != place } ?? places.count
+            buffer[count..<end].initialize(repeating: texts[Int(place)])
+            count = end
         }
     }
+    return isKnown ? filled : nil
 }

@@ -1,4 +1,5 @@
 internal import MessageBus
+internal import Synchronization
 public import Telemetry
 
 extension SiteClient {
@@ -57,14 +58,19 @@ extension SiteClient {
         arguments["start"] = .string(range.lowerBound.description)
         arguments["end"] = .string(range.upperBound.description)
         do {
-            let value = try await result(
+            let answer = Mutex<SampleAnswer?>(nil)
+            _ = try await result(
                 reader,
                 "get_data",
                 .map(arguments),
                 timeout: Self.queryPatience
-            )
-            guard let answer = SampleAnswer(value) else { throw ClientError.malformed(reader) }
-            return answer
+            ) { view in
+                let read = SampleAnswer(view)
+                answer.withLock { $0 = read }
+                return .null
+            }
+            guard let read = answer.withLock({ $0 }) else { throw ClientError.malformed(reader) }
+            return read
         } catch ClientError.refused(.queryLimit, let text, let result) {
             let half = (range.upperBound - range.lowerBound) / 2
             guard reduction.isEmpty, half >= Self.shortestPage else {

@@ -1,5 +1,6 @@
 public import Logging
 public import MessageBus
+public import MessagePack
 public import Telemetry
 internal import ZeroMQ
 
@@ -136,7 +137,8 @@ public actor SiteClient {
         return row
     }
 
-    /// Sends one request to an instance and returns its reply, whatever its code.
+    /// Sends one request to an instance and returns its reply, whatever its code; `read` makes the
+    /// result of what stands there.
     ///
     /// - Throws: ``ClientError``.
     public func request(
@@ -144,7 +146,8 @@ public actor SiteClient {
         _ action: String,
         _ arguments: Value = [:],
         for asker: Asker? = nil,
-        timeout: Duration = patience
+        timeout: Duration = patience,
+        reading read: @escaping @Sendable (MessagePackView) -> Value? = { $0.value }
     ) async throws -> Reply {
         // A row is as good as the connection: without one the instance may be elsewhere by now.
         let known = await isConnected(rows[instance]) ? rows[instance] : nil
@@ -163,7 +166,8 @@ public actor SiteClient {
             epoch: row.epoch,
             arguments,
             asker ?? self.asker,
-            timeout
+            timeout,
+            read
         )
         guard reply.code == .requestStale else { return reply }
         // It was restarted since the table was read, or since the registry heard of it: then its
@@ -184,11 +188,12 @@ public actor SiteClient {
             epoch: fresh.epoch,
             arguments,
             asker ?? self.asker,
-            timeout
+            timeout,
+            read
         )
     }
 
-    /// Sends one request and returns its result.
+    /// Sends one request and returns its result, or what `read` makes of it.
     ///
     /// - Throws: ``ClientError``, ``ClientError/refused(code:text:result:)`` for any other code
     ///   than `ok`.
@@ -196,9 +201,16 @@ public actor SiteClient {
         _ instance: String,
         _ action: String,
         _ arguments: Value = [:],
-        timeout: Duration = patience
+        timeout: Duration = patience,
+        reading read: @escaping @Sendable (MessagePackView) -> Value? = { $0.value }
     ) async throws -> Value {
-        let reply = try await request(instance, action, arguments, timeout: timeout)
+        let reply = try await request(
+            instance,
+            action,
+            arguments,
+            timeout: timeout,
+            reading: read
+        )
         guard reply.code == .ok else {
             throw ClientError.refused(code: reply.code, text: reply.text, result: reply.result)
         }
@@ -213,7 +225,8 @@ public actor SiteClient {
         epoch: Int64,
         _ arguments: Value,
         _ asker: Asker?,
-        _ timeout: Duration
+        _ timeout: Duration,
+        _ read: @escaping @Sendable (MessagePackView) -> Value? = { $0.value }
     ) async throws -> Reply {
         do {
             return try await requester(endpoint).request(
@@ -222,7 +235,8 @@ public actor SiteClient {
                 epoch: epoch,
                 arguments: arguments,
                 timeout: timeout,
-                asker: asker
+                asker: asker,
+                reading: read
             )
         } catch {
             switch error {

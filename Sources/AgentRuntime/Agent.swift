@@ -1,4 +1,5 @@
 public import Access
+public import MessageBus
 public import Telemetry
 
 /// What an instrument (or a duty such as recording) adds to the runtime: feeds and operations.
@@ -37,6 +38,8 @@ public struct AgentQuery: Sendable {
         case atOnce(@Sendable (Value, Caller) throws -> Value)
         /// Off the reactor, several at a time.
         case later(@Sendable (Value, Caller) async throws -> Value)
+        /// As `later`, with a result that is written into the bytes of the reply.
+        case long(@Sendable (Value) async throws -> LongResult)
     }
 
     /// A query that is answered before the reactor does anything else.
@@ -72,11 +75,23 @@ public struct AgentQuery: Sendable {
         way = .later(answer)
     }
 
+    /// A query whose answers may be long; answered off the reactor too.
+    public init(
+        long action: String,
+        needs: Need = .role(.observe),
+        answer: @escaping @Sendable (Value) async throws -> LongResult
+    ) {
+        self.action = action
+        self.needs = needs
+        way = .long(answer)
+    }
+
     /// Answers one request of a caller.
     public func answer(_ arguments: Value, _ caller: Caller) async throws -> Value {
         switch way {
         case .atOnce(let answer): try answer(arguments, caller)
         case .later(let answer): try await answer(arguments, caller)
+        case .long(let answer): try await answer(arguments).value
         }
     }
 }

@@ -196,7 +196,18 @@ extension AgentHost {
                 }
                 await host.finish(call, outcome)
             }
+        case .long(let answer):
+            later(call) { host in
+                do { await host.finish(call, try await answer(arguments)) } catch {
+                    await host.finish(call, .failure(error))
+                }
+            }
         }
+    }
+
+    private func finish(_ call: Call, _ result: LongResult) {
+        noteAnswer(call, .ok, "")
+        server?.answer(call, result: result)
     }
 
     private func finish(_ call: Call, _ outcome: Result<Value, any Error>) {

@@ -6,6 +6,9 @@ public enum BusLimits {
     /// The longest reply or published message, in bytes; a longer one ends the connection, which
     /// is made anew.
     public static let longestMessage = 64 << 20
+    /// Items of a reply, each of which takes memory that its bytes do not; one with more cannot be
+    /// read.
+    static let replyItems = 1 << 20
     /// Bytes of a reply beside its result and its text, at most.
     static let replyOverhead = 256
     /// The longest topic, in bytes; a message with a longer one is dropped and counted.

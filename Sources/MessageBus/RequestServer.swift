@@ -88,6 +88,12 @@ public final class RequestServer {
         socket?.reply(to: call.peer, bytes)
     }
 
+    /// Answers a request without effect, of which nothing is remembered.
+    public func answer(_ call: Call, result: LongResult) {
+        let reply = reply(to: call.request.id, .ok, "", .null)
+        socket?.reply(to: call.peer, reply.heapBytes(with: result))
+    }
+
     /// Listens no more; answers that are still to come reach nobody.
     public func close() {
         lost = unroutable

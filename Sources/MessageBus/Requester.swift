@@ -1,4 +1,5 @@
 public import Logging
+public import MessagePack
 public import Telemetry
 internal import ZeroMQ
 
@@ -53,6 +54,7 @@ public actor Requester {
         let bytes: [UInt8]
         let action: String
         let deadline: Duration
+        let read: @Sendable (MessagePackView) -> Value?
         var wasSent = false
         var continuation: CheckedContinuation<Result<Reply, RequestError>, Never>?
         var outcome: Result<Reply, RequestError>?
@@ -102,7 +104,8 @@ public actor Requester {
     /// ``noteClock(of:)`` has told that clock. A `Reply` says itself what became of the request.
     ///
     /// `epoch` is that of the target, or 0 for actions without effect; `asker` is for whom it is
-    /// asked; `id` is nil, or that of an earlier request that is repeated.
+    /// asked; `id` is nil, or that of an earlier request that is repeated. `read` makes the result
+    /// of what stands in the reply, on the bus's reactor.
     ///
     /// - Returns: the reply, whatever its code.
     /// - Throws: ``RequestError``.
@@ -113,7 +116,8 @@ public actor Requester {
         arguments: Value = .null,
         timeout: Duration,
         asker: Asker? = nil,
-        id: [UInt8]? = nil
+        id: [UInt8]? = nil,
+        reading read: @escaping @Sendable (MessagePackView) -> Value? = { $0.value }
     ) async throws(RequestError) -> Reply {
         let request = Request(
             id: id ?? RequestID.random(),
@@ -128,7 +132,12 @@ public actor Requester {
         try check(request, byteCount: bytes.count)
         try open()
         let deadline = timeSource.monotonic + timeout
-        pending[request.id] = Pending(bytes: bytes, action: action, deadline: deadline)
+        pending[request.id] = Pending(
+            bytes: bytes,
+            action: action,
+            deadline: deadline,
+            read: read
+        )
         order.append(request.id)
         flush()
         wake(at: deadline)
@@ -195,9 +204,12 @@ public actor Requester {
             connection = try bus.connect(
                 to: endpoint,
                 onReply: { [weak self] bytes in
-                    let reply = Result { () throws(WireError) in try Reply(bytes: bytes) }
-                    let id = Wire.id(of: bytes)
                     guard let self else { return }
+                    let id = Wire.id(of: bytes)
+                    let read = self.assumeIsolated { $0.reader(of: id) }
+                    let reply = Result { () throws(WireError) in
+                        try Reply(bytes: bytes, reading: read)
+                    }
                     self.assumeIsolated { $0.receive(reply, id) }
                 },
                 onState: { [weak self] state in
@@ -237,6 +249,12 @@ public actor Requester {
             sent += 1
         }
         order.removeFirst(sent)
+    }
+
+    /// What reads the result of the request `id`; of one that nobody waits for there is none.
+    private func reader(of id: [UInt8]?) -> @Sendable (MessagePackView) -> Value? {
+        guard let id, let entry = pending[id] else { return { _ in .null } }
+        return entry.read
     }
 
     /// Takes a reply, or why it is none; `id` is that of the request even where it cannot be read.

@@ -1,4 +1,4 @@
-internal import MessagePack
+public import MessagePack
 public import Telemetry
 
 /// The version of requests and replies.
@@ -194,16 +194,21 @@ public struct Reply: Hashable, Sendable {
 
     /// The same, to be handed on without a copy.
     var heapBytes: HeapBytes {
+        heapBytes(with: LongResult(byteCount: result.longestMessagePack) { $0.write(result) })
+    }
+
+    /// The bytes of this reply, but with another result.
+    func heapBytes(with result: LongResult) -> HeapBytes {
         let text = cut(text)
         var writer = MessagePackWriter(
-            capacity: result.longestMessagePack + text.utf8.count + BusLimits.replyOverhead
+            capacity: result.byteCount + text.utf8.count + BusLimits.replyOverhead
         )
         writer.beginArray(7)
         writer.write(Wire.version)
         id.withUnsafeBytes { writer.write(bytes: $0) }
         writer.write(code.rawValue)
         writer.write(text)
-        writer.write(result)
+        result.write(&writer)
         writer.write(clock.nanoseconds)
         writer.write(epoch)
         return writer.take()
@@ -212,12 +217,22 @@ public struct Reply: Hashable, Sendable {
     /// Reads a reply; a code of a version to come is read as ``ReplyCode/internal``, and named in
     /// the text.
     ///
+    /// The result of a request that was done is what `read` makes of it where it stands; it gives
+    /// nil for one that is malformed.
+    ///
     /// - Throws: ``WireError``; never traps, whatever the bytes are.
-    public init(bytes: UnsafeRawBufferPointer) throws(WireError) {
-        self = try decode(bytes, longest: BusLimits.longestMessage, items: 1 << 20) {
-            view throws(WireError) in
+    public init(
+        bytes: UnsafeRawBufferPointer,
+        reading read: (MessagePackView) -> Value? = \.value
+    ) throws(WireError) {
+        self = try decode(
+            bytes,
+            longest: BusLimits.longestMessage,
+            items: BusLimits.replyItems
+        ) { view throws(WireError) in
             let id = try identifier(view, least: 7)
-            guard let code = name(view[2]), let text = view[3].string, let result = view[4].value,
+            guard let code = name(view[2]), let text = view[3].string,
+                let result = code == ReplyCode.ok.rawValue ? read(view[4]) : view[4].value,
                 let clock = view[5].int, let epoch = view[6].int
             else {
                 throw .malformed("a reply is [version, id, code, text, result, clock, epoch]")

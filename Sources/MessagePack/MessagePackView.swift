@@ -65,6 +65,19 @@ public struct MessagePackView {
         return MessagePackView(object.via.array.ptr[index])
     }
 
+    /// The members of a map where they stand, nil for any other type and where a key is no text.
+    public var map: [String: MessagePackView]? {
+        guard object.type == MSGPACK_OBJECT_MAP else { return nil }
+        let count = Int(object.via.map.size)
+        var members = [String: MessagePackView](minimumCapacity: count)
+        for index in 0..<count {
+            let pair = object.via.map.ptr[index]
+            guard let key = MessagePackView(pair.key).string else { return nil }
+            members[key] = MessagePackView(pair.val)
+        }
+        return members
+    }
+
     /// The item and all that is in it as a value; nil where a text is no UTF-8 or a key no text.
     public var value: Value? {
         switch object.type {

@@ -36,6 +36,9 @@ public enum ReaderLimits {
     /// and a million items; over them the answer is the error `query.limit`.
     public static let messageBytes = 60 << 20, messageTexts = 1_000_000
 
+    /// Bytes of a field in an answer of the bus beside its values, mostly: its name, twice.
+    static let fieldOverhead = 256
+
     /// Bytes of a request's path and query, enough for 400 field names; more are refused with 413.
     public static let addressBytes = 64 << 10
 

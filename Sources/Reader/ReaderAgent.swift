@@ -85,9 +85,11 @@ public struct ReaderAgent: Agent {
                 let query = try FieldsQuery(arguments, now: service.time.now)
                 return try await service.fields(query).value
             },
-            query("get_data") { service, arguments throws(QueryError) in
-                let query = try DataQuery(arguments, now: service.time.now)
-                return try await service.data(query).message()
+            AgentQuery(long: "get_data") { [service] arguments in
+                try await Self.told { () throws(QueryError) in
+                    let query = try DataQuery(QueryArguments(arguments), now: service.time.now)
+                    return try await service.data(query).message()
+                }
             },
             query("gaps") { service, arguments throws(QueryError) in
                 let query = try GapsQuery(arguments, now: service.time.now)
@@ -108,11 +110,20 @@ public struct ReaderAgent: Agent {
     ) -> AgentQuery {
         let service = service
         return AgentQuery(action) { arguments in
-            do throws(QueryError) {
-                return try await answer(service, QueryArguments(arguments))
-            } catch {
-                throw QueryFailure(error.code, error.description)
+            try await Self.told { () throws(QueryError) in
+                try await answer(service, QueryArguments(arguments))
             }
+        }
+    }
+
+    /// What `body` answers; its errors reach the asker with their code.
+    private static func told<Answer>(
+        _ body: () async throws(QueryError) -> Answer
+    ) async throws -> Answer {
+        do throws(QueryError) {
+            return try await body()
+        } catch {
+            throw QueryFailure(error.code, error.description)
         }
     }
 

@@ -1,7 +1,8 @@
-import MessageBus
 import MessagePack
 import Telemetry
 import Testing
+
+@testable import MessageBus
 
 @Suite("wire")
 struct WireTests {
@@ -107,6 +108,41 @@ struct WireTests {
         #expect(try reply.bytes.withUnsafeBytes { try Reply(bytes: $0) } == reply)
         #expect((0...5).contains(code.exitCode))
         #expect((code == .ok) == (code.exitCode == 0))
+    }
+
+    @Test("a long result stands in its reply as the same value does, however long it was thought")
+    func longResult() throws {
+        let value: Value = ["values": .bytes([UInt8](repeating: 7, count: 1000))]
+        var reply = Reply(id: Self.id, code: .ok, clock: Timestamp(seconds: 1), epoch: 5)
+        for byteCount in [0, 2000] {
+            let result = LongResult(byteCount: byteCount) { $0.write(value) }
+            #expect(try result.value == value)
+            let bytes = reply.heapBytes(with: result).withBytes { Array($0) }
+            reply.result = value
+            #expect(bytes == reply.bytes)
+            reply.result = .null
+        }
+    }
+
+    @Test("who asks may read the result where it stands, where it was done")
+    func readInPlace() throws {
+        for (code, expected) in [(ReplyCode.ok, Value.int(3)), (.refused, .bytes([1, 2, 3]))] {
+            let reply = Reply(
+                id: Self.id,
+                code: code,
+                result: .bytes([1, 2, 3]),
+                clock: Timestamp(seconds: 1),
+                epoch: 5
+            )
+            let read = try reply.bytes.withUnsafeBytes { bytes in
+                try Reply(bytes: bytes) { $0.bytes.map { .int(Int64($0.count)) } }
+            }
+            #expect(read.result == expected)
+        }
+        let reply = Reply(id: Self.id, code: .ok, clock: Timestamp(seconds: 1), epoch: 5)
+        #expect(throws: WireError.self) {
+            try reply.bytes.withUnsafeBytes { try Reply(bytes: $0) { _ in nil } }
+        }
     }
 
     @Test("the bytes of a request are those that Wire.md draws")

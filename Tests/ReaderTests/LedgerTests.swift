@@ -1,3 +1,4 @@
+import MessageBus
 import Telemetry
 import Testing
 
@@ -39,7 +40,7 @@ struct LedgerTests {
         let answer = try engine.data(query, noDeadline)
         #expect(answer.gaps == [lost])
         #expect(answer.marks == [clock])
-        let value = try answer.message()
+        let value = try answer.message().value
         #expect(value["marks"]?.array?.first?["cause"] == "clock 3600 s ahead")
         #expect(value["gaps"]?.array?.count == 1)
 

@@ -151,3 +151,8 @@ func cryostat(seconds: Int, revision: Int64 = 0, finalizedUntil: Timestamp = at(
         )
     ])
 }
+
+/// The instant as the bus carries it: its nanoseconds, the lowest byte first.
+func bytes(of instant: Timestamp) -> [UInt8] {
+    (0..<8).map { UInt8(truncatingIfNeeded: instant.nanoseconds >> ($0 * 8)) }
+}

@@ -83,56 +83,6 @@ struct ReaderAgentTests {
         }
     }
 
-    @Test("buckets go over the bus as columns by statistic, each with its end")
-    func buckets() throws {
-        let answer = try QueryEngine(archive: cryostat(seconds: 4)).data(
-            DataQuery(
-                fields: [FieldPattern("cryo.temps.stage")],
-                range: at(0)..<at(4),
-                reduction: .buckets(1)
-            ),
-            noDeadline
-        )
-        let value = try answer.message()
-        let field = value["data"]?["cryo.temps.stage"]
-        #expect(
-            field?.map?.keys.sorted() == ["count", "first", "last", "max", "mean", "min", "nans"]
-        )
-        #expect(field?["count"] == ["type": "int", "values": .bytes([4, 0, 0, 0, 0, 0, 0, 0])])
-        let line = value["timeline"]?["cryo.temps"]
-        #expect(line?["t"] == .bytes(bytes(of: at(0))))
-        #expect(line?["end"] == .bytes(bytes(of: at(4))))
-        #expect(line?["fields"] == ["cryo.temps.stage"])
-    }
-
-    @Test("an answer that is too long for one message is refused before it is sent")
-    func tooLong() throws {
-        let count = ReaderLimits.messageTexts + 1
-        let texts = Column.strings(Array(repeating: "", count: count))
-        let answer = DataAnswer(
-            fields: ["a.b.s"],
-            timelines: [
-                TimelineAnswer(
-                    name: "a.b",
-                    timestamps: Array(repeating: at(0), count: count),
-                    ends: nil,
-                    fields: [FieldAnswer(name: "a.b.s", content: .samples(texts))],
-                    finalizedUntil: at(0),
-                    revision: 0
-                )
-            ],
-            gaps: [],
-            tier: .raw,
-            notes: []
-        )
-        let error = #expect(throws: QueryError.self) { try answer.message() }
-        #expect(error?.code == .queryLimit)
-    }
-
-    private func bytes(of instant: Timestamp) -> [UInt8] {
-        (0..<8).map { UInt8(truncatingIfNeeded: instant.nanoseconds >> ($0 * 8)) }
-    }
-
     @Test("an archive that cannot be opened degrades the session until it can")
     func degraded() async throws {
         let archive = try TemporaryArchive()

@@ -137,8 +137,13 @@ enum PackedColumn {
         for integer in numbers where !dictionary.indices.contains(Int(integer)) {
             throw .contents("text \(integer) of \(number)")
         }
-        for (row, integer) in numbers.enumerated() {
-            values.initializeElement(at: row, to: dictionary[Int(integer)])
+        // Equal ones stand together mostly.
+        var row = 0
+        while row < numbers.count {
+            let integer = numbers[row]
+            let end = numbers[row...].firstIndex { $0 != integer } ?? numbers.count
+            values[row..<end].initialize(repeating: dictionary[Int(integer)])
+            row = end
         }
     }
 
