@@ -9,10 +9,16 @@ public final class ManualTimeSource: TimeSource {
     }
 
     private struct Watcher {
+        let count: Int
         let deadline: Duration?
         let continuation: CheckedContinuation<Void, Never>
 
-        func isMeant(_ sleep: Duration) -> Bool { deadline.map { sleep <= $0 } ?? true }
+        func isMeant(_ sleepers: [Int: Sleeper]) -> Bool {
+            let due = sleepers.values.count { sleeper in
+                deadline.map { sleeper.deadline <= $0 } ?? true
+            }
+            return due >= count
+        }
     }
 
     private struct State {
@@ -77,8 +83,11 @@ public final class ManualTimeSource: TimeSource {
     }
 
     /// Waits until somebody sleeps who would be woken, then moves both clocks by `duration`.
-    public func advance(by duration: Duration) async {
-        await somebodySleeps(until: monotonic + duration)
+    ///
+    /// Where several have to be woken, `sleepers` is how many: who comes after the jump would sleep
+    /// longer.
+    public func advance(by duration: Duration, past sleepers: Int = 1) async {
+        await somebodySleeps(until: monotonic + duration, atLeast: sleepers)
         jump(by: duration)
     }
 
@@ -94,14 +103,12 @@ public final class ManualTimeSource: TimeSource {
         for sleeper in due { sleeper.continuation.resume() }
     }
 
-    /// Waits until somebody sleeps, whoever it is; until `deadline` at most, where one is given.
-    public func somebodySleeps(until deadline: Duration? = nil) async {
+    /// Waits until so many sleep, whoever they are; until `deadline` at most, where one is given.
+    public func somebodySleeps(until deadline: Duration? = nil, atLeast count: Int = 1) async {
         await withCheckedContinuation { continuation in
-            let watcher = Watcher(deadline: deadline, continuation: continuation)
+            let watcher = Watcher(count: count, deadline: deadline, continuation: continuation)
             let isThere = state.withLock { state in
-                if state.sleepers.values.contains(where: { watcher.isMeant($0.deadline) }) {
-                    return true
-                }
+                if watcher.isMeant(state.sleepers) { return true }
                 state.watchers.append(watcher)
                 return false
             }
@@ -121,8 +128,9 @@ public final class ManualTimeSource: TimeSource {
                 return []
             }
             state.sleepers[id] = sleeper
-            let told = state.watchers.filter { $0.isMeant(sleeper.deadline) }
-            state.watchers.removeAll { $0.isMeant(sleeper.deadline) }
+            let sleepers = state.sleepers
+            let told = state.watchers.filter { $0.isMeant(sleepers) }
+            state.watchers.removeAll { $0.isMeant(sleepers) }
             return told
         }
         if let outcome { sleeper.continuation.resume(with: outcome) }

@@ -71,7 +71,7 @@ struct IMacRTTests {
         let set = try await ModuleSet()
         let recorder = set.recorder
         try await set.acquiring {
-            await recorder.manual.advance(by: .seconds(1))
+            await recorder.manual.advance(by: .seconds(1), past: 2)
             await recorder.wait { $0.rows("thermometers") == 2 && $0.rows("regulation") == 2 }
         }
         let seen = recorder.seen
@@ -95,14 +95,15 @@ struct IMacRTTests {
         let (recorder, manual) = (set.recorder, set.recorder.manual)
         try await set.acquiring {
             set.emulator.setFault(fault, of: "mmr3")
-            await manual.advance(by: .seconds(1))
+            // Each module has ticks of its own.
+            await manual.advance(by: .seconds(1), past: 2)
             await recorder.wait { $0.rows("regulation") == 2 }
             if timesOut { await manual.advance(by: .milliseconds(500)) }
             await recorder.wait { $0.degraded != nil }
             #expect(recorder.seen.faults.keys.sorted() == [id + "/mmr3"])
 
             set.emulator.setFault(.none, of: "mmr3")
-            await manual.advance(by: timesOut ? .milliseconds(500) : .seconds(1))
+            await manual.advance(by: timesOut ? .milliseconds(500) : .seconds(1), past: 2)
             await recorder.wait { $0.degraded == nil && $0.rows("thermometers") == 2 }
             #expect(recorder.seen.faults.isEmpty)
         }
