@@ -6,8 +6,9 @@ enum Limits {
     static let shortJournalWindow = 1 << 20, journalWindow = 20 << 20
     /// Bytes that are read at first where only the opening of a segment is asked for.
     static let openingWindow = 16 << 10
-    /// Declarations that a sealer remembers from one segment to the next, before it forgets all.
-    static let knownFeeds = 4096
+    /// Bytes of declarations that a sealer remembers from one segment to the next, before it
+    /// forgets all: those of 10,000 feeds of eight fields.
+    static let knownFeeds = 8 << 20
     /// Bytes of decoded columns that a sealer holds; more timelines cost one more pass.
     static let sealing = 128 << 20
     /// Bytes that wait for the next commit before ``JournalWriter/append`` writes them; while the

@@ -54,17 +54,28 @@ extension MessagePackWriter {
         beginArray(elements.count)
         for element in elements { body(element, &self) }
     }
+
+    /// Writes a timeline, whose groups `body` writes.
+    fileprivate mutating func write<Group>(
+        _ instance: String,
+        _ feed: Feed,
+        _ epochs: [Int64],
+        _ groups: [Group],
+        _ body: (Group, inout MessagePackWriter) -> Void
+    ) {
+        beginMap(4)
+        write("declaration")
+        feed.write(to: &self)
+        write("epochs", epochs) { $1.write($0) }
+        write("groups", groups, body)
+        write("instance")
+        write(instance)
+    }
 }
 
 extension SealedTimeline {
     fileprivate func write(to writer: inout MessagePackWriter) {
-        writer.beginMap(4)
-        writer.write("declaration")
-        feed.write(to: &writer)
-        writer.write("epochs", epochs) { $1.write($0) }
-        writer.write("groups", groups) { $0.write(to: &$1) }
-        writer.write("instance")
-        writer.write(instance)
+        writer.write(instance, feed, epochs, groups) { $0.write(to: &$1) }
     }
 }
 
@@ -88,13 +99,7 @@ extension SealedGroup {
 
 extension ReducedTimeline {
     fileprivate func write(to writer: inout MessagePackWriter) {
-        writer.beginMap(4)
-        writer.write("declaration")
-        feed.write(to: &writer)
-        writer.write("epochs", epochs) { $1.write($0) }
-        writer.write("groups", groups) { $0.write(to: &$1) }
-        writer.write("instance")
-        writer.write(instance)
+        writer.write(instance, feed, epochs, groups) { $0.write(to: &$1) }
     }
 }
 

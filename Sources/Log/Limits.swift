@@ -36,7 +36,7 @@ enum Limits {
     static let doubtfulEpochs: Int64 = 60_000_000_000
     /// Epochs that died in memory and are remembered; the oldest beyond is forgotten.
     static let memoryNotes = 64
-    /// Losses in such a note; of the oldest beyond nothing tells if the process dies.
+    /// Losses in such a note; the oldest beyond have a row, but the cause of their place.
     static let noteLosses = 16
     /// Characters of the reason in such a note.
     static let noteReason = 120

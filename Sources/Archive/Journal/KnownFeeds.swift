@@ -11,13 +11,15 @@ final class KnownFeeds {
     }
 
     private var feeds: [UInt32: Known] = [:]
+    private var byteCount = 0
 
     /// The feed that a record declares.
     func feed(of record: Record) throws(RecordError) -> Feed {
         let checksum = crc32c(record.body)
         if let known = feeds[checksum], known.bytes.elementsEqual(record.body) { return known.feed }
         let feed = try record.declaration()
-        if feeds.count >= Limits.knownFeeds { feeds = [:] }
+        byteCount += record.body.count
+        if byteCount > Limits.knownFeeds { (feeds, byteCount) = ([:], record.body.count) }
         feeds[checksum] = Known(bytes: Array(record.body), feed: feed)
         return feed
     }
