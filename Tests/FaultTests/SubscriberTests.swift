@@ -46,15 +46,20 @@ struct SubscriberTests {
 
                 // More than a publisher keeps for a subscriber: the mark is 10,000 messages.
                 let count: Int64 = form.isLong ? 100_000 : 12_000
+                let first = try await site.accepted(by: "fake-1")
                 let unheard = try await site.accepted(by: "fake-2")
                 try await driver.untilAccepted(count, by: "fake-1")
+                // The undisturbed one is asked first: an answer that takes its time on a busy
+                // machine must not look like a slow agent.
                 let pace = try await site.accepted(by: "fake-2") - unheard
+                let pushed = try await site.accepted(by: "fake-1") - first
                 let after = try residentBytes(of: row.pid)
                 withExtendedLifetime(held) {}
                 print("subscribers: \(before >> 20) MiB resident before, \(after >> 20) MiB after")
                 #expect(after - before < 24 << 20)
                 // The other one measures as much, and nobody disturbs it: the machine may be slow.
-                #expect(count > pace / 2, "\(count) samples, \(pace) of the undisturbed source")
+                print("subscribers: \(pushed) samples, \(pace) of the undisturbed source")
+                #expect(pushed > pace / 2)
                 let samples = try await driver.finish()
                 print("subscribers: \(samples) samples, lost 0, doubled 0")
             }
