@@ -71,8 +71,8 @@ struct Judgement {
             // Damage may have taken what tells where the archive joined.
             if !archive.hitFiles.contains(where: { row.entry.cause.contains(archive.shortened($0)) }
             ),
-                let joined = archive.joined[agent.name],
-                (row.epoch, row.positions.lowerBound) < (joined.epoch, joined.position)
+                let met = archive.met[agent.name],
+                (row.epoch, row.positions.lowerBound) < (met.epoch, met.position)
             {
                 problems.append("a row names what was before the archive joined: \(row.entry)")
             }

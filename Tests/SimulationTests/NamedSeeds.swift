@@ -35,6 +35,7 @@ enum NamedSeeds {
         (2_742_276_113_447, "that an archive was forgotten is told by the next process as well"),
         (2_797_702_564_393, "what others had committed when the power went was forgotten before"),
         (2_797_702_564_782, "so it was where they have gone on to another epoch"),
+        (3_242_038_407_276, "one that joined, could not write that down and joined again is told"),
         // What may be: neither the log nor the archive can know better.
         (2_465_595_853_552, "a disk that is rolled back has forgotten archives that came later"),
         (3_215_905_992_461, "damage to declarations of two epochs"),

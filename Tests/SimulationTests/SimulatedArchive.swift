@@ -22,6 +22,9 @@ final class SimulatedArchive {
     private var nextID: Int64 = 0
     /// The first record of each instance that this archive is to have.
     private(set) var joined: [String: (epoch: Int64, position: Int64)] = [:]
+    /// The first record of each that it was ever told of, though it may not have been able to write
+    /// that down and joined again: its ledger may go back to there.
+    private(set) var met: [String: (epoch: Int64, position: Int64)] = [:]
     /// The step at which the process comes back, goes on, its disk heals, its network is there.
     var returns: Int?, wakes: Int?, heals: Int?, connects: Int?
     private(set) var notes: [String] = []
@@ -138,16 +141,21 @@ final class SimulatedArchive {
         }
         let isJoining = desk.cursor(of: instance) == nil && joined[instance] == nil
         let now = clock.monotonic
+        let places =
+            answer.losses.map { ($0.epoch ?? answer.epoch, $0.first ?? 0) }
+            + (answer.count > 0 ? [(answer.epoch, answer.first)] : [])
+        let first = places.min(by: <)
+        if isJoining, let first {
+            let known = met[instance] ?? first
+            met[instance] = first < known ? first : known
+        }
         do throws(ArchiveError) {
             switch try desk.take(answer, to: request, of: instance) {
             case .atOnce: pauses[agent] = now
             case .later: pauses[agent] = now + .milliseconds(50)
             case .overtaken: return
             }
-            let places =
-                answer.losses.map { ($0.epoch ?? answer.epoch, $0.first ?? 0) }
-                + (answer.count > 0 ? [(answer.epoch, answer.first)] : [])
-            if isJoining, let first = places.min(by: <) { joined[instance] = first }
+            if isJoining, let first { joined[instance] = first }
         } catch {
             note("is stuck: \(error)")
             pauses[agent] = now + .milliseconds(400)
