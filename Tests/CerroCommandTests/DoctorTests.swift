@@ -20,8 +20,8 @@ struct DoctorTests {
             address: 10.0.0.1
             ports: 5561-5570
             agents:
-              - {class: Aggregator, id: aggregator}
-              - {class: Reader, id: reader}
+              - {class: Aggregator, id: aggregator, start: [record]}
+              - {class: Reader, id: reader, start: [serve]}
           cryo-pc:
             address: 10.0.0.2
             ports: 5561-5570
@@ -111,6 +111,11 @@ struct DoctorTests {
             (
                 { ($0.site, $0.host, $0.problems) = (nil, nil, ["site.yaml:3:1: error: no"]) },
                 .site, .bad, "site.yaml:3:1: error: no", "cerro config check"
+            ),
+            (
+                { $0.site?.hosts[0].agents[0].start = [] },
+                .site, .warning, "aggregator does nothing until somebody starts `record`",
+                "`start: [record]`"
             ),
             (
                 { ($0.host, $0.hostProblem) = (nil, "this machine is called moon") },

@@ -36,12 +36,13 @@ struct ArchiveSourceTests {
         )
     }
 
-    @Test("before the first refresh a query says that the archive is not open yet")
+    @Test("before the first refresh a query says that the archive is not open, and what opens it")
     func notOpen() throws {
         let archive = try TemporaryArchive()
         let source = ArchiveSource(directory: archive.path, holder: "test", cache: 1 << 20)
         let error = #expect(throws: QueryError.self) { try source.fields(in: at(0)..<at(1)) }
         #expect(error?.code == .queryFailed)
+        #expect("\(try #require(error))".contains("`serve` runs"))
     }
 
     @Test("what is committed is in the next answer after a refresh")

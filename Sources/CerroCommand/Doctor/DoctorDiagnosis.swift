@@ -1,3 +1,4 @@
+internal import AgentRuntime
 internal import SiteConfig
 internal import Telemetry
 
@@ -21,7 +22,29 @@ enum DoctorDiagnosis {
         let count = site.hosts.reduce(0) { $0 + $1.agents.count }
         return [
             .ok(.site, "\(facts.siteFile): site \(site.name), \(count) instances, no problem")
-        ]
+        ] + idlers(of: site)
+    }
+
+    /// What keeps or reads the archive and begins with nothing: unlike an instrument, nobody
+    /// thinks of starting it.
+    private static func idlers(of site: Site) -> [DoctorFinding] {
+        site.hosts.flatMap { host in
+            host.agents.compactMap { entry in
+                guard entry.manage == .keep, entry.start.isEmpty,
+                    let kind = AgentClasses.all.first(where: { $0.name == entry.className }),
+                    kind.sections.contains(.archive),
+                    let duty = AgentClasses.make(kind, entry, on: host, of: site).agent.operations
+                        .first(where: { $0.kind == .process })
+                else { return nil }
+                return .warning(
+                    .site,
+                    "\(entry.id) does nothing until somebody starts `\(duty.name)`, after each "
+                        + "restart again: \(duty.help)",
+                    do: "give it `start: [\(duty.name)]` in the site file; until then `cerro call "
+                        + "\(entry.id) \(duty.name)`"
+                )
+            }
+        }
     }
 
     /// Which host this is, and whether the addresses mean something here.

@@ -165,7 +165,10 @@ final class ArchiveSource: SampleSource {
 
     private func open() throws(QueryError) -> ArchiveStore {
         guard let store = store.withLock({ $0 }) else {
-            throw .archive("\(directory) is not open yet; ask again in a moment")
+            throw .archive(
+                "\(directory) is open while the reader's operation `serve` runs; if that has just "
+                    + "begun, ask again in a moment"
+            )
         }
         return store
     }
