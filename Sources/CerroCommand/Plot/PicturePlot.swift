@@ -195,6 +195,9 @@ struct PicturePlot {
                 picture.line([upper[0], lower[0]], colour.with(alpha: 0.5), width: 2)
             } else {
                 picture.fill(upper + lower.reversed(), colour.with(alpha: 0.22))
+                // Edges, since an area that one sample has made narrow is hardly seen.
+                picture.line(upper, colour.with(alpha: 0.4), width: 1)
+                picture.line(lower, colour.with(alpha: 0.4), width: 1)
             }
         }
     }
