@@ -62,6 +62,14 @@ struct ArchiveG3CommandTests {
         #expect(size == 1981)
     }
 
+    @Test("an archive that is not there is not made unasked, and how to make it is said")
+    func begins() async {
+        let found = await run(["import", Self.corpus, "--directory", folder.path])
+        #expect(found.code == 1)
+        #expect(found.transcript.notes.contains("`mkdir \(folder.path)`"))
+        #expect(!FileManager.default.fileExists(atPath: folder.path))
+    }
+
     @Test("a tree needs a folder, and only a tree is followed")
     func usage() async {
         #expect(await run(["export", "*", "--format", "g3", "--directory", "/"]).code == 2)

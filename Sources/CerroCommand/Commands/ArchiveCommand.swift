@@ -33,8 +33,9 @@ struct ArchiveOption: ParsableArguments {
         directory == nil ? try site.load().archive.g3 : []
     }
 
-    /// The archive's folder.
-    func archive() throws(CommandFailure) -> ArchiveDirectory {
+    /// The archive's folder; that of one which `mayBegin` here is not made unasked, since on
+    /// another host it would be a second one.
+    func archive(mayBegin: Bool = false) throws(CommandFailure) -> ArchiveDirectory {
         let path: String
         if let directory { path = directory } else { path = try site.load().archive.directory }
         var isFolder: ObjCBool = false
@@ -44,7 +45,7 @@ struct ArchiveOption: ParsableArguments {
             throw CommandFailure(
                 .failed,
                 "there is no folder \(path). Name the archive with --directory, or run this on "
-                    + "its host"
+                    + "its host" + (mayBegin ? "; if it is to begin here, `mkdir \(path)`" : "")
             )
         }
         return ArchiveDirectory(path)

@@ -30,7 +30,7 @@ struct ArchiveImportCommand: ParsableCommand {
         var reports: [ImportedFile] = []
         var failures: [String] = []
         do {
-            let directory = try archive.archive()
+            let directory = try archive.archive(mayBegin: true)
             let files = try paths.flatMap { path in try G3Importer.files(at: path) }
             let importer = try G3Importer(
                 directory: directory,
