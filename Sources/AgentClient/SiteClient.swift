@@ -42,7 +42,8 @@ public actor SiteClient {
         live = LiveSubscriptions(bus: bus)
     }
 
-    /// How long a request without a limit of its own may take.
+    /// How long a request without a limit of its own may take; and any at most to find who is
+    /// asked.
     public static let patience = Duration.seconds(5)
 
     /// Closes all sockets.
@@ -155,7 +156,7 @@ public actor SiteClient {
         if let known {
             row = known
         } else {
-            row = try await self.instance(instance, timeout: timeout)
+            row = try await self.instance(instance, timeout: min(timeout, Self.patience))
         }
         let what = "\(instance) at \(row.requests)"
         let reply = try await ask(
@@ -173,7 +174,9 @@ public actor SiteClient {
         // It was restarted since the table was read, or since the registry heard of it: then its
         // answer tells its epoch. Nothing was carried out, so once more is safe.
         var fresh = row
-        if known != nil { fresh = try await self.instance(instance, timeout: timeout) }
+        if known != nil {
+            fresh = try await self.instance(instance, timeout: min(timeout, Self.patience))
+        }
         if fresh.epoch == row.epoch, reply.epoch != row.epoch {
             fresh.epoch = reply.epoch
             rows[instance] = fresh
@@ -235,6 +238,7 @@ public actor SiteClient {
                 epoch: epoch,
                 arguments: arguments,
                 timeout: timeout,
+                connecting: Self.patience,
                 asker: asker,
                 reading: read
             )

@@ -36,6 +36,13 @@ public enum CommandLineTool {
 
     /// Runs with another console, for tests.
     static func run(_ arguments: [String], console: Console) async -> Int32 {
+        let code = await carryOut(arguments, console)
+        guard let loss = console.lossOfAnswer else { return code }
+        console.note("cerro: \(loss)")
+        return code == ExitStatus.done.rawValue ? loss.status.rawValue : code
+    }
+
+    private static func carryOut(_ arguments: [String], _ console: Console) async -> Int32 {
         do {
             var command = try await RootCommand.asyncParseAsRoot(arguments)
             try await Console.$current.withValue(console) {

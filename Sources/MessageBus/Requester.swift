@@ -53,7 +53,9 @@ public actor Requester {
     private struct Pending {
         let bytes: [UInt8]
         let action: String
-        let deadline: Duration
+        /// When it fails: where it has not gone out by then, or has no reply.
+        var deadline: Duration
+        let replyDeadline: Duration
         let read: @Sendable (MessagePackView) -> Value?
         var wasSent = false
         var continuation: CheckedContinuation<Result<Reply, RequestError>, Never>?
@@ -104,8 +106,9 @@ public actor Requester {
     /// ``noteClock(of:)`` has told that clock. A `Reply` says itself what became of the request.
     ///
     /// `epoch` is that of the target, or 0 for actions without effect; `asker` is for whom it is
-    /// asked; `id` is nil, or that of an earlier request that is repeated. `read` makes the result
-    /// of what stands in the reply, on the bus's reactor.
+    /// asked; `id` is nil, or that of an earlier request that is repeated. It may wait `connecting`
+    /// at most for a connection, else its whole time. `read` makes the result of what stands in
+    /// the reply, on the bus's reactor.
     ///
     /// - Returns: the reply, whatever its code.
     /// - Throws: ``RequestError``.
@@ -115,6 +118,7 @@ public actor Requester {
         epoch: Int64 = 0,
         arguments: Value = .null,
         timeout: Duration,
+        connecting: Duration? = nil,
         asker: Asker? = nil,
         id: [UInt8]? = nil,
         reading read: @escaping @Sendable (MessagePackView) -> Value? = { $0.value }
@@ -131,16 +135,17 @@ public actor Requester {
         let bytes = request.bytes
         try check(request, byteCount: bytes.count)
         try open()
-        let deadline = timeSource.monotonic + timeout
+        let now = timeSource.monotonic
         pending[request.id] = Pending(
             bytes: bytes,
             action: action,
-            deadline: deadline,
+            deadline: now + min(connecting ?? timeout, timeout),
+            replyDeadline: now + timeout,
             read: read
         )
         order.append(request.id)
         flush()
-        wake(at: deadline)
+        if let entry = pending[request.id] { wake(at: entry.deadline) }
         let result = await withTaskCancellationHandler {
             await outcome(of: request.id)
         } onCancel: {
@@ -244,6 +249,7 @@ public actor Requester {
             if let entry = pending[id] {
                 guard connection?.send(entry.bytes) == true else { break }
                 pending[id]?.wasSent = true
+                pending[id]?.deadline = entry.replyDeadline
                 silentSince = silentSince ?? timeSource.monotonic
             }
             sent += 1

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import CerroCommand
@@ -21,6 +22,20 @@ struct CommandLineTests {
         let version = await run(["--version"])
         #expect(version.code == 0)
         #expect(version.transcript.answers == Version.current + "\n")
+    }
+
+    @Test("an answer that cannot be written is a failure, and says why")
+    func unwritten() async {
+        let transcript = Transcript()
+        let full = Console(usesColour: false, showsProgress: false) {
+            descriptor,
+            text throws(CommandFailure) in
+            guard descriptor == STDERR_FILENO else { throw CommandFailure(.failed, "disk full") }
+            transcript.append(text, isAnswer: false)
+        }
+        #expect(await CommandLineTool.run(["--version"], console: full) == 1)
+        #expect(transcript.notes == "cerro: disk full\n")
+        #expect(await CommandLineTool.run(["nonsense"], console: full) == 2)
     }
 
     @Test("a completion script is an answer", arguments: ["bash", "zsh", "fish"])

@@ -44,11 +44,19 @@ struct RequesterTests {
 
     private func ask(
         _ requester: Requester,
-        _ action: String
+        _ action: String,
+        timeout: Duration = .seconds(1),
+        connecting: Duration? = nil
     ) async -> Result<Reply, RequestError> {
         do throws(RequestError) {
             return .success(
-                try await requester.request(action, target: "host", epoch: 7, timeout: .seconds(1))
+                try await requester.request(
+                    action,
+                    target: "host",
+                    epoch: 7,
+                    timeout: timeout,
+                    connecting: connecting
+                )
             )
         } catch {
             return .failure(error)
@@ -147,6 +155,36 @@ struct RequesterTests {
             Issue.record("\(await outcome)")
             return
         }
+        await bus.reactor.shutdown()
+    }
+
+    @Test(
+        "to find nobody there takes less time than an answer may take",
+        arguments: Carrier.allCases
+    )
+    func connecting(_ carrier: Carrier) async throws {
+        let bus = try carrier.makeBus()
+        let nowhere = requester(
+            bus,
+            try #require(BusEndpoint(host: "127.0.0.1", port: try TakenPort.free()))
+        )
+        async let nobody = ask(nowhere, "echo", timeout: .seconds(60), connecting: .seconds(5))
+        await time.somebodySleeps()
+        time.jump(by: .seconds(5))
+        guard case .failure(.unreachable) = await nobody else {
+            Issue.record("\(await nobody)")
+            return
+        }
+
+        let host = RequestHost(bus: bus, time: time, logger: logger)
+        let there = requester(bus, try await host.open())
+        async let answer = ask(there, "hold", timeout: .seconds(60), connecting: .seconds(5))
+        await host.untilHeld()
+        await time.somebodySleeps()
+        time.jump(by: .seconds(30))
+        await host.release()
+        let outcome = await answer
+        #expect(throws: Never.self) { try outcome.get() }
         await bus.reactor.shutdown()
     }
 
@@ -304,75 +342,5 @@ struct RequesterTests {
         }
         #expect(status == 0)
         return descriptor
-    }
-}
-
-/// An instance that echoes, counts, and holds answers back.
-private actor RequestHost {
-    nonisolated let bus: any Bus
-    private let time: ManualTimeSource
-    private let logger: Logger
-    private var server: RequestServer?
-    private var count: Int64 = 0
-    private var held: [RequestServer.Call] = []
-    private var waiting: [CheckedContinuation<Void, Never>] = []
-
-    init(bus: any Bus, time: ManualTimeSource, logger: Logger) {
-        self.bus = bus
-        self.time = time
-        self.logger = logger
-    }
-
-    nonisolated var unownedExecutor: UnownedSerialExecutor {
-        bus.reactor.asUnownedSerialExecutor()
-    }
-
-    func open() throws -> BusEndpoint {
-        let ledger = RequestLedger(
-            target: "host",
-            epoch: 7,
-            withoutEffect: ["echo"],
-            timeSource: time
-        )
-        let server = try RequestServer(
-            bus: bus,
-            binding: Binding(host: "127.0.0.1"),
-            ledger: ledger,
-            timeSource: time,
-            logger: logger
-        ) { call in self.assumeIsolated { $0.perform(call) } }
-        self.server = server
-        return try #require(server.endpoint)
-    }
-
-    func close() { server?.close() }
-
-    /// Who asked for what is held.
-    var peers: [Peer] { held.map(\.peer) }
-
-    func untilHeld(_ count: Int = 1) async {
-        while held.count < count { await withCheckedContinuation { waiting.append($0) } }
-    }
-
-    func untilDropped() async {
-        while server?.drops.total == 0 { await Task.yield() }
-    }
-
-    func release() {
-        for call in held { server?.answer(call) }
-        held = []
-    }
-
-    private func perform(_ call: RequestServer.Call) {
-        switch call.request.action {
-        case "echo": server?.answer(call, result: call.request.arguments)
-        case "count":
-            count += 1
-            server?.answer(call, result: .int(count))
-        default:
-            held.append(call)
-            for continuation in waiting { continuation.resume() }
-            waiting = []
-        }
     }
 }

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Synchronization
 
 /// Where a command writes: answers to standard output, everything else to standard error.
 struct Console: Sendable {
@@ -6,7 +7,8 @@ struct Console: Sendable {
     let usesColour: Bool
     /// Whether standard error is a terminal, so that a line may be written over.
     let showsProgress: Bool
-    private let write: @Sendable (Int32, String) -> Void
+    private let write: @Sendable (Int32, String) throws(CommandFailure) -> Void
+    private let loss = Loss()
 
     /// The console of the command that runs.
     @TaskLocal static var current = Console.system(environment: [:])
@@ -15,7 +17,7 @@ struct Console: Sendable {
     init(
         usesColour: Bool,
         showsProgress: Bool,
-        write: @escaping @Sendable (Int32, String) -> Void
+        write: @escaping @Sendable (Int32, String) throws(CommandFailure) -> Void
     ) {
         self.usesColour = usesColour
         self.showsProgress = showsProgress
@@ -34,32 +36,44 @@ struct Console: Sendable {
         )
     }
 
+    /// Why some of the answer was lost; nil where all was written, or nobody wanted it any more.
+    var lossOfAnswer: CommandFailure? { loss.first.withLock { $0 } }
+
     /// Writes a line of the answer.
-    func answer(_ line: String) { write(STDOUT_FILENO, line + "\n") }
+    func answer(_ line: String) { out(line + "\n") }
+
+    private func out(_ text: String) {
+        do throws(CommandFailure) { try write(STDOUT_FILENO, text) } catch {
+            loss.first.withLock { $0 = $0 ?? error }
+        }
+    }
+
+    /// Where standard error cannot be written there is nobody left to tell.
+    private func err(_ text: String) { try? write(STDERR_FILENO, text) }
 
     /// Writes a line for people that is not the answer.
-    func note(_ line: String) { write(STDERR_FILENO, line + "\n") }
+    func note(_ line: String) { err(line + "\n") }
 
     /// Shows how far long work has come, on a terminal only; the next call writes over it.
     func progress(_ line: String) {
-        if showsProgress { write(STDERR_FILENO, "\r" + line + "\u{1B}[K") }
+        if showsProgress { err("\r" + line + "\u{1B}[K") }
     }
 
     /// Takes the line of ``progress(_:)`` away.
     func endProgress() {
-        if showsProgress { write(STDERR_FILENO, "\r\u{1B}[K") }
+        if showsProgress { err("\r\u{1B}[K") }
     }
 
     /// Gives the whole terminal to ``draw(_:)``, until ``endScreen()`` gives it back as it was.
-    func beginScreen() { write(STDOUT_FILENO, "\u{1B}[?1049h\u{1B}[?25l\u{1B}[2J") }
+    func beginScreen() { out("\u{1B}[?1049h\u{1B}[?25l\u{1B}[2J") }
 
     /// See ``beginScreen()``.
-    func endScreen() { write(STDOUT_FILENO, "\u{1B}[?25h\u{1B}[?1049l") }
+    func endScreen() { out("\u{1B}[?25h\u{1B}[?1049l") }
 
     /// Draws lines over those that stand on the screen; in one write, so that nothing flickers.
     func draw(_ lines: [String]) {
         let text = lines.map { $0 + "\u{1B}[K" }.joined(separator: "\r\n")
-        write(STDOUT_FILENO, "\u{1B}[H" + text + "\u{1B}[J")
+        out("\u{1B}[H" + text + "\u{1B}[J")
     }
 
     /// The text in a colour, or as it is where colours make no sense.
@@ -79,15 +93,26 @@ struct Console: Sendable {
         case faint = 2
     }
 
-    private static func writeAll(_ descriptor: Int32, _ text: String) {
+    private final class Loss: Sendable {
+        let first = Mutex<CommandFailure?>(nil)
+    }
+
+    private static func writeAll(_ descriptor: Int32, _ text: String) throws(CommandFailure) {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes {
                 Foundation.write(descriptor, $0.baseAddress, $0.count)
             }
             if count < 0, errno == EINTR { continue }
-            // Nobody reads any more: there is nobody left to tell.
-            guard count > 0 else { return }
+            guard count > 0 else {
+                // Nobody reads any more, as behind `head`.
+                if errno == EPIPE { return }
+                throw CommandFailure(
+                    .failed,
+                    "the answer is not whole, standard output cannot be written: "
+                        + String(cString: strerror(errno))
+                )
+            }
             rest = rest.dropFirst(count)
         }
     }

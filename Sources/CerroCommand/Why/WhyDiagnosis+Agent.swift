@@ -22,6 +22,8 @@ extension WhyDiagnosis {
                 since: row.seen,
                 do: "look whether host \(row.host) and the network live; then \(start)"
             )
+        case .stopped where row.seen.nanoseconds == 0:
+            return .broken(.agent, "\(name) of host \(row.host) was never started", do: start)
         case .stopped:
             return .broken(
                 .agent,

@@ -102,13 +102,14 @@ struct WhyFacts: Sendable {
     /// The declaration of the field's feed, as the instance has it now.
     var feed: Feed? { agent?.feeds.first { $0.name == field.feed } }
 
-    /// The instances of a class, of the site file and of the table.
+    /// The instances of a class: of the site file, and others that live. Who was taken out of the
+    /// site file has ended on purpose, though the table still has a row of it.
     func instances(of className: String) -> [String] {
-        var names = declared.filter { $0.className == className }.map(\.instance)
-        for row in rows where row.className == className && !names.contains(row.instance) {
-            names.append(row.instance)
+        let names = declared.filter { $0.className == className }.map(\.instance)
+        let others = rows.filter {
+            $0.className == className && $0.state == .alive && !names.contains($0.instance)
         }
-        return names
+        return names + others.map(\.instance)
     }
 
     /// How long nothing may come before something is wrong: three periods, and at least 10 s.

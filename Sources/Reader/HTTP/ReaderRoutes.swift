@@ -93,7 +93,8 @@ struct ReaderRoutes: Sendable {
             isKnown
             ? Response(status: .notModified) : await self.response(answer.text(format, times))
         response.headers[.eTag] = tag
-        response.headers[.cacheControl] = "private, max-age=31536000, immutable"
+        // A late sample, or a file that is back, changes the tag: so it is asked each time.
+        response.headers[.cacheControl] = "private, no-cache"
         return response
     }
 
