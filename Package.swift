@@ -108,7 +108,10 @@ let package = Package(
         ),
         library(
             "Registry",
-            ["Access", "AgentRuntime", "MessageBus", "SiteConfig", "Telemetry", logging]
+            [
+                "Access", "AgentRuntime", "MessageBus", "MessagePack", "SiteConfig", "Telemetry",
+                logging,
+            ]
         ),
         library(
             "Aggregator",
@@ -209,7 +212,7 @@ let package = Package(
                 "MessageBus", "Telemetry", "ZeroMQ",
             ]
         ),
-        tests("RegistryTests", ["Registry", "Telemetry"]),
+        tests("RegistryTests", ["MessagePack", "Registry", "Telemetry"]),
         tests(
             "ReaderTests",
             [

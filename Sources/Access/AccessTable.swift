@@ -169,7 +169,8 @@ extension AccessTable {
         operation: String,
         at now: Timestamp
     ) -> Decision {
-        let what = "`\(operation)` of \(instance) needs \(needs)"
+        // Made only for who is refused: it takes longer than the decision.
+        var what: String { "`\(operation)` of \(instance) needs \(needs)" }
         switch caller.proof {
         case .local:
             if isOpen || needs == .role(.observe) || needs == .member { return .allowed }

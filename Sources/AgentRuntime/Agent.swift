@@ -1,5 +1,6 @@
 public import Access
 public import MessageBus
+internal import MessagePack
 public import Telemetry
 
 /// What an instrument (or a duty such as recording) adds to the runtime: feeds and operations.
@@ -32,6 +33,8 @@ public struct AgentQuery: Sendable {
     /// What it asks of who asks.
     public let needs: Need
     let way: Way
+    /// Whether the arguments come as `.bytes` of their MessagePack.
+    private(set) var isUndecoded = false
 
     enum Way: Sendable {
         /// On the reactor.
@@ -53,6 +56,19 @@ public struct AgentQuery: Sendable {
         self.action = action
         self.needs = needs
         way = .atOnce(answer)
+    }
+
+    /// A query that is answered before the reactor does anything else, of arguments as they stand.
+    ///
+    /// For what comes so often that its values are not built first: the bytes are one item of
+    /// MessagePack within the limits of a request, in which texts may be no UTF-8.
+    public init(
+        undecoded action: String,
+        needs: Need = .role(.observe),
+        answer: @escaping @Sendable ([UInt8], Caller) throws -> Value
+    ) {
+        self.init(atOnce: action, needs: needs) { try answer($0.bytes ?? [], $1) }
+        isUndecoded = true
     }
 
     /// A query, answered off the reactor and several at a time.
@@ -88,7 +104,8 @@ public struct AgentQuery: Sendable {
 
     /// Answers one request of a caller.
     public func answer(_ arguments: Value, _ caller: Caller) async throws -> Value {
-        switch way {
+        let arguments = isUndecoded ? .bytes(arguments.messagePack) : arguments
+        return switch way {
         case .atOnce(let answer): try answer(arguments, caller)
         case .later(let answer): try await answer(arguments, caller)
         case .long(let answer): try await answer(arguments).value

@@ -266,6 +266,7 @@ public actor AgentHost: Service {
                 ),
                 timeSource: time,
                 logger: logger,
+                undecoded: Set(queries.values.filter(\.isUndecoded).map(\.action)),
                 authorize: { [weak self] call in
                     self?.assumeIsolated { $0.refusal(of: call) }
                 },

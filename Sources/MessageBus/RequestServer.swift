@@ -20,6 +20,7 @@ public final class RequestServer {
     /// Why who sent a request may not have it done; nil if it may.
     public typealias Refusal = (code: ReplyCode, text: String)
 
+    private let undecoded: Set<String>
     private let authorize: (Call) -> Refusal?
     private let onRequest: (Call) -> Void
     private let onSettled: (Call, RequestLedger.Verdict) -> Void
@@ -33,6 +34,9 @@ public final class RequestServer {
 
     /// Listens at `binding` for requests to `target` in `epoch`.
     ///
+    /// The arguments of actions in `undecoded` are left to whoever does them: they come as `.bytes`
+    /// of their MessagePack.
+    ///
     /// `authorize` is asked about each request, also one that was asked before, and before anything
     /// else is told about it. `onSettled` hears of requests that the ledger refuses, or has
     /// answered before.
@@ -44,11 +48,13 @@ public final class RequestServer {
         ledger: RequestLedger,
         timeSource: any TimeSource,
         logger: Logger,
+        undecoded: Set<String> = [],
         authorize: @escaping (Call) -> Refusal? = { _ in nil },
         onSettled: @escaping (Call, RequestLedger.Verdict) -> Void = { _, _ in },
         onRequest: @escaping (Call) -> Void
     ) throws(BusError) {
         self.timeSource = timeSource
+        self.undecoded = undecoded
         self.authorize = authorize
         self.onRequest = onRequest
         self.onSettled = onSettled
@@ -82,8 +88,8 @@ public final class RequestServer {
         let reply = reply(to: call.request.id, code, text, result)
         ledger.finish(reply)
         let bytes = reply.heapBytes
-        for peer in joined.removeValue(forKey: call.request.id) ?? [] {
-            bytes.withBytes { _ = socket?.reply(to: peer, $0) }
+        if !joined.isEmpty, let peers = joined.removeValue(forKey: call.request.id) {
+            for peer in peers { bytes.withBytes { _ = socket?.reply(to: peer, $0) } }
         }
         socket?.reply(to: call.peer, bytes)
     }
@@ -104,7 +110,7 @@ public final class RequestServer {
     private func receive(_ bytes: UnsafeRawBufferPointer, from peer: Peer) {
         let request: Request
         do {
-            request = try Request(bytes: bytes)
+            request = try Request(bytes: bytes, undecoded: undecoded)
         } catch {
             drops.count("malformed request", detail: "from \(peer.address ?? "?"): \(error)")
             guard let id = Wire.id(of: bytes) else { return }

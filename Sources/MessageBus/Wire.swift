@@ -122,38 +122,49 @@ public struct Request: Hashable, Sendable {
         return writer.bytes
     }
 
-    /// Reads a request.
+    /// Reads a request; the arguments of actions in `undecoded` are `.bytes`, as they stand.
     ///
     /// - Throws: ``WireError``; never traps, whatever the bytes are.
-    public init(bytes: UnsafeRawBufferPointer) throws(WireError) {
-        self = try decode(bytes, longest: BusLimits.longestRequest, items: 65_536) {
-            view throws(WireError) in
-            let id = try identifier(view, least: 7)
-            guard let action = name(view[2]), let target = name(view[3]),
-                let targetEpoch = view[4].int, view[5].isNull || view[5].int != nil,
-                let arguments = view[6].value
-            else {
-                throw .malformed(
-                    "a request is [version, id, action, target, target_epoch, expiry, arguments]"
-                )
-            }
-            let asker: Asker?
-            if let count = view.arrayCount, count > 7, !view[7].isNull {
-                asker = try Asker(view[7])
-            } else {
-                asker = nil
-            }
-            return Request(
-                id: id,
-                action: action,
-                target: target,
-                targetEpoch: targetEpoch,
-                expiry: view[5].int.map(Timestamp.init(nanoseconds:)),
-                arguments: arguments,
-                asker: asker
-            )
+    public init(
+        bytes: UnsafeRawBufferPointer,
+        undecoded: Set<String> = []
+    ) throws(WireError) {
+        let limit = BusLimits.longestRequest
+        guard bytes.count <= limit else { throw .tooLong(byteCount: bytes.count, limit: limit) }
+        guard var reader = MessagePackReader(bytes), let found = reader.array(), found >= 2,
+            let version = reader.int(), let id = reader.bytes(), id.count == BusLimits.idLength
+        else { throw Wire.noBeginning }
+        try Wire.check(version: version, parts: found)
+        guard let action = reader.name(), let target = reader.name(),
+            let targetEpoch = reader.int(),
+            case let expiry = reader.int(), expiry != nil || reader.null()
+        else { throw Self.malformed }
+        self.init(
+            id: Array(id),
+            action: action,
+            target: target,
+            targetEpoch: targetEpoch,
+            expiry: expiry.map(Timestamp.init(nanoseconds:))
+        )
+        do {
+            arguments =
+                undecoded.contains(action)
+                ? .bytes(Array(try reader.item())) : try reader.value()
+            if found > 7 { asker = try Asker(&reader) }
+            for _ in stride(from: 8, to: found, by: 1) { _ = try reader.item() }
+        } catch let error as WireError {
+            throw error
+        } catch MessagePackError.invalidText {
+            throw Self.malformed
+        } catch {
+            throw .malformed("\(error)")
         }
+        guard reader.isAtEnd else { throw .malformed("bytes follow its last part") }
     }
+
+    private static let malformed = WireError.malformed(
+        "a request is [version, id, action, target, target_epoch, expiry, arguments]"
+    )
 }
 
 /// What became of a request: `[version, id, code, text, result, clock, epoch]`; parts behind them
@@ -225,13 +236,9 @@ public struct Reply: Hashable, Sendable {
         bytes: UnsafeRawBufferPointer,
         reading read: (MessagePackView) -> Value? = \.value
     ) throws(WireError) {
-        self = try decode(
-            bytes,
-            longest: BusLimits.longestMessage,
-            items: BusLimits.replyItems
-        ) { view throws(WireError) in
-            let id = try identifier(view, least: 7)
-            guard let code = name(view[2]), let text = view[3].string,
+        self = try decode(bytes) { view throws(WireError) in
+            let id = try identifier(view)
+            guard isName(view[2].utf8), let code = view[2].string, let text = view[3].string,
                 let result = code == ReplyCode.ok.rawValue ? read(view[4]) : view[4].value,
                 let clock = view[5].int, let epoch = view[6].int
             else {
@@ -264,13 +271,13 @@ public enum RequestID {
 
 private func decode<Result>(
     _ bytes: UnsafeRawBufferPointer,
-    longest: Int,
-    items: Int,
     _ read: (MessagePackView) throws(WireError) -> Result
 ) throws(WireError) -> Result {
-    guard bytes.count <= longest else { throw .tooLong(byteCount: bytes.count, limit: longest) }
+    let limit = BusLimits.longestMessage
+    guard bytes.count <= limit else { throw .tooLong(byteCount: bytes.count, limit: limit) }
+    let limits = MessagePackLimits(items: BusLimits.replyItems)
     do {
-        return try withMessagePack(bytes, limits: MessagePackLimits(items: items)) { try read($0) }
+        return try withMessagePack(bytes, limits: limits) { try read($0) }
     } catch let error as WireError {
         throw error
     } catch {
@@ -279,34 +286,46 @@ private func decode<Result>(
 }
 
 extension Asker {
-    fileprivate init(_ view: MessagePackView) throws(WireError) {
-        guard view.arrayCount == 3, let name = MessageBus.name(view[0]),
-            view[1].isNull || MessageBus.name(view[1]) != nil,
-            view[2].isNull || MessageBus.name(view[2]) != nil
+    /// Reads an asker; nil where null stands in its place.
+    fileprivate init?(_ reader: inout MessagePackReader) throws(WireError) {
+        if reader.null() { return nil }
+        guard reader.array() == 3, let name = reader.name(),
+            case let token = reader.name(), token != nil || reader.null(),
+            case let address = reader.name(), address != nil || reader.null()
         else { throw .malformed("an asker is [name, token, address]") }
-        self.init(
-            name: name,
-            token: MessageBus.name(view[1]),
-            address: MessageBus.name(view[2])
-        )
+        self.init(name: name, token: token, address: address)
     }
 }
 
-/// The id of a message of so many parts or more whose version is spoken here.
-private func identifier(_ view: MessagePackView, least: Int) throws(WireError) -> [UInt8] {
+/// The id of a reply whose version is spoken here.
+private func identifier(_ view: MessagePackView) throws(WireError) -> [UInt8] {
     guard let found = view.arrayCount, found >= 2, let version = view[0].int,
         let id = view[1].bytes, id.count == BusLimits.idLength
-    else { throw .malformed("an array that begins with version and id is expected") }
-    guard Wire.readable.contains(version) else { throw .version(version) }
-    guard found >= least else { throw .malformed("\(found) parts, expected \(least)") }
+    else { throw Wire.noBeginning }
+    try Wire.check(version: version, parts: found)
     return Array(id)
 }
 
-private func name(_ view: MessagePackView) -> String? {
-    guard let utf8 = view.utf8, (1...BusLimits.longestName).contains(utf8.count) else {
-        return nil
+extension Wire {
+    fileprivate static let noBeginning = WireError.malformed(
+        "an array that begins with version and id is expected"
+    )
+
+    fileprivate static func check(version: Int64, parts: Int) throws(WireError) {
+        guard readable.contains(version) else { throw .version(version) }
+        guard parts >= 7 else { throw .malformed("\(parts) parts, expected 7") }
     }
-    return view.string
+}
+
+private func isName(_ utf8: UnsafeRawBufferPointer?) -> Bool {
+    utf8.map { (1...BusLimits.longestName).contains($0.count) } ?? false
+}
+
+extension MessagePackReader {
+    fileprivate mutating func name() -> String? {
+        var ahead = self
+        return isName(ahead.utf8()) ? text() : nil
+    }
 }
 
 private func cut(_ text: String) -> String {

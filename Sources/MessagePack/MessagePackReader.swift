@@ -164,6 +164,35 @@ public struct MessagePackReader {
         return text
     }
 
+    /// Whether null follows, which is passed over then.
+    public mutating func null() -> Bool {
+        guard place < end, place.load(as: UInt8.self) == 0xC0 else { return false }
+        place += 1
+        return true
+    }
+
+    /// The bytes of the next item and all that is in it, whatever it is.
+    ///
+    /// - Throws: ``MessagePackError``; then the reader stands where it stood.
+    public mutating func item(
+        limits: MessagePackLimits = MessagePackLimits()
+    ) throws(MessagePackError) -> UnsafeRawBufferPointer {
+        let item = UnsafeRawBufferPointer(start: place, count: try limits.length(of: rest))
+        place += item.count
+        return item
+    }
+
+    /// The number of members of a map, whose keys and values follow by turns.
+    public mutating func map() -> Int? {
+        guard place < end else { return nil }
+        let type = place.load(as: UInt8.self)
+        if type & 0xF0 == 0x80 {
+            place += 1
+            return Int(type & 0x0F)
+        }
+        return type == 0xDE ? length(2) : type == 0xDF ? length(4) : nil
+    }
+
     /// A truth value.
     public mutating func bool() -> Bool? {
         guard place < end else { return nil }

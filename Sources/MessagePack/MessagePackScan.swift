@@ -1,12 +1,16 @@
 /// Bounds on what one document may ask a decoder to build.
 public struct MessagePackLimits: Sendable {
-    /// Arrays and maps inside each other; libmsgpack-c itself stops at 32.
-    public var depth: Int
+    /// Arrays and maps inside each other, at most ``deepest``.
+    public let depth: Int
     /// Items in all: each costs the decoder 24 bytes, whatever it costs on the wire.
     public var items: Int
 
+    /// Where libmsgpack-c itself stops.
+    public static let deepest = 32
+
     /// Limits of requests, replies and descriptions, or others.
     public init(depth: Int = 16, items: Int = 65_536) {
+        precondition(depth <= Self.deepest, "libmsgpack-c reads nothing that deep")
         self.depth = depth
         self.items = items
     }
@@ -21,16 +25,24 @@ extension MessagePackLimits {
     /// libmsgpack-c allocates what a length says before it looks whether the bytes are there, so
     /// it sees only what has passed here.
     public func scan(_ bytes: UnsafeRawBufferPointer) throws(MessagePackError) {
+        let length = try length(of: bytes)
+        guard length == bytes.count else { throw .trailingBytes(offset: length) }
+    }
+
+    /// How many bytes the first document in `bytes` takes, which may be followed by others.
+    public func length(of bytes: UnsafeRawBufferPointer) throws(MessagePackError) -> Int {
         var offset = 0
         var items = 0
         // How many items are still missing at each level that is open.
-        var open: [Int] = [1]
-        while let missing = open.last {
-            guard missing > 0 else {
-                open.removeLast()
+        var missing = InlineArray<33, Int>(repeating: 0)
+        var level = 0
+        missing[0] = 1
+        while level >= 0 {
+            guard missing[level] > 0 else {
+                level -= 1
                 continue
             }
-            open[open.count - 1] -= 1
+            missing[level] -= 1
             items += 1
             guard items <= self.items else { throw .tooManyItems(limit: self.items) }
             let start = offset
@@ -39,11 +51,12 @@ extension MessagePackLimits {
             offset = start + length
             guard children <= bytes.count - offset else { throw .truncated(offset: start) }
             if children > 0 {
-                guard open.count <= depth else { throw .tooDeep(offset: start, limit: depth) }
-                open.append(children)
+                guard level < depth else { throw .tooDeep(offset: start, limit: depth) }
+                level += 1
+                missing[level] = children
             }
         }
-        guard offset == bytes.count else { throw .trailingBytes(offset: offset) }
+        return offset
     }
 
     /// The bytes of the item itself, and how many items it contains.

@@ -122,6 +122,14 @@ public func withMessagePack<Result>(
     _ body: (MessagePackView) throws -> Result
 ) throws -> Result {
     try limits.scan(bytes)
+    return try unpack(bytes, body)
+}
+
+/// As ``withMessagePack(_:limits:_:)``, of bytes that a scan has let through.
+private func unpack<Result>(
+    _ bytes: UnsafeRawBufferPointer,
+    _ body: (MessagePackView) throws -> Result
+) throws -> Result {
     var unpacked = msgpack_unpacked()
     msgpack_unpacked_init(&unpacked)
     defer { msgpack_unpacked_destroy(&unpacked) }
@@ -154,5 +162,22 @@ extension Value {
         limits: MessagePackLimits = MessagePackLimits()
     ) throws {
         self = try bytes.withUnsafeBytes { try Value(messagePack: $0, limits: limits) }
+    }
+}
+
+extension MessagePackReader {
+    /// The next item and all that is in it, as a value.
+    ///
+    /// - Throws: ``MessagePackError``; then the reader stands where it stood.
+    public mutating func value(
+        limits: MessagePackLimits = MessagePackLimits()
+    ) throws -> Value {
+        var ahead = self
+        let value = try unpack(try ahead.item(limits: limits)) { view in
+            guard let value = view.value else { throw MessagePackError.invalidText(offset: 0) }
+            return value
+        }
+        self = ahead
+        return value
     }
 }

@@ -64,7 +64,9 @@ public final class RegistryAgent: Agent {
     public var queries: [AgentQuery] {
         [
             AgentQuery(atOnce: Action.register, needs: .instance) { try self.register($0, $1) },
-            AgentQuery(atOnce: Action.heartbeat, needs: .instance) { try self.heartbeat($0, $1) },
+            AgentQuery(undecoded: Action.heartbeat, needs: .instance) {
+                try self.heartbeat($0, $1)
+            },
             AgentQuery(atOnce: Action.leave, needs: .instance) { try self.leave($0, $1) },
             AgentQuery(Action.table, needs: .member) { (_: Value) in self.tableValue() },
         ]
@@ -139,26 +141,15 @@ public final class RegistryAgent: Agent {
         )
     }
 
-    private func heartbeat(_ arguments: Value, _ caller: Caller) throws -> Value {
-        guard let instance = arguments["instance"]?.string, let epoch = arguments["epoch"]?.int
-        else { throw QueryFailure(.requestMalformed, "this is no heartbeat") }
-        _ = try checkIdentity(caller, is: instance)
-        let now = time.now
-        let monotonic = time.monotonic
-        let answer = table.withLock { table in
-            table.heartbeat(instance, epoch: epoch, now: monotonic) { row in
-                row.seen = now
-                row.noteClock(arguments, at: now)
-                row.operations =
-                    arguments["operations"]?.map?.compactMapValues(\.string) ?? row.operations
-                row.faults = arguments["faults"]?.array?.compactMap(Fault.init) ?? row.faults
-                row.control = arguments["control"].flatMap(Control.init)
-                row.published = arguments["published"]?.int ?? row.published
-                row.refused = arguments["refused"]?.int ?? row.refused
-                row.audited = arguments["audited"]?.int ?? row.audited
-            }
+    private func heartbeat(_ arguments: [UInt8], _ caller: Caller) throws -> Value {
+        guard let heartbeat = Heartbeat(arguments) else {
+            throw QueryFailure(.requestMalformed, "this is no heartbeat")
         }
-        return try reply(answer)
+        _ = try checkIdentity(caller, is: heartbeat.instance)
+        let (now, monotonic) = (time.now, time.monotonic)
+        return try reply(
+            table.withLock { $0.heartbeat(heartbeat, now: monotonic, wallClock: now) }
+        )
     }
 
     private func leave(_ arguments: Value, _ caller: Caller) throws -> Value {
@@ -170,11 +161,13 @@ public final class RegistryAgent: Agent {
         return .null
     }
 
+    private static let granted: Value = ["lease_ns": .int(RuntimeLimits.lease.nanoseconds)]
+
     private func reply(_ answer: SiteTable.Answer) throws -> Value {
         switch answer {
         case .granted:
             announce()
-            return ["lease_ns": .int(RuntimeLimits.lease.nanoseconds)]
+            return Self.granted
         case .held(let host, let pid, let since):
             throw QueryFailure(
                 .leaseHeld,
@@ -205,25 +198,5 @@ public final class RegistryAgent: Agent {
         let before = announced.exchange(version, ordering: .relaxed)
         guard isTold || before != version else { return }
         services.withLock { $0 }?.announce(Action.tableTopic, ["version": .int(version)])
-    }
-}
-
-extension InstanceRow {
-    /// Takes what a heartbeat says about the clock of its host.
-    ///
-    /// What the instance has measured counts, unless its clock says something else by now: a
-    /// difference beyond a heartbeat is no delay on the way.
-    fileprivate mutating func noteClock(_ heartbeat: Value, at now: Timestamp) {
-        let seen = (heartbeat["clock"]?.timestamp ?? now) - now
-        clockOffset = seen
-        roundTrip = nil
-        guard let measured = heartbeat["offset_ns"]?.int,
-            let trip = heartbeat["round_trip_ns"]?.int,
-            trip >= 0
-        else { return }
-        let offset = Duration.nanoseconds(measured)
-        guard max(offset - seen, seen - offset) < RuntimeLimits.heartbeatPeriod else { return }
-        clockOffset = offset
-        roundTrip = .nanoseconds(trip)
     }
 }

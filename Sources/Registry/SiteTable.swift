@@ -23,6 +23,14 @@ public struct SiteTable: Sendable {
         case unknown
     }
 
+    fileprivate struct Entry {
+        var row: InstanceRow
+        /// When the last heartbeat came, while the lease lasts or has just ended.
+        var heard: Duration?
+        /// What the last heartbeat said of what seldom changes; empty where the row says otherwise.
+        var lasting: [UInt8] = []
+    }
+
     /// The longest time that an instance which the site file does not name stays in the table.
     public static let memory = Duration.seconds(86_400)
     /// Rows of the table; a registration beyond it is refused.
@@ -30,8 +38,7 @@ public struct SiteTable: Sendable {
 
     /// One higher with each change.
     public private(set) var version: Int64 = 1
-    private var rows: [String: InstanceRow]
-    private var heard: [String: Duration] = [:]
+    private var rows: [String: Entry] = [:]
     private var named: Set<String> = []
     private var expected: Set<String> = []
     private let lease: Duration
@@ -45,7 +52,6 @@ public struct SiteTable: Sendable {
     ///   - restartedAt: monotonic time of the start, if an earlier registry of this site may have
     ///     granted leases; nil if there was none.
     public init(expected: [InstanceRow], lease: Duration, restartedAt: Duration?) {
-        rows = [:]
         self.lease = lease
         silentUntil = restartedAt.map { $0 + lease } ?? .zero
         expect(expected)
@@ -58,16 +64,18 @@ public struct SiteTable: Sendable {
     public mutating func expect(_ all: [InstanceRow]) {
         named = Set(all.map(\.instance))
         expected = Set(all.filter { $0.state == .missing }.map(\.instance))
-        rows = rows.filter { $0.value.epoch != 0 || named.contains($0.key) }
-        for row in all where (rows[row.instance]?.epoch ?? 0) == 0 { rows[row.instance] = row }
+        rows = rows.filter { $0.value.row.epoch != 0 || named.contains($0.key) }
+        for row in all where (rows[row.instance]?.row.epoch ?? 0) == 0 {
+            rows[row.instance] = Entry(row: row)
+        }
         version += 1
     }
 
     /// All rows, by instance.
-    public var sorted: [InstanceRow] { rows.values.sorted { $0.instance < $1.instance } }
+    public var sorted: [InstanceRow] { rows.values.map(\.row).sorted { $0.instance < $1.instance } }
 
     /// The row of an instance.
-    public subscript(instance: String) -> InstanceRow? { rows[instance] }
+    public subscript(instance: String) -> InstanceRow? { rows[instance]?.row }
 
     /// Somebody asks for the lease of `row.instance`.
     ///
@@ -83,7 +91,7 @@ public struct SiteTable: Sendable {
         predecessors: Set<Int64> = [],
         now: Duration
     ) -> Answer {
-        if let holder = rows[row.instance], holder.state == .alive, holder.epoch != row.epoch,
+        if let holder = rows[row.instance]?.row, holder.state == .alive, holder.epoch != row.epoch,
             !predecessors.contains(holder.epoch)
         {
             return .held(host: holder.host, pid: holder.pid, since: holder.since)
@@ -94,46 +102,30 @@ public struct SiteTable: Sendable {
         }
         var granted = row
         granted.state = .alive
-        rows[row.instance] = granted
-        heard[row.instance] = now
+        rows[row.instance] = Entry(row: granted, heard: now)
         version += 1
         return .granted
     }
 
-    /// A heartbeat: renews the lease of `epoch` and brings what changed.
+    /// A heartbeat renews the lease of its epoch and brings what changed; it came `now`.
     public mutating func heartbeat(
-        _ instance: String,
-        epoch: Int64,
+        _ heartbeat: Heartbeat,
         now: Duration,
-        update: (inout InstanceRow) -> Void
+        wallClock: Timestamp
     ) -> Answer {
-        guard var row = rows[instance], row.epoch == epoch, row.state != .missing else {
-            if let holder = rows[instance], holder.state == .alive {
-                return .held(host: holder.host, pid: holder.pid, since: holder.since)
-            }
-            return .unknown
-        }
-        heard[instance] = now
-        let before = row
-        update(&row)
-        row.state = .alive
-        rows[instance] = row
-        if row.state != before.state || row.faults != before.faults
-            || row.operations != before.operations || row.control != before.control
-        {
-            version += 1
-        }
-        return .granted
+        guard let place = rows.index(forKey: heartbeat.instance) else { return .unknown }
+        let (answer, isNews) = rows.values[place].hear(heartbeat, now, wallClock)
+        if isNews { version += 1 }
+        return answer
     }
 
     /// Somebody says good-bye.
     public mutating func leave(_ instance: String, epoch: Int64) {
-        guard var row = rows[instance], row.epoch == epoch else { return }
+        guard var row = rows[instance]?.row, row.epoch == epoch else { return }
         row.state = .stopped
         row.operations = row.operations.mapValues { _ in "idle" }
         row.faults = []
-        rows[instance] = row
-        heard[instance] = nil
+        rows[instance] = Entry(row: row)
         version += 1
     }
 
@@ -141,14 +133,14 @@ public struct SiteTable: Sendable {
     ///
     /// - Returns: the expected instances that nobody holds, by name.
     public mutating func expire(now: Duration, wallClock: Timestamp) -> [String] {
-        for (instance, row) in rows {
-            switch row.state {
+        for (instance, entry) in rows {
+            switch entry.row.state {
             case .alive:
-                guard let last = heard[instance], now - last > lease else { continue }
-                rows[instance]?.state = .silent
+                guard let last = entry.heard, now - last > lease else { continue }
+                rows[instance]?.row.state = .silent
                 version += 1
             case .silent, .stopped:
-                guard !named.contains(instance), wallClock - row.seen > Self.memory else {
+                guard !named.contains(instance), wallClock - entry.row.seen > Self.memory else {
                     continue
                 }
                 rows[instance] = nil
@@ -156,6 +148,32 @@ public struct SiteTable: Sendable {
             case .missing: continue
             }
         }
-        return expected.filter { rows[$0]?.state != .alive }.sorted()
+        return expected.filter { rows[$0]?.row.state != .alive }.sorted()
+    }
+}
+
+extension SiteTable.Entry {
+    /// What a heartbeat gets, and whether it changes what the table shows.
+    fileprivate mutating func hear(
+        _ heartbeat: Heartbeat,
+        _ now: Duration,
+        _ wallClock: Timestamp
+    ) -> (answer: SiteTable.Answer, isNews: Bool) {
+        guard row.epoch == heartbeat.epoch, row.state != .missing else {
+            guard row.state == .alive else { return (.unknown, false) }
+            return (.held(host: row.host, pid: row.pid, since: row.since), false)
+        }
+        heard = now
+        heartbeat.tell(&row, at: wallClock)
+        guard row.state != .alive || lasting != heartbeat.lasting else { return (.granted, false) }
+        let (state, operations) = (row.state, row.operations)
+        let (faults, control) = (row.faults, row.control)
+        row.state = .alive
+        lasting = heartbeat.lasting
+        heartbeat.tellLasting(&row)
+        let isNews =
+            state != .alive || row.operations != operations || row.faults != faults
+            || row.control != control
+        return (.granted, isNews)
     }
 }

@@ -33,6 +33,17 @@ public struct Connection {
         }
     }
 
+    /// What the kernel calls a socket, which it calls no other one; nil where the descriptor is
+    /// none.
+    ///
+    /// Source: Linux, include/uapi/asm-generic/socket.h, SO_COOKIE; net/core/sock_diag.c.
+    static func cookie(of descriptor: Int32) -> UInt64? {
+        var cookie: UInt64 = 0
+        var length = socklen_t(MemoryLayout<UInt64>.size)
+        let status = getsockopt(descriptor, SOL_SOCKET, SO_COOKIE, &cookie, &length)
+        return status == 0 ? cookie : nil
+    }
+
     /// The port in an address of the internet, in bytes 2 and 3 of both its families.
     private static func port(in address: UnsafeRawPointer) -> UInt16? {
         let family = Int32(address.assumingMemoryBound(to: sockaddr.self).pointee.sa_family)
@@ -54,12 +65,12 @@ public struct Connection {
         shutdown(descriptor, Int32(SHUT_RDWR))
     }
 
-    /// Bytes that came on it, of what the peer has been told that they did, and bytes that went
-    /// out, of which the peer has told that they came.
+    /// Bytes that came on a connection, of what the peer has been told that they did, and bytes
+    /// that went out, of which the peer has told that they came; nil where it has ended.
     ///
     /// Source: Linux, include/uapi/linux/tcp.h, `tcp_info`, `tcpi_bytes_acked` and
     /// `tcpi_bytes_received` behind it; glibc's own structure ends before them.
-    var transferredBytes: (received: Int, confirmed: Int)? {
+    static func transferredBytes(of descriptor: Int32) -> (received: Int, confirmed: Int)? {
         let (confirmed, received) = (120, 128)
         let size = received + MemoryLayout<UInt64>.size
         return withUnsafeTemporaryAllocation(byteCount: size, alignment: 8) { buffer in
@@ -71,7 +82,9 @@ public struct Connection {
                 buffer.baseAddress,
                 &length
             )
-            guard status == 0, length == size else { return nil }
+            guard status == 0, length == size, buffer.load(as: UInt8.self) != TCP_CLOSE else {
+                return nil
+            }
             return (
                 Int(clamping: buffer.load(fromByteOffset: received, as: UInt64.self)),
                 Int(clamping: buffer.load(fromByteOffset: confirmed, as: UInt64.self))

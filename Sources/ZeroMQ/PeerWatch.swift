@@ -61,7 +61,7 @@ public struct CutPeer: Hashable, Sendable, CustomStringConvertible {
 /// reactor inside of the library.
 final class PeerWatch: Sendable {
     private struct Peer {
-        let address: String
+        let cookie: UInt64, address: String
         var received = 0, waiting = 0
         var confirmed = 0, unread = 0
     }
@@ -111,23 +111,25 @@ final class PeerWatch: Sendable {
         if byteCount > ZeroMQLimits.busyBytes { PeerWatcher.shared.hurry() }
     }
 
-    /// Looks at the connections among `descriptors`, `pause` after the last look; whether the next
-    /// one should come soon.
-    func look(at descriptors: [Int32], after pause: Duration) -> Bool {
+    /// Looks at the connections of the port, `pause` after the last look; whether the next one
+    /// should come soon.
+    func look(at connections: [OpenConnection], after pause: Duration) -> Bool {
         let trickle = Int(pause / .seconds(1) * Double(ZeroMQLimits.trickle))
         let (cut, isHurried) = state.withLock { state -> ([(Int32, CutPeer)], Bool) in
             state.hurried = max(0, state.hurried - 1)
             var now: [Int32: Peer] = [:]
-            for descriptor in descriptors {
-                guard let tcp = Connection(descriptor, port: port),
-                    let (received, confirmed) = tcp.transferredBytes
-                else { continue }
-                var connection = state.connections[descriptor]
-                if connection?.address != tcp.peer {
-                    state.hurried = ZeroMQLimits.hurriedLooks
-                    connection = nil
+            for connection in connections {
+                let descriptor = connection.descriptor
+                var peer = state.connections[descriptor]
+                if peer?.cookie != connection.cookie {
+                    peer = Connection(descriptor, port: port).map {
+                        Peer(cookie: connection.cookie, address: $0.peer)
+                    }
+                    if peer != nil { state.hurried = ZeroMQLimits.hurriedLooks }
                 }
-                var seen = connection ?? Peer(address: tcp.peer)
+                guard var seen = peer,
+                    let (received, confirmed) = Connection.transferredBytes(of: descriptor)
+                else { continue }
                 let came = received - seen.received
                 let taken = (state.delivered[descriptor] ?? 0) + trickle
                 seen.received = received

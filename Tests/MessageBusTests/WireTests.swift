@@ -46,6 +46,38 @@ struct WireTests {
         #expect(try silent.withUnsafeBytes { try Request(bytes: $0) }.asker == nil)
     }
 
+    @Test("arguments that are not to be decoded come as the bytes that they are")
+    func undecoded() throws {
+        let arguments: Value = ["a": [1, "b", 2.5], "c": .null]
+        for asker in [nil, Asker(name: "bob")] {
+            var request = Request(
+                id: Self.id,
+                action: "heartbeat",
+                target: "registry",
+                arguments: arguments,
+                asker: asker
+            )
+            let bytes = request.bytes
+            #expect(try read(bytes, undecoded: ["leave"]) == request)
+            request.arguments = .bytes(arguments.messagePack)
+            #expect(try read(bytes, undecoded: ["heartbeat"]) == request)
+        }
+        // A text that is none, a map that has not what it says, and nothing at all.
+        let rests: [([UInt8], isItem: Bool)] = [
+            ([0xA1, 0xFF], true), ([0x81, 0xA1, 0x61], false), ([], false),
+        ]
+        let beginning = Request(id: Self.id, action: "heartbeat", target: "a").bytes.dropLast()
+        for (rest, isItem) in rests {
+            let found = try? read(beginning + rest, undecoded: ["heartbeat"])
+            #expect(found?.arguments == (isItem ? .bytes(rest) : nil))
+            #expect(throws: WireError.self) { try read(beginning + rest, undecoded: []) }
+        }
+    }
+
+    private func read(_ bytes: [UInt8], undecoded: Set<String>) throws -> Request {
+        try bytes.withUnsafeBytes { try Request(bytes: $0, undecoded: undecoded) }
+    }
+
     @Test("parts behind those that are known are passed over")
     func partsToCome() throws {
         let request = Request(id: Self.id, action: "stop", target: "a", asker: Asker(name: "bob"))
@@ -187,6 +219,7 @@ struct WireTests {
             (.array([1, id, "", "b", 0, .null, .null]), "a request is [version"),
             (.array([1, id, "a", "b", 0.5, .null, .null]), "a request is [version"),
             (.array([1, id, "a", "b", 0, "soon", .null]), "a request is [version"),
+            (.array([1, id, "a", "b", 0, .null, Self.nested(17)]), "nests deeper than 16"),
             (.map([:]), "begins with version and id"),
             (.array([]), "begins with version and id"),
         ]
@@ -200,6 +233,17 @@ struct WireTests {
         #expect(throws: WireError.tooLong(byteCount: long.count, limit: long.count - 1)) {
             try long.withUnsafeBytes { try Request(bytes: $0) }
         }
+    }
+
+    private static func nested(_ levels: Int) -> Value {
+        (0..<levels).reduce(.null) { inner, _ in .array([inner]) }
+    }
+
+    @Test("arguments may nest as deep as a document may")
+    func depth() throws {
+        let deepest = Self.nested(MessagePackLimits().depth)
+        let request = Request(id: Self.id, action: "a", target: "b", arguments: deepest)
+        #expect(try read(request.bytes, undecoded: []) == request)
     }
 
     // Goal: no bytes trap a decoder. Method: noise, and whole messages with flipped, cut and
@@ -235,6 +279,7 @@ struct WireTests {
             }
             bytes.withUnsafeBytes {
                 _ = try? Request(bytes: $0)
+                _ = try? Request(bytes: $0, undecoded: ["start"])
                 _ = try? Reply(bytes: $0)
             }
         }

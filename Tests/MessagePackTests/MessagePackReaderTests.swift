@@ -71,6 +71,36 @@ struct MessagePackReaderTests {
         }
     }
 
+    @Test("items of any shape are taken whole, as bytes or as values, and maps member by member")
+    func items() throws {
+        for count in [0, 1, 15, 16, 65_535, 65_536] {
+            let members = (0..<count).map { ("\($0)", Value.array([.int(Int64($0)), .null])) }
+            let map = Value.map(Dictionary(uniqueKeysWithValues: members))
+            let limits = MessagePackLimits(items: 1 << 20)
+            try (map.messagePack + Value.null.messagePack).withUnsafeBytes { bytes in
+                var reader = try #require(MessagePackReader(bytes))
+                let whole = try reader.item(limits: limits)
+                #expect(whole.count == bytes.count - 1)
+                #expect(reader.null() == true)
+                #expect(reader.isAtEnd)
+                reader = try #require(MessagePackReader(bytes))
+                let value = try reader.value(limits: limits)
+                #expect(value == map)
+                #expect(reader.rest.count == 1)
+                reader = try #require(MessagePackReader(bytes))
+                #expect(reader.map() == count)
+                for _ in 0..<count {
+                    let text = reader.text()
+                    let key = try #require(text)
+                    let member = try reader.value()
+                    #expect(member == map[key])
+                }
+                #expect(reader.null() == true)
+                #expect(throws: MessagePackError.self) { try reader.item() }
+            }
+        }
+    }
+
     // Goal: no length is believed.
     // Method: every prefix of good items, and items of another type, leave the reader in place.
     @Test("what is cut off or of another type is nil, and nothing is read")
@@ -90,6 +120,10 @@ struct MessagePackReaderTests {
                     #expect(reader.bool() == nil)
                     // An array is complete with the first byte of each element.
                     #expect(reader.array() == nil)
+                    #expect(reader.map() == nil)
+                    #expect(reader.null() == false)
+                    #expect(throws: MessagePackError.self) { try reader.item() }
+                    #expect(throws: MessagePackError.self) { try reader.value() }
                     #expect(reader.rest.count == count)
                 }
             }

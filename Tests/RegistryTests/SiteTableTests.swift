@@ -1,3 +1,4 @@
+import MessagePack
 import Registry
 import Telemetry
 import Testing
@@ -57,7 +58,7 @@ struct SiteTableTests {
         _ = table.register(row("cryo-1", epoch: 1, pid: 7), showsLease: false, now: .zero)
         let refused = table.register(row("cryo-1", epoch: 2), showsLease: true, now: .seconds(4))
         #expect(refused == .held(host: "server", pid: 7, since: Timestamp(seconds: 0)))
-        _ = table.heartbeat("cryo-1", epoch: 1, now: .seconds(4)) { _ in }
+        _ = table.hear("cryo-1", epoch: 1, now: .seconds(4))
         _ = table.expire(now: .seconds(9), wallClock: Timestamp(seconds: 9))
         #expect(table["cryo-1"]?.state == .alive)
         _ = table.expire(now: .milliseconds(9001), wallClock: Timestamp(seconds: 9))
@@ -65,7 +66,7 @@ struct SiteTableTests {
         let granted = table.register(row("cryo-1", epoch: 2), showsLease: false, now: .seconds(10))
         #expect(granted == .granted)
         // The old holder wakes up: it is told who has taken over, and ends.
-        let late = table.heartbeat("cryo-1", epoch: 1, now: .seconds(11)) { _ in }
+        let late = table.hear("cryo-1", epoch: 1, now: .seconds(11))
         #expect(late == .held(host: "server", pid: 100, since: Timestamp(seconds: 0)))
     }
 
@@ -116,8 +117,8 @@ struct SiteTableTests {
     @Test("a heartbeat of somebody unknown asks for a registration")
     func unknown() {
         var table = table()
-        #expect(table.heartbeat("cryo-1", epoch: 1, now: .zero) { _ in } == .unknown)
-        #expect(table.heartbeat("nobody", epoch: 1, now: .zero) { _ in } == .unknown)
+        #expect(table.hear("cryo-1", epoch: 1, now: .zero) == .unknown)
+        #expect(table.hear("nobody", epoch: 1, now: .zero) == .unknown)
     }
 
     @Test("who says good-bye frees the lease at once; strangers are forgotten after a day")
@@ -142,11 +143,76 @@ struct SiteTableTests {
         _ = table.register(row("cryo-1", epoch: 1), showsLease: false, now: .zero)
         let registered = table.version
         #expect(registered > first)
-        _ = table.heartbeat("cryo-1", epoch: 1, now: .seconds(1)) { $0.published = 10 }
-        #expect(table.version == registered)
-        _ = table.heartbeat("cryo-1", epoch: 1, now: .seconds(2)) {
-            $0.operations = ["acquire": "running"]
-        }
+        let idle: Value = ["operations": ["acquire": "idle"], "published": 10]
+        _ = table.hear("cryo-1", epoch: 1, now: .seconds(1), idle)
         #expect(table.version > registered)
+        let idling = table.version
+        let more: Value = ["operations": ["acquire": "idle"], "published": 11]
+        _ = table.hear("cryo-1", epoch: 1, now: .seconds(2), more)
+        #expect(table.version == idling)
+        #expect(table["cryo-1"]?.published == 11)
+        for (number, news) in Self.news.enumerated() {
+            let before = table.version
+            _ = table.hear("cryo-1", epoch: 1, now: .seconds(3 + number), news)
+            #expect(table.version > before, "\(news)")
+        }
+    }
+
+    private static let news: [Value] = [
+        ["operations": ["acquire": "running"]],
+        ["operations": ["acquire": "running", "calibrate": "idle"]],
+        [
+            "faults": [
+                ["id": "disk.low", "severity": "error", "since": 5, "text": "", "subject": ""]
+            ]
+        ],
+        ["faults": []],
+        ["control": ["holder": "alice", "since": 1, "until": 2]],
+        ["control": .null],
+    ]
+
+    // Goal: a heartbeat whose lasting part is as the one before it is not believed to be known
+    // where the row says something else meanwhile.
+    // Method: the same heartbeat after each event that changes the row without it.
+    @Test("the same heartbeat tells its operations again to a row that has lost them")
+    func sameAgain() {
+        var table = table()
+        let running: Value = ["operations": ["acquire": "running"]]
+        _ = table.register(row("cryo-1", epoch: 1), showsLease: false, now: .zero)
+        _ = table.hear("cryo-1", epoch: 1, now: .zero, running)
+        _ = table.register(row("cryo-1", epoch: 1), showsLease: true, now: .seconds(1))
+        #expect(table["cryo-1"]?.operations == [:])
+        _ = table.hear("cryo-1", epoch: 1, now: .seconds(1), running)
+        #expect(table["cryo-1"]?.operations == ["acquire": "running"])
+        table.leave("cryo-1", epoch: 1)
+        #expect(table["cryo-1"]?.operations == ["acquire": "idle"])
+        let version = table.version
+        _ = table.hear("cryo-1", epoch: 1, now: .seconds(2), running)
+        #expect(table["cryo-1"]?.operations == ["acquire": "running"])
+        #expect(table["cryo-1"]?.state == .alive)
+        #expect(table.version > version)
+        // Back after a silence, with nothing new but that.
+        _ = table.expire(now: .seconds(8), wallClock: Timestamp(seconds: 8))
+        #expect(table["cryo-1"]?.state == .silent)
+        let silent = table.version
+        _ = table.hear("cryo-1", epoch: 1, now: .seconds(9), running)
+        #expect(table["cryo-1"]?.state == .alive)
+        #expect(table.version > silent)
+    }
+}
+
+extension SiteTable {
+    /// A heartbeat that says `more` beside who lives, and comes at the same time on both clocks.
+    mutating func hear(
+        _ instance: String,
+        epoch: Int64,
+        now: Duration,
+        _ more: Value = [:]
+    ) -> Answer? {
+        let named: Value = ["instance": .string(instance), "epoch": .int(epoch)]
+        let all = (named.map ?? [:]).merging(more.map ?? [:]) { first, _ in first }
+        return Heartbeat(Value.map(all).messagePack).map {
+            heartbeat($0, now: now, wallClock: Timestamp(nanoseconds: now.nanoseconds))
+        }
     }
 }

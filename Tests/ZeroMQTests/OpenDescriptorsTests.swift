@@ -31,7 +31,10 @@ struct OpenDescriptorsTests {
         var open = OpenDescriptors()
         for isThorough in [true, false, false] {
             let found = open.connections(at: [listening.port], isThorough: isThorough)
-            #expect(found[listening.port]?.sorted() == [listening.descriptor, listening.distant])
+            #expect(
+                found[listening.port]?.map(\.descriptor).sorted()
+                    == [listening.descriptor, listening.distant]
+            )
         }
         #expect(open.connections(at: [], isThorough: false).isEmpty)
     }
@@ -43,10 +46,26 @@ struct OpenDescriptorsTests {
         let listening = try Listening()
         var found: [Int32] = []
         for _ in 0...ZeroMQLimits.looksPerListing {
-            found = open.connections(at: [listening.port], isThorough: false)[listening.port] ?? []
+            let all = open.connections(at: [listening.port], isThorough: false)
+            found = all[listening.port]?.map(\.descriptor) ?? []
             if found.contains(listening.distant) { break }
         }
         #expect(found.contains(listening.distant))
         #expect(found.contains(listening.descriptor))
+    }
+
+    @Test("a descriptor that another socket has now is where that one is")
+    func reused() throws {
+        let first = try Listening(), second = try Listening()
+        let ports: Set = [first.port, second.port]
+        var open = OpenDescriptors()
+        let before = open.connections(at: ports, isThorough: true)[first.port]
+        try #require(dup2(second.distant, first.distant) == first.distant)
+        let after = open.connections(at: ports, isThorough: false)
+        #expect(before?.map(\.descriptor).contains(first.distant) == true)
+        #expect(after[first.port]?.map(\.descriptor) == [first.descriptor])
+        let moved = after[second.port]?.first { $0.descriptor == first.distant }
+        #expect(moved?.cookie == Connection.cookie(of: second.descriptor))
+        #expect(moved?.cookie != Connection.cookie(of: first.descriptor))
     }
 }
