@@ -71,7 +71,7 @@ extension ArchiveDirectory {
     private func readBack(_ sealed: ArchiveFile, _ builder: SealedFileBuilder) throws {
         let file = try disk.open(full(sealed), .read)
         let size = try file.size()
-        guard try file.bytes(0..<SealedLayout.headLength) == SealedLayout.head,
+        guard try file.bytes(0..<SealedLayout.headLength) == SealedLayout.head(),
             try file.bytes(max(0, size - builder.end.count)..<size) == builder.end
         else {
             throw ArchiveError.journal(

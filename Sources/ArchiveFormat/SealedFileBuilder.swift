@@ -16,7 +16,7 @@ public struct SealedFileBuilder {
         self.footer = footer
         self.write = write
         waiting.reserveCapacity(2 * SealedLimits.bytesPerWrite)
-        try SealedLayout.head.withUnsafeBytes { try put($0) }
+        try SealedLayout.head().withUnsafeBytes { try put($0) }
     }
 
     /// Adds N rows of a feed.

@@ -20,7 +20,7 @@ public enum SealedLayout {
     public static let headLength = 16, trailerLength = 40
 
     /// The head of a file.
-    public static var head: [UInt8] {
+    public static func head(version: UInt32 = version) -> [UInt8] {
         var bytes = magic
         append(version, to: &bytes)
         append(UInt32(0), to: &bytes)
@@ -31,10 +31,15 @@ public enum SealedLayout {
     public static func check(head: [UInt8]) throws(SealedFileError) {
         guard head.count == headLength else { throw .tooShort(byteCount: head.count) }
         guard Array(head[..<8]) == magic else { throw .noMagic(offset: 0) }
-        let version = head.withUnsafeBytes {
-            UInt32(littleEndian: $0.loadUnaligned(fromByteOffset: 8, as: UInt32.self))
-        }
+        let version = self.version(head, at: 8)
         guard (1...Self.version).contains(version) else { throw .version(version, offset: 8) }
+    }
+
+    /// What is wrong with the head of a file whose trailer says `version`; nil if nothing is.
+    public static func damage(head: [UInt8], version: UInt32) -> SealedFileError? {
+        let expected = self.head(version: version)
+        return expected.indices.first { !head.indices.contains($0) || head[$0] != expected[$0] }
+            .map { .head(offset: $0) }
     }
 
     /// A footer as it stands in a file, wherever that is.
@@ -75,12 +80,8 @@ public enum SealedLayout {
         try PackedFooter(footer).end(at: offset)
     }
 
-    /// Whether the file that ends with `trailer`, which is whole, has a footer before its last one.
-    public static func hasTwoFooters(trailer: [UInt8]) -> Bool {
-        trailer.withUnsafeBytes {
-            UInt32(littleEndian: $0.loadUnaligned(fromByteOffset: 28, as: UInt32.self)) >= 2
-        }
-    }
+    /// The version that a whole trailer says: from 2 on there are two footers.
+    public static func version(trailer: [UInt8]) -> UInt32 { version(trailer, at: 28) }
 
     /// Where trailers may end in the last bytes of a file, the last one first.
     public static func trailerEnds(in tail: [UInt8]) -> [Int] {
@@ -103,9 +104,7 @@ public enum SealedLayout {
         guard Array(trailer[32...]) == closingMagic else {
             throw .noMagic(offset: fileLength - 8)
         }
-        let version = trailer.withUnsafeBytes {
-            UInt32(littleEndian: $0.loadUnaligned(fromByteOffset: 28, as: UInt32.self))
-        }
+        let version = self.version(trailer: trailer)
         guard (1...Self.version).contains(version) else {
             throw .version(version, offset: fileLength - 12)
         }
@@ -155,6 +154,12 @@ public enum SealedLayout {
         }
     }
 
+    private static func version(_ bytes: [UInt8], at offset: Int) -> UInt32 {
+        bytes.withUnsafeBytes {
+            UInt32(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+        }
+    }
+
     private static func integer(_ bytes: [UInt8], at offset: Int) -> Int {
         let word = bytes.withUnsafeBytes {
             UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
@@ -172,6 +177,8 @@ public enum SealedFileError: Error, Hashable, Sendable, CustomStringConvertible 
     case tooShort(byteCount: Int)
     case noMagic(offset: Int)
     case version(UInt32, offset: Int)
+    /// The head is not that of its version; what a footer says is not concerned.
+    case head(offset: Int)
     case footerChecksum(found: UInt32, expected: UInt32, offset: Int)
     case footer(String)
     case timelineShape(String)
@@ -186,13 +193,28 @@ public enum SealedFileError: Error, Hashable, Sendable, CustomStringConvertible 
             "no magic at byte \(offset): this is no sealed file, or one that was cut off; "
                 + "take it from a copy of the archive"
         case .version(let version, let offset):
-            "at byte \(offset): version \(version) of the format; "
-                + "this program reads 1 to \(SealedLayout.version): use a newer one"
+            "at byte \(offset): version \(version) of the format, and this program reads 1 to "
+                + "\(SealedLayout.version): "
+                + (version > SealedLayout.version
+                    ? "written by a newer Cerro: upgrade" : "no Cerro writes that; damaged")
+        case .head(let offset): "at byte \(offset): not what each file begins with"
         case .footerChecksum(let found, let expected, let offset):
             "at byte \(offset): the footer is damaged: checksum \(hexadecimal(found)), "
                 + "expected \(hexadecimal(expected)); take the file from a copy of the archive"
         case .footer(let what): "the footer is none: \(what)"
         case .timelineShape(let what): "a timeline cannot be written: \(what)"
+        }
+    }
+
+    /// What to say of a file that can be read all the same.
+    public var asWarning: String {
+        switch self {
+        case .head:
+            "its head is damaged (\(self)); its footer tells all: `cerro archive repair` writes it "
+                + "anew"
+        default:
+            "one of its two footers is damaged (\(self)); the other tells all: `cerro archive "
+                + "repair` writes it anew"
         }
     }
 }

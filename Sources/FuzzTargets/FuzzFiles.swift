@@ -6,7 +6,7 @@ internal import Telemetry
 enum FuzzFiles {
     /// A sealed file whose footer is `footer`, with some bytes for its chunks.
     static func sealed(footer: UnsafeRawBufferPointer) -> [UInt8] {
-        var file = SealedLayout.head + Array(repeating: 7, count: 256)
+        var file = SealedLayout.head() + Array(repeating: 7, count: 256)
         let packed = stored(footer)
         let offset = file.count
         file += packed

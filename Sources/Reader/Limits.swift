@@ -42,6 +42,14 @@ public enum ReaderLimits {
     /// Bytes of a request's path and query, enough for 400 field names; more are refused with 413.
     public static let addressBytes = 64 << 10
 
+    /// Bytes of a request's body, where the same names may stand; more are refused with 413 as soon
+    /// as the head says so or they have come, and the connection is closed.
+    static let bodyBytes = 64 << 10
+
+    /// How long what still comes on such a connection is thrown away, so that the client gets to
+    /// read why.
+    static let drainTime: Duration = .seconds(1)
+
     /// Bytes and fields of the head of a request; with more it is answered with 400 and the
     /// connection is closed.
     static let headerBytes = 80 << 10, headers = 200
@@ -183,8 +191,9 @@ public enum ReaderLimits {
     /// comes, and the next look goes on.
     static let treePatience: Duration = .milliseconds(500)
 
-    /// Problems of a tree that were told and are not told again; beyond it they are.
-    static let toldProblems = 10_000
+    /// Problems of files that are told in the log when they come up at once; of further ones only
+    /// the number is.
+    static let toldProblems = 100
 
     /// How near a sample of an earlier archive has to be for one of a later archive not to count.
     static let seam: Duration = .seconds(60)

@@ -86,9 +86,7 @@ struct SealedCorpusTests {
         }
         let kept = footer.unreadable[0].chunk.range
         return switch place {
-        case 0..<8: "no magic at byte 0: this is no sealed file"
-        case 8..<12: "of the format; this program reads 1 to 2"
-        case 12..<16: nil
+        case 0..<16: "its head is damaged (at byte \(place): "
         case kept: "unreadable record 9 of alpha at byte \(kept.lowerBound) is damaged as well"
         case ..<kept.lowerBound: "the roll-up by "
         default: "one of its two footers is damaged ("

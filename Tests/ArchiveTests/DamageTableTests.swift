@@ -95,7 +95,7 @@ struct DamageTableTests {
         }
         let whole = try open(sample.bytes)
         disk.set(bytes, of: path)
-        var words = file.damagedFooter().map { ["\($0)"] } ?? []
+        var words = file.allFlaws().map(\.description)
         var good = 0
         for (timeline, expected) in zip(file.footer.timelines, whole.footer.timelines) {
             for (group, other) in zip(timeline.groups, expected.groups) {
@@ -162,12 +162,14 @@ struct DamageTableTests {
         let sample = try Sample()
         let first = 2 * sample.last - sample.bytes.count
         var places: [(Int, lost: Int, String)] = [
-            (3, Self.all, "no magic at byte 0"), (8, Self.all, "at byte 8: version 3"),
             (first + 5, 0, "at byte \(first): the footer is damaged"),
             (sample.last + 5, 0, "at byte \(sample.last): the footer is damaged"),
             (sample.bytes.count - 1, 0, "no magic at byte \(sample.bytes.count - 8)"),
             (sample.bytes.count - 12, 0, "at byte \(sample.bytes.count - 12): version 3"),
         ]
+        for byte in 0..<SealedLayout.headLength {
+            places.append((byte, 0, "at byte \(byte): not what each file begins with"))
+        }
         for timeline in sample.footer.timelines {
             for group in timeline.groups {
                 for column in group.columns {
@@ -184,6 +186,48 @@ struct DamageTableTests {
             #expect(good == Self.all - lost, "byte \(place)")
             #expect(words.count == 1 && words[0].contains(expected), "byte \(place): \(words)")
         }
+    }
+
+    // Goal: as long as one footer is whole nothing is lost, and without any it is said why.
+    @Test("a head, a last and a first footer that are damaged together")
+    func ends() throws {
+        let sample = try Sample()
+        let first = 2 * sample.last - sample.bytes.count
+        let end = sample.bytes.count
+        let heads: [(UInt32, words: String)] = [
+            (1, "at byte 8: not what each file begins with"),
+            (
+                3,
+                "at byte 8: version 3 of the format, and this program reads 1 to 2: written by a "
+                    + "newer Cerro: upgrade"
+            ),
+            (0, "at byte 8: version 0 of the format, and this program reads 1 to 2: no Cerro"),
+        ]
+        for (version, words) in heads {
+            for footers in [[], [sample.last], [first], [first, sample.last]] {
+                var bytes = sample.bytes
+                bytes[8] = UInt8(version)
+                for footer in footers { bytes[footer] ^= 1 }
+                let (good, found) = try read(bytes, sample)
+                let isLost = footers.count == 2
+                #expect(good == (isLost ? 0 : Self.all), "\(version), \(footers)")
+                #expect(found.count == (isLost ? 1 : 1 + footers.count), "\(found)")
+                let expected =
+                    !isLost
+                    ? heads[0].words
+                    : version == 1 ? "at byte \(sample.last): the footer is damaged" : words
+                #expect(found[0].contains(expected), "\(found)")
+            }
+        }
+        // What a newer version writes says so at each end.
+        var newer = sample.bytes
+        for place in [8, sample.last - 12, end - 12] { newer[place] = 3 }
+        let (good, found) = try read(newer, sample)
+        #expect(good == 0)
+        #expect(found.count == 1 && found[0].hasPrefix("\(path): \(heads[1].words)"), "\(found)")
+        // A disk that lost its first sector may give zeros.
+        let zeros = try read(Array(repeating: 0, count: 16) + sample.bytes[16...], sample)
+        #expect(zeros.good == Self.all && zeros.words.count == 1)
     }
 
     // Goal: a length that lies with a right checksum, as a faulty writer would give it.

@@ -176,7 +176,7 @@ struct SealedDamageTests {
             (group.rollups[0].starts.offset, "roll-up by minute"),
             (rows.offset, "roll-up by minute"),
             (column.numbers[0].offset, "roll-up by minute"),
-            (0, "no magic at byte 0"), (9, "version 258"),
+            (0, "its head is damaged (at byte 0: "), (9, "its head is damaged (at byte 9: "),
             (bytes.count - 1, "no magic at byte"), (bytes.count - 40, "the footer is none"),
             (bytes.count - 20, "the footer is damaged"),
             (bytes.count - 12, "version 3"), (bytes.count - 41, "the footer is damaged"),

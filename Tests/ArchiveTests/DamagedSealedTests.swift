@@ -124,7 +124,7 @@ struct DamagedSealedTests {
     }
 
     static let ends: [String] = [
-        "random bytes", "empty", "truncated", "foreign", "both footers", "head", "a folder",
+        "random bytes", "empty", "truncated", "foreign", "both footers", "a folder",
     ]
 
     // Goal: one file of many is no file of an archive any more, before or while it is served.
@@ -182,9 +182,69 @@ struct DamagedSealedTests {
             data[data.count - 45] ^= 1
             let first = data.range(of: Data(SealedLayout.closingMagic))
             if let first { data[first.lowerBound - 33] ^= 1 }
-        default: data[0] ^= 1
+        default:
+            if way.hasPrefix("head") { data[0] ^= 1 }
+            if way.hasSuffix("last footer") { data[data.count - 45] ^= 1 }
         }
         return data
+    }
+
+    // Goal: an end that is damaged costs nothing while another one tells all, and is told.
+    @Test("a damaged end is a problem and no gap", arguments: flaws, [false, true])
+    func flawed(way: String, isServed: Bool) throws {
+        let archive = try SmallArchive()
+        let file = try archive.sealed()[1]
+        let whole = try archive.bytes(file.path)
+        let before = try archive.rig.answersOnce()
+        var served = isServed ? try archive.rig.store() : nil
+        if let served { #expect(try Answers(served) == before) }
+        try archive.put(Self.broken(whole, way), at: file.path, asNewFile: true)
+        let store = try served ?? archive.rig.store()
+        served = nil
+        try store.refresh()
+        #expect(try Answers(store) == before)
+        // What is open and ends as it did is not opened again.
+        let isKnown = !isServed || way != "last footer"
+        let words = way == "last footer" ? "one of its two footers is damaged (" : "its head is "
+        #expect(store.problems.count == (isKnown ? 1 : 0))
+        #expect(store.problems.allSatisfy { $0.hasPrefix("\(file.path): \(words)") })
+
+        try archive.put(whole, at: file.path, asNewFile: true)
+        try store.refresh()
+        #expect(try Answers(store) == before)
+        #expect(store.problems.isEmpty)
+    }
+
+    static let flaws = ["head", "last footer", "head and last footer"]
+
+    // Goal: rows of a file that was cut are there, or are rows of the ledger.
+    @Test("cut at every 1/64, before and while it is served", arguments: [false, true])
+    func cut(isServed: Bool) throws {
+        let archive = try SmallArchive()
+        let file = try archive.sealed()[1]
+        let whole = try archive.bytes(file.path)
+        let before = try archive.rig.answersOnce()
+        let store = isServed ? try archive.rig.store() : nil
+        var lost = 0
+        for part in 0..<64 {
+            let end = whole.count * part / 64
+            try archive.put(whole.prefix(end), at: file.path, asNewFile: true)
+            try store?.refresh()
+            let answers = try store.map { try Answers($0) } ?? archive.rig.answersOnce()
+            if answers == before { continue }
+            lost += 1
+            #expect(answers.values == before.values / 4 * 3, "\(part)/64")
+            #expect(answers.gaps.count == (isServed ? 2 : 1), "\(part)/64")
+            for gap in answers.gaps {
+                #expect(gap.cause.hasPrefix("damage: \(file.path): "))
+                #expect(gap.cause.contains(" byte"), "\(gap.cause)")
+                #expect(gap.from <= start + .seconds(60) && gap.to > start + .seconds(89))
+            }
+        }
+        #expect(lost > 16 && lost < 64)
+        try archive.put(whole, at: file.path, asNewFile: true)
+        try store?.refresh()
+        #expect(try store.map { try Answers($0) } ?? archive.rig.answersOnce() == before)
     }
 
     @Test("another file in the place of one is answered from, in the newest days and in older ones")

@@ -26,7 +26,7 @@ struct RepairTests {
 
     /// Each place of a file that a repair can do without, and what is lost with it.
     static let places = [
-        "times", "position", "x", "note", "on", "roll-up", "last footer", "first footer",
+        "times", "position", "x", "note", "on", "roll-up", "head", "last footer", "first footer",
         "unreadable payload",
     ]
 
@@ -36,6 +36,7 @@ struct RepairTests {
         switch place {
         case "times": return mixed.times.offset
         case "roll-up": return try #require(mixed.rollups[0].columns[1]).numbers[0].offset
+        case "head": return 0
         case "last footer": return sealed.byteCount - 60
         case "first footer":
             let bytes = try Data(contentsOf: URL(fileURLWithPath: sealed.path))
@@ -70,7 +71,7 @@ struct RepairTests {
         #expect(try archive.bytes(kept) == bytes)
         let new = try archive.open(file)
         #expect(new.footer.sources == [file.id, old.footer.id])
-        #expect(new.problem == nil)
+        #expect(new.allFlaws().isEmpty)
         let lines = try problems(of: archive)
         #expect(lines.isEmpty)
 

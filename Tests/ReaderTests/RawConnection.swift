@@ -1,3 +1,4 @@
+import Dispatch
 import Glibc
 import Telemetry
 
@@ -29,11 +30,23 @@ final class RawConnection {
         _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
     }
 
+    /// What arrives until the server ends the connection; the server may need this task's thread.
+    func readToEnd() async -> String {
+        let descriptor = descriptor
+        return await withCheckedContinuation { waiter in
+            DispatchQueue.global().async {
+                waiter.resume(returning: Self.read(descriptor) { _ in false })
+            }
+        }
+    }
+
     /// What arrives until it holds `words`, or the server ends the connection.
-    func read(until words: String) -> String {
+    func read(until words: String) -> String { Self.read(descriptor) { $0.contains(words) } }
+
+    private static func read(_ descriptor: Int32, until isEnough: (String) -> Bool) -> String {
         var text = ""
         var buffer = [UInt8](repeating: 0, count: 65_536)
-        while !text.contains(words) {
+        while !isEnough(text) {
             let count = recv(descriptor, &buffer, buffer.count, 0)
             guard count > 0 else { break }
             text += String(decoding: buffer[..<count], as: UTF8.self)

@@ -9,6 +9,8 @@ struct IndexChange: Sendable {
     var added: [String] = [], changed: [String] = []
     /// The files that cannot be read, a line each.
     var problems: [String] = []
+    /// What is wrong with files that were looked at and can be read all the same, by path.
+    var flaws: [String: String] = [:]
 }
 
 extension ArchiveIndex {
@@ -47,7 +49,7 @@ extension ArchiveIndex {
             let path = directory.full(file)
             if known.stamp != SealedStamp.read(path, disk: directory.disk) { return true }
             guard known.hasProblem, retried == nil || retried == file.path else { return false }
-            return SealedFile.isWhole(path, disk: directory.disk)
+            return SealedFile.hasFooter(path, disk: directory.disk)
         }
         for (number, file) in stale.enumerated() {
             try take(file, among: files, isKnown: known[file.path] != nil, &change)
@@ -108,6 +110,7 @@ extension ArchiveIndex {
             let opened = try SealedFile.open(directory.full(file), disk: directory.disk)
             try write { db in try Self.add(opened, path: file.path, to: db) }
             change.added.append(file.path)
+            change.flaws[file.path] = opened.warning(at: file.path)
         } catch {
             if case .index = error { throw error }
             if case .disk(.missing) = error { return }

@@ -40,7 +40,12 @@ extension ArchiveStore {
             let file = try cache.file(path) { () throws(ArchiveError) -> SealedFile in
                 try SealedFile.open(path, disk: directory.disk)
             }
-            if file.footer.id == place.file { return file }
+            if file.footer.id == place.file {
+                if let flaw = file.warning(at: place.path) {
+                    state.withLock { $0.damage.note(flaw, in: place.path) }
+                }
+                return file
+            }
         } catch {
             if case .disk(.missing) = error { throw error }
             try enter(error, with: place.path)

@@ -57,7 +57,8 @@ extension ArchiveStore {
             cache.forget(directory.full(path))
             state.damage.forget(path)
         }
-        state.damage.lookAgain(directory)
+        for (path, flaw) in change.flaws { state.damage.note(flaw, in: path) }
+        if let path = state.damage.lookAgain(directory) { cache.forget(directory.full(path)) }
         if !change.added.isEmpty || !change.changed.isEmpty {
             let known = try index.sourcesAndCursors()
             state.sources = known.sources

@@ -123,7 +123,7 @@ public final class ArchiveStore: Sendable {
     /// What is wrong with files of the archive, as lines for people.
     public var problems: [String] {
         state.withLock { state in
-            state.problems + state.damage.rows.map(\.cause)
+            state.problems + state.damage.problems
                 + state.segmentProblems.sorted { $0.key < $1.key }.flatMap(\.value)
         }
     }

@@ -2,7 +2,8 @@ internal import ArchiveFormat
 internal import Log
 internal import Telemetry
 
-/// The chunks of sealed files that could not be read, each as a row of the ledger.
+/// The chunks of sealed files that could not be read, each as a row of the ledger, and files whose
+/// ends are damaged, which costs nothing.
 ///
 /// They are found by the queries that need them, and forgotten when the file is another one or its
 /// bytes are right again.
@@ -18,6 +19,8 @@ struct DamageTable {
     }
 
     private var entries: [Key: Entry] = [:]
+    /// What is wrong with the ends of files that are read all the same, by path.
+    private var flaws: [String: String] = [:]
     /// The chunks that wait to be looked at again.
     private var queue: [Key] = []
 
@@ -27,8 +30,13 @@ struct DamageTable {
             .map(\.value.row)
     }
 
+    /// What is wrong, as lines for people.
+    var problems: [String] {
+        flaws.sorted { $0.key < $1.key }.map(\.value) + rows.map(\.cause)
+    }
+
     /// The files, relative to the archive.
-    var paths: [String] { Array(Set(entries.keys.map(\.path))) }
+    var paths: [String] { Array(Set(entries.keys.map(\.path) + flaws.keys)) }
 
     /// Enters a chunk of the file at `path`.
     mutating func note(_ chunk: Chunk, in path: String, row: LedgerEntry, mayHeal: Bool) {
@@ -41,13 +49,22 @@ struct DamageTable {
         entries[key] = Entry(chunk: chunk, row: row, mayHeal: mayHeal)
     }
 
+    /// Enters what is wrong with the ends of the file at `path`; nothing if `flaw` is nil.
+    mutating func note(_ flaw: String?, in path: String) {
+        guard let flaw, flaws.count < Limits.damagedChunks else { return }
+        flaws[path] = flaw
+    }
+
     /// Forgets what was found in the file at `path`.
     mutating func forget(_ path: String) {
+        flaws[path] = nil
         entries = entries.filter { $0.key.path != path }
     }
 
-    /// Forgets the chunks whose bytes are right again, some at a time.
-    mutating func lookAgain(_ directory: ArchiveDirectory) {
+    /// Forgets the chunks whose bytes are right again, some at a time, and one of the files.
+    ///
+    /// - Returns: the path of that file, which is another one now.
+    mutating func lookAgain(_ directory: ArchiveDirectory) -> String? {
         if queue.isEmpty { queue = entries.filter(\.value.mayHeal).map(\.key) }
         for key in queue.suffix(Limits.recheckedChunks) {
             guard let chunk = entries[key]?.chunk,
@@ -58,5 +75,11 @@ struct DamageTable {
             entries[key] = nil
         }
         queue.removeLast(min(queue.count, Limits.recheckedChunks))
+        guard let path = flaws.keys.randomElement(),
+            let file = try? SealedFile.open(directory.full(path), disk: directory.disk),
+            file.flaws.isEmpty
+        else { return nil }
+        flaws[path] = nil
+        return path
     }
 }

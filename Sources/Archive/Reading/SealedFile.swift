@@ -16,19 +16,29 @@ public final class SealedFile: Sendable {
     let stamp: SealedStamp
     private let file: any SegmentFile
 
-    /// What is wrong with the last of the two footers, where the first one counts.
-    public let problem: SealedFileError?
+    /// The footer that counts.
+    private let end: End
+
+    /// What is wrong with the head, and with the last of the two footers, where the first one
+    /// counts.
+    public let flaws: [SealedFileError]
+
+    /// A whole footer, where it stands with its trailer, and the version that this one says.
+    private struct End {
+        let footer: SealedFooter, range: Range<Int>, version: UInt32
+    }
 
     private init(
         path: String,
-        footer: SealedFooter,
+        end: End,
         byteCount: Int,
         file: any SegmentFile,
         stamp: SealedStamp,
-        problem: SealedFileError?
+        flaws: [SealedFileError]
     ) {
         self.path = path
-        self.footer = footer
+        self.end = end
+        footer = end.footer
         footerByteCount = footer.timelines.reduce(4096) { sum, timeline in
             timeline.groups.reduce(sum + 64 * timeline.feed.fields.count) { sum, group in
                 let rollups = group.rollups.count * group.columns.count * 5
@@ -39,100 +49,125 @@ public final class SealedFile: Sendable {
         self.byteCount = byteCount
         self.stamp = stamp
         self.file = file
-        self.problem = problem
+        self.flaws = flaws
     }
 
     /// Opens the file at `path` and checks both ends and the footer; the columns when read.
     ///
-    /// Where the last footer is damaged or cut off, the one before it counts.
+    /// Where the last footer is damaged or cut off, the one before it counts. A whole footer tells
+    /// all, so a damaged head costs nothing.
     public static func open(
         _ path: String,
         disk: any Disk = SystemDisk()
     ) throws(ArchiveError) -> SealedFile {
         let file: any SegmentFile
         let size: Int
-        let head: [UInt8]
         do throws(DiskError) {
             file = try disk.open(path, .read)
             size = try file.size()
-            head = try file.bytes(0..<SealedLayout.headLength)
         } catch {
             throw .disk(error)
         }
+        let head = Result { () throws(DiskError) in try file.bytes(0..<SealedLayout.headLength) }
         do throws(SealedFileError) {
-            try SealedLayout.check(head: head)
-            let (footer, problem) = try footer(of: file, size: size)
+            let (end, problem) = try end(of: file, size: size)
+            let damage = SealedLayout.damage(
+                head: (try? head.get()) ?? [],
+                version: end.version
+            )
             return SealedFile(
                 path: path,
-                footer: footer,
+                end: end,
                 byteCount: size,
                 file: file,
                 stamp: (try? SealedStamp(of: file)) ?? .none,
-                problem: problem
+                flaws: [damage, problem].compactMap(\.self)
             )
         } catch {
-            throw .sealedFile(path: path, error)
+            throw refusal(of: path, head: head, error)
         }
     }
 
-    /// Whether the file at `path` has a good head and a good last footer.
-    static func isWhole(_ path: String, disk: any Disk) -> Bool {
-        guard let file = try? disk.open(path, .read), let size = try? file.size(),
-            let head = try? file.bytes(0..<SealedLayout.headLength),
-            (try? SealedLayout.check(head: head)) != nil
-        else { return false }
-        return (try? footer(of: file, end: size)) != nil
+    /// Why a file without a footer is none: at its head it says that it is something else, or
+    /// newer.
+    private static func refusal(
+        of path: String,
+        head: Result<[UInt8], DiskError>,
+        _ end: SealedFileError
+    ) -> ArchiveError {
+        switch head {
+        case .failure(let error): return .disk(error)
+        case .success(let bytes):
+            do throws(SealedFileError) {
+                try SealedLayout.check(head: bytes)
+                return .sealedFile(path: path, end)
+            } catch {
+                return .sealedFile(path: path, error)
+            }
+        }
+    }
+
+    /// Whether the file at `path` has a good last footer.
+    static func hasFooter(_ path: String, disk: any Disk) -> Bool {
+        guard let file = try? disk.open(path, .read), let size = try? file.size() else {
+            return false
+        }
+        return (try? end(of: file, at: size)) != nil
     }
 
     /// The last footer that is whole, and what is wrong with one behind it.
-    private static func footer(
+    private static func end(
         of file: any SegmentFile,
         size: Int
-    ) throws(SealedFileError) -> (SealedFooter, SealedFileError?) {
+    ) throws(SealedFileError) -> (End, SealedFileError?) {
         let problem: SealedFileError
         do throws(SealedFileError) {
-            return (try footer(of: file, end: size), nil)
+            return (try end(of: file, at: size), nil)
         } catch {
             problem = error
         }
         let start = max(0, size - Limits.footerSearch)
         let tail = (try? file.bytes(start..<size)) ?? []
-        for end in SealedLayout.trailerEnds(in: tail) where start + end < size {
-            if let footer = try? footer(of: file, end: start + end) { return (footer, problem) }
+        for place in SealedLayout.trailerEnds(in: tail) where start + place < size {
+            if let end = try? end(of: file, at: start + place) { return (end, problem) }
         }
         throw problem
     }
 
     /// The footer whose trailer ends at byte `end`.
-    private static func footer(
+    private static func end(
         of file: any SegmentFile,
-        end: Int
-    ) throws(SealedFileError) -> SealedFooter {
+        at end: Int
+    ) throws(SealedFileError) -> End {
         let place = max(0, end - SealedLayout.trailerLength)..<max(0, end)
         guard let trailer = try? file.bytes(place) else { throw .tooShort(byteCount: end) }
         let range = try SealedLayout.footerRange(trailer: trailer, fileLength: end)
         guard range.count <= Limits.footerRead,
             let bytes = try? file.bytes(range), bytes.count == range.count
         else { throw .footer("\(range.count) bytes of it cannot be read") }
-        return try SealedLayout.footer(bytes, trailer: trailer)
+        return End(
+            footer: try SealedLayout.footer(bytes, trailer: trailer),
+            range: range.lowerBound..<end,
+            version: SealedLayout.version(trailer: trailer)
+        )
     }
 
-    /// What is wrong with one of the two footers; nil where both are whole, or one was all.
+    /// The ``flaws``, and what is wrong with the first of the two footers.
     ///
-    /// Reads the first one, which is not needed to open the file.
-    func damagedFooter() -> SealedFileError? {
-        if let problem { return problem }
-        let place = (byteCount - SealedLayout.trailerLength)..<byteCount
-        guard let trailer = try? file.bytes(place),
-            let last = try? SealedLayout.footerRange(trailer: trailer, fileLength: byteCount),
-            SealedLayout.hasTwoFooters(trailer: trailer)
-        else { return nil }
+    /// Reads that one, which is not needed to open the file.
+    func allFlaws() -> [SealedFileError] {
+        guard end.range.upperBound == byteCount, end.version >= 2 else { return flaws }
         do throws(SealedFileError) {
-            _ = try Self.footer(of: file, end: last.lowerBound)
-            return nil
+            _ = try Self.end(of: file, at: end.range.lowerBound)
+            return flaws
         } catch {
-            return error
+            return flaws + [error]
         }
+    }
+
+    /// What to say of a file at `path` that has flaws, and is read all the same; nil for others.
+    func warning(at path: String) -> String? {
+        flaws.isEmpty ? nil : "\(path): " + flaws.map(\.asWarning).joined(separator: "; ")
     }
 
     /// The bytes of `chunk`, whose checksum nobody has looked at yet.

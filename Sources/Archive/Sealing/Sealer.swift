@@ -86,9 +86,14 @@ public final class Sealer {
         }
     }
 
-    /// Whether a valid sealed file lists the segment as its source.
+    /// Whether a sealed file lists the segment as its source; its own has to be whole, since the
+    /// segment can still make it anew.
     private func isSealed(_ file: ArchiveFile) -> Bool {
-        if footer(of: file.sealed)?.sources.contains(file.id) == true { return true }
+        if let sealed = open(file.sealed), sealed.flaws.isEmpty,
+            sealed.footer.sources.contains(file.id)
+        {
+            return true
+        }
         // One that came back from a copy after its day was compacted: of the files that begin
         // before it, the last one has what it has.
         let files = (try? directory.files(days: [file.day])) ?? []
@@ -96,15 +101,15 @@ public final class Sealer {
         return before.flatMap(known)?.sources.contains(file.id) == true
     }
 
-    /// What the disk has as the footer of a sealed file; nil where that is missing or damaged.
-    private func footer(of sealed: ArchiveFile) -> SealedFooter? {
-        (try? SealedFile.open(directory.full(sealed), disk: directory.disk))?.footer
+    /// What the disk has as a sealed file; nil where that is missing or cannot be read.
+    private func open(_ sealed: ArchiveFile) -> SealedFile? {
+        try? SealedFile.open(directory.full(sealed), disk: directory.disk)
     }
 
     /// The footer of a sealed file that is listed, without reading the newest one again.
     private func known(_ sealed: ArchiveFile) -> SealedFooter? {
         if let newest, newest.file == sealed { return newest.footer }
-        guard let footer = footer(of: sealed) else { return nil }
+        guard let footer = open(sealed)?.footer else { return nil }
         newest = (sealed, footer)
         return footer
     }
@@ -126,7 +131,7 @@ public final class Sealer {
         var isNext = true
         for next in files where next.stem != file.stem && next > file {
             let isSealed = next.kind == .sealed || files.contains(next.sealed)
-            let footer = isSealed ? footer(of: next.sealed) : nil
+            let footer = isSealed ? open(next.sealed)?.footer : nil
             if let footer, !footer.isOfJournal { continue }
             if let cursors = try footer?.cursorsBefore ?? openingCursors(of: next) {
                 return Successor(created: next.created, cursors: cursors, isNext: isNext)

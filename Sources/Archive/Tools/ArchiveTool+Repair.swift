@@ -170,7 +170,7 @@ private struct SealedRepair {
         let new = try SealedFile.open(beside, disk: directory.disk)
         var flaws: [String] = []
         if new.footer.id != footer.id { flaws.append("it is another file") }
-        if let problem = new.damagedFooter() { flaws.append("\(problem)") }
+        flaws += new.allFlaws().map(\.description)
         if let difference = try salvage.difference(to: new) {
             flaws.append("\(difference) is not what was written")
         }

@@ -121,12 +121,7 @@ extension ArchiveTool {
         _ path: String,
         _ found: inout [String]
     ) -> Int {
-        if let problem = sealed.damagedFooter() {
-            found.append(
-                "\(path): one of its two footers is damaged (\(problem)); the other tells all: "
-                    + "`cerro archive repair` writes it anew"
-            )
-        }
+        found += sealed.allFlaws().map { "\(path): \($0.asWarning)" }
         var rows = 0
         for timeline in sealed.footer.timelines {
             let name = "\(timeline.instance).\(timeline.feed.name)"

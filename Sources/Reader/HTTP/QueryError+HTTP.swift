@@ -35,6 +35,7 @@ enum RequestError: Error, CustomStringConvertible {
     case role(String)
     case tooMany(Flood, Duration)
     case address(byteCount: Int)
+    case body(byteCount: Int?)
     case path(String, known: [String])
     case asset(String)
     case method(String, allowed: [HTTPRequest.Method])
@@ -48,7 +49,7 @@ enum RequestError: Error, CustomStringConvertible {
         switch self {
         case .host, .origin, .token, .role: .refused
         case .tooMany: .requestTooMany
-        case .address: .queryLimit
+        case .address, .body: .queryLimit
         case .path, .asset, .method, .needsPost, .notInstalled: .actionUnknown
         case .format, .other: .requestMalformed
         case .site(ClientError.timedOut): .waitTimeout
@@ -61,7 +62,7 @@ enum RequestError: Error, CustomStringConvertible {
         case .host, .origin, .role: .forbidden
         case .token: .unauthorized
         case .tooMany: .tooManyRequests
-        case .address: .contentTooLarge
+        case .address, .body: .contentTooLarge
         case .path, .asset, .notInstalled: .notFound
         case .method, .needsPost: .methodNotAllowed
         case .format: .notAcceptable
@@ -96,6 +97,9 @@ enum RequestError: Error, CustomStringConvertible {
         case .address(let count):
             "the address has \(count) bytes; \(ReaderLimits.addressBytes) are possible: "
                 + "ask for fewer fields at a time, or use a pattern with `*`"
+        case .body(let count):
+            "the body has \(count.map(String.init) ?? "too many") bytes; "
+                + "\(ReaderLimits.bodyBytes) are possible: send less at a time"
         case .path(let path, let known):
             "there is nothing at `\(path.prefix(100))`; "
                 + NearMatch.suggestion(for: path, among: known)
@@ -131,6 +135,15 @@ extension RequestError {
         case .role: "role"
         case .tooMany(.requests, _): "too many requests"
         case .tooMany(.failures, _): "too many wrong tokens"
+        default: nil
+        }
+    }
+
+    /// The limit that was passed, for programs that ask again for less.
+    var limit: Int? {
+        switch self {
+        case .address: ReaderLimits.addressBytes
+        case .body: ReaderLimits.bodyBytes
         default: nil
         }
     }

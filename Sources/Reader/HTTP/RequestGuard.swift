@@ -29,6 +29,7 @@ struct RequestGuard: RouterMiddleware {
         var visitor: Visitor?
         do {
             try checkLength(request)
+            let request = try await request.collected()
             try entrance.checkNames(request, localAddress: context.localAddress)
             let known = try entrance.visitor(request, address: context.remoteAddress)
             visitor = known
@@ -43,8 +44,9 @@ struct RequestGuard: RouterMiddleware {
             return Self.response(error.status, error.code, "\(error)", error.limit)
         } catch let error as RequestError {
             entrance.note(error, request, context.remoteAddress, visitor?.caller)
-            var response = Self.response(error.status, error.code, "\(error)")
+            var response = Self.response(error.status, error.code, "\(error)", error.limit)
             if let seconds = error.retryAfter { response.headers[.retryAfter] = "\(seconds)" }
+            if case .body = error { response = response.last(on: context.channel) }
             if case .token = error {
                 response.headers[.wwwAuthenticate] = "Bearer realm=\"cerro\""
             }

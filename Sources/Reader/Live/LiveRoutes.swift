@@ -195,17 +195,7 @@ struct LiveRoutes: Sendable {
     }
 
     private func parameters(_ request: Request) async throws -> Value {
-        let text: String
-        do {
-            text = String(buffer: try await request.body.collect(upTo: ReaderLimits.addressBytes))
-        } catch {
-            throw QueryError.limit(
-                what: "bytes of parameters",
-                found: nil,
-                limit: ReaderLimits.addressBytes,
-                advice: "send fewer"
-            )
-        }
+        let text = String(buffer: try await request.body.collect(upTo: ReaderLimits.bodyBytes))
         guard !text.isEmpty else { return [:] }
         guard let value = try? Value(json: text), case .map = value else {
             throw QueryError.parameter(

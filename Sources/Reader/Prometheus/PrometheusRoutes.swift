@@ -26,7 +26,7 @@ struct PrometheusRoutes: Sendable {
                 statuses: [400, 422, 503],
                 handler: { request, context in
                     let label = context.parameters.get("label")
-                    return await self.answer(question, label: label, request)
+                    return try await self.answer(question, label: label, request)
                 }
             )
         }
@@ -64,9 +64,9 @@ struct PrometheusRoutes: Sendable {
         _ question: PrometheusQuery.Question,
         label: String?,
         _ request: Request
-    ) async -> Response {
+    ) async throws -> Response {
+        let arguments = FormArguments(try await parameters(request))
         do throws(QueryError) {
-            let arguments = FormArguments(try await parameters(request))
             let query = try PrometheusQuery(
                 question,
                 label: label,
@@ -94,20 +94,11 @@ struct PrometheusRoutes: Sendable {
     /// Those of the address and of the form in the body.
     private func parameters(
         _ request: Request
-    ) async throws(QueryError) -> [(name: String, text: String)] {
+    ) async throws -> [(name: String, text: String)] {
         let inAddress = AddressQuery.pairs(request.uri.query ?? "")
         guard request.method == .post else { return inAddress }
-        do {
-            let body = try await request.body.collect(upTo: ReaderLimits.addressBytes)
-            return inAddress + AddressQuery.pairs(String(buffer: body))
-        } catch {
-            throw .limit(
-                what: "bytes in the form",
-                found: nil,
-                limit: ReaderLimits.addressBytes,
-                advice: "ask in several queries"
-            )
-        }
+        let body = try await request.body.collect(upTo: ReaderLimits.bodyBytes)
+        return inAddress + AddressQuery.pairs(String(buffer: body))
     }
 
     private static func response(_ status: HTTPResponse.Status, _ json: [UInt8]) -> Response {

@@ -85,21 +85,11 @@ struct SimpleJSONRoutes: Sendable {
         return Self.shared(Response(json: ["status": "ok"]), with: request)
     }
 
-    private static func body(of request: Request) async throws(QueryError) -> Value {
-        let text: String
-        do {
-            text = String(buffer: try await request.body.collect(upTo: ReaderLimits.addressBytes))
-        } catch {
-            throw .limit(
-                what: "bytes of the question",
-                found: nil,
-                limit: ReaderLimits.addressBytes,
-                advice: "ask for fewer targets at a time"
-            )
-        }
+    private static func body(of request: Request) async throws -> Value {
+        let text = String(buffer: try await request.body.collect(upTo: ReaderLimits.bodyBytes))
         guard !text.isEmpty else { return [:] }
         guard let value = try? Value(json: text), case .map = value else {
-            throw .parameter("the body", found: text, expected: "a JSON map")
+            throw QueryError.parameter("the body", found: text, expected: "a JSON map")
         }
         return value
     }

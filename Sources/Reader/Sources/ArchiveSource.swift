@@ -18,6 +18,7 @@ final class ArchiveSource: SampleSource {
     private let opening = Mutex(())
     private let lookedAtAll = Mutex(ContinuousClock.now)
     private let latenesses = Mutex<[String: Lateness]>([:])
+    private let told: ToldProblems
 
     /// The archive in the folder `directory`, which may come into being later.
     ///
@@ -29,6 +30,7 @@ final class ArchiveSource: SampleSource {
         self.directory = directory
         self.holder = holder
         self.cache = cache
+        told = ToldProblems(in: directory)
     }
 
     func refresh() throws(QueryError) {
@@ -39,10 +41,11 @@ final class ArchiveSource: SampleSource {
                 last = now
                 return true
             }
-            return try translated { () throws(ArchiveError) in
+            try translated { () throws(ArchiveError) in
                 // What was imported, or compacted, may lie in any day.
                 if isDue { try store.refreshAll() } else { try store.refresh() }
             }
+            return told.tell(store.problems)
         }
         let result = opening.withLock { _ -> Result<Void, QueryError> in
             guard store.withLock({ $0 }) == nil else { return .success(()) }

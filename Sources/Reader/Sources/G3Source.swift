@@ -1,5 +1,4 @@
 internal import Archive
-internal import Logging
 internal import Synchronization
 internal import Telemetry
 
@@ -9,15 +8,13 @@ final class G3Source: SampleSource {
         var store: G3Store?
         var looked: Timestamp?
         var waiting = 0
-        /// What was told already.
-        var told: Set<String> = []
     }
 
     private let root: String
     private let directory: String
     private let holder: String
     private let time: any TimeSource
-    private let log: Logger
+    private let told: ToldProblems
     private let state = Mutex(State())
 
     /// The tree at `root`, whose index stands in the folder `directory` of an archive.
@@ -26,7 +23,7 @@ final class G3Source: SampleSource {
         self.directory = directory
         self.holder = holder
         self.time = time
-        log = Logger(label: "reader")
+        told = ToldProblems(in: root)
     }
 
     /// Looks at the tree now and then; a tree that is new is scanned in pieces, newest files first,
@@ -42,13 +39,13 @@ final class G3Source: SampleSource {
         do throws(ArchiveError) {
             let store = try opened()
             let waiting = try store.refresh(patience: ReaderLimits.treePatience)
-            for problem in try store.problems { tell(problem) }
+            told.tell(try store.problems)
             state.withLock { state in
                 state.waiting = waiting
                 state.looked = now
             }
         } catch {
-            tell("\(error)")
+            told.tell(["\(error)"])
             state.withLock { $0.looked = now }
         }
     }
@@ -132,14 +129,5 @@ final class G3Source: SampleSource {
         } catch {
             throw .archive("\(error)")
         }
-    }
-
-    private func tell(_ problem: String) {
-        let isNew = state.withLock { state in
-            if state.told.count >= ReaderLimits.toldProblems { state.told = [] }
-            return state.told.insert(problem).inserted
-        }
-        guard isNew else { return }
-        log.warning("a .g3 file is damaged", metadata: ["tree": "\(root)", "what": "\(problem)"])
     }
 }

@@ -153,8 +153,8 @@ class DamageTest(unittest.TestCase):
                 for chunk in [group.times, *group.chunks]:
                     if chunk.offset <= place < chunk.offset + chunk.length:
                         self.assertEqual(found, [chunk.offset])
-                if place < 12:
-                    self.assertEqual(found, [0 if place < 8 else 8])
+                if place < 16:
+                    self.assertEqual(found, [place])
                 elif place >= first:
                     self.assertEqual(len(found), 1)
                     at = file.footer_offset if place >= file.footer_offset else first
@@ -197,8 +197,12 @@ class DamageTest(unittest.TestCase):
 
     def test_a_later_version(self):
         data = bytearray(self.data)
+        last = SealedFile("whole", self.data).footer_offset
         data[8:12] = struct.pack("<I", 9)
-        with self.assertRaisesRegex(FormatError, "at byte 8: version 9"):
+        self.assertEqual(self.check(data), [8])
+        for end in (last, len(data)):
+            data[end - 12 : end - 8] = struct.pack("<I", 9)
+        with self.assertRaisesRegex(FormatError, "at byte 8: version 9 .* newer Cerro: upgrade"):
             SealedFile("f", data)
 
     def test_a_footer_that_lies_about_its_length(self):

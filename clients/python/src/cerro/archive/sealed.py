@@ -25,6 +25,11 @@ MOST_CHUNK_BYTES = 16 << 20
 MOST_FOOTER_BYTES = 256 << 20
 
 
+def _refusal(version):
+    advice = "written by a newer Cerro: upgrade" if version > VERSION else "damaged"
+    return f"version {version} of the format; this reads 1 to {VERSION}: {advice}"
+
+
 def _decompressed(data, length):
     parameters = zstandard.get_frame_parameters(data)
     if parameters.content_size != length:
@@ -43,8 +48,14 @@ class SealedFile:
         self.path = str(path)
         self.data = memoryview(np.memmap(path, np.uint8, "r") if data is None else data)
         self.damage = []
-        self._check_head()
-        self.footer = self._footer()
+        if len(self.data) < _HEAD + _TRAILER:
+            raise FormatError(self.path, len(self.data), "the file ends: too short to be sealed")
+        try:
+            self.footer = self._footer()
+        except FormatError:
+            self._check_head()
+            raise
+        self._compare_head()
         try:
             self.id = self.footer["id"]
             self.archive = self.footer["archive"]
@@ -66,14 +77,21 @@ class SealedFile:
             raise FormatError(self.path, self.footer_offset, f"the footer lacks {error}") from error
 
     def _check_head(self):
-        if len(self.data) < _HEAD + _TRAILER:
-            raise FormatError(self.path, len(self.data), "the file ends: too short to be sealed")
+        """Refuses a file without a footer by its head: what is something else, or newer."""
         if self.data[:8] != MAGIC:
             raise FormatError(self.path, 0, "no magic: this is no sealed file")
-        self.version = struct.unpack_from("<I", self.data, 8)[0]
-        if not 1 <= self.version <= VERSION:
-            what = f"version {self.version} of the format; this reads 1 to {VERSION}"
-            raise FormatError(self.path, 8, what)
+        version = struct.unpack_from("<I", self.data, 8)[0]
+        if not 1 <= version <= VERSION:
+            raise FormatError(self.path, 8, _refusal(version))
+
+    def _compare_head(self):
+        """Notes what is wrong with the head, which is not needed where there is a footer."""
+        expected = struct.pack("<8sII", MAGIC, self.version, 0)
+        for place in range(_HEAD):
+            if self.data[place] != expected[place]:
+                what, cost = "not what each file begins with", "nothing: the footer tells all"
+                self.damage.append(Damage(self.path, place, what, cost))
+                return
 
     def _footer(self):
         """The last footer that is whole."""
@@ -101,7 +119,7 @@ class SealedFile:
         """Notes what is wrong with the first footer, which is not needed."""
         place = self.footer_offset
         try:
-            if self.trailer_version >= 2:
+            if self.version >= 2:
                 self._footer_before(place)
         except FormatError as error:
             cost = "nothing: the footer behind it is whole"
@@ -117,8 +135,7 @@ class SealedFile:
         if magic != CLOSING_MAGIC:
             raise FormatError(self.path, end - 8, "no closing magic: the file is cut or damaged")
         if not 1 <= version <= VERSION:
-            what = f"version {version} of the format; this reads 1 to {VERSION}"
-            raise FormatError(self.path, end - 12, what)
+            raise FormatError(self.path, end - 12, _refusal(version))
         if offset < _HEAD or offset + length != at or plain > MOST_FOOTER_BYTES:
             what = f"a footer of {length} bytes ({plain} plain) is said to be at byte {offset}"
             raise FormatError(self.path, at, what)
@@ -135,7 +152,7 @@ class SealedFile:
         if not isinstance(footer, dict):
             raise FormatError(self.path, offset, "the footer is no map")
         self.footer_offset = offset
-        self.trailer_version = version
+        self.version = version
         return footer
 
     def bytes(self, chunk):
