@@ -58,6 +58,7 @@ public struct ClientConnection: Sendable {
         client = SiteClient(
             bus: sockets,
             registry: registry,
+            site: site.name,
             time: time,
             logger: logger,
             asker: instance == nil ? Asker(name: PersonalKey.person(environment)) : nil

@@ -12,6 +12,7 @@ public actor SiteClient {
     private let bus: any Bus
     /// Where the registry answers.
     public nonisolated let registry: BusEndpoint
+    private let site: String
     private let time: any TimeSource
     private let logger: Logger
     private let asker: Asker?
@@ -26,16 +27,19 @@ public actor SiteClient {
 
     /// A client of the site whose registry answers at `registry`.
     ///
-    /// `asker` is for whom all is asked that does not say otherwise.
+    /// A registry of another site than `site` refuses it; empty, whichever it is. `asker` is for
+    /// whom all is asked that does not say otherwise.
     public init(
         bus: any Bus,
         registry: BusEndpoint,
+        site: String = "",
         time: any TimeSource,
         logger: Logger,
         asker: Asker? = nil
     ) {
         self.bus = bus
         self.registry = registry
+        self.site = site
         self.time = time
         self.logger = logger
         self.asker = asker
@@ -63,7 +67,7 @@ public actor SiteClient {
             Action.table,
             target: "registry",
             epoch: 0,
-            [:],
+            ["site": .string(site)],
             asker,
             timeout
         )

@@ -45,7 +45,11 @@ extension AgentHost {
             case .held(let exit):
                 await giveUp(exit)
                 return
-            case .away(let reason):
+            case .otherSite(let reason) where granted.isEmpty:
+                let instance = settings.identity.instance
+                await giveUp(.otherSite(instance: instance, reason: reason))
+                return
+            case .away(let reason), .otherSite(let reason):
                 lease = nil
                 guard time.monotonic > patience else { break }
                 raise(
@@ -96,6 +100,7 @@ extension AgentHost {
     private enum LeaseAnswer {
         case granted, unknown, later
         case held(AgentExit)
+        case otherSite(String)
         case away(String)
     }
 
@@ -126,6 +131,7 @@ extension AgentHost {
                 )
             case .leaseUnknown: return .unknown
             case .leaseWait: return .later
+            case .siteOther: return .otherSite(reply.text)
             default: return .away("it answers \(reply.code.rawValue): \(reply.text)")
             }
         } catch { return .away("\(error)") }
@@ -133,7 +139,7 @@ extension AgentHost {
 
     private func giveUp(_ refused: AgentExit) async {
         exit = refused
-        logger.error("another process holds this instance", metadata: ["reason": "\(refused)"])
+        logger.error("this process may not be the instance", metadata: ["reason": "\(refused)"])
         beginShutdown()
     }
 
@@ -190,6 +196,8 @@ extension AgentHost {
         return [
             "row": row.value, "shows_lease": .bool(!granted.isEmpty), "clock": .timestamp(time.now),
             "predecessors": .array((log.predecessors + granted).map(Value.int)),
+            "site": .string(identity.site),
+            "uptime_ns": .int((time.monotonic - begun).nanoseconds),
         ]
     }
 

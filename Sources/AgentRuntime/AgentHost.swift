@@ -66,6 +66,8 @@ public actor AgentHost: Service {
     let access: AccessControl
     let log: AgentLog
     let time: any TimeSource
+    /// When it began, on the clock that nobody sets.
+    let begun: Duration
     nonisolated let logger: Logger
     let desk: FetchDesk
     let feeds: [String: PublishedFeed]
@@ -156,6 +158,7 @@ public actor AgentHost: Service {
         self.bus = bus
         self.access = access
         self.time = time
+        begun = time.monotonic
         self.logger = logger
         desk = try FetchDesk(log: log, time: time)
         let declared = agent.feeds + BuiltInFeed.all
@@ -294,6 +297,7 @@ public actor AgentHost: Service {
     private var services: AgentServices {
         AgentServices(
             instance: settings.identity.instance,
+            site: settings.identity.site,
             bus: bus,
             registry: registryEndpoint,
             access: access,

@@ -8,6 +8,8 @@ public struct AgentIdentity: Sendable {
     public var host: String, pid: Int64
     /// Cerro's version, and the hash of the site file that it runs.
     public var version: String, siteHash: String
+    /// The site's name; empty where that is not known, and then no registry is another one's.
+    public var site: String
 
     /// An identity.
     public init(
@@ -16,7 +18,8 @@ public struct AgentIdentity: Sendable {
         host: String,
         pid: Int64,
         version: String,
-        siteHash: String
+        siteHash: String,
+        site: String = ""
     ) {
         self.instance = instance
         self.className = className
@@ -24,6 +27,7 @@ public struct AgentIdentity: Sendable {
         self.pid = pid
         self.version = version
         self.siteHash = siteHash
+        self.site = site
     }
 }
 
@@ -31,6 +35,8 @@ public struct AgentIdentity: Sendable {
 public enum AgentExit: Error, Hashable, Sendable, CustomStringConvertible {
     /// Another process holds the instance.
     case refused(instance: String, host: String, pid: Int64, since: Timestamp)
+    /// The registry is that of another site.
+    case otherSite(instance: String, reason: String)
     /// Something that it needs to begin is not to be had; one sentence says what to do.
     case cannotStart(instance: String, reason: String)
 
@@ -40,6 +46,7 @@ public enum AgentExit: Error, Hashable, Sendable, CustomStringConvertible {
         case .refused(let instance, let host, let pid, let since):
             "\(instance) is held by process \(pid) on host \(host) since \(since): stop that one "
                 + "first, or give this one an id of its own"
+        case .otherSite(let instance, let reason): "\(instance) is not let in: \(reason)"
         case .cannotStart(let instance, let reason): "\(instance) cannot start: \(reason)"
         }
     }

@@ -7,6 +7,8 @@ public import Telemetry
 public struct AgentServices: Sendable {
     /// The agent's own instance id.
     public let instance: String
+    /// The name of its site; empty where that is not known.
+    public let site: String
     /// The bus that the agent's sockets are on.
     public let bus: any Bus
     /// Where the registry answers; nil only where the agent's own socket is closed.

@@ -63,6 +63,7 @@ public final class AggregatorAgent: Agent {
         let client = SiteClient(
             bus: services.bus,
             registry: registry,
+            site: services.site,
             time: time,
             logger: services.logger
         )

@@ -54,8 +54,10 @@ struct InstanceRunner {
             guard case .held = error else { throw CommandFailure(.failed, "\(error)") }
             throw CommandFailure(.refused, "\(error)")
         } catch let exit as AgentExit {
-            guard case .refused = exit else { throw CommandFailure(.failed, "\(exit)") }
-            throw CommandFailure(.refused, "\(exit)")
+            switch exit {
+            case .refused, .otherSite: throw CommandFailure(.refused, "\(exit)")
+            case .cannotStart: throw CommandFailure(.failed, "\(exit)")
+            }
         }
     }
 
@@ -216,6 +218,7 @@ struct InstanceRunner {
         let expected = Self.expected(site)
         let spool = "\(site.spool.directory)/\(RegistryAgent.instance)"
         let agent = RegistryAgent(
+            site: site.name,
             expected: expected,
             hasPredecessor: FileManager.default.fileExists(atPath: spool),
             time: time
@@ -244,7 +247,8 @@ struct InstanceRunner {
             host: host,
             pid: Int64(ProcessInfo.processInfo.processIdentifier),
             version: Version.current,
-            siteHash: AgentClasses.hash(of: instance, at: site) ?? ""
+            siteHash: AgentClasses.hash(of: instance, at: site) ?? "",
+            site: site.name
         )
     }
 

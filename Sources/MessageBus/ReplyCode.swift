@@ -40,6 +40,8 @@ public enum ReplyCode: String, CaseIterable, Sendable {
     case leaseUnknown = "lease.unknown"
     /// The registry has just begun and grants nothing new yet: ask again.
     case leaseWait = "lease.wait"
+    /// It is the registry of another site than the one that asks.
+    case siteOther = "site.other"
     /// The query could not be answered.
     case queryFailed = "query.failed"
     /// The answer would be longer than is allowed.
@@ -66,7 +68,8 @@ public enum ReplyCode: String, CaseIterable, Sendable {
         case .actionUnknown, .operationUnknown, .parameterInvalid, .fieldUnknown, .feedUnknown: 2
         case .targetUnknown, .shuttingDown: 3
         case .requestStale, .requestTooMany, .operationBusy, .operationIdle,
-            .operationNotAbortable, .refused, .controlHeld, .leaseHeld, .leaseUnknown, .leaseWait:
+            .operationNotAbortable, .refused, .controlHeld, .leaseHeld, .leaseUnknown, .leaseWait,
+            .siteOther:
             4
         case .waitTimeout: 5
         }

@@ -16,6 +16,7 @@ public final class RegistryAgent: Agent {
     /// The instance id of every site's registry.
     public static let instance = "registry"
 
+    private let site: String
     private let table: Mutex<SiteTable>
     private let services = Mutex<AgentServices?>(nil)
     /// The version of the table that was announced last.
@@ -25,10 +26,17 @@ public final class RegistryAgent: Agent {
     /// A registry for a site.
     ///
     /// - Parameters:
+    ///   - site: the site's name; empty, and nobody is of another one.
     ///   - expected: rows of the site file's instances.
     ///   - hasPredecessor: whether a registry of this site ran before, whose leases may last.
     ///   - time: where it takes its time from.
-    public init(expected: [InstanceRow], hasPredecessor: Bool, time: any TimeSource) {
+    public init(
+        site: String = "",
+        expected: [InstanceRow],
+        hasPredecessor: Bool,
+        time: any TimeSource
+    ) {
+        self.site = site
         self.time = time
         table = Mutex(
             SiteTable(
@@ -68,7 +76,10 @@ public final class RegistryAgent: Agent {
                 try self.heartbeat($0, $1)
             },
             AgentQuery(atOnce: Action.leave, needs: .instance) { try self.leave($0, $1) },
-            AgentQuery(Action.table, needs: .member) { (_: Value) in self.tableValue() },
+            AgentQuery(Action.table, needs: .member) { (arguments: Value) in
+                try self.checkSite(arguments, "this asks")
+                return self.tableValue()
+            },
         ]
     }
 
@@ -117,13 +128,26 @@ public final class RegistryAgent: Agent {
         return key
     }
 
+    /// Refuses who belongs to another site, and came to this port by its site file.
+    private func checkSite(_ arguments: Value, _ who: String) throws {
+        guard let other = arguments["site"]?.string, !other.isEmpty, !site.isEmpty, other != site
+        else { return }
+        throw QueryFailure(
+            .siteOther,
+            "this is the registry of site `\(site)`, and \(who) for site `\(other)`: give that "
+                + "site a port of its own, `registry: {port: …}` in its site file"
+        )
+    }
+
     private func register(_ arguments: Value, _ caller: Caller) throws -> Value {
         guard var row = arguments["row"].flatMap(InstanceRow.init), row.epoch > 0,
             Name.isValid(row.instance)
         else { throw QueryFailure(.requestMalformed, "this registers no instance") }
+        try checkSite(arguments, "\(row.instance) registers")
         row.key = try checkIdentity(caller, is: row.instance) ?? ""
         let now = time.now
-        row.since = now
+        // Of an earlier version, which does not tell.
+        row.since = now - .nanoseconds(max(0, arguments["uptime_ns"]?.int ?? 0))
         row.seen = now
         row.clockOffset = (arguments["clock"]?.timestamp ?? now) - now
         let isShown = arguments["shows_lease"]?.bool ?? false

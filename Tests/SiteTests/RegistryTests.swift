@@ -13,6 +13,7 @@ struct RegistryRestartTests {
             try await stage.beginLoad("fake")
             try await stage.untilArchived(20, of: "fake")
             let before = try await stage.site.client.instance("fake")
+            let ended = stage.site.time.now
             await stage.site.endRegistry()
             try await stage.site.beginRegistryAgain()
             let after = try await eventually("fake in the new registry's table") {
@@ -20,6 +21,7 @@ struct RegistryRestartTests {
             }
             #expect(after.epoch == before.epoch)
             #expect(after.requests == before.requests)
+            #expect(after.since < ended, "it did not begin with the registry")
             let session = try await eventually("the status of fake") {
                 try await stage.site.client.result(
                     "fake",

@@ -102,8 +102,9 @@ struct WhyFacts: Sendable {
     /// The declaration of the field's feed, as the instance has it now.
     var feed: Feed? { agent?.feeds.first { $0.name == field.feed } }
 
-    /// The instances of a class: of the site file, and others that live. Who was taken out of the
-    /// site file has ended on purpose, though the table still has a row of it.
+    /// The instances of a class: of the site file, and others that live.
+    ///
+    /// Who was taken out of the site file has ended on purpose, though the table still has a row.
     func instances(of className: String) -> [String] {
         let names = declared.filter { $0.className == className }.map(\.instance)
         let others = rows.filter {

@@ -347,7 +347,8 @@ extension ReplyCode {
         case .actionUnknown, .targetUnknown, .operationUnknown, .fieldUnknown, .feedUnknown,
             .positionUnknown:
             .notFound
-        case .operationBusy, .operationIdle, .requestDuplicateID, .leaseHeld, .controlHeld:
+        case .operationBusy, .operationIdle, .requestDuplicateID, .leaseHeld, .controlHeld,
+            .siteOther:
             .conflict
         case .requestTooMany, .requestStale, .shuttingDown, .leaseUnknown, .leaseWait:
             .serviceUnavailable

@@ -13,9 +13,10 @@ from .replies import session_of
 
 def connection(registry, site, keys, name, timeout):
     """The flows to a site, and the keys of `name` if the site has some."""
+    site_name = ""
     if registry is None:
         found = sites.load(site)
-        registry, keys = found.registry, keys or found.keys
+        registry, keys, site_name = found.registry, keys or found.keys, found.name
     held = None
     if keys is not None:
         from .keys import Keys
@@ -23,7 +24,7 @@ def connection(registry, site, keys, name, timeout):
         held = Keys(keys, name)
     # In the audit of a site without keys.
     asker = _account()
-    return Flows(registry, held.registry if held else None, timeout, asker), held
+    return Flows(registry, held.registry if held else None, timeout, asker, site=site_name), held
 
 
 def _account():

@@ -92,9 +92,12 @@ class Flows:
     """The flows of one client: the registry's table, requests, replies, and the clocks in them."""
 
     def __init__(
-        self, registry, registry_key=None, timeout=limits.PATIENCE, asker=None, now=time.time_ns
+        self, registry, registry_key=None, timeout=limits.PATIENCE, asker=None, now=time.time_ns,
+        site="",
     ):
         self.registry = registry
+        #: Its name; a registry of another one refuses us. Empty: whichever it is.
+        self._site = site
         #: What we call ourselves, which is believed where there are no keys.
         self._asker = None if asker is None else [asker, None, None]
         self.registry_key = registry_key
@@ -128,7 +131,8 @@ class Flows:
     def table(self, timeout=None):
         """The registry's table: rows by instance."""
         reply = yield from self._ask(
-            self.registry, self.registry_key, "table", "registry", 0, {}, timeout or self.timeout
+            self.registry, self.registry_key, "table", "registry", 0, {"site": self._site},
+            timeout or self.timeout,
         )
         if reply.code != "ok":
             raise error_of(reply.code, reply.text)

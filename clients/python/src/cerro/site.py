@@ -18,12 +18,14 @@ _PAIR = re.compile(r"""\s*([\w-]+)\s*:\s*("[^"]*"|'[^']*'|[^,{}\[\]"']*?)\s*(?:,
 
 
 class Site(NamedTuple):
-    """What a site file says: the registry's endpoint, the folders of keys and spools.
+    """What a site file says: the registry's endpoint, the site's name, the folders of keys and
+    spools.
 
     `spool_size` is the word of the file, such as `1 GiB`.
     """
 
     registry: str
+    name: str = ""
     keys: Optional[str] = None
     spool: Optional[str] = None
     spool_size: Optional[str] = None
@@ -68,6 +70,7 @@ def parse(text, path="site.yaml", environment=None):
         raise SiteError(f"{path}: the registry's port is {port}; expected 0 to 65535")
     keys, directory = reader.word("keys"), spool.get("directory") or "spool"
     return Site(
+        name=reader.word("site") or "",
         registry=f"tcp://{host}:{port}",
         keys=os.path.join(folder, keys) if keys else None,
         spool=os.path.join(folder, directory),

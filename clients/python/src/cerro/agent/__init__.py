@@ -132,8 +132,10 @@ class Agent:
         :param start: operations that start with the agent, as names or pairs with parameters.
         :raises cerro.LeaseHeld: another process is this instance.
         """
+        site_name = ""
         if registry is None or spool is None:
             found = sites.load(site)
+            site_name = found.name if registry is None else ""
             registry, keys = registry or found.registry, keys or found.keys
             spool = spool or f"{found.spool}/{self.instance}"
             spool_size = spool_size or found.spool_size and bytes_of(found.spool_size)
@@ -150,7 +152,7 @@ class Agent:
             Settings(
                 self.instance, self.class_name, registry, str(spool),
                 spool_size or limits.SPOOL_BYTES, address, bind, tuple(ports), entries,
-                host or socket.gethostname(),
+                host or socket.gethostname(), site_name,
             ),
             self._operations, self._feeds, gate,
         )

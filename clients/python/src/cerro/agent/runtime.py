@@ -25,6 +25,7 @@ class Runtime(AgentState):
     """Runs one agent until it is told to end."""
 
     def __init__(self, settings, operations, feeds, gate):
+        self._begun = time.monotonic()
         #: Who gets in, and what each may do.
         self.gate = gate
         self._queue, self._records = deque(), deque()
@@ -305,7 +306,8 @@ class Runtime(AgentState):
         }
         return {
             "row": row, "shows_lease": self.lease.shows_lease, "clock": beat["clock"],
-            "predecessors": self.log.predecessors,
+            "predecessors": self.log.predecessors, "site": settings.site,
+            "uptime_ns": int((time.monotonic() - self._begun) * 1e9),
         }
 
     def _autostart(self):

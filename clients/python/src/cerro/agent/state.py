@@ -33,6 +33,7 @@ class Settings(NamedTuple):
     ports: tuple
     start: tuple
     host: str
+    site: str = ""
 
 
 class AgentState:
