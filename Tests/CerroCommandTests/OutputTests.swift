@@ -10,7 +10,7 @@ struct OutputTests {
     func table() {
         var table = TextTable([("agent", .left), ("samples", .right), ("note", .left)])
         table.append(["LSA22YE", "17", "fine"])
-        table.append(["é", "17,280", ""])
+        table.append(["e\u{301}", "17,280", ""])
         #expect(
             table.lines == ["agent    samples  note", "LSA22YE       17  fine", "é         17,280"]
         )
