@@ -54,6 +54,18 @@ struct SiteCommandTests {
               - {class: HostMetrics, id: host-1, start: [acquire]}
         """
 
+    @Test("the settings of an agent whose id is wrong are those of an agent")
+    func namelessAgent() async throws {
+        let agent = "{class: FakeData, id: fake.1, arguments: {rate: fast}}"
+        let text = fine.replacing(
+            "{class: HostMetrics, id: host-1, start: [acquire]}",
+            with: agent
+        )
+        let found = await run(["config", "check", try write(text, to: "site.yaml")])
+        #expect(found.transcript.notes.contains("`id` of agent fake.1 is"))
+        #expect(found.transcript.notes.contains("`rate` of an agent is `fast`"))
+    }
+
     @Test("a fine site file is fine")
     func check() async throws {
         let path = try write(fine, to: "site.yaml")
