@@ -32,7 +32,7 @@ struct ArchiveG3CommandTests {
         let words = ["import", Self.corpus, "--directory", archive]
         let first = await run(words)
         #expect(first.code == 0, "\(first.transcript.notes)")
-        #expect(first.transcript.answers == "2 rows of 1 files; 0 files had nothing new\n")
+        #expect(first.transcript.answers == "2 rows of 1 file; 0 files had nothing new\n")
         let again = await run(words + ["--json"])
         #expect(again.code == 0 && again.transcript.answers.contains(#""rows":0"#))
         let output = folder.appending(path: "hk").path
@@ -56,7 +56,7 @@ struct ArchiveG3CommandTests {
         try bytes.write(to: file)
         let found = await run(["import", file.path, "--directory", folder.path])
         #expect(found.code == 1)
-        #expect(found.transcript.answers == "2 rows of 1 files; 0 files had nothing new\n")
+        #expect(found.transcript.answers == "2 rows of 1 file; 0 files had nothing new\n")
         #expect(found.transcript.notes.contains("\(file.path): byte "))
         #expect(found.transcript.notes.contains("the file ends inside of a frame"))
         #expect(size == 1981)

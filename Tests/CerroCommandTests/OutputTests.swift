@@ -48,6 +48,8 @@ struct OutputTests {
         #expect(HumanText.byteCount(1536) == "1.5 KiB")
         #expect(HumanText.byteCount(5 << 30) == "5 GiB")
         #expect(HumanText.count(17_280_000) == "17,280,000")
+        #expect(HumanText.many(1, "file", "files") == "1 file")
+        #expect(HumanText.many(0, "file", "files") == "0 files")
         #expect(HumanText.count(-999) == "-999")
         #expect(HumanText.count(-1000) == "-1,000")
     }
