@@ -62,6 +62,20 @@ struct ArchiveG3CommandTests {
         #expect(size == 1981)
     }
 
+    @Test("a day that is none is an error of usage, and one without files is told")
+    func days() async throws {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        for day in ["2026-13-45", "foo", "2026/1/2", "2026"] {
+            #expect(await run(["compact", "--dry-run", day]).code == 2, "\(day)")
+        }
+        let words = ["compact", "--dry-run", "2025-01-01", "--directory", folder.path]
+        let found = await run(words)
+        #expect(found.code == 1)
+        #expect(found.transcript.answers.contains("2025/01/01: refused: there are no files"))
+        #expect(found.transcript.notes.contains("1 day cannot"), "\(found.transcript.notes)")
+    }
+
     @Test("an archive that is not there is not made unasked, and how to make it is said")
     func begins() async {
         let found = await run(["import", Self.corpus, "--directory", folder.path])

@@ -26,6 +26,15 @@ struct ArchiveCompactCommand: ParsableCommand {
     @OptionGroup var archive: ArchiveOption
     @OptionGroup var format: FormatOption
 
+    func validate() throws {
+        for day in days {
+            let text = day.replacing("/", with: "-")
+            guard text.utf8.count == 10, Timestamp(iso8601: text) != nil else {
+                throw ValidationError("`\(day)` is no day; write it like 2026/11/21 or 2026-11-21")
+            }
+        }
+    }
+
     func run() throws {
         let console = Console.current
         let directory = try archive.archive()
