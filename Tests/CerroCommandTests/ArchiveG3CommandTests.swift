@@ -62,6 +62,24 @@ struct ArchiveG3CommandTests {
         #expect(size == 1981)
     }
 
+    @Test("a path without a .g3 file says so, and nothing is imported")
+    func nothing() async throws {
+        let tree = folder.appending(path: "tree").path
+        try FileManager.default.createDirectory(atPath: tree, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let table = folder.appending(path: "x.csv").path
+        try Data("a,b".utf8).write(to: URL(filePath: table))
+        for (path, words) in [
+            (tree, "there are no .g3 files below it"), (table, "is no .g3 file"),
+            (tree + "/no", "not there"),
+        ] {
+            let found = await run(["import", path, "--directory", folder.path])
+            #expect(found.code == 1)
+            #expect(found.transcript.notes.contains("\(path): "), "\(found.transcript.notes)")
+            #expect(found.transcript.notes.contains(words), "\(found.transcript.notes)")
+        }
+    }
+
     @Test("a day that is none is an error of usage, and one without files is told")
     func days() async throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
