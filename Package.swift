@@ -228,8 +228,8 @@ let package = Package(
             "InstrumentTests",
             [
                 "AgentRuntime", "Archive", "CerroTesting", "InstrumentAgents",
-                "InstrumentEmulators",
-                "SiteConfig", "Telemetry",
+                "InstrumentEmulators", "SiteConfig", "Telemetry", nioCore,
+                .product(name: "NIOEmbedded", package: "swift-nio"),
             ]
         ),
         tests(

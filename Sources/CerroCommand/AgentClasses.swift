@@ -54,7 +54,7 @@ enum AgentClasses {
     ) -> (agent: any Agent, site: Site, problems: [SiteProblem]) {
         var reader = SettingsReader(
             entry.arguments,
-            owner: "agent \(entry.id)",
+            owner: entry.owner,
             folder: site.folder
         )
         var own = site

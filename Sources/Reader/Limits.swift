@@ -77,6 +77,10 @@ public enum ReaderLimits {
     /// The time that a query may take, waiting included; longer ones end as `query.failed`.
     public static let queryTime: Duration = .seconds(30)
 
+    /// A port that somebody else has is tried again so often: soon enough for whoever freed it, and
+    /// rare enough that a wait of days costs nothing, so it does not grow.
+    static let listenPeriod: Duration = .seconds(5)
+
     /// How long ago the archive may have been looked at while the reader calls itself ready; it is
     /// looked at once a second.
     static let readyAge: Duration = .seconds(15)

@@ -12,7 +12,8 @@ public import Telemetry
 ///
 /// - Process `serve`: follows the archive and what is published, and serves HTTP on loopback; its
 ///   session's data name the `address` with the real port. An archive that cannot be read degrades
-///   it.
+///   it, and so does a port that somebody else has, which is tried again until it is free: queries
+///   of the bus are answered all the while.
 /// - Queries `get_fields`, `get_data`, `gaps`, `completeness`: as `Query.md` draws them.
 public struct ReaderAgent: Agent {
     private let service: QueryService
@@ -132,7 +133,7 @@ public struct ReaderAgent: Agent {
         begun.services.withLock { $0 = services }
     }
 
-    /// Serves until the session is stopped, or HTTP cannot listen.
+    /// Serves until the session is stopped, or HTTP may not be as the settings say.
     func serve(_ session: OperationSession) async throws {
         let services = begun.services.withLock { $0 }
         let entrance = Entrance(
@@ -167,7 +168,8 @@ public struct ReaderAgent: Agent {
 
     private func serve(_ session: OperationSession, _ server: ReaderServer) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await follow(session) }
+            let health = ReaderHealth(session)
+            group.addTask { await follow(session, health) }
             let follower = LiveFollower(site: site, table: table, labels: labels, time: time)
             group.addTask { await follower.run() }
             let watch = FolderWatch(archive) { [wake] in wake.wake() }
@@ -180,31 +182,48 @@ public struct ReaderAgent: Agent {
                     wake.wake()
                 }
             }
-            group.addTask {
-                try await server.run { address in
-                    session.set("address", .string("\(address)"))
-                    session.set("port", .int(Int64(address.port)))
-                    let scheme = server.settings.tls == nil ? "http" : "https"
-                    session.log("HTTP on \(scheme)://\(address)")
-                }
-            }
+            group.addTask { try await listen(server, session, health) }
             // Each of them runs until the session is stopped, so whichever ends ends all.
             defer { group.cancelAll() }
             try await group.next()
         }
     }
 
+    /// Serves HTTP, and tries again later where it cannot listen; a fault says so meanwhile.
+    private func listen(
+        _ server: ReaderServer,
+        _ session: OperationSession,
+        _ health: ReaderHealth
+    ) async throws {
+        let fault = "http.closed"
+        defer { session.clear(fault) }
+        for await _ in session.ticks(every: ReaderLimits.listenPeriod) {
+            do {
+                return try await server.run { address in
+                    session.set("address", .string("\(address)"))
+                    session.set("port", .int(Int64(address.port)))
+                    let scheme = server.settings.tls == nil ? "http" : "https"
+                    session.log("HTTP on \(scheme)://\(address)")
+                    session.clear(fault)
+                    health.note(nil, of: .http)
+                }
+            } catch ReaderError.listen(let address, let reason) {
+                let reason = SystemReason.found(in: reason)
+                let error = ReaderError.listen(address, reason: reason)
+                session.raise(fault, .error, "\(error)")
+                health.note(error, of: .http)
+            }
+        }
+    }
+
     /// Looks at the archive whenever somebody wakes the reader.
-    private func follow(_ session: OperationSession) async {
-        var isHealthy: Bool?
+    private func follow(_ session: OperationSession, _ health: ReaderHealth) async {
         for await _ in wake.wakes() {
             do throws(QueryError) {
                 try await service.refresh()
-                if isHealthy != true { session.markHealthy() }
-                isHealthy = true
+                health.note(nil, of: .archive)
             } catch {
-                if isHealthy != false { session.markDegraded(because: error) }
-                isHealthy = false
+                health.note(error, of: .archive)
             }
             // Cancelled: the stream of wakes ends by itself.
             try? await session.time.sleep(for: ReaderLimits.refreshPause)

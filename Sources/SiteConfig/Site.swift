@@ -220,6 +220,8 @@ public struct AgentEntry: Sendable {
     public var arguments: Setting
     /// Where the entry begins.
     public var place: Place
+    /// Whose settings these are, for messages; an id that is no name is not kept.
+    public var owner: String { id.isEmpty ? "an agent" : "agent \(id)" }
     /// What is written about the instance itself.
     var essence: String
     /// Where the class and the id stand.

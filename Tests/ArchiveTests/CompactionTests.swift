@@ -60,6 +60,11 @@ struct CompactionTests {
         let compactor = archive.compactor()
         #expect(try compactor.closedDays() == ["2026/11/21"])
         #expect(compactor.compact("2026/11/22").outcome == .waits("the day is not over"))
+        #expect(compactor.compact("2199/11/22").outcome == .waits("the day is not over"))
+        for day in ["2025/01/01", "2026/13/45", "foo"] {
+            let outcome = compactor.compact(day).outcome
+            #expect(outcome == .refused("there are no files of that day"), "\(day)")
+        }
         let before = disk.paths
         #expect(
             compactor.compact("2026/11/21", isDryRun: true).outcome

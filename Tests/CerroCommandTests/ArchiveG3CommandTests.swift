@@ -32,7 +32,7 @@ struct ArchiveG3CommandTests {
         let words = ["import", Self.corpus, "--directory", archive]
         let first = await run(words)
         #expect(first.code == 0, "\(first.transcript.notes)")
-        #expect(first.transcript.answers == "2 rows of 1 files; 0 files had nothing new\n")
+        #expect(first.transcript.answers == "2 rows of 1 file; 0 files had nothing new\n")
         let again = await run(words + ["--json"])
         #expect(again.code == 0 && again.transcript.answers.contains(#""rows":0"#))
         let output = folder.appending(path: "hk").path
@@ -56,10 +56,42 @@ struct ArchiveG3CommandTests {
         try bytes.write(to: file)
         let found = await run(["import", file.path, "--directory", folder.path])
         #expect(found.code == 1)
-        #expect(found.transcript.answers == "2 rows of 1 files; 0 files had nothing new\n")
+        #expect(found.transcript.answers == "2 rows of 1 file; 0 files had nothing new\n")
         #expect(found.transcript.notes.contains("\(file.path): byte "))
         #expect(found.transcript.notes.contains("the file ends inside of a frame"))
         #expect(size == 1981)
+    }
+
+    @Test("a path without a .g3 file says so, and nothing is imported")
+    func nothing() async throws {
+        let tree = folder.appending(path: "tree").path
+        try FileManager.default.createDirectory(atPath: tree, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let table = folder.appending(path: "x.csv").path
+        try Data("a,b".utf8).write(to: URL(filePath: table))
+        for (path, words) in [
+            (tree, "there are no .g3 files below it"), (table, "is no .g3 file"),
+            (tree + "/no", "not there"),
+        ] {
+            let found = await run(["import", path, "--directory", folder.path])
+            #expect(found.code == 1)
+            #expect(found.transcript.notes.contains("\(path): "), "\(found.transcript.notes)")
+            #expect(found.transcript.notes.contains(words), "\(found.transcript.notes)")
+        }
+    }
+
+    @Test("a day that is none is an error of usage, and one without files is told")
+    func days() async throws {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        for day in ["2026-13-45", "foo", "2026/1/2", "2026"] {
+            #expect(await run(["compact", "--dry-run", day]).code == 2, "\(day)")
+        }
+        let words = ["compact", "--dry-run", "2025-01-01", "--directory", folder.path]
+        let found = await run(words)
+        #expect(found.code == 1)
+        #expect(found.transcript.answers.contains("2025/01/01: refused: there are no files"))
+        #expect(found.transcript.notes.contains("1 day cannot"), "\(found.transcript.notes)")
     }
 
     @Test("an archive that is not there is not made unasked, and how to make it is said")

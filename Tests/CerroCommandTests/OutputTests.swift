@@ -10,7 +10,7 @@ struct OutputTests {
     func table() {
         var table = TextTable([("agent", .left), ("samples", .right), ("note", .left)])
         table.append(["LSA22YE", "17", "fine"])
-        table.append(["é", "17,280", ""])
+        table.append(["e\u{301}", "17,280", ""])
         #expect(
             table.lines == ["agent    samples  note", "LSA22YE       17  fine", "é         17,280"]
         )
@@ -48,6 +48,8 @@ struct OutputTests {
         #expect(HumanText.byteCount(1536) == "1.5 KiB")
         #expect(HumanText.byteCount(5 << 30) == "5 GiB")
         #expect(HumanText.count(17_280_000) == "17,280,000")
+        #expect(HumanText.many(1, "file", "files") == "1 file")
+        #expect(HumanText.many(0, "file", "files") == "0 files")
         #expect(HumanText.count(-999) == "-999")
         #expect(HumanText.count(-1000) == "-1,000")
     }

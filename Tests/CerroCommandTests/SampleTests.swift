@@ -183,6 +183,8 @@ struct SampleTests {
             columns: ["a.f.x", "b.f.n", "b.f.s", "c.f.none", "d.f.x", "d.f.y", "d.f.z"]
         )
         #expect(wide.tableColumns.map(\.heading) == ["time", "field", "value"])
+        // Behind one long text nobody would find the numbers at its right.
+        #expect(wide.tableColumns.allSatisfy { $0.alignment == .left })
         #expect(
             wide.rows(of: answer).flatMap(wide.cells).map { $0[1] }
                 == ["a.f.x", "a.f.x", "b.f.n", "b.f.s"]

@@ -54,12 +54,34 @@ struct SiteCommandTests {
               - {class: HostMetrics, id: host-1, start: [acquire]}
         """
 
+    @Test("the settings of an agent whose id is wrong are those of an agent")
+    func namelessAgent() async throws {
+        let agent = "{class: FakeData, id: fake.1, arguments: {rate: fast}}"
+        let text = fine.replacing(
+            "{class: HostMetrics, id: host-1, start: [acquire]}",
+            with: agent
+        )
+        let found = await run(["config", "check", try write(text, to: "site.yaml")])
+        #expect(found.transcript.notes.contains("`id` of agent fake.1 is"))
+        #expect(found.transcript.notes.contains("`rate` of an agent is `fast`"))
+    }
+
+    @Test("an import never replaces a file, and says so in whole sentences")
+    func importedTwice() throws {
+        let path = try write("a: b", to: "there.yaml")
+        let failure = #expect(throws: CommandFailure.self) {
+            try ConfigImportCommand.write("c: d", to: path)
+        }
+        #expect(failure?.message.contains(" exists. Name a file") == true, "\(path)")
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == "a: b")
+    }
+
     @Test("a fine site file is fine")
     func check() async throws {
         let path = try write(fine, to: "site.yaml")
         let result = await run(["config", "check", path])
         #expect(result.code == 0)
-        #expect(result.transcript.answers.contains("site test, 1 instances"))
+        #expect(result.transcript.answers.contains("site test, 1 instance\n"))
     }
 
     @Test("a wrong one ends with 2 and shows all problems, in words or as JSON")

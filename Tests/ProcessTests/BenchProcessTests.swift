@@ -9,7 +9,7 @@ struct BenchProcessTests {
     @Test(
         "Ctrl-C ends a benchmark with all its processes, and leaves no folder",
         arguments: [
-            ["ingest", "--duration", "600"],
+            ["ingest", "--duration", "600"], ["archive", "--measure", "read", "--hours", "9000"],
             ["faults", "--fault", "stalled", "--duration", "600", "--rate", "100"],
         ]
     )

@@ -92,7 +92,7 @@ struct ReaderAgentTests {
             let reason = reader.backing.degradations.first ?? nil
             #expect(reason?.contains("the other") ?? false)
             let answer = try await reader.get("/api/v1/fields")
-            #expect(answer.status == 503 && answer.text.contains("not open yet"))
+            #expect(answer.status == 503 && answer.text.contains("is open while"))
             #expect(try await reader.get("/healthz").status == 200)
         }
         _ = try holder.fields(in: at(0)..<at(1))
@@ -106,7 +106,49 @@ struct ReaderAgentTests {
         )
     }
 
-    @Test("a port that is taken ends the process with the reason")
+    // Goal: a port that somebody has at boot, and no person who starts the reader again.
+    // Method: a socket has it for one try; the session's clock moves on once it is free, past the
+    // three that sleep: who listens, who looks at the archive, and who wakes that one.
+    @Test("without its port the reader answers the bus, and serves HTTP once the port is free")
+    func portLater() async throws {
+        let archive = try TemporaryArchive()
+        let port = try TakenPort.free()
+        var taken = TakenPort(port)
+        #expect(taken != nil)
+        let clock = ManualTimeSource(at(0))
+        let backing = RecordingBacking(clock)
+        let agent = ReaderAgent(
+            archive: archive.path,
+            holder: "test",
+            settings: ReaderSettings(
+                listen: Endpoint(host: "127.0.0.1", port: port),
+                cache: 1 << 20
+            ),
+            site: FixedSite(),
+            labels: SeriesLabels(site: "hill", homes: [:]),
+            time: ManualTimeSource(at(0))
+        )
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await agent.serve(OperationSession(backing)) }
+            await clock.somebodySleeps(atLeast: 3)
+            let reason =
+                "cannot listen on 127.0.0.1:\(port): Address already in use (errno 98); "
+                + "give `listen` of the reader another port, or 0 for any that is free"
+            #expect(backing.degradations.last == reason)
+            #expect(backing.faults == ["http.closed": reason])
+            #expect(try await ask(agent, "get_fields", .null)["fields"] == [:])
+
+            taken = nil
+            await clock.advance(by: ReaderLimits.listenPeriod, past: 3)
+            #expect(await backing.ready() == port)
+            #expect(backing.faults.isEmpty)
+            group.cancelAll()
+            try await group.waitForAll()
+        }
+        #expect(backing.degradations.last == .some(nil))
+    }
+
+    @Test("a port that is taken is told with the reason")
     func taken() async throws {
         let archive = try TemporaryArchive()
         try await withReader(archive.path) { reader in

@@ -16,6 +16,7 @@ final class RecordingBacking: SessionBacking {
     private struct State {
         var data: [String: Value] = [:]
         var degradations: [String?] = []
+        var faults: [String: String] = [:]
     }
 
     let time: any TimeSource
@@ -30,6 +31,9 @@ final class RecordingBacking: SessionBacking {
 
     /// What the session said about its health, in order.
     var degradations: [String?] { state.withLock { $0.degradations } }
+
+    /// What each fault says that is raised, by its id.
+    var faults: [String: String] { state.withLock { $0.faults } }
 
     /// Waits until HTTP listens and the archive was looked at once; the port.
     func ready() async -> Int {
@@ -55,8 +59,8 @@ final class RecordingBacking: SessionBacking {
     }
 
     func log(_ message: String) {}
-    func raise(_ fault: Fault) {}
-    func clear(_ id: String, subject: String) {}
+    func raise(_ fault: Fault) { state.withLock { $0.faults[fault.id] = fault.text } }
+    func clear(_ id: String, subject: String) { state.withLock { $0.faults[id] = nil } }
 }
 
 /// A site that answers what it is made with, or cannot be reached.

@@ -149,6 +149,19 @@ struct QueryArgumentsTests {
         }
     }
 
+    @Test(
+        "0 is 1970 where a range starts, and now where it ends",
+        arguments: [
+            "0", "0.0", .int(0), .double(0),
+        ] as [Value]
+    )
+    func zero(value: Value) throws {
+        let query = try FieldsQuery(QueryArguments(["start": value, "end": value]), now: now)
+        #expect(query.range == Timestamp(nanoseconds: 0)..<now)
+        let never = try QueryArguments(["start": "now", "end": "0"])
+        #expect(throws: QueryError.self) { try FieldsQuery(never, now: now) }
+    }
+
     @Test("sisock's (1, 0) is everything until now; without times it is all there is")
     func everything() throws {
         let query = try FieldsQuery(QueryArguments(["start": 1, "end": 0]), now: now)

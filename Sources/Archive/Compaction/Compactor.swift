@@ -96,7 +96,7 @@ public final class Compactor {
     ) -> CompactedDay {
         do {
             guard try closedDays().contains(day) else {
-                return CompactedDay(day: day, outcome: .waits("the day is not over"))
+                return CompactedDay(day: day, outcome: try notClosed(day))
             }
             return try DayCompaction(self, day, limits, now: time.now).run(isDryRun, mayGoOn)
         } catch is Stopped {
@@ -104,6 +104,14 @@ public final class Compactor {
         } catch {
             return CompactedDay(day: day, outcome: .refused(directory.shortened("\(error)")))
         }
+    }
+
+    /// Why a day is none of ``closedDays()``.
+    private func notClosed(_ day: String) throws(ArchiveError) -> CompactedDay.Outcome {
+        let isPast = Timestamp.end(ofDay: day).map { $0 <= time.now } ?? true
+        let isThere = try directory.days().contains(day)
+        return isPast && !isThere
+            ? .refused("there are no files of that day") : .waits("the day is not over")
     }
 
     /// What retention does with a day.

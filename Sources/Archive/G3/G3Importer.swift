@@ -68,13 +68,22 @@ public final class G3Importer {
     deinit { lock.unlock() }
 
     /// The `.g3` files at `path`: itself, or those in the folders below it, in order.
+    ///
+    /// - Throws: ``ArchiveError`` where there is none.
     public static func files(at path: String) throws(ArchiveError) -> [String] {
         guard !path.hasSuffix(".g3") else { return [path] }
+        let files: [String]
         do throws(DiskError) {
-            return try G3Tree(root: path).list { _, _ in nil }.files.map { "\(path)/\($0.path)" }
+            files = try G3Tree(root: path).list { _, _ in nil }.files.map { "\(path)/\($0.path)" }
         } catch {
+            guard (try? SystemDisk().open(path, .read)) == nil else {
+                throw .journal("\(path): is no .g3 file; name one, or a folder with .g3 files")
+            }
+            if case .missing = error { throw .disk(.missing(path: path)) }
             throw .disk(error)
         }
+        guard !files.isEmpty else { throw .journal("\(path): there are no .g3 files below it") }
+        return files
     }
 
     /// Imports what of a file is not in the archive yet.

@@ -28,6 +28,8 @@ struct ArchiveBench: Sendable {
     let folder: String
 
     /// Runs `body` with a folder that goes afterwards, in `parent` or the system's place.
+    ///
+    /// - Throws: what `body` throws; `CancellationError` where it was cancelled, whatever it says.
     static func withFolder<Result: Sendable>(
         in parent: String?,
         _ body: (String) async throws -> Result
@@ -39,7 +41,12 @@ struct ArchiveBench: Sendable {
             withIntermediateDirectories: true
         )
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        return try await body(folder)
+        do {
+            return try await body(folder)
+        } catch {
+            try Task.checkCancellation()
+            throw error
+        }
     }
 
     /// The set as sealed files of an hour, made once for all measures that read.

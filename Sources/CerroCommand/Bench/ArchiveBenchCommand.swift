@@ -37,10 +37,7 @@ extension BenchCommand {
         @Option(help: "How often each figure is taken.")
         var runs = 3
 
-        @Option(help: "The folder whose disk is measured; else the temporary one.")
-        var folder: String?
-
-        @OptionGroup var format: FormatOption
+        @OptionGroup var bench: BenchOptions
 
         private static var names: [String] { ArchiveBench.measures.map { $0.name } }
 
@@ -64,18 +61,21 @@ extension BenchCommand {
                 rate: rate,
                 seed: seed
             )
-            let reports = try await ArchiveBench.withFolder(in: folder) { folder in
-                let bench = ArchiveBench(set: set, hours: hours, runs: runs, folder: folder)
-                var reports: [BenchReport] = []
-                for kind in ArchiveBench.measures
-                where measure.isEmpty || measure.contains(kind.name) {
-                    Console.current.progress(kind.name)
-                    reports += try await kind.run(bench)
-                }
-                return reports
+            let (hours, runs, parent) = (hours, runs, bench.folder)
+            let kinds = ArchiveBench.measures.filter {
+                measure.isEmpty || measure.contains($0.name)
             }
-            Console.current.endProgress()
-            try BenchReport.answer(reports, asJSON: format.isJSON)
+            try await bench.answer {
+                try await ArchiveBench.withFolder(in: parent) { folder in
+                    let bench = ArchiveBench(set: set, hours: hours, runs: runs, folder: folder)
+                    var reports: [BenchReport] = []
+                    for kind in kinds {
+                        Console.current.progress(kind.name)
+                        reports += try await kind.run(bench)
+                    }
+                    return reports
+                }
+            }
         }
     }
 }

@@ -63,6 +63,7 @@ enum PlotMeasure: ArchiveMeasure {
         var found = 0
         var tier = Tier.raw
         for _ in 0...max(20, bench.runs) {
+            try Task.checkCancellation()
             let (begin, used) = (clock.now, ProcessUsage.processorSeconds)
             let answer = try await service.data(query)
             times.append((clock.now - begin).inSeconds * 1e3)

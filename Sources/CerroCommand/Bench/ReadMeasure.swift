@@ -163,6 +163,7 @@ enum ReadMeasure: ArchiveMeasure {
         let clock = ContinuousClock()
         var samples: [Sample] = []
         for round in question.rounds {
+            try Task.checkCancellation()
             let start = clock.now
             let timelines = try await ask(round)
             let seconds = (clock.now - start).inSeconds

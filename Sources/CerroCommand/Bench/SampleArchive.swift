@@ -37,6 +37,7 @@ enum SampleArchive {
                 for log in logs.indices { logs[log].prepare(seconds: 3600) }
                 let rows = Int(3600 * set.rate)
                 for message in 0...(rows / rowsOfMessage) {
+                    try Task.checkCancellation()
                     let last = min((message + 1) * rowsOfMessage, rows) - 1
                     let seconds = Double(hour * 3600) + Double(last) / set.rate
                     let received = set.start + .milliseconds(Int64(seconds * 1000) + 100)
@@ -71,7 +72,14 @@ enum SampleArchive {
             for part in 0..<parts {
                 let own = (files * part / parts)..<(files * (part + 1) / parts)
                 group.addTask {
-                    try write(set, part: part, files: own, hoursOfFile, directory, archive: id)
+                    try await write(
+                        set,
+                        part: part,
+                        files: own,
+                        hoursOfFile,
+                        directory,
+                        archive: id
+                    )
                 }
             }
             return try await group.reduce(Written(), +)
@@ -86,19 +94,22 @@ enum SampleArchive {
         _ hoursOfFile: Int,
         _ directory: ArchiveDirectory,
         archive: String
-    ) throws -> Written {
+    ) async throws -> Written {
         let seconds = 3600 * hoursOfFile
         var own = set
         own.start = set.start + .seconds(files.lowerBound * seconds)
         var feeds = (0..<set.feeds).map { own.feed($0, part: part) }
         var written = Written()
         for file in files {
+            // The parts may have every core: whoever hears of Ctrl-C needs one as well.
+            await Task.yield()
             let from = set.start + .seconds(file * seconds)
             try directory.addSealed(
                 archive: archive,
                 received: (from, from + .seconds(seconds))
             ) { builder in
                 for feed in feeds.indices {
+                    try Task.checkCancellation()
                     let rows = feeds[feed].next(seconds: seconds)
                     guard !rows.times.isEmpty else { continue }
                     try builder.add(

@@ -19,7 +19,10 @@ enum SealMeasure: ArchiveMeasure {
                 in: journal
             )
             var runs: [Run] = []
-            for _ in 0..<bench.runs { runs.append(try seal(journal, in: bench.folder)) }
+            for _ in 0..<bench.runs {
+                try Task.checkCancellation()
+                runs.append(try seal(journal, in: bench.folder))
+            }
             let floors = try floors(written, journal, runs, in: bench.folder)
             reports.append(speed(written, runs, rowsOfMessage, bench, floors))
             guard rowsOfMessage == 60, let size = runs.first?.size else { continue }

@@ -24,6 +24,7 @@ enum StartMeasure: ArchiveMeasure {
         let before = ProcessUsage(of: getpid())?.residentBytes ?? 0
         ProcessUsage.forgetPeak()
         for _ in 0..<max(5, bench.runs) {
+            try Task.checkCancellation()
             let begin = clock.now
             try await answered(bench, directory)
             times.append((clock.now - begin).inSeconds)

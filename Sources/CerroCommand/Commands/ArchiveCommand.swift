@@ -188,9 +188,10 @@ struct ArchiveVerifyCommand: ParsableCommand {
         } else {
             for problem in problems { console.answer(problem) }
             console.answer(
-                "\(HumanText.count(Int64(summary.files))) files, "
-                    + "\(HumanText.count(Int64(summary.rows))) rows, "
-                    + "\(HumanText.byteCount(Int64(summary.bytes))), \(problems.count) problems"
+                HumanText.many(summary.files, "file", "files") + ", "
+                    + HumanText.many(summary.rows, "row", "rows")
+                    + ", \(HumanText.byteCount(Int64(summary.bytes))), "
+                    + HumanText.problems(problems.count)
             )
         }
         guard problems.isEmpty else {
@@ -220,7 +221,10 @@ struct ArchiveReindexCommand: ParsableCommand {
         console.endProgress()
         for problem in problems { console.note(problem) }
         guard problems.isEmpty else {
-            throw CommandFailure(.failed, "\(problems.count) files cannot be read")
+            throw CommandFailure(
+                .failed,
+                "\(HumanText.many(problems.count, "file", "files")) cannot be read"
+            )
         }
         console.note("the index is new")
     }

@@ -26,6 +26,15 @@ struct ArchiveCompactCommand: ParsableCommand {
     @OptionGroup var archive: ArchiveOption
     @OptionGroup var format: FormatOption
 
+    func validate() throws {
+        for day in days {
+            let text = day.replacing("/", with: "-")
+            guard text.utf8.count == 10, Timestamp(iso8601: text) != nil else {
+                throw ValidationError("`\(day)` is no day; write it like 2026/11/21 or 2026-11-21")
+            }
+        }
+    }
+
     func run() throws {
         let console = Console.current
         let directory = try archive.archive()
@@ -50,7 +59,10 @@ struct ArchiveCompactCommand: ParsableCommand {
         }
         let refused = reports.count { if case .refused = $0.outcome { true } else { false } }
         guard refused == 0 else {
-            throw CommandFailure(.failed, "\(refused) days cannot be compacted")
+            throw CommandFailure(
+                .failed,
+                "\(HumanText.many(refused, "day", "days")) cannot be compacted"
+            )
         }
     }
 
@@ -71,7 +83,7 @@ struct ArchiveCompactCommand: ParsableCommand {
         var lines: [String] = []
         for report in reports where report.outcome != .asItWas {
             let (word, sources, reason) = parts(report)
-            let files = sources.map { $0 == 1 ? ", 1 file" : ", \($0) files" } ?? ""
+            let files = sources.map { ", " + HumanText.many($0, "file", "files") } ?? ""
             var line = "\(report.day): \(word)\(files)" + (reason.map { ": \($0)" } ?? "")
             if case .compacted = report.outcome {
                 line +=
@@ -82,13 +94,15 @@ struct ArchiveCompactCommand: ParsableCommand {
             for row in report.removed {
                 let name = row.feed.map { "\(row.instance).\($0)" } ?? row.instance
                 lines.append(
-                    "  removed: \(HumanText.count(row.count ?? 0)) rows of \(name), "
+                    "  removed: \(HumanText.many(Int(row.count ?? 0), "row", "rows")) of \(name), "
                         + "\(row.from) to \(row.to): \(row.cause)"
                 )
             }
         }
         let count = reports.count { $0.outcome == .asItWas }
-        if count > 0 { lines.append("\(count) more days: nothing to do") }
+        if count > 0 {
+            lines.append(HumanText.many(count, "more day", "more days") + ": nothing to do")
+        }
         if reports.isEmpty { lines.append("no day is over: nothing to do") }
         return lines
     }

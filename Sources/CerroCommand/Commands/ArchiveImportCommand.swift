@@ -56,7 +56,8 @@ struct ArchiveImportCommand: ParsableCommand {
         guard problems.isEmpty else {
             throw CommandFailure(
                 .failed,
-                "\(problems.count) places could not be read; what is good of the files is imported"
+                HumanText.many(problems.count, "place", "places")
+                    + " could not be read; what is good of the files is imported"
             )
         }
     }
@@ -66,8 +67,9 @@ struct ArchiveImportCommand: ParsableCommand {
         let rows = reports.reduce(0) { $0 + $1.rows }
         let new = reports.count { !$0.made.isEmpty }
         return [
-            "\(HumanText.count(Int64(rows))) rows of \(HumanText.count(Int64(new))) files; "
-                + "\(HumanText.count(Int64(reports.count - new))) files had nothing new"
+            HumanText.many(rows, "row", "rows") + " of "
+                + HumanText.many(new, "file", "files") + "; "
+                + HumanText.many(reports.count - new, "file", "files") + " had nothing new"
         ]
     }
 

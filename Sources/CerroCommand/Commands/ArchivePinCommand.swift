@@ -85,7 +85,7 @@ struct ArchivePinAddCommand: ParsableCommand {
         let first: Timestamp
         let last: Timestamp
         do throws(QueryError) {
-            first = try TimeArgument(from, argument: "--from").resolved(at: now)
+            first = try TimeArgument(from, argument: "--from", isStart: true).resolved(at: now)
             last = try TimeArgument(to, argument: "--to").resolved(at: now)
         } catch { throw CommandFailure(.usage, "\(error)") }
         guard first < last else {

@@ -9,9 +9,9 @@ struct ArchiveRepairCommand: ParsableCommand {
         commandName: "repair",
         abstract: "Writes damaged sealed files anew with all that can be read.",
         discussion: """
-            What cannot be read becomes rows of the ledger. Each new file is read back and compared
-            before it takes its place, and the damaged one is kept beside it as NAME.damaged. Stop
-            the aggregator first: only one may write to an archive.
+            What cannot be read becomes rows of the ledger. Each new file is read back and \
+            compared before it takes its place, and the damaged one is kept beside it as \
+            NAME.damaged. Stop the aggregator first: only one may write to an archive.
             """
     )
 
@@ -43,11 +43,17 @@ struct ArchiveRepairCommand: ParsableCommand {
         } else {
             for line in repaired.flatMap(Self.lines) { console.answer(line) }
             let count = repaired.count { $0.outcome != .whole }
-            if count == 0 { console.answer("\(repaired.count) files, none is damaged") }
+            if count == 0 {
+                let files = HumanText.many(repaired.count, "file", "files")
+                console.answer("\(files), none is damaged")
+            }
         }
         let refused = repaired.count { if case .refused = $0.outcome { true } else { false } }
         guard refused == 0 else {
-            throw CommandFailure(.failed, "\(refused) files cannot be repaired")
+            throw CommandFailure(
+                .failed,
+                "\(HumanText.many(refused, "file", "files")) cannot be repaired"
+            )
         }
     }
 
@@ -81,11 +87,12 @@ struct ArchiveRepairCommand: ParsableCommand {
         case .refused(let reason): return [reason]
         }
         if file.decodedRows > 0 {
-            lines.append("  \(file.decodedRows) rows of records that could not be decoded before")
+            let rows = HumanText.many(file.decodedRows, "row", "rows")
+            lines.append("  \(rows) of records that could not be decoded before")
         }
         for row in file.lost {
             let name = row.feed.map { "\(row.instance).\($0)" } ?? row.instance
-            let count = row.count.map { "\($0) rows" } ?? "rows"
+            let count = row.count.map { HumanText.many(Int($0), "row", "rows") } ?? "rows"
             lines.append("  lost: \(count) of \(name), \(row.from) to \(row.to): \(row.cause)")
         }
         if file.lost.isEmpty { lines.append("  nothing is lost") }

@@ -42,7 +42,8 @@ struct ConfigCheckCommand: ParsableCommand {
             console.answer(Self.report(path, site, problems).json)
         } else if let site {
             let count = site.hosts.reduce(0) { $0 + $1.agents.count }
-            console.answer("\(path) is fine: site \(site.name), \(count) instances")
+            let instances = HumanText.many(count, "instance", "instances")
+            console.answer("\(path) is fine: site \(site.name), \(instances)")
         } else {
             for problem in problems { console.note(problem.description) }
         }

@@ -52,7 +52,7 @@ struct ConfigImportCommand: ParsableCommand {
         } catch {
             throw CommandFailure(
                 .failed,
-                "\(path) cannot be written: \(error.localizedDescription). Name a file that does "
+                "\(path) cannot be written: \(HumanText.reason(error)). Name a file that does "
                     + "not exist, in a folder that you may write to"
             )
         }

@@ -47,8 +47,9 @@ struct UpCommand: AsyncParsableCommand {
         }
         let hold = try UpHold.take(host, of: site)
         defer { hold.unlock() }
+        let instances = HumanText.many(count, "instance", "instances")
         console.note(
-            "\(site.name): \(count) instances on host \(host.name), logs in "
+            "\(site.name): \(instances) on host \(host.name), logs in "
                 + "\(LogFolder.path(of: site)). Ctrl-C stops all."
         )
         let lifeline = try Spawn.Channel()

@@ -20,8 +20,9 @@ enum DoctorDiagnosis {
             }
         }
         let count = site.hosts.reduce(0) { $0 + $1.agents.count }
+        let instances = HumanText.many(count, "instance", "instances")
         return [
-            .ok(.site, "\(facts.siteFile): site \(site.name), \(count) instances, no problem")
+            .ok(.site, "\(facts.siteFile): site \(site.name), \(instances), no problem")
         ] + idlers(of: site)
     }
 

@@ -61,7 +61,7 @@ extension DoctorFacts {
         init(of entry: AgentEntry, at site: Site) {
             var settings = SettingsReader(
                 entry.arguments,
-                owner: "agent \(entry.id)",
+                owner: entry.owner,
                 folder: site.folder
             )
             archive = .read(from: &settings, default: site.archive)

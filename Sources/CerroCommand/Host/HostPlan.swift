@@ -102,7 +102,7 @@ enum LogFolder {
         } catch {
             throw CommandFailure(
                 .failed,
-                "the folder \(path) cannot be created: \(error.localizedDescription). Give the "
+                "the folder \(path) cannot be created: \(HumanText.reason(error)). Give the "
                     + "user who runs Cerro write access above it, or move `spool: {directory: …}`"
             )
         }

@@ -31,7 +31,8 @@ struct RangeOption: ParsableArguments {
         do {
             first =
                 try start.map { text throws(QueryError) in
-                    try TimeArgument(text, argument: "--start").resolved(at: now)
+                    try TimeArgument(text, argument: "--start", isStart: true)
+                        .resolved(at: now)
                 } ?? fallback
             last =
                 try end.map { text throws(QueryError) in

@@ -1,3 +1,4 @@
+internal import Foundation
 internal import Telemetry
 
 /// Durations, instants, sizes and values as people read them.
@@ -48,15 +49,22 @@ enum HumanText {
         return count < 0 ? "-" + text : text
     }
 
-    /// How many records: `1 record`, `1,200 records`.
-    static func records(_ count: Int64) -> String {
-        self.count(count) + (count == 1 ? " record" : " records")
+    /// Why something failed, as the beginning of a sentence: Foundation ends its own, mostly.
+    static func reason(_ error: any Error) -> String {
+        let text = error.localizedDescription
+        return text.hasSuffix(".") ? String(text.dropLast()) : text
     }
 
-    /// How many problems: `1 problem`, `12 problems`.
-    static func problems(_ count: Int) -> String {
-        self.count(Int64(count)) + (count == 1 ? " problem" : " problems")
+    /// How many there are: `1 file`, `1,200 files`.
+    static func many(_ count: Int, _ one: String, _ several: String) -> String {
+        self.count(Int64(count)) + " " + (count == 1 ? one : several)
     }
+
+    /// How many records: `1 record`, `1,200 records`.
+    static func records(_ count: Int64) -> String { many(Int(count), "record", "records") }
+
+    /// How many problems: `1 problem`, `12 problems`.
+    static func problems(_ count: Int) -> String { many(count, "problem", "problems") }
 
     /// A value as a cell of a table: texts as they are, maps and lists as JSON.
     static func value(_ value: Value) -> String {

@@ -84,11 +84,12 @@ struct SampleText {
     /// The columns of a table for people.
     ///
     /// A few fields stand beside each other; more would not fit a terminal, and stand one below
-    /// the other, without those that are missing.
+    /// the other, without those that are missing. There a text of 300 signs may stand among
+    /// numbers, so values begin where they are looked for: right behind the name.
     var tableColumns: [(heading: String, alignment: TextTable.Alignment)] {
         columns.count <= Limits.tableColumns
             ? [("time", .left)] + columns.map { ($0, .right) }
-            : [("time", .left), ("field", .left), ("value", .right)]
+            : [("time", .left), ("field", .left), ("value", .left)]
     }
 
     /// The cells of one row: one line of a table, or one for each field that has a value.

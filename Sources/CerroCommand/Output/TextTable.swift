@@ -28,21 +28,35 @@ struct TextTable {
     /// The lines of the table; no line ends with blanks.
     var lines: [String] {
         let all = [headings] + rows
-        let widths = headings.indices.map { column in
-            all.map { $0[column].count }.max() ?? 0
+        var widths = headings.map { _ in 0 }
+        for row in all {
+            for (column, cell) in row.enumerated() {
+                widths[column] = max(widths[column], Self.width(of: cell))
+            }
         }
         return all.map { row in
-            let cells = row.indices.map { column in
-                let fill = String(repeating: " ", count: widths[column] - row[column].count)
-                return alignments[column] == .left ? row[column] + fill : fill + row[column]
+            var line = ""
+            for (column, cell) in row.enumerated() {
+                if column > 0 { line += "  " }
+                let fill = String(repeating: " ", count: widths[column] - Self.width(of: cell))
+                line += alignments[column] == .left ? cell + fill : fill + cell
             }
-            let line = cells.joined(separator: "  ")
-            return String(line.reversed().drop { $0 == " " }.reversed())
+            let blanks = line.utf8.reversed().prefix { $0 == UInt8(ascii: " ") }.count
+            line.removeLast(blanks)
+            return line
         }
+    }
+
+    /// How many characters `text` has, which is on one line.
+    ///
+    /// Those of ASCII are counted without taking them apart, which tables of 100,000 rows notice.
+    private static func width(of text: String) -> Int {
+        text.utf8.allSatisfy { $0 < 0x80 } ? text.utf8.count : text.count
     }
 
     /// A text from afar may hold line breaks and escape sequences: a terminal must not obey them.
     static func onOneLine(_ text: String) -> String {
+        guard text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else { return text }
         var scalars = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {
             scalars.append(scalar.value < 0x20 || scalar.value == 0x7F ? " " : scalar)

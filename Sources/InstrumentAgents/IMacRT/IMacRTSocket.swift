@@ -2,6 +2,7 @@ internal import AgentRuntime
 internal import NIOCore
 internal import NIOPosix
 internal import SiteConfig
+internal import Telemetry
 
 /// The one UDP socket of an iMACRT set: modules answer to its port, whichever asked.
 ///
@@ -53,7 +54,8 @@ actor IMacRTSocket {
         } catch {
             throw InstrumentError.unreachable(
                 address: "local UDP port \(localPort)",
-                reason: "\(error); modules answer to that port, so one agent at a time can have it"
+                reason: SystemReason.found(in: "\(error)")
+                    + "; modules answer to that port, so one agent at a time can have it"
             )
         }
     }

@@ -65,8 +65,9 @@ actor LineConnection {
                 .connect(host: endpoint.host, port: endpoint.port).get()
             return true
         } catch {
-            drop(because: "no connection (\(error))")
-            throw InstrumentError.unreachable(address: address, reason: "\(error)")
+            let reason = SystemReason.found(in: "\(error)")
+            drop(because: "no connection (\(reason))")
+            throw InstrumentError.unreachable(address: address, reason: reason)
         }
     }
 
@@ -129,7 +130,7 @@ struct LineRequest: Sendable {
 }
 
 /// Carries out what ``LineDialogue`` decides.
-private final class LineHandler: ChannelDuplexHandler {
+final class LineHandler: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = LineRequest
     typealias OutboundOut = ByteBuffer
@@ -141,12 +142,11 @@ private final class LineHandler: ChannelDuplexHandler {
         let request = unwrapOutboundIn(data)
         if let waiting = request.reply {
             let actions = dialogue.handle(.asked)
-            guard actions.isEmpty else {
-                waiting.fail(LineDialogue.Failure.busy)
-                promise?.fail(LineDialogue.Failure.busy)
-                perform(actions, context)
-                return
+            for case .fail(let failure) in actions {
+                waiting.fail(failure)
+                promise?.fail(failure)
             }
+            guard actions.isEmpty else { return perform(actions, context) }
             reply = waiting
         }
         context.write(wrapOutboundOut(ByteBuffer(string: request.text)), promise: promise)

@@ -1,6 +1,7 @@
 internal import NIOCore
 internal import NIOPosix
 internal import Synchronization
+internal import Telemetry
 
 /// A UDP server that answers each datagram to its sender.
 final class DatagramServer: Sendable {
@@ -38,7 +39,8 @@ final class DatagramServer: Sendable {
             state.withLock { $0.channel = channel }
             return channel.localAddress?.port ?? port
         } catch {
-            throw EmulatorError.cannotListen(port: port, reason: "\(error)")
+            let reason = SystemReason.found(in: "\(error)")
+            throw EmulatorError.cannotListen(port: port, reason: reason)
         }
     }
 

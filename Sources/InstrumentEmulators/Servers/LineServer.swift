@@ -1,6 +1,7 @@
 internal import NIOCore
 internal import NIOPosix
 internal import Synchronization
+internal import Telemetry
 
 /// The one thread that waits for the sockets of all emulators of a process.
 enum EmulatorLoop {
@@ -56,7 +57,8 @@ final class LineServer: Sendable {
             state.withLock { $0.listener = listener }
             return listener.localAddress?.port ?? port
         } catch {
-            throw EmulatorError.cannotListen(port: port, reason: "\(error)")
+            let reason = SystemReason.found(in: "\(error)")
+            throw EmulatorError.cannotListen(port: port, reason: reason)
         }
     }
 

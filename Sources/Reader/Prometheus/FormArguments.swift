@@ -23,7 +23,8 @@ package struct FormArguments: Sendable {
     /// Unix seconds with decimals, or RFC 3339.
     package func time(_ name: String, _ now: Timestamp) throws(PromQLError) -> Timestamp? {
         guard let text = first(name) else { return nil }
-        guard let time = try? TimeArgument(text, argument: name) else {
+        // Here 0 is 1970 wherever it stands.
+        guard let time = try? TimeArgument(text, argument: name, isStart: true) else {
             throw .type(
                 "`\(name)` is `\(text.prefix(100))`; expected Unix seconds or RFC 3339"
             )

@@ -50,7 +50,7 @@ public struct QueryArguments: Sendable {
 
     private func time(_ name: String) throws(QueryError) -> TimeArgument? {
         guard let value = given[name] else { return nil }
-        return try TimeArgument(value, argument: name)
+        return try TimeArgument(value, argument: name, isStart: name == "start")
     }
 
     /// A list of patterns, empty if the argument is left out.

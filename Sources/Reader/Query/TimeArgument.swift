@@ -7,11 +7,12 @@ public import Telemetry
 /// | `2026-11-21T05:41:10.5Z`, `2026-11-21` | that instant; without an offset in UTC |
 /// | `1795239670.5` (above 0) | Unix time in seconds, exact to the nanosecond |
 /// | an integer from 10^17 on | Unix time in nanoseconds (as seconds it would be the year 3e9) |
-/// | `now`, `0` | now |
+/// | `now` | now |
+/// | `0` | 1970-01-01T00:00:00 where a range starts, now where it ends: the other is of no use |
 /// | `-3600`, `-3600.5` | that many seconds before now |
 /// | `-1h`, `-90 s`, `now-1.5d` | that long before now; `ns us ms s m min h d w` |
 ///
-/// Numbers are sisock's: 1970-01-01T00:00:00 itself, and what is before it, needs ISO 8601.
+/// Numbers are sisock's, whose clients ask until 0 for what there is until now.
 /// Numbers between, such as milliseconds, are refused: as seconds they lie beyond 2262.
 public enum TimeArgument: Hashable, Sendable {
     /// An instant.
@@ -24,19 +25,29 @@ public enum TimeArgument: Hashable, Sendable {
         "ISO 8601 (`2026-11-21T05:00:00Z`), Unix seconds, `now`, or a time before now "
         + "(`-1h`, `-90 s`, `-3600`)"
 
-    /// Reads a time; `name` is the argument's, for the error.
-    public init(_ text: String, argument name: String) throws(QueryError) {
+    /// Reads a time; `name` is the argument's, for the error, and it may be where a range starts.
+    public init(
+        _ text: String,
+        argument name: String,
+        isStart: Bool = false
+    ) throws(QueryError) {
         guard text.utf8.count <= 64, let argument = Self.read(text) else {
             throw .time(argument: name, found: text, expected: Self.expectation)
         }
-        self = argument
+        let isZero = argument == .beforeNow(.zero) && text.hasPrefix("0")
+        self = isZero && isStart ? .instant(Timestamp(nanoseconds: 0)) : argument
     }
 
     /// Reads the time in a request's arguments: an integer, a double or a text, as in the table.
-    public init(_ value: Value, argument name: String) throws(QueryError) {
+    public init(
+        _ value: Value,
+        argument name: String,
+        isStart: Bool = false
+    ) throws(QueryError) {
         switch value {
-        case .string(let text): try self.init(text, argument: name)
-        case .int(let number): try self.init(String(number), argument: name)
+        case .string(let text): try self.init(text, argument: name, isStart: isStart)
+        case .int(let number): try self.init(String(number), argument: name, isStart: isStart)
+        case .double(0): try self.init("0", argument: name, isStart: isStart)
         case .double(let seconds) where abs(seconds) <= Double(Self.mostSeconds):
             self =
                 seconds > 0

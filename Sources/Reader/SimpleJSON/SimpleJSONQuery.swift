@@ -60,7 +60,8 @@ package struct SimpleJSONQuery {
             guard let text = range[name]?.string else {
                 throw .parameter("range.\(name)", found: "missing", expected: "a time in ISO 8601")
             }
-            return try TimeArgument(text, argument: "range.\(name)").resolved(at: now)
+            return try TimeArgument(text, argument: "range.\(name)", isStart: name == "from")
+                .resolved(at: now)
         }
         let (from, to) = (try time("from"), try time("to"))
         guard from < to else { throw .range(start: from, end: to) }

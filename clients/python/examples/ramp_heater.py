@@ -6,6 +6,7 @@
 """
 
 import argparse
+import math
 import sys
 import time
 
@@ -13,21 +14,28 @@ import cerro
 
 
 class TooHot(Exception):
-    """The temperature that is watched is above its limit."""
+    """The temperature that is watched is above its limit, or nobody knows it."""
 
 
-def hold(site, seconds, field, limit):
-    """Waits, while what comes in of `field` stays below `limit`.
+def hold(site, seconds, field, limit, silence):
+    """Waits, while what comes in of `field` stays below `limit`; at least one value has to.
 
-    Live samples are for eyes: one that does not come for a while is no reason to go on.
+    Live samples are for eyes: one that does not come for a while is no reason to go on, and
+    neither is one without a value, which a thermometer sends that cannot read its sensor.
     """
-    deadline = time.monotonic() + seconds
-    for sample in site.live(field, timeout=15):
-        if sample.value is not None and sample.value > limit:
-            raise TooHot(f"{field} is {sample.value:g}, above {limit:g}")
-        if time.monotonic() >= deadline:
+    begun = heard = time.monotonic()
+    is_known = False
+    for sample in site.live(field, timeout=silence):
+        now = time.monotonic()
+        if sample.value is not None and not math.isnan(sample.value):
+            if sample.value > limit:
+                raise TooHot(f"{field} is {sample.value:g}, above {limit:g}")
+            heard, is_known = now, True
+        if now - heard > silence:
+            break
+        if is_known and now - begun >= seconds:
             return
-    raise TooHot(f"nothing was heard of {field} for 15 s, so nobody knows how hot it is")
+    raise TooHot(f"no value of {field} came for {silence:g} s, so nobody knows how hot it is")
 
 
 def main():
@@ -41,6 +49,8 @@ def main():
     parser.add_argument("--hold", type=float, default=60.0, metavar="SECONDS")
     parser.add_argument("--watch", required=True, metavar="FIELD")
     parser.add_argument("--limit", type=float, required=True)
+    parser.add_argument("--silence", type=float, default=15.0, metavar="SECONDS",
+                        help="without a value for so long it is switched off")
     parser.add_argument("--with", dest="more", metavar="KEY=VALUE", nargs="*", default=[],
                         help="further numbers that the operation takes")
     parser.add_argument("--site", metavar="FILE")
@@ -57,9 +67,10 @@ def main():
         print(f"{options.parameter} = {value:g}", flush=True)
 
     try:
+        hold(site, 0, options.watch, options.limit, options.silence)
         for step in map(float, options.steps.split(",")):
             set_to(step)
-            hold(site, options.hold, options.watch, options.limit)
+            hold(site, options.hold, options.watch, options.limit, options.silence)
         return 0
     except (TooHot, cerro.CerroError, KeyboardInterrupt) as reason:
         print(f"aborted: {reason or 'Ctrl-C'}", file=sys.stderr)

@@ -15,8 +15,9 @@ _NUMBERS = {"double": "<f8", "int": "<i8", "bool": "u1"}
 def time_of(value):
     """A time as the reader takes it: datetimes become nanoseconds, all else stays as it is.
 
-    Above 0 and below 10^17 a number is Unix seconds, from 10^17 on nanoseconds, 0 is now, below 0
-    seconds before now; a text is ISO 8601, `now` or like `-90 s`. A datetime without a zone is UTC.
+    Above 0 and below 10^17 a number is Unix seconds, from 10^17 on nanoseconds, below 0 seconds
+    before now; 0 is 1970 as a start and now as an end; a text is ISO 8601, `now` or like `-90 s`.
+    A datetime without a zone is UTC.
     """
     if isinstance(value, np.datetime64):
         return int(value.astype("datetime64[ns]").astype(np.int64))
