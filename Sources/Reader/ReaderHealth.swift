@@ -12,7 +12,8 @@ final class ReaderHealth: Sendable {
     }
 
     private let session: OperationSession
-    private let reasons = Mutex<[Part: String?]>([:])
+    /// Nil where a part fares well; HTTP does unless it is heard of, the archive has to be read.
+    private let reasons = Mutex<[Part: String?]>([.http: nil])
 
     init(_ session: OperationSession) {
         self.session = session

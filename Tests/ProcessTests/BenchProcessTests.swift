@@ -10,6 +10,7 @@ struct BenchProcessTests {
         "Ctrl-C ends a benchmark with all its processes, and leaves no folder",
         arguments: [
             ["ingest", "--duration", "600"], ["archive", "--measure", "read", "--hours", "9000"],
+            ["archive", "--measure", "plot"],
             ["faults", "--fault", "stalled", "--duration", "600", "--rate", "100"],
         ]
     )
