@@ -30,7 +30,8 @@ extension SiteClient {
                 "start": .string(range.lowerBound.description),
                 "end": .string(range.upperBound.description),
             ],
-            timeout: Self.queryPatience
+            timeout: Self.queryPatience,
+            finding: Self.patience
         )
         guard let fields = answer["fields"]?.map else { throw ClientError.malformed(reader) }
         return fields
@@ -63,7 +64,8 @@ extension SiteClient {
                 reader,
                 "get_data",
                 .map(arguments),
-                timeout: Self.queryPatience
+                timeout: Self.queryPatience,
+                finding: Self.patience
             ) { view in
                 let read = SampleAnswer(view)
                 answer.withLock { $0 = read }

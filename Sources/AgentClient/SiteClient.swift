@@ -46,8 +46,8 @@ public actor SiteClient {
         live = LiveSubscriptions(bus: bus)
     }
 
-    /// How long a request without a limit of its own may take; and any at most to find who is
-    /// asked.
+    /// How long a request without a limit of its own may take; and how long one that may take
+    /// longer should look for who is asked.
     public static let patience = Duration.seconds(5)
 
     /// Closes all sockets.
@@ -69,7 +69,8 @@ public actor SiteClient {
             epoch: 0,
             ["site": .string(site)],
             asker,
-            timeout
+            timeout,
+            nil
         )
         guard reply.code == .ok else {
             throw ClientError.refused(
@@ -142,8 +143,10 @@ public actor SiteClient {
         return row
     }
 
-    /// Sends one request to an instance and returns its reply, whatever its code; `read` makes the
-    /// result of what stands there.
+    /// Sends one request to an instance and returns its reply, whatever its code.
+    ///
+    /// `read` makes the result of what stands there. To find who is asked may take `finding`, else
+    /// all of the time.
     ///
     /// - Throws: ``ClientError``.
     public func request(
@@ -152,6 +155,7 @@ public actor SiteClient {
         _ arguments: Value = [:],
         for asker: Asker? = nil,
         timeout: Duration = patience,
+        finding: Duration? = nil,
         reading read: @escaping @Sendable (MessagePackView) -> Value? = { $0.value }
     ) async throws -> Reply {
         // A row is as good as the connection: without one the instance may be elsewhere by now.
@@ -160,7 +164,7 @@ public actor SiteClient {
         if let known {
             row = known
         } else {
-            row = try await self.instance(instance, timeout: min(timeout, Self.patience))
+            row = try await self.instance(instance, timeout: finding ?? timeout)
         }
         let what = "\(instance) at \(row.requests)"
         let reply = try await ask(
@@ -172,6 +176,7 @@ public actor SiteClient {
             arguments,
             asker ?? self.asker,
             timeout,
+            finding,
             read
         )
         guard reply.code == .requestStale else { return reply }
@@ -179,7 +184,7 @@ public actor SiteClient {
         // answer tells its epoch. Nothing was carried out, so once more is safe.
         var fresh = row
         if known != nil {
-            fresh = try await self.instance(instance, timeout: min(timeout, Self.patience))
+            fresh = try await self.instance(instance, timeout: finding ?? timeout)
         }
         if fresh.epoch == row.epoch, reply.epoch != row.epoch {
             fresh.epoch = reply.epoch
@@ -196,6 +201,7 @@ public actor SiteClient {
             arguments,
             asker ?? self.asker,
             timeout,
+            finding,
             read
         )
     }
@@ -209,6 +215,7 @@ public actor SiteClient {
         _ action: String,
         _ arguments: Value = [:],
         timeout: Duration = patience,
+        finding: Duration? = nil,
         reading read: @escaping @Sendable (MessagePackView) -> Value? = { $0.value }
     ) async throws -> Value {
         let reply = try await request(
@@ -216,6 +223,7 @@ public actor SiteClient {
             action,
             arguments,
             timeout: timeout,
+            finding: finding,
             reading: read
         )
         guard reply.code == .ok else {
@@ -233,6 +241,7 @@ public actor SiteClient {
         _ arguments: Value,
         _ asker: Asker?,
         _ timeout: Duration,
+        _ finding: Duration?,
         _ read: @escaping @Sendable (MessagePackView) -> Value? = { $0.value }
     ) async throws -> Reply {
         do {
@@ -242,7 +251,7 @@ public actor SiteClient {
                 epoch: epoch,
                 arguments: arguments,
                 timeout: timeout,
-                connecting: Self.patience,
+                connecting: finding,
                 asker: asker,
                 reading: read
             )

@@ -66,7 +66,8 @@ struct ReaderQuery {
                 "start": .string(range.lowerBound.description),
                 "end": .string(range.upperBound.description),
             ],
-            timeout: SiteClient.queryPatience
+            timeout: SiteClient.queryPatience,
+            finding: SiteClient.patience
         )
     }
 
