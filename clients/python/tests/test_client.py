@@ -1,6 +1,7 @@
 """The command API against real processes."""
 
 import inspect
+import re
 import threading
 import unittest
 
@@ -34,6 +35,13 @@ class CommandTest(unittest.TestCase):
         )
         self.assertGreater(session["end_time"], session["start_time"])
         self.assertGreater(session["start_time"], 1.7e9)
+
+    def test_the_registry_of_another_site_lets_nobody_in(self):
+        text = self.site.site.read_text(encoding="utf-8")
+        other = self.site.folder / "other.yaml"
+        other.write_text(re.sub("(?m)^site: .*$", "site: other", text), encoding="utf-8")
+        with self.assertRaisesRegex(cerro.Refused, "this is the registry of site"):
+            cerro.CerroClient("fake-2", site=str(other)).delay_task.status()
 
     def test_the_phrases_of_an_ocs_script(self):
         client = OCSClient(

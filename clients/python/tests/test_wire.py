@@ -249,7 +249,10 @@ class SiteTest(unittest.TestCase):
 
     def test_folders_start_at_the_file(self):
         site = parse("keys: keys/\nspool: {directory: /var/s, size: 1 MiB}\n", "/etc/c/s.yaml", {})
-        self.assertEqual(site[1:], ("/etc/c/keys/", "/var/s", "1 MiB"))
+        self.assertEqual(site[1:], ("/etc/c/keys/", "/var/s", "1 MiB", ""))
+
+    def test_the_name(self):
+        self.assertEqual(parse("site: 'demo' # ours\n", "s.yaml", {}).name, "demo")
 
     def test_every_site_file_of_the_repository(self):
         root = Path(__file__).parents[3]

@@ -18,17 +18,16 @@ _PAIR = re.compile(r"""\s*([\w-]+)\s*:\s*("[^"]*"|'[^']*'|[^,{}\[\]"']*?)\s*(?:,
 
 
 class Site(NamedTuple):
-    """What a site file says: the registry's endpoint, the site's name, the folders of keys and
-    spools.
+    """What a site file says: the registry's endpoint, the folders of keys and spools, its name.
 
     `spool_size` is the word of the file, such as `1 GiB`.
     """
 
     registry: str
-    name: str = ""
     keys: Optional[str] = None
     spool: Optional[str] = None
     spool_size: Optional[str] = None
+    name: str = ""
 
 
 def find(file=None, environment=None):
