@@ -33,7 +33,8 @@ extension MessagePackLimits {
     public func length(of bytes: UnsafeRawBufferPointer) throws(MessagePackError) -> Int {
         var offset = 0
         var items = 0
-        // How many items are still missing at each level that is open.
+        // How many items are still missing at each level that is open: that of the document itself,
+        // and below it as many as `deepest` says.
         var missing = InlineArray<33, Int>(repeating: 0)
         var level = 0
         missing[0] = 1
