@@ -6,7 +6,7 @@ enum Limits {
     static let archives = 64
     /// Time between two times that the commits of archives are saved: a process that is killed
     /// forgets so much of them, and keeps segments longer until the archives ask again.
-    static let saveInterval = Duration.seconds(10)
+    static let saveInterval = Duration.seconds(60)
     /// Declarations of one epoch, since every segment repeats them; one more is refused.
     static let declarations = 4096
     /// Bytes between two places of a segment that the index knows: what a fetch reads in vain.

@@ -19,9 +19,10 @@ package final class SleepClock: TaskExecutor, Sendable {
 
     /// How late others are woken at most, because of one that was woken before.
     private static let grace = Duration.milliseconds(1)
+    private static let never = Duration.nanoseconds(Int64.max)
 
     private enum Waker {
-        case task(CheckedContinuation<Void, any Error>)
+        case task(UnsafeContinuation<Void, any Error>)
         case call(@Sendable () -> Void)
 
         func wake() {
@@ -44,18 +45,18 @@ package final class SleepClock: TaskExecutor, Sendable {
         /// What was woken and waits for the thread, which runs something else.
         var woken: [UnownedJob] = []
         var isServing = false
-        var nextID = 0
+        /// What the timer of those who are late is set to; nothing once it has rung.
+        var lateAt = never
         var thread: SystemThread?, guardian: SystemThread?
 
-        mutating func takeDue(at now: Duration) -> ReversedCollection<[Sleeper]> {
-            let first = sleepers.firstIndex { $0.deadline <= now } ?? sleepers.endIndex
-            let due = Array(sleepers[first...])
-            sleepers.removeLast(due.count)
-            return due.reversed()
+        mutating func takeDue(at now: Duration) -> Sleeper? {
+            guard let last = sleepers.last, last.deadline <= now else { return nil }
+            return sleepers.removeLast()
         }
     }
 
     private let state = Mutex(State())
+    private let lastID = Atomic<Int>(0)
     /// Readable at the earliest deadline: who sets an earlier one wakes nobody for it.
     private let timer: Int32
     /// Readable where the thread has not come back in time.
@@ -78,7 +79,7 @@ package final class SleepClock: TaskExecutor, Sendable {
     func sleep(until deadline: Duration) async throws {
         let id = newID()
         try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
+            try await withUnsafeThrowingContinuation { continuation in
                 add(Sleeper(id: id, deadline: deadline, waker: .task(continuation)))
                 // Cancelled before the handler could find the sleeper.
                 if Task.isCancelled { cancel(id) }
@@ -118,12 +119,7 @@ package final class SleepClock: TaskExecutor, Sendable {
         DispatchQueue.global().async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
     }
 
-    private func newID() -> Int {
-        state.withLock { state in
-            state.nextID += 1
-            return state.nextID
-        }
-    }
+    private func newID() -> Int { lastID.wrappingAdd(1, ordering: .relaxed).newValue }
 
     private func add(_ sleeper: Sleeper) {
         state.withLock { state in
@@ -131,7 +127,7 @@ package final class SleepClock: TaskExecutor, Sendable {
                 state.sleepers.firstIndex { $0.deadline <= sleeper.deadline }
                 ?? state.sleepers.endIndex
             state.sleepers.insert(sleeper, at: place)
-            if place == state.sleepers.count - 1 { ring(state) }
+            if place == state.sleepers.count - 1 { ring(&state) }
             if state.thread == nil {
                 state.thread = SystemThread { [self] in serve() }
                 state.guardian = SystemThread { [self] in guardOthers() }
@@ -140,13 +136,23 @@ package final class SleepClock: TaskExecutor, Sendable {
     }
 
     /// Has the timer ring that is waited for; while something is woken it will ring soon.
-    private func ring(_ state: borrowing State) {
+    private func ring(_ state: inout State) {
         guard let next = state.sleepers.last?.deadline, state.woken.isEmpty else { return }
         if state.isServing {
-            cerro_timer_ring(lateTimer, (next + Self.grace).nanoseconds)
+            ringLate(by: next + Self.grace, &state)
         } else {
             cerro_timer_ring(timer, next.nanoseconds)
         }
+    }
+
+    /// Has the guardian look at `deadline` or before.
+    private func ringLate(by deadline: Duration, _ state: inout State) {
+        if deadline < state.lateAt { setLate(deadline, &state) }
+    }
+
+    private func setLate(_ deadline: Duration, _ state: inout State) {
+        state.lateAt = deadline
+        cerro_timer_ring(lateTimer, deadline.nanoseconds)
     }
 
     private func serve() -> Never {
@@ -154,16 +160,21 @@ package final class SleepClock: TaskExecutor, Sendable {
         let time = SystemTimeSource()
         while true {
             wait(for: timer)
-            let due = state.withLock { state in
-                state.isServing = true
-                return state.takeDue(at: time.monotonic)
-            }
-            // Without the lock: a task that is being cancelled is locked, and asks for ours.
-            isResuming = true
-            for sleeper in due { sleeper.waker.wake() }
-            isResuming = false
-            if state.withLock({ $0.woken.count > 1 }) {
-                cerro_timer_ring(lateTimer, (time.monotonic + Self.grace).nanoseconds)
+            let now = time.monotonic
+            var isDone = false
+            repeat {
+                let sleeper = state.withLock { state in
+                    state.isServing = true
+                    return state.takeDue(at: now)
+                }
+                // Without the lock: a task that is being cancelled is locked, and asks for ours.
+                isResuming = true
+                sleeper?.waker.wake()
+                isResuming = false
+                isDone = sleeper == nil
+            } while !isDone
+            state.withLock { state in
+                if state.woken.count > 1 { ringLate(by: time.monotonic + Self.grace, &state) }
             }
             while let job = nextJob() { job.runSynchronously(on: asUnownedTaskExecutor()) }
         }
@@ -174,12 +185,14 @@ package final class SleepClock: TaskExecutor, Sendable {
         state.withLock { state in
             if let job = state.woken.first {
                 state.woken.removeFirst()
-                ring(state)
+                ring(&state)
                 return job
             }
             state.isServing = false
-            cerro_timer_ring(lateTimer, .max)
-            ring(state)
+            ring(&state)
+            // Who sleeps again soon, as most do, needs no other time while the thread runs it.
+            let next = state.sleepers.last.map { $0.deadline + Self.grace }
+            setLate(next ?? Self.never, &state)
             return nil
         }
     }
@@ -190,12 +203,15 @@ package final class SleepClock: TaskExecutor, Sendable {
         while true {
             wait(for: lateTimer)
             let (jobs, due) = state.withLock { state in
-                guard state.isServing else { return ([UnownedJob](), [Sleeper]().reversed()) }
-                defer {
-                    state.woken = []
-                    ring(state)
-                }
-                return (state.woken, state.takeDue(at: time.monotonic))
+                state.lateAt = Self.never
+                guard state.isServing else { return ([UnownedJob](), [Sleeper]()) }
+                let jobs = state.woken
+                state.woken = []
+                var due: [Sleeper] = []
+                let now = time.monotonic
+                while let sleeper = state.takeDue(at: now) { due.append(sleeper) }
+                ring(&state)
+                return (jobs, due)
             }
             for job in jobs { handOver(job) }
             for sleeper in due { sleeper.waker.wake() }

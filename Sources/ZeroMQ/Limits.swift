@@ -24,6 +24,12 @@ public enum ZeroMQLimits {
     static let looksPerListing = 10
     /// Descriptors that may come between two of them and are seen without a listing.
     static let spareDescriptors: Int32 = 32
+    /// Bytes that came to the host, or were sent by a socket, until which nobody is looked at: so
+    /// many may wait unseen; and the looks in a row that are left out for that.
+    static let quietBytes = 4 << 20, quietLooks = 10
+    /// Bytes that the kernel takes to tell of all network interfaces; where it takes more, of
+    /// some fifty, nobody counts as quiet.
+    static let interfaceText = 8 << 10
     /// Bytes between two looks from which on a peer is busy.
     static let busyBytes = 64 << 10
     /// Bytes a second of one peer that never count as waiting: a peer's heartbeats, and what

@@ -69,6 +69,8 @@ final class PeerWatch: Sendable {
     private struct State {
         var connections: [Int32: Peer] = [:]
         var delivered: [Int32: Int] = [:], sent: [Int32: Int] = [:]
+        /// Bytes of all that was sent since the last look.
+        var sentBytes = 0
         /// In which order the library took connections, by their descriptors.
         var accepted: [Int32: Int] = [:], acceptedCount = 0
         /// Looks that follow soon, since somebody is new or busy.
@@ -106,10 +108,14 @@ final class PeerWatch: Sendable {
     func sent(_ byteCount: Int, to descriptor: Int32) {
         state.withLock { state in
             state.sent[descriptor, default: 0] += byteCount
+            state.sentBytes += byteCount
             if byteCount > ZeroMQLimits.busyBytes { state.hurried = ZeroMQLimits.hurriedLooks }
         }
         if byteCount > ZeroMQLimits.busyBytes { PeerWatcher.shared.hurry() }
     }
+
+    /// Whether so little was sent since the last look that nobody can have left much unread.
+    var isQuiet: Bool { state.withLock { $0.sentBytes <= ZeroMQLimits.quietBytes } }
 
     /// Looks at the connections of the port, `pause` after the last look; whether the next one
     /// should come soon.
@@ -143,6 +149,7 @@ final class PeerWatch: Sendable {
             state.connections = now
             state.delivered.removeAll(keepingCapacity: true)
             state.sent.removeAll(keepingCapacity: true)
+            state.sentBytes = 0
             state.accepted = state.accepted.filter { now[$0.key] != nil || state.hurried > 0 }
             return (Self.beyond(bound, &state), state.hurried > 0)
         }
@@ -243,14 +250,17 @@ final class PeerWatcher: Sendable {
         var pause = ZeroMQLimits.look
         var last = clock.now
         var descriptors = OpenDescriptors()
+        var host = HostTraffic()
         while true {
             let wasHurried = wait(pause)
+            let isCalm = pause == ZeroMQLimits.look && !wasHurried
+            if isCalm, host.isQuiet(), isQuiet { continue }
             let passed = last.duration(to: clock.now)
             last = clock.now
             let watches = state.withLock { $0.watches.compactMap(\.watch) }
             let connections = descriptors.connections(
                 at: Set(watches.map(\.port)),
-                isThorough: pause != ZeroMQLimits.look || wasHurried
+                isThorough: !isCalm
             )
             var isHurried = false
             for watch in watches
@@ -259,6 +269,11 @@ final class PeerWatcher: Sendable {
             }
             pause = isHurried ? ZeroMQLimits.hurriedLook : ZeroMQLimits.look
         }
+    }
+
+    /// Whether nobody can have left much unread.
+    private var isQuiet: Bool {
+        state.withLock { state in state.watches.allSatisfy { $0.watch?.isQuiet ?? true } }
     }
 
     /// Until it is time, or somebody hurries a pause that is long; whether somebody did.

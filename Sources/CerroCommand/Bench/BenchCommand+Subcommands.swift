@@ -69,17 +69,17 @@ extension BenchCommand {
                 seconds: time.duration ?? 30,
                 folder: options.folder
             )
-            let path = IngestBench(
-                load: BenchLoad(agents: 20),
-                seconds: min(time.duration ?? 10, 10),
+            let path = RestBench(
+                BenchLoad(agents: 20),
                 rate: load.rate ?? 3000,
+                seconds: min(time.duration ?? 10, 10),
                 folder: options.folder
             )
             try await options.answer {
                 Console.current.progress("at rest")
                 let rest = try await bench.processorTime()
                 Console.current.progress("one message")
-                return [rest, try await path.processorTime()]
+                return [rest, try await path.messageTime()]
             }
         }
     }

@@ -64,6 +64,20 @@ struct BenchLoad: Sendable {
         }
     }
 
+    /// How many messages all sources have published, as they said a quarter of a second ago.
+    func published(on site: BenchSite) async throws -> Int {
+        var count = 0
+        for source in sources {
+            let status = try await site.client.result(
+                source,
+                Action.status,
+                ["operation": "load"]
+            )
+            count += Int(status["session"]?["data"]?["published"]?.int ?? 0)
+        }
+        return count
+    }
+
     /// Stops all sources; returns how many messages the log of each has accepted.
     func stop(on site: BenchSite, _ watch: inout CommitWatch) async throws -> [String: Int] {
         var published: [String: Int] = [:]

@@ -10,8 +10,8 @@ struct IngestBench: Sendable {
         /// From the first command to publish until the journal with the last message is synced.
         var seconds = 0.0
         var lost = 0, doubled = 0
-        /// Microseconds of a message, in all agents, in the aggregator and in the registry.
-        var agentCPU = 0.0, aggregatorCPU = 0.0, registryCPU = 0.0
+        /// Microseconds of a message, in all agents and in the aggregator.
+        var agentCPU = 0.0, aggregatorCPU = 0.0
         var aggregatorPeak = 0
         var messageBytes = 0.0
         var floors: [BenchReport.Floor] = []
@@ -45,31 +45,6 @@ struct IngestBench: Sendable {
         }
     }
 
-    /// The processor time that all processes spend on one message, in microseconds.
-    func processorTime() async throws -> BenchReport {
-        let run = try await BenchSite.with(load.settings(parent: folder)) { site in
-            try await measure(site)
-        }
-        return BenchReport(
-            name: "a message at \(HumanText.count(Int64(rate ?? run.rate))) /s",
-            samples: [run.agentCPU + run.aggregatorCPU + run.registryCPU],
-            unit: "µs of all processes",
-            isRate: false,
-            lost: run.lost,
-            doubled: run.doubled,
-            floors: [
-                BenchReport.Floor(
-                    name: "libzmq, a single message over one hop",
-                    median: try await EchoFloor.processorTime(hops: 20_000)
-                )
-            ],
-            details: [
-                "agent_cpu_us": run.agentCPU, "aggregator_cpu_us": run.aggregatorCPU,
-                "messages_per_second": run.rate,
-            ]
-        )
-    }
-
     private func measure(_ site: BenchSite) async throws -> Run {
         let time = SystemTimeSource()
         let before = site.usages
@@ -98,7 +73,6 @@ struct IngestBench: Sendable {
         }
         run.agentCPU = microseconds(load.sources)
         run.aggregatorCPU = microseconds(["aggregator"])
-        run.registryCPU = microseconds([Site.registryID])
         run.aggregatorPeak = after["aggregator"]?.peakBytes ?? 0
         return run
     }
