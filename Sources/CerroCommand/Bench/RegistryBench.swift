@@ -1,7 +1,6 @@
 internal import AgentClient
 internal import ArgumentParser
 internal import Foundation
-internal import Logging
 internal import MessageBus
 internal import MessagePack
 internal import SiteConfig
@@ -15,8 +14,8 @@ extension BenchCommand {
             commandName: "registry",
             abstract: "What a large site costs its registry, and how soon its table is there.",
             discussion: """
-                Instances that consist of a lease only, a hundred to a host, each on a connection \
-                of its own and with a heartbeat a second, beside one real agent. The table is \
+                Instances that speak the registry's protocol and no more, a hundred to a host, each \
+                on a connection of its own and with a heartbeat a second, beside one real agent. The table is \
                 asked for over one connection, and by `cerro status` as a whole process.
                 """
         )
@@ -149,93 +148,147 @@ struct RegistryBench: Sendable {
 }
 
 /// Instances that are nothing but leases.
+///
+/// They speak the protocol, and leave out what a client has beside: on a site they are elsewhere,
+/// and what they do is not to be measured here.
 private final class Fleet: Sendable {
     let names: [String]
-    private let row: InstanceRow
-    private let buses: [ZeroMQBus]
-    private let members: [(name: String, requester: Requester)]
+    private let crews: [Crew]
     private let time = SystemTimeSource()
 
     /// So many members of one reactor, which stands for a host.
-    private static let crew = 100
+    private static let most = 100
 
     init(_ count: Int, like row: InstanceRow, _ site: BenchSite) throws {
-        self.row = row
         let names = (0..<count).map { "lease-\($0)" }
-        let buses = try stride(from: 0, to: count, by: Self.crew).map { _ in try ZeroMQBus() }
         self.names = names
-        self.buses = buses
-        members = names.enumerated().map { number, name in
-            let requester = Requester(
-                bus: buses[number / Self.crew],
-                endpoint: site.client.registry,
-                timeSource: SystemTimeSource(),
-                logger: Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() }
-            )
-            return (name, requester)
+        crews = try stride(from: 0, to: count, by: Self.most).map { first in
+            let members = names[first..<min(first + Self.most, count)]
+            return try Crew(Array(members), like: row, site.client.registry)
         }
     }
 
     /// Registers all, and has them live until cancelled.
     ///
     /// The members of a crew are those of one host: its clock tells all of them the same second.
+    ///
+    /// - Throws: ``CommandFailure`` once the registry refuses one, or has not answered in time.
     func live() async throws {
+        let count = crews.count
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for (number, member) in members.enumerated() {
-                let crew = number / Self.crew
-                group.addTask {
-                    let start = Duration.seconds(1) * number / self.members.count
-                    try await self.time.sleep(for: start)
-                    let phase = Duration.seconds(1) * crew / self.buses.count
-                    try await self.live(member.name, member.requester, phase)
-                }
+            for (number, crew) in crews.enumerated() {
+                let phase = Duration.seconds(1) * number / count
+                group.addTask { try await crew.live(phase) }
             }
             try await group.waitForAll()
         }
     }
 
-    private func live(
-        _ name: String,
-        _ requester: Requester,
-        _ phase: Duration
-    ) async throws {
+    /// Closes all connections.
+    func end() async {
+        for crew in crews { await crew.end() }
+    }
+}
+
+/// The instances of one host.
+private actor Crew {
+    nonisolated var unownedExecutor: UnownedSerialExecutor {
+        bus.reactor.asUnownedSerialExecutor()
+    }
+
+    private let bus: any Bus
+    private let names: [String]
+    private let row: InstanceRow
+    private let registry: BusEndpoint
+    private let time = SystemTimeSource()
+    private var connections: [any RequestConnection] = []
+    /// Questions that are not answered.
+    private var open = 0
+    private var refusal: String?
+
+    init(_ names: [String], like row: InstanceRow, _ registry: BusEndpoint) throws {
+        self.names = names
+        self.row = row
+        self.registry = registry
+        bus = try ZeroMQBus()
+    }
+
+    func live(_ phase: Duration) async throws {
         var row = row
-        row.instance = name
         row.epoch = time.now.nanoseconds
-        try await ask(requester, Action.register, ["row": row.value, "shows_lease": true])
+        connections = try names.map { _ in try connect() }
+        while !connections.allSatisfy(\.state.isConnected) {
+            try await time.sleep(for: .milliseconds(10))
+        }
+        for (name, connection) in zip(names, connections) {
+            row.instance = name
+            try ask(connection, Action.register, ["row": row.value, "shows_lease": true])
+        }
         var due = time.nextBeat(every: .seconds(1)) + phase
         while true {
             due += .seconds(1)
             try await time.sleep(untilMonotonic: due)
-            try await ask(
-                requester,
-                Action.heartbeat,
-                [
-                    "instance": .string(name), "epoch": .int(row.epoch),
-                    "clock": .timestamp(time.now), "published": .int(row.published),
-                    "operations": .map(row.operations.mapValues(Value.string)), "faults": [],
-                    "control": .null, "refused": 0, "audited": 0,
-                ]
-            )
+            if let refusal {
+                throw CommandFailure(.failed, "a lease of the benchmark is refused: \(refusal)")
+            }
+            guard open < 5 * names.count else {
+                throw CommandFailure(.failed, "the registry of the benchmark does not answer")
+            }
+            for (name, connection) in zip(names, connections) {
+                try ask(
+                    connection,
+                    Action.heartbeat,
+                    [
+                        "instance": .string(name), "epoch": .int(row.epoch),
+                        "clock": .timestamp(time.now), "published": .int(row.published),
+                        "operations": .map(row.operations.mapValues(Value.string)), "faults": [],
+                        "control": .null, "refused": 0, "audited": 0,
+                    ]
+                )
+            }
         }
     }
 
-    private func ask(_ requester: Requester, _ action: String, _ arguments: Value) async throws {
-        let reply = try await requester.request(
-            action,
-            target: Site.registryID,
-            arguments: arguments,
-            timeout: .seconds(5)
+    private func connect() throws -> any RequestConnection {
+        try bus.connect(
+            to: registry,
+            onReply: { [weak self] bytes in
+                let reply = Result { () throws(WireError) in try Reply(bytes: bytes) }
+                self?.assumeIsolated { $0.note(reply) }
+            },
+            onState: { _ in }
         )
-        guard reply.code == .ok else {
-            throw CommandFailure(.failed, "a lease of the benchmark is refused: \(reply.text)")
+    }
+
+    private func note(_ reply: Result<Reply, WireError>) {
+        open -= 1
+        switch reply {
+        case .success(let reply) where reply.code == .ok: break
+        case .success(let reply): refusal = reply.text
+        case .failure(let error): refusal = "\(error)"
         }
     }
 
-    /// Closes all connections.
+    private func ask(
+        _ connection: any RequestConnection,
+        _ action: String,
+        _ arguments: Value
+    ) throws {
+        let request = Request(
+            action: action,
+            target: Site.registryID,
+            expiry: time.now + .seconds(5),
+            arguments: arguments
+        )
+        guard connection.send(request.bytes) else {
+            throw CommandFailure(.failed, "the registry of the benchmark is away")
+        }
+        open += 1
+    }
+
     func end() async {
-        for member in members { await member.requester.close() }
-        for bus in buses { await bus.reactor.shutdown() }
+        for connection in connections { connection.close() }
+        await bus.reactor.shutdown()
     }
 }
 
