@@ -134,7 +134,12 @@ struct ReaderHTTPTests {
             }
             let post = try await reader.get("/api/v1/fields", method: .delete)
             #expect(post.status == 405)
-            #expect(post.text.contains("`DELETE` is not possible here; there is GET"))
+            #expect(post.text.contains("`DELETE` is not possible here; there is GET, HEAD"))
+            #expect(post.headers[.allow] == "GET, HEAD")
+            let live = try await reader.get("/api/v1/live", method: .head)
+            #expect(live.status == 405 && live.headers[.allow] == "GET")
+            let start = try await reader.get("/api/v1/agents/cryo/ops/acquire/start")
+            #expect(start.status == 405 && start.headers[.allow] == "POST")
         }
     }
 
