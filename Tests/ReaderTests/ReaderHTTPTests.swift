@@ -43,10 +43,16 @@ struct ReaderHTTPTests {
                     "timelines": [
                         "cryo.temps": ["interval": 1, "field": ["cryo.temps.stage"]]
                     ],
+                    "notes": [],
                 ]
             )
             let none = try await reader.get("/api/v1/fields?match=dome.*&start=-1h")
-            #expect(try parsed(none.text) == ["fields": [:], "timelines": [:]])
+            #expect(
+                try parsed(none.text) == [
+                    "fields": [:], "timelines": [:],
+                    "notes": ["no field `dome.*` has samples at any time"],
+                ]
+            )
 
             let data = try await reader.get(
                 "/api/v1/data?field=cryo.temps.stage&field=no.such.field&start=-99&end=-97"

@@ -41,18 +41,17 @@ struct ReaderQuery {
 
     /// The full names that patterns stand for, in their order.
     ///
-    /// - Throws: for a pattern that no field of the archive fits, with the nearest names.
+    /// - Throws: for all patterns that no field of the archive fits, with the nearest names.
     func names(_ patterns: [String]) async throws -> [String] {
-        let all = try await fields([], FieldsQuery.allTime).compactMap { $0["name"]?.string }
-        var names: [String] = []
-        for pattern in patterns {
-            let fitting = all.filter(FieldPattern(pattern).matches)
-            guard !fitting.isEmpty else {
-                throw CommandFailure(.failed, Self.unknown(pattern, among: all))
-            }
-            names += fitting.filter { !names.contains($0) }
+        let known = try await known()
+        let unknown = Self.unknown(patterns, among: known)
+        guard unknown.isEmpty else {
+            throw CommandFailure(.failed, unknown.joined(separator: "\n"))
         }
-        return names
+        let all = known.map(\.description)
+        var seen: Set<String> = []
+        return patterns.flatMap { all.filter(FieldPattern($0).widened.matches) }
+            .filter { seen.insert($0).inserted }
     }
 
     /// The ledger's rows of a range, for some fields, feeds or instances or for all: a map with
@@ -102,21 +101,23 @@ struct ReaderQuery {
         try await client.samples(of: names, in: range, reduced: reduction, from: reader)
     }
 
-    /// A sentence for each name that no field of the archive has or begins with.
-    func unknown(among patterns: [String]) async throws -> [String] {
-        guard !patterns.isEmpty else { return [] }
-        let all = try await fields([], FieldsQuery.allTime).compactMap { $0["name"]?.string }
-        let names = all.compactMap { FieldName($0) }
-        let shorter = Set(names.map(\.timeline) + names.map(\.instance))
-        return patterns.filter { pattern in
-            !all.contains(where: FieldPattern(pattern).widened.matches)
-        }.map { Self.unknown($0, among: all + shorter) }
+    /// The fields that have samples at any time.
+    func known() async throws -> [FieldName] {
+        try await fields([], FieldsQuery.allTime).compactMap {
+            $0["name"]?.string.flatMap { FieldName($0) }
+        }
     }
 
-    private static func unknown(_ pattern: String, among names: [String]) -> String {
-        let near = NearMatch.nearest(to: pattern, among: names)
-        return "no field `\(pattern)` has samples"
-            + (near.isEmpty ? "; `cerro fields` lists those that have" : "; did you mean ")
-            + near.joined(separator: ", ") + (near.isEmpty ? "" : "?")
+    /// A sentence for each of some names and patterns that fits none of `known`.
+    static func unknown(_ patterns: [String], among known: [FieldName]) -> [String] {
+        let all = known.map(\.description)
+        return patterns.filter { !all.contains(where: FieldPattern($0).widened.matches) }
+            .map {
+                UnknownName.sentence(
+                    $0,
+                    among: known,
+                    else: "; `cerro fields` lists those that have"
+                )
+            }
     }
 }
