@@ -80,7 +80,10 @@ struct ArchiveCatCommand: ParsableCommand {
         abstract: "Prints the rows of one file, one JSON document a line."
     )
 
-    @Argument(help: "The file, as `cerro archive ls` writes it.")
+    @Argument(
+        help: "The file, as `cerro archive ls` writes it.",
+        completion: SiteCompletion.archiveFiles
+    )
     var file: String
 
     @OptionGroup var archive: ArchiveOption

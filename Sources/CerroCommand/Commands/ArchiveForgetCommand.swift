@@ -21,7 +21,10 @@ struct ArchiveForgetCommand: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: ArgumentHelp("The id of the archive.", valueName: "id"))
+    @Argument(
+        help: ArgumentHelp("The id of the archive.", valueName: "id"),
+        completion: SiteCompletion.archives
+    )
     var id: String?
 
     @Flag(name: .customLong("yes"), help: "Do not ask, even where the archive is still in use.")

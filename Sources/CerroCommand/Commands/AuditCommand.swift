@@ -32,6 +32,7 @@ struct AuditCommand: AsyncParsableCommand {
                 + "; more than once for several.",
             valueName: "outcome"
         ),
+        completion: .list(AuditEntry.Outcome.allCases.map(\.rawValue)),
         transform: { text in
             guard let outcome = AuditEntry.Outcome(rawValue: text) else {
                 throw ValidationError(

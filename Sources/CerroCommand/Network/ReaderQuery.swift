@@ -12,15 +12,36 @@ struct ReaderQuery {
     /// A query of the reader `instance`, else of the first one of the site file.
     init(_ client: SiteClient, site: Site, instance: String?) throws(CommandFailure) {
         self.client = client
+        reader = try Self.reader(instance, of: site)
+    }
+
+    /// The reader `instance`, else the first one of the site file.
+    ///
+    /// One that the file does not name may be known to the registry; what the file says is another
+    /// thing is refused.
+    static func reader(_ instance: String?, of site: Site) throws(CommandFailure) -> String {
         let entries = site.hosts.flatMap(\.agents)
-        guard let reader = instance ?? entries.first(where: { $0.className == "Reader" })?.id else {
+        let readers = entries.filter { $0.className == "Reader" }.map(\.id)
+        guard let instance else {
+            if let first = readers.first { return first }
             throw CommandFailure(
                 .usage,
                 "\(site.file) has no instance of the class Reader, which answers this. Add "
                     + "`- {class: Reader, id: reader}` on the archive's host"
             )
         }
-        self.reader = reader
+        let known =
+            instance == Site.registryID
+            ? "Registry" : entries.first { $0.id == instance }?.className
+        guard let known, known != "Reader" else { return instance }
+        throw CommandFailure(
+            .usage,
+            "--reader is \(instance), which is of the class \(known); "
+                + (readers.isEmpty
+                    ? "\(site.file) has no reader"
+                    : "there \(readers.count == 1 ? "is" : "are") "
+                        + readers.joined(separator: ", "))
+        )
     }
 
     /// A query of the reader `reader`.
