@@ -26,7 +26,8 @@ public enum ClientError: Error, Sendable, CustomStringConvertible {
                     ? "; `cerro status` lists those that it knows"
                     : "; did you mean \(near.joined(separator: ", "))?")
         case .notRunning(let name, let state):
-            "\(name) is \(state.rawValue): `cerro host start \(name)` starts it"
+            "\(name) is \(state.rawValue): `cerro host start \(name)`, or `cerro up` on its host, "
+                + "starts it"
         case .timedOut(let what, let limit):
             "\(what) did not answer within \(limit.inSeconds) s; whether it was carried out is "
                 + "not known: ask for the status"

@@ -14,6 +14,16 @@ extension ArchiveDirectory {
         return try idOfFiles()
     }
 
+    /// Whether an archive has begun in the folder: its id is there, or files of it.
+    ///
+    /// - Throws: ``ArchiveError/disk(_:)`` where the folder is not there or may not be read.
+    public func isBegun() throws(ArchiveError) -> Bool {
+        let names: [String]
+        do { names = try disk.names(in: path) } catch { throw .disk(error) }
+        if names.contains(Self.idName) { return true }
+        return try !files().isEmpty
+    }
+
     /// The id in `archive.id`; nil where it is not there or damaged.
     func writtenID() throws(ArchiveError) -> String? {
         let text: String
@@ -79,5 +89,6 @@ extension ArchiveDirectory {
         String(Array(id.utf8).withUnsafeBytes { crc32c($0) }, radix: 16)
     }
 
-    private var idPath: String { "\(path)/archive.id" }
+    private var idPath: String { "\(path)/\(Self.idName)" }
+    private static let idName = "archive.id"
 }

@@ -1,3 +1,6 @@
+internal import MessageBus
+internal import Telemetry
+
 /// How `cerro` ends, as scripts see it; the numbers never change their meaning.
 enum ExitStatus: Int32, Sendable {
     /// What was asked for is done.
@@ -12,6 +15,21 @@ enum ExitStatus: Int32, Sendable {
     case refused = 4
     /// The time limit passed; what was started goes on.
     case timedOut = 5
+    /// Nobody reads the answer any more: what a shell says of those whom SIGPIPE ends.
+    case unread = 141
+
+    /// What a JSON document calls it.
+    var word: String {
+        switch self {
+        case .done: "done"
+        case .failed: "failed"
+        case .usage: "usage"
+        case .unreachable: "unreachable"
+        case .refused: "refused"
+        case .timedOut: "timed-out"
+        case .unread: "unread"
+        }
+    }
 }
 
 /// Why a command ends other than done: the status, and the sentences for people.
@@ -20,11 +38,20 @@ struct CommandFailure: Error, Hashable, Sendable, CustomStringConvertible {
     let status: ExitStatus
     /// Where, what was found, what was expected, what to do.
     let message: String
+    /// The code of whoever refused; nil where nobody was asked.
+    let code: ReplyCode?
 
     /// A failure with its sentences.
-    init(_ status: ExitStatus, _ message: String) {
+    init(_ status: ExitStatus, _ message: String, code: ReplyCode? = nil) {
         self.status = status
         self.message = message
+        self.code = code
+    }
+
+    /// The failure as HTTP has it, for those who wanted a document and get no answer.
+    var document: Value {
+        let code = code?.rawValue ?? status.word
+        return ["error": ["code": .string(code), "message": .string(message)]]
     }
 
     /// The sentences.

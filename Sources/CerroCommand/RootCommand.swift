@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Foundation
+internal import Telemetry
 
 /// `cerro` itself: the subcommands, and what each command line has in common.
 struct RootCommand: AsyncParsableCommand {
@@ -8,7 +9,8 @@ struct RootCommand: AsyncParsableCommand {
         abstract: "Runs the instruments of an observatory and keeps everything they say.",
         discussion: """
             Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 not reachable, 4 refused, \
-            5 timed out.
+            5 timed out. With --json a failure without an answer is a document, too: \
+            {"error": {"code": …, "message": …}}.
             """,
         version: Version.current,
         subcommands: [
@@ -54,15 +56,36 @@ public enum CommandLineTool {
             }
             return ExitStatus.done.rawValue
         } catch let failure as CommandFailure {
-            if !failure.message.isEmpty { console.note("cerro: " + failure.message) }
+            if !failure.message.isEmpty {
+                console.note("cerro: " + failure.message)
+                tell(failure, arguments, console)
+            }
             return failure.status.rawValue
         } catch {
-            return finish(error, console)
+            return finish(error, arguments, console)
         }
     }
 
+    /// Whoever wanted a document gets one: that of the failure, where there is no answer.
+    private static func tell(
+        _ failure: CommandFailure,
+        _ arguments: [String],
+        _ console: Console
+    ) {
+        let words = arguments.prefix { $0 != "--" }
+        let wantsDocument =
+            words.contains("--json") || words.contains("--format=json")
+            || zip(words, words.dropFirst()).contains { $0 == "--format" && $1 == "json" }
+        guard wantsDocument, !console.hasAnswered else { return }
+        console.answer(failure.document.json)
+    }
+
     /// Help, version and usage errors come as errors of the parser.
-    private static func finish(_ error: any Error, _ console: Console) -> Int32 {
+    private static func finish(
+        _ error: any Error,
+        _ arguments: [String],
+        _ console: Console
+    ) -> Int32 {
         let message = RootCommand.fullMessage(for: error)
         switch RootCommand.exitCode(for: error) {
         case .success:
@@ -70,9 +93,12 @@ public enum CommandLineTool {
             return ExitStatus.done.rawValue
         case .validationFailure:
             console.note(message)
+            let reason = RootCommand.message(for: error)
+            tell(CommandFailure(.usage, reason), arguments, console)
             return ExitStatus.usage.rawValue
         default:
             console.note("cerro: \(error)")
+            tell(CommandFailure(.failed, "\(error)"), arguments, console)
             return ExitStatus.failed.rawValue
         }
     }

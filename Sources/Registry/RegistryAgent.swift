@@ -101,7 +101,7 @@ public final class RegistryAgent: Agent {
                     "instance.missing",
                     .warning,
                     "\(instance) is in the site file and nobody holds it: `cerro host start "
-                        + "\(instance)` starts it",
+                        + "\(instance)`, or `cerro up` on its host, starts it",
                     subject: instance
                 )
             }

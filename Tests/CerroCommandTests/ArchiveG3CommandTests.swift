@@ -87,6 +87,7 @@ struct ArchiveG3CommandTests {
         for day in ["2026-13-45", "foo", "2026/1/2", "2026"] {
             #expect(await run(["compact", "--dry-run", day]).code == 2, "\(day)")
         }
+        try Data("no id".utf8).write(to: folder.appending(path: "archive.id"))
         let words = ["compact", "--dry-run", "2025-01-01", "--directory", folder.path]
         let found = await run(words)
         #expect(found.code == 1)

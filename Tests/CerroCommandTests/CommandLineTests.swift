@@ -1,4 +1,6 @@
 import Foundation
+import MessageBus
+import Telemetry
 import Testing
 
 @testable import CerroCommand
@@ -54,5 +56,45 @@ struct CommandLineTests {
         #expect(wrong.code == 2)
         #expect(wrong.transcript.answers.isEmpty)
         #expect(wrong.transcript.notes.contains("Error: "))
+    }
+
+    // Goal: a script that reads JSON can read what went wrong as well.
+    @Test(
+        "with --json a failure without an answer is a document, and its words are for people too",
+        arguments: [
+            (["status", "--json", "--site", "/no.yaml"], Int32(2), "usage", "/no.yaml:1:1"),
+            (["status", "--nonsense", "--json"], 2, "usage", "Unknown option"),
+            (["archive", "ls", "--json", "--directory", "/no"], 1, "failed", "no folder /no"),
+            (["get", "x", "--format", "json", "--site", "/no"], 2, "usage", "/no:1:1"),
+            (["get", "x", "--format=json", "--site", "/no"], 2, "usage", "/no:1:1"),
+        ]
+    )
+    func document(arguments: [String], code: Int32, word: String, words: String) async throws {
+        let failed = await run(arguments)
+        #expect(failed.code == code && failed.transcript.notes.contains(words))
+        let error = try Value(json: failed.transcript.answers)["error"]
+        #expect(error?["code"]?.string == word)
+        #expect(error?["message"]?.string?.contains(words) == true)
+    }
+
+    @Test(
+        "an answer is the one document, and nobody else gets one",
+        arguments: [
+            (["config", "check", "--json", "/no.yaml"], 1),
+            (["status", "--site", "/no.yaml"], 0), (["get", "x", "--site", "/no.yaml"], 0),
+            (["get", "x", "--format", "csv", "--site", "/no.yaml"], 0),
+        ]
+    )
+    func oneDocument(arguments: [String], count: Int) async {
+        let failed = await run(arguments)
+        #expect(failed.code == 2 && !failed.transcript.notes.isEmpty)
+        #expect(failed.transcript.answers.split(separator: "\n").count == count)
+    }
+
+    @Test("a refusal in a document has the code of whoever refused")
+    func refusal() {
+        let failure = CommandFailure(.failed, "no", code: .queryFailed)
+        #expect(failure.document == ["error": ["code": "query.failed", "message": "no"]])
+        #expect(CommandFailure(.timedOut, "no").document["error"]?["code"] == "timed-out")
     }
 }

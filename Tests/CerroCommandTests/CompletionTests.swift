@@ -1,3 +1,4 @@
+import Foundation
 import Telemetry
 import Testing
 
@@ -19,6 +20,78 @@ struct CompletionTests {
         #expect(line("cerro get --site a.yaml").site == "a.yaml")
         #expect(line("cerro get --site=a.yaml").site == "a.yaml")
         #expect(line("cerro get --site=a.yaml").words == ["get"])
+    }
+
+    @Test("every option behind which a value stands is known as one")
+    func options() async throws {
+        let transcript = Transcript()
+        let help = ["--experimental-dump-help"]
+        #expect(await CommandLineTool.run(help, console: .kept(in: transcript)) == 0)
+        func options(of command: Value) -> Set<String> {
+            let own = (command["arguments"]?.array ?? []).filter { $0["kind"] == "option" }
+            let names = own.flatMap { $0["names"]?.array ?? [] }.compactMap { name in
+                name["name"]?.string.map { (name["kind"] == "short" ? "-" : "--") + $0 }
+            }
+            return (command["subcommands"]?.array ?? []).reduce(into: Set(names)) {
+                $0.formUnion(options(of: $1))
+            }
+        }
+        let root = try #require(try Value(json: transcript.answers)["command"])
+        #expect(options(of: root) == CompletionLine.valued)
+    }
+
+    @Test("the archive is that of the option, and its files are offered newest first")
+    func files() async throws {
+        #expect(line("cerro archive cat --directory /a").directory == "/a")
+        #expect(line("cerro archive cat --directory=/a").directory == "/a")
+        let folder = TemporaryFolder()
+        let day = folder.path("2026/11/21")
+        try FileManager.default.createDirectory(atPath: day, withIntermediateDirectories: true)
+        let names = [
+            "041503-18e9f4451359177d466a3b6f.cerro", "041530-18e9f44b21a5c4adc3d0e75c.journal",
+        ]
+        for name in names { try Data().write(to: URL(filePath: day + "/" + name)) }
+        for (command, expected) in [
+            ("cat", names.reversed()), ("repair", [names[0]]),
+        ] {
+            let transcript = Transcript()
+            let words = ["cerro", "archive", command, "--directory", folder.path(""), "2026"]
+            let code = await CommandLineTool.run(
+                ["---completion", "archive", command, "--", "positional@0", "5", "4"] + words,
+                console: .kept(in: transcript)
+            )
+            #expect(code == 0)
+            #expect(
+                transcript.answers.split(separator: "\n") == expected.map { "2026/11/21/\($0)" }
+            )
+        }
+    }
+
+    @Test("--reader offers readers, and what is none is refused with those that there are")
+    func readers() throws {
+        let site = try TestSite.read(
+            """
+            site: test
+            hosts:
+              here:
+                address: 127.0.0.1
+                agents:
+                  - {class: Reader, id: near}
+                  - {class: FakeData, id: fake-1}
+                  - {class: Reader, id: far}
+            """
+        )
+        #expect(SiteCompletion.readers(of: site) == ["near", "far"])
+        #expect(try ReaderQuery.reader(nil, of: site) == "near")
+        #expect(try ReaderQuery.reader("far", of: site) == "far")
+        // The site file may be older than what runs.
+        #expect(try ReaderQuery.reader("new", of: site) == "new")
+        for (name, kind) in [("fake-1", "FakeData"), ("registry", "Registry")] {
+            let words = "--reader is \(name), which is of the class \(kind); there are near, far"
+            #expect(throws: CommandFailure(.usage, words)) {
+                try ReaderQuery.reader(name, of: site)
+            }
+        }
     }
 
     @Test("a shell may hand over anything")

@@ -45,6 +45,19 @@ struct ForgetTests {
         #expect(survey.use(of: "dead") == nil)
     }
 
+    @Test("an archive that no log knows is told with those that they know, and who was not asked")
+    func unknown() {
+        #expect(survey.unknown("dead") == nil && survey.unknown("live") == nil)
+        #expect(
+            survey.unknown("nope") == """
+                no log keeps anything for an archive nope; they know dead, live
+                not asked, since they do not answer: c; run this again when they do
+                """
+        )
+        let none = ArchiveSurvey(logs: [], aggregators: [:], absent: [])
+        #expect(none.unknown("nope")?.hasSuffix("; they know none") == true)
+    }
+
     @Test("the outcome tells what each log had kept, and who has to be asked again")
     func outcome() {
         var known = ForgetOutcome(instance: "a", before: survey.logs[0].log, archive: "dead")

@@ -101,4 +101,25 @@ struct LedgerReportTests {
         )
         #expect(with[0].contains("1 h  operations") && with[1].hasSuffix("90.0 %"))
     }
+
+    // Goal: nobody is sent to an instrument because the registry has just begun.
+    @Test("who is not heard by a registry that has just begun is not called missing")
+    func hearing() {
+        var missing = InstanceRow(instance: "cryo-1", className: "A", host: "h")
+        missing.state = .missing
+        var registry = InstanceRow(instance: "registry", className: "Registry", host: "h")
+        (registry.state, registry.since) = (.alive, Timestamp(seconds: 100))
+        let console = Console.kept(in: Transcript())
+        func state(_ rows: [InstanceRow], _ second: Int64) -> Bool {
+            let now = Timestamp(seconds: second)
+            let lines = StatusReport.lines(rows, siteHash: { _ in nil }, now: now, console)
+            let isHearing = StatusReport.hearing(rows, now: now) != nil
+            #expect(lines[1].contains("not heard yet") == isHearing)
+            #expect(lines[1].contains("missing") == !isHearing)
+            return isHearing
+        }
+        #expect(state([missing], 100))
+        #expect(state([missing, registry], 103))
+        #expect(!state([missing, registry], 110))
+    }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import Telemetry
 import Testing
 
@@ -61,5 +62,32 @@ struct OutputTests {
         let coloured = Console.kept(in: transcript, usesColour: true)
         #expect(coloured.coloured("down", .red) == "\u{1B}[31mdown\u{1B}[0m")
         #expect(coloured.coloured("", .red).isEmpty)
+    }
+
+    @Test("nobody reads any more: no word, and the code of those whom SIGPIPE ends")
+    func unread() {
+        #expect(OutputFile.failure(EPIPE, "-") == CommandFailure(.unread, ""))
+        #expect(ExitStatus.unread.rawValue == 128 + SIGPIPE)
+        let full = OutputFile.failure(ENOSPC, "-")
+        #expect(full.status == .failed && full.message.hasPrefix("standard output cannot be"))
+        #expect(
+            OutputFile.failure(EPIPE, "a.csv").message == "a.csv cannot be written: Broken pipe"
+        )
+    }
+
+    // Goal: whoever may not read a folder is not told that there is none.
+    @Test("a refusal says what may not be read, by whom, because of what, and what to do")
+    func refusal() {
+        func words(_ owners: [String: String]) -> String {
+            Refusal(of: "/data/cerro", to: "eva") { owners[$0] }.description
+        }
+        #expect(
+            words(["/": "root", "/data": "root", "/data/cerro": "cerro"])
+                == "/data/cerro may not be read by user eva: it belongs to cerro. Run this as "
+                + "cerro, or give user eva access to it"
+        )
+        #expect(words(["/": "root", "/data": "cerro"]).contains(": /data belongs to cerro. Run"))
+        #expect(words([:]).hasSuffix("Look at the permissions of /"))
+        #expect(words(["/data/cerro": "eva"]).hasSuffix("Look at the permissions of it"))
     }
 }

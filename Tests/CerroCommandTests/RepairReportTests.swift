@@ -92,10 +92,40 @@ struct RepairReportTests {
         #expect(await CommandLineTool.run(words, console: .kept(in: missing)) == 1)
         #expect(missing.notes.contains("there is no folder \(folder)"))
 
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let day = folder + "/2026/11/21"
+        try FileManager.default.createDirectory(atPath: day, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
+        try Data("no id".utf8).write(to: URL(filePath: folder + "/archive.id"))
         let whole = Transcript()
         #expect(await CommandLineTool.run(words, console: .kept(in: whole)) == 0)
         #expect(whole.answers == "0 files, none is damaged\n")
+    }
+
+    // Goal: a slip in the name of a folder never looks like an archive in which all is well.
+    @Test(
+        "a folder that is no archive is one to nobody, and stays as it was",
+        arguments: [
+            ["ls"], ["verify"], ["reindex"], ["repair"], ["compact"], ["pin", "list"],
+            ["export", "*", "--format", "csv"], ["cat", "2026/11/21/x.journal"],
+        ]
+    )
+    func foreign(command: [String]) async throws {
+        let folder = FileManager.default.temporaryDirectory
+            .appending(path: "cerro-test-\(UUID().uuidString)").path
+        let below = folder + "/2026/photographs"
+        try FileManager.default.createDirectory(atPath: below, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let transcript = Transcript()
+        let words = ["archive"] + command + ["--directory", folder]
+        #expect(await CommandLineTool.run(words, console: .kept(in: transcript)) == 1)
+        #expect(transcript.notes.contains("\(folder) is no archive"), "\(transcript.notes)")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["2026"])
+
+        let file = folder + "/2026/a"
+        try Data().write(to: URL(filePath: file))
+        let none = Transcript()
+        let wrong = ["archive"] + command + ["--directory", file]
+        #expect(await CommandLineTool.run(wrong, console: .kept(in: none)) == 1)
+        #expect(none.notes.contains("there is no folder \(file)"), "\(none.notes)")
     }
 }

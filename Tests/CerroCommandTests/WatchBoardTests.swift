@@ -71,4 +71,36 @@ struct WatchBoardTests {
             .lines(now: Timestamp(seconds: 0), width: 80, height: 24)
         #expect(none.last?.text == "nothing was published yet")
     }
+
+    // Goal: whoever watches a mistyped name is told, and does not wait for ever.
+    @Test(
+        "a pattern that nothing fits is told with what is like it",
+        arguments: [
+            ("cryo", nil), ("cryo.temps", nil), ("cryo.temps.stage", nil), ("*", nil),
+            ("cryo.*.stage", nil), ("*stage", nil), ("mute.x.y", nil),
+            ("cyro.temps", "no instance of the site fits `cyro.temps`; did you mean cryo?"),
+            ("nope", "no instance of the site fits `nope`; `cerro status`"),
+            ("nope*", "no instance of the site fits `nope*`"),
+            ("cryo.tempz", "cryo publishes no `cryo.tempz`; did you mean cryo.temps?"),
+            ("cryo.temps.x", "cryo publishes no `cryo.temps.x`; `cerro describe cryo`"),
+        ] as [(String, String?)]
+    )
+    func hint(pattern: String, expected: String?) async {
+        let hint = await WatchHint.sentence(pattern, ["cryo", "mute"]) { instance in
+            instance == "cryo" ? [Self.feed] : nil
+        }
+        if let expected {
+            #expect(hint?.hasPrefix(expected) == true, "\(hint ?? "nothing")")
+            #expect(hint?.hasSuffix("what comes later is shown, until Ctrl-C") == true)
+        } else {
+            #expect(hint == nil)
+        }
+    }
+
+    @Test("a board with nothing on it shows the hint, where there is one")
+    func empty() {
+        let board = WatchBoard(title: "hill", filter: LiveFilter("x"), hint: "no x\nwait")
+        let lines = board.lines(now: Timestamp(seconds: 31), width: 80, height: 24)
+        #expect(lines.dropFirst(2).map(\.text) == ["no x", "wait"])
+    }
 }

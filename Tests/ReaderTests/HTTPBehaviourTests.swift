@@ -78,6 +78,35 @@ struct HTTPBehaviourTests {
         }
     }
 
+    // Method: on one connection, so that any byte behind the head would spoil the next answer.
+    @Test("HEAD gets what GET gets, but for the body, also of answers that go in parts")
+    func head() async throws {
+        let archive = try archive(rows: 60_000)
+        try await withReader(archive.path, now: at(100_000)) { reader in
+            for address in [
+                "/healthz", "/", "/metrics", "/api/v1/fields",
+                "/api/v1/data?field=cryo.*&start=1795240800",
+            ] {
+                let whole = try await reader.answer(address)
+                let head = try await reader.answer(address, "127.0.0.1", nil, nil, more: [:], .head)
+                #expect(head.status == whole.status && head.body?.readableBytes ?? 0 == 0)
+                #expect(head.headers[.contentType] == whole.headers[.contentType])
+                // What it counts itself changes from one answer to the next.
+                guard address != "/metrics" else { continue }
+                let length = whole.body?.readableBytes ?? 0
+                #expect(head.headers[.contentLength] == String(length), "\(address)")
+            }
+            let connection = RawConnection(port: reader.port)
+            let ask = "HTTP/1.1\r\nHost: localhost\r\n"
+            connection.send("HEAD /api/v1/data?field=cryo&start=1795240800 \(ask)\r\n")
+            connection.send("GET /healthz \(ask)Connection: close\r\n\r\n")
+            let answers = await connection.readToEnd()
+            #expect(answers.components(separatedBy: "HTTP/1.1 200 OK").count == 3)
+            #expect(answers.hasSuffix("\r\n\r\n{\"status\":\"ok\"}\n"))
+            #expect(!answers.contains("timeline"))
+        }
+    }
+
     @Test("what is not expected to change may be kept and asked for, and is not sent again")
     func kept() async throws {
         let archive = try archive(rows: 60)

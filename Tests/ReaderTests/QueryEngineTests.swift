@@ -64,11 +64,11 @@ struct QueryEngineTests {
         let notes = try data(cryostat(seconds: 3), names, 0, 9).notes
         #expect(
             notes == [
-                "there is no sample of `cryo.temps.stge` at any time; "
-                    + "did you mean `cryo.temps.stage`?",
-                "there is no sample of `no.such.field_1` at any time",
-                "there is no sample of `no.such.field_2` at any time",
-                "nor of 3 more of the fields that were asked for",
+                "no field `cryo.temps.stge` has samples at any time; "
+                    + "did you mean cryo.temps.stage?",
+                "no field `no.such.field_1` has samples at any time",
+                "no field `no.such.field_2` has samples at any time",
+                "nor have 3 more that were asked for",
             ]
         )
         #expect(try data(cryostat(seconds: 3), ["cryo.temps.stage"], 0, 9).notes.isEmpty)

@@ -75,7 +75,7 @@ struct ReaderAgentTests {
             #expect(fields["fields"]?["cryo.mixed.n"]?["value_type"] == "int")
             #expect(
                 try await ask(reader.agent, "gaps", .null)
-                    == ["gaps": [], "marks": [], "left_out": 0, "notes": []]
+                    == ["gaps": [], "marks": [], "left_out": 0, "notes": [], "unknown": []]
             )
             await #expect(throws: QueryFailure.self) {
                 try await ask(reader.agent, "get_data", ["fields": ["a.b.c"], "begin": 0])

@@ -43,10 +43,16 @@ struct ReaderHTTPTests {
                     "timelines": [
                         "cryo.temps": ["interval": 1, "field": ["cryo.temps.stage"]]
                     ],
+                    "notes": [],
                 ]
             )
             let none = try await reader.get("/api/v1/fields?match=dome.*&start=-1h")
-            #expect(try parsed(none.text) == ["fields": [:], "timelines": [:]])
+            #expect(
+                try parsed(none.text) == [
+                    "fields": [:], "timelines": [:],
+                    "notes": ["no field `dome.*` has samples at any time"],
+                ]
+            )
 
             let data = try await reader.get(
                 "/api/v1/data?field=cryo.temps.stage&field=no.such.field&start=-99&end=-97"
@@ -134,7 +140,12 @@ struct ReaderHTTPTests {
             }
             let post = try await reader.get("/api/v1/fields", method: .delete)
             #expect(post.status == 405)
-            #expect(post.text.contains("`DELETE` is not possible here; there is GET"))
+            #expect(post.text.contains("`DELETE` is not possible here; there is GET, HEAD"))
+            #expect(post.headers[.allow] == "GET, HEAD")
+            let live = try await reader.get("/api/v1/live", method: .head)
+            #expect(live.status == 405 && live.headers[.allow] == "GET")
+            let start = try await reader.get("/api/v1/agents/cryo/ops/acquire/start")
+            #expect(start.status == 405 && start.headers[.allow] == "POST")
         }
     }
 

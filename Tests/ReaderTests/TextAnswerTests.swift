@@ -253,7 +253,10 @@ struct TextAnswerTests {
         arguments: [
             (nil, .json), ("*/*", .json), ("text/csv", .csv), ("application/x-ndjson", .ndjson),
             ("text/html, text/csv;q=0.9, */*;q=0.1", .csv), ("text/html,*/*", .json),
-            ("application/pdf", nil),
+            ("application/pdf", nil), ("", .json),
+            ("text/csv;q=0.1, application/json", .json), ("*/*, text/csv", .json),
+            ("application/json;q=0.5, TEXT/CSV ; q=0.8", .csv), ("text/csv;q=0, */*", .json),
+            ("application/json;q=0, application/*", .ndjson), ("text/csv;q=0", nil),
         ] as [(String?, TextFormat?)]
     )
     func accept(_ header: String?, _ expected: TextFormat?) {

@@ -60,6 +60,11 @@ public enum ArchiveTool {
         }
     }
 
+    /// The paths of all journals and sealed files, in order of creation; none of them is opened.
+    public static func paths(_ directory: ArchiveDirectory) throws(ArchiveError) -> [String] {
+        try directory.files().map(\.path)
+    }
+
     /// Gives `body` the rows of one file, timeline by timeline.
     ///
     /// The path is relative to the archive, as ``list(_:)`` gives it.

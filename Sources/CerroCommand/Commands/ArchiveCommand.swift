@@ -1,7 +1,6 @@
 internal import Archive
 internal import ArgumentParser
 internal import Foundation
-internal import SiteConfig
 internal import Telemetry
 
 /// `cerro archive`: the files themselves, without a reader.
@@ -16,40 +15,6 @@ struct ArchiveCommand: ParsableCommand {
             ArchiveForgetCommand.self,
         ]
     )
-}
-
-/// Which archive is meant.
-struct ArchiveOption: ParsableArguments {
-    @Option(
-        help: ArgumentHelp("The archive; else that of the site file.", valueName: "folder"),
-        completion: .directory
-    )
-    var directory: String?
-
-    @OptionGroup var site: SiteOption
-
-    /// The trees of `.g3` files beside it, where the site file tells them.
-    func trees() throws(CommandFailure) -> [String] {
-        directory == nil ? try site.load().archive.g3 : []
-    }
-
-    /// The archive's folder; that of one which `mayBegin` here is not made unasked, since on
-    /// another host it would be a second one.
-    func archive(mayBegin: Bool = false) throws(CommandFailure) -> ArchiveDirectory {
-        let path: String
-        if let directory { path = directory } else { path = try site.load().archive.directory }
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder),
-            isFolder.boolValue
-        else {
-            throw CommandFailure(
-                .failed,
-                "there is no folder \(path). Name the archive with --directory, or run this on "
-                    + "its host" + (mayBegin ? "; if it is to begin here, `mkdir \(path)`" : "")
-            )
-        }
-        return ArchiveDirectory(path)
-    }
 }
 
 /// `cerro archive ls`: the files, what time they hold and how much.
@@ -115,7 +80,10 @@ struct ArchiveCatCommand: ParsableCommand {
         abstract: "Prints the rows of one file, one JSON document a line."
     )
 
-    @Argument(help: "The file, as `cerro archive ls` writes it.")
+    @Argument(
+        help: "The file, as `cerro archive ls` writes it.",
+        completion: SiteCompletion.archiveFiles
+    )
     var file: String
 
     @OptionGroup var archive: ArchiveOption
@@ -158,12 +126,14 @@ struct ArchiveVerifyCommand: ParsableCommand {
         var problems: [String] = []
         var summary: VerifySummary
         do {
+            let trees = try archive.trees()
             summary = try ArchiveTool.verify(
-                try archive.archive(),
+                // Where only trees of others are read, nothing has begun beside them.
+                try archive.archive(mayBegin: !trees.isEmpty),
                 progress: { done, all in console.progress("verified \(done) of \(all) files") },
                 problem: { problem in problems.append(problem) }
             )
-            for tree in try archive.trees() {
+            for tree in trees {
                 let found = try G3Store.verify(
                     root: tree,
                     progress: { done, all in

@@ -16,11 +16,15 @@ struct ArchiveForgetCommand: AsyncParsableCommand {
             Without an ID it lists the archives that the logs of the site know, how far behind \
             each is, and whose it is. A log keeps every record until all archives that it knows \
             have committed it, so one that never comes back fills the spools. Instances that do \
-            not live are named: ask again when they do. Exits with 1 if one did not answer.
+            not live are named: ask again when they do. Exits with 1 if one did not answer, or if \
+            none knows the archive.
             """
     )
 
-    @Argument(help: ArgumentHelp("The id of the archive.", valueName: "id"))
+    @Argument(
+        help: ArgumentHelp("The id of the archive.", valueName: "id"),
+        completion: SiteCompletion.archives
+    )
     var id: String?
 
     @Flag(name: .customLong("yes"), help: "Do not ask, even where the archive is still in use.")
@@ -41,6 +45,7 @@ struct ArchiveForgetCommand: AsyncParsableCommand {
         let (isSure, asked) = (isSure, Self.isAgreed)
         let (outcomes, absent) = try await SiteConnection.with(site) { client in
             let survey = try await ArchiveSurvey.take(client)
+            if let unknown = survey.unknown(id) { throw CommandFailure(.failed, unknown) }
             if let use = survey.use(of: id) ?? Self.use(of: id, at: site), !isSure {
                 guard asked("\(use). What it has not committed may be lost to it. Forget it?")
                 else {
@@ -122,6 +127,17 @@ struct ArchiveSurvey: Sendable {
         return survey
     }
 
+    /// What to say of an archive that no log knows; nil where one does.
+    func unknown(_ id: String) -> String? {
+        let known = archives.map(\.id)
+        guard !known.contains(id) else { return nil }
+        let list =
+            known.isEmpty ? "; they know none" : "; they know \(known.joined(separator: ", "))"
+        return
+            (["no log keeps anything for an archive \(id)" + list]
+            + ForgetOutcome.absentees(absent)).joined(separator: "\n")
+    }
+
     /// Why somebody should be asked first, nil where nobody that lives writes the archive.
     func use(of id: String) -> String? {
         aggregators[id].map { "\(id) is the archive that \($0) writes now" }
@@ -146,7 +162,7 @@ struct ArchiveSurvey: Sendable {
     }
 
     /// The ids that any log knows, with the logs that do.
-    private var archives: [(id: String, logs: [Log])] {
+    var archives: [(id: String, logs: [Log])] {
         Set(logs.flatMap(\.log.archives.keys)).union(aggregators.keys).sorted().map { id in
             (id, logs.filter { $0.log.archives[id] != nil })
         }

@@ -15,7 +15,10 @@ struct ArchiveRepairCommand: ParsableCommand {
             """
     )
 
-    @Argument(help: "The files, as `cerro archive ls` writes them; else all.")
+    @Argument(
+        help: "The files, as `cerro archive ls` writes them; else all.",
+        completion: SiteCompletion.sealedFiles
+    )
     var files: [String] = []
 
     @Flag(help: "Only show what would be repaired and lost.")

@@ -32,6 +32,7 @@ struct AuditCommand: AsyncParsableCommand {
                 + "; more than once for several.",
             valueName: "outcome"
         ),
+        completion: .list(AuditEntry.Outcome.allCases.map(\.rawValue)),
         transform: { text in
             guard let outcome = AuditEntry.Outcome(rawValue: text) else {
                 throw ValidationError(
@@ -63,20 +64,28 @@ struct AuditCommand: AsyncParsableCommand {
         let filter = AuditFilter(pattern: pattern, who: who, outcomes: outcome)
         if follow { return try await goOn(filter) }
         let (lines, unknown) = try await reader.ask(from: { $0 - .seconds(86_400) }) {
-            (query, range, now) in
+            (query, range, _) in
             let lines = try await query.audit(filter, range)
-            let isUnknown = lines.isEmpty && filter.pattern != "*"
-            let names = isUnknown ? try await query.unknown(among: [pattern]) : []
-            return (lines, names)
+            let mayBeUnknown = lines.isEmpty && filter.pattern != "*"
+            let known = mayBeUnknown ? Set(try await query.known().map(\.instance)) : []
+            return (lines, mayBeUnknown ? Self.unknown(filter.pattern, among: known) : nil)
         }
+        if let unknown { throw CommandFailure(.failed, unknown) }
         let console = Console.current
         let commands = AuditReport.commands(of: lines).filter(filter.matches)
-        for line in unknown { console.note(line) }
         if format.isJSON {
             return console.answer(Value.array(commands.map(\.value)).json)
         }
         for line in AuditReport.table(commands) { console.answer(line) }
         if commands.isEmpty { console.note("nobody asked for anything in that time") }
+    }
+
+    /// What to say of a pattern that no instance fits; nil where one does.
+    static func unknown(_ pattern: String, among instances: Set<String>) -> String? {
+        guard !instances.contains(where: FieldPattern(pattern).matches) else { return nil }
+        let advice = "; `cerro status` lists those that live"
+        return "no instance `\(pattern)` is in the archive"
+            + UnknownName.suggestion(for: pattern, among: instances, else: advice)
     }
 
     /// Shows what is there, and then asks again and again for what has come.

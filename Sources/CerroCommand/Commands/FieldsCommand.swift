@@ -11,7 +11,7 @@ struct FieldsCommand: AsyncParsableCommand {
     )
 
     @Argument(
-        help: "A full name, or a pattern with `*`; everything if left out.",
+        help: "Full names, feeds, instances, or patterns with `*`; everything if left out.",
         completion: SiteCompletion.fields
     )
     var patterns: [String] = []
@@ -20,17 +20,31 @@ struct FieldsCommand: AsyncParsableCommand {
     @OptionGroup var format: FormatOption
 
     func run() async throws {
-        let patterns = patterns.map { FieldPattern($0).widened.text }
+        let patterns = patterns
         let all = FieldsQuery.allTime
-        let fields = try await reader.ask(
+        let (fields, unknown) = try await reader.ask(
             from: { _ in all.lowerBound },
             to: { _ in all.upperBound }
-        ) { query, range, _ in try await query.fields(patterns, range) }
+        ) { query, range, _ in
+            let fields = try await query.fields(
+                patterns.map { FieldPattern($0).widened.text },
+                range
+            )
+            let names = fields.compactMap { $0["name"]?.string }
+            let silent = patterns.filter { pattern in
+                !names.contains(where: FieldPattern(pattern).widened.matches)
+            }
+            let known = silent.isEmpty ? [] : try await query.known()
+            return (fields, ReaderQuery.unknown(silent, among: known))
+        }
         let console = Console.current
         if format.isJSON {
             console.answer(Value.array(fields).json)
         } else {
-            for line in Self.lines(fields) { console.answer(line) }
+            if !fields.isEmpty { for line in Self.lines(fields) { console.answer(line) } }
+        }
+        guard unknown.isEmpty else {
+            throw CommandFailure(.failed, unknown.joined(separator: "\n"))
         }
         guard !fields.isEmpty || patterns.isEmpty else {
             throw CommandFailure(.failed, "no field that fits has samples in that time")

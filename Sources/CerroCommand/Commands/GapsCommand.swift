@@ -9,8 +9,8 @@ struct GapsCommand: AsyncParsableCommand {
         abstract: "Lists what is known to be missing, how much, and why.",
         discussion: """
             From the last 24 hours unless told otherwise. Below stand marks: samples that are \
-            there, but were dated by a clock that was off. `cerro why FIELD` tells what is wrong \
-            now.
+            there, but were dated by a clock that was off. A name that no field has ends with 1. \
+            `cerro why FIELD` tells what is wrong now.
             """
     )
 
@@ -25,19 +25,22 @@ struct GapsCommand: AsyncParsableCommand {
 
     func run() async throws {
         let patterns = patterns
-        let (ledger, unknown) = try await reader.ask(from: { $0 - .seconds(86_400) }) {
-            (query, range, now) in
-            let ledger = try await query.ledger(patterns, range)
-            // A name that nobody has, has no gaps either: that must not look like good news.
-            let isEmpty = ledger["gaps"]?.array?.isEmpty ?? true
-            return (ledger, isEmpty ? try await query.unknown(among: patterns) : [])
+        let ledger = try await reader.ask(from: { $0 - .seconds(86_400) }) { query, range, _ in
+            try await query.ledger(patterns, range)
         }
-        let console = Console.current
-        for line in unknown { console.note(line) }
-        if format.isJSON { return console.answer(ledger.json) }
         let rows = LedgerReport(ledger)
-        for line in rows.lines { console.answer(line) }
-        for note in rows.notes { console.note(note) }
+        let console = Console.current
+        if format.isJSON {
+            console.answer(ledger.json)
+        } else {
+            // A name that nobody has, has no gaps either: that must not look like good news.
+            guard patterns.isEmpty || !patterns.allSatisfy(rows.unknown.contains) else {
+                throw CommandFailure(.failed, rows.notes.joined(separator: "\n"))
+            }
+            for line in rows.lines { console.answer(line) }
+            for note in rows.notes { console.note(note) }
+        }
+        guard rows.unknown.isEmpty else { throw CommandFailure(.failed, "") }
     }
 }
 
@@ -47,6 +50,8 @@ struct LedgerReport {
     let gaps: [LedgerEntry], removed: [LedgerEntry], marks: [LedgerEntry]
     /// What a person should know about the rows.
     let notes: [String]
+    /// The names and patterns that no field has.
+    let unknown: [String]
 
     /// Reads the reader's answer to `gaps`.
     init(_ answer: Value) {
@@ -55,6 +60,7 @@ struct LedgerReport {
         removed = rows.filter { $0.kind == .retention }
         marks = answer["marks"]?.array?.compactMap(LedgerEntry.init) ?? []
         notes = answer["notes"]?.array?.compactMap(\.string) ?? []
+        unknown = answer["unknown"]?.array?.compactMap(\.string) ?? []
     }
 
     /// A table of what is missing, its total, and tables of what else there is.

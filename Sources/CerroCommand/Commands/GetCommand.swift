@@ -27,7 +27,10 @@ struct GetCommand: AsyncParsableCommand {
         case json
     }
 
-    @Argument(help: "Full names, or patterns with `*`.", completion: SiteCompletion.fields)
+    @Argument(
+        help: "Full names, instances, feeds (`cryo-1.temperatures`), or patterns with `*`.",
+        completion: SiteCompletion.fields
+    )
     var fields: [String]
 
     @Option(name: .customLong("max-points"), help: "At most so many buckets with min and max.")

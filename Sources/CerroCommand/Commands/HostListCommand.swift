@@ -44,7 +44,7 @@ struct HostListCommand: AsyncParsableCommand {
             throw CommandFailure(
                 .unreachable,
                 "no manager answers on \(hosts.map(\.name).joined(separator: ", ")): `cerro host "
-                    + "run` there starts one"
+                    + "run` there starts one, in the place of `cerro up`"
             )
         }
     }

@@ -173,7 +173,7 @@ struct HostReloadCommand: AsyncParsableCommand {
                 throw CommandFailure(
                     .unreachable,
                     "no manager runs on \(hosts.map(\.name).joined(separator: ", ")): `cerro host "
-                        + "run` there starts one"
+                        + "run` there starts one, in the place of `cerro up`"
                 )
             }
             var outcomes: [String: OperationCall.Outcome] = [:]

@@ -44,7 +44,9 @@ struct LogsCommand: AsyncParsableCommand {
         let site = try site.load()
         let host = try HostDirectory.host(of: instance, at: site)
         let file = LogFile(path: LogFolder.file(of: instance, at: site))
-        if Self.isHere(host, of: site), FileManager.default.fileExists(atPath: file.path) {
+        let isHere = Self.isHere(host, of: site)
+        let refusal = isHere ? file.refusal : nil
+        if isHere, refusal == nil, FileManager.default.fileExists(atPath: file.path) {
             return try await show(Limits.logPolling) { place in
                 if let place {
                     return try file.next(after: place, mostBytes: Limits.logFileBytes)
@@ -52,6 +54,16 @@ struct LogsCommand: AsyncParsableCommand {
                 return try file.last(lines, mostBytes: Limits.logFileBytes)
             }
         }
+        do {
+            try await showFromAfar(host, at: site)
+        } catch let failure as CommandFailure where failure.status == .unreachable {
+            // Nobody is there to read it instead of this user.
+            throw refusal.map { CommandFailure(.failed, "\($0)") } ?? failure
+        }
+    }
+
+    /// Shows what the manager of the host reads.
+    private func showFromAfar(_ host: SiteConfig.Host, at site: Site) async throws {
         try await SiteConnection.with(site) { client in
             try await show(Limits.remoteLogPolling) { place in
                 let answer = try await HostDirectory.ask(

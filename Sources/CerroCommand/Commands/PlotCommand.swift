@@ -18,7 +18,10 @@ struct PlotCommand: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: "Full names, or patterns with `*`.", completion: SiteCompletion.fields)
+    @Argument(
+        help: "Full names, instances, feeds (`cryo-1.temperatures`), or patterns with `*`.",
+        completion: SiteCompletion.fields
+    )
     var fields: [String]
 
     @Option(

@@ -1,4 +1,5 @@
 internal import AgentClient
+internal import AgentRuntime
 internal import ArgumentParser
 internal import SiteConfig
 internal import Telemetry
@@ -51,10 +52,7 @@ struct StatusCommand: AsyncParsableCommand {
         }
         let absent = rows.filter { $0.state == .missing || $0.state == .silent }
         guard absent.isEmpty else {
-            throw CommandFailure(
-                .failed,
-                absent.map { "\($0.instance) is \($0.state.rawValue)" }.joined(separator: ", ")
-            )
+            throw CommandFailure(.failed, StatusReport.sentence(absent, among: rows, now: now))
         }
     }
 }
@@ -70,6 +68,7 @@ enum StatusReport {
         _ console: Console
     ) -> [String] {
         let sorted = rows.sorted { $0.instance < $1.instance }
+        let absent = hearing(rows, now: now) == nil ? "missing" : "not heard yet"
         var table = TextTable(
             [
                 ("instance", .left), ("class", .left), ("state", .left), ("host", .left),
@@ -79,7 +78,8 @@ enum StatusReport {
         for row in sorted {
             let isThere = row.state == .alive || row.state == .silent
             var cells = [
-                row.instance, row.className, row.state.rawValue, row.host,
+                row.instance, row.className,
+                row.state == .missing ? absent : row.state.rawValue, row.host,
                 isThere ? HumanText.age(of: row.since, at: now) : "-",
                 isThere ? HumanText.count(row.published) : "-",
             ]
@@ -119,6 +119,30 @@ enum StatusReport {
             ]
         }
         return lines
+    }
+
+    /// Who of `rows` is not there.
+    static func sentence(
+        _ absent: [InstanceRow],
+        among rows: [InstanceRow],
+        now: Timestamp
+    ) -> String {
+        let hearing = hearing(rows, now: now)
+        let words = absent.map { row in
+            "\(row.instance) is "
+                + (hearing != nil && row.state == .missing ? "not heard yet" : row.state.rawValue)
+        }
+        return words.joined(separator: ", ") + (hearing.map { ". " + $0 } ?? "")
+    }
+
+    /// What to say while a registry that has just begun may not have heard from all who live; nil
+    /// once it has had the time.
+    static func hearing(_ rows: [InstanceRow], now: Timestamp) -> String? {
+        // It is in its own table once it has heard from itself.
+        let since = rows.first { $0.className == "Registry" }?.since ?? now
+        guard now - since < RuntimeLimits.registryPatience else { return nil }
+        return "The registry has just begun and hears from those who live within "
+            + "\(HumanText.duration(RuntimeLimits.registryPatience)): ask again then"
     }
 
     private static func coloured(_ line: String, _ row: InstanceRow, _ console: Console) -> String {

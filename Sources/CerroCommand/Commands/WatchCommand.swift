@@ -37,13 +37,15 @@ struct WatchCommand: AsyncParsableCommand {
         let filter = LiveFilter(pattern)
         let text = LiveText(filter: filter, isJSON: format.isJSON)
         let showsBoard = console.usesColour && !lines && !format.isJSON
-        let title = "\(site.name)  \(pattern)"
+        let (title, pattern) = ("\(site.name)  \(pattern)", pattern)
         _ = try await Signals.cancelling {
             try await SiteConnection.with(site) { client in
+                let hint = try await WatchHint.sentence(pattern, client)
                 if showsBoard {
-                    try await WatchScreen(title: title, filter: filter, console: console)
-                        .run(client)
+                    let board = WatchBoard(title: title, filter: filter, hint: hint)
+                    try await WatchScreen(board, filter: filter, console: console).run(client)
                 } else {
+                    if let hint { console.note(hint) }
                     var watch = LiveWatch(filter: filter)
                     try await watch.run(client) { instance, feed, blocks in
                         for line in text.lines(instance, feed, blocks) { console.answer(line) }

@@ -7,10 +7,18 @@ struct CompletionLine: Hashable, Sendable {
     /// What the word that is completed begins with.
     let prefix: String
 
+    /// What `--directory` says, where it stands there.
+    private(set) var directory: String?
+
     /// Options behind which a value stands; all others are flags.
-    private static let valued: Set<String> = [
-        "--site", "--timeout", "--start", "--end", "--reader", "--format", "--max-points",
-        "--min-stride", "--reason", "--for", "--host", "--png", "-o", "-n", "--log", "--log-level",
+    static let valued: Set<String> = [
+        "--agents", "--copy", "--directory", "--duration", "--end", "--expires", "--fault",
+        "--feeds", "--fields", "--folder", "--for", "--format", "--from", "--height", "--host",
+        "--hours", "--instance", "--instances", "--journal", "--lines", "--log", "--log-level",
+        "--look", "--max-points", "--measure", "--min-stride", "--note", "--operation",
+        "--outcome", "--output", "--png", "--port", "--rate", "--reader", "--reason", "--role",
+        "--rounds", "--runs", "--seed", "--shape", "--site", "--small-disk", "--start",
+        "--strangers", "--time", "--timeout", "--to", "--who", "--width", "-n", "-o",
     ]
 
     /// Reads the words, of which the one at `index` is completed.
@@ -20,13 +28,20 @@ struct CompletionLine: Hashable, Sendable {
         while let word = rest.popFirst() {
             let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             if word.hasPrefix("--"), parts.count == 2 {
-                if parts[0] == "--site" { site = String(parts[1]) }
+                note(String(parts[0]), String(parts[1]))
             } else if Self.valued.contains(word) {
-                let value = rest.popFirst()
-                if word == "--site" { site = value }
+                if let value = rest.popFirst() { note(word, value) }
             } else if !word.hasPrefix("-") {
                 self.words.append(word)
             }
+        }
+    }
+
+    private mutating func note(_ option: String, _ value: String) {
+        switch option {
+        case "--site": site = value
+        case "--directory": directory = value
+        default: break
         }
     }
 

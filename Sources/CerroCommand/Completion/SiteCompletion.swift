@@ -1,4 +1,5 @@
 internal import AgentClient
+internal import Archive
 internal import ArgumentParser
 internal import Foundation
 internal import MessageBus
@@ -16,6 +17,37 @@ enum SiteCompletion {
         let known = [Site.registryID] + site.hosts.flatMap(\.agents).map(\.id)
         let rows = await ask(site) { try await $0.instances(timeout: Limits.completion) } ?? []
         return known + rows.map(\.instance).filter { !known.contains($0) }.sorted()
+    }
+
+    /// Readers of the site file.
+    static let readers = kind { line in site(line).map(readers(of:)) ?? [] }
+
+    /// The readers of a site.
+    static func readers(of site: Site) -> [String] {
+        site.hosts.flatMap(\.agents).filter { $0.className == "Reader" }.map(\.id)
+    }
+
+    /// Archives that the logs of the site know.
+    static let archives = kind { line in
+        guard let site = site(line) else { return [] }
+        let survey = await ask(site) { try await ArchiveSurvey.take($0) }
+        return survey?.archives.map(\.id) ?? []
+    }
+
+    /// Files of the archive, newest first.
+    static let archiveFiles = CompletionKind.custom { (words, index, prefix) -> [String] in
+        files(CompletionLine(words, index: index, prefix: prefix))
+    }
+
+    /// Its sealed files, newest first.
+    static let sealedFiles = CompletionKind.custom { (words, index, prefix) -> [String] in
+        files(CompletionLine(words, index: index, prefix: prefix)).filter { $0.hasSuffix(".cerro") }
+    }
+
+    private static func files(_ line: CompletionLine) -> [String] {
+        guard let folder = line.directory ?? site(line)?.archive.directory else { return [] }
+        let paths = (try? ArchiveTool.paths(ArchiveDirectory(folder))) ?? []
+        return line.fitting(paths.reversed())
     }
 
     /// Hosts of the site file.
@@ -40,8 +72,7 @@ enum SiteCompletion {
     /// Full names of fields that have samples.
     static let fields = kind { line in
         guard let site = site(line) else { return [] }
-        let readers = site.hosts.flatMap(\.agents).filter { $0.className == "Reader" }
-        guard let reader = readers.first?.id else { return [] }
+        guard let reader = readers(of: site).first else { return [] }
         let answer = await ask(site) { client in
             try await client.result(
                 reader,

@@ -65,7 +65,7 @@ enum HostDirectory {
                 throw CommandFailure(
                     .unreachable,
                     "host \(host.name) has no manager that runs: `cerro host run --host "
-                        + "\(host.name)` there starts one"
+                        + "\(host.name)` there starts one, in the place of `cerro up`"
                 )
             default: throw error
             }

@@ -100,6 +100,11 @@ extension LogFile {
         return piece
     }
 
+    /// That this user may not read the file; nil where that is not so.
+    var refusal: Refusal? {
+        access(path, R_OK) != 0 && errno == EACCES ? Refusal(of: path) : nil
+    }
+
     private static func line(_ bytes: Data.SubSequence) -> String {
         TextTable.onOneLine(String(decoding: bytes, as: UTF8.self))
     }
@@ -111,7 +116,11 @@ extension LogFile {
 
         init(_ path: String) throws(CommandFailure) {
             guard let handle = FileHandle(forReadingAtPath: path) else {
-                throw CommandFailure(.failed, "there is no log \(path)")
+                let refusal = LogFile(path: path).refusal
+                throw CommandFailure(
+                    .failed,
+                    refusal.map { "\($0)" } ?? "there is no log \(path)"
+                )
             }
             var status = stat()
             fstat(handle.fileDescriptor, &status)

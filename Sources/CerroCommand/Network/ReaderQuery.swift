@@ -12,15 +12,36 @@ struct ReaderQuery {
     /// A query of the reader `instance`, else of the first one of the site file.
     init(_ client: SiteClient, site: Site, instance: String?) throws(CommandFailure) {
         self.client = client
+        reader = try Self.reader(instance, of: site)
+    }
+
+    /// The reader `instance`, else the first one of the site file.
+    ///
+    /// One that the file does not name may be known to the registry; what the file says is another
+    /// thing is refused.
+    static func reader(_ instance: String?, of site: Site) throws(CommandFailure) -> String {
         let entries = site.hosts.flatMap(\.agents)
-        guard let reader = instance ?? entries.first(where: { $0.className == "Reader" })?.id else {
+        let readers = entries.filter { $0.className == "Reader" }.map(\.id)
+        guard let instance else {
+            if let first = readers.first { return first }
             throw CommandFailure(
                 .usage,
                 "\(site.file) has no instance of the class Reader, which answers this. Add "
                     + "`- {class: Reader, id: reader}` on the archive's host"
             )
         }
-        self.reader = reader
+        let known =
+            instance == Site.registryID
+            ? "Registry" : entries.first { $0.id == instance }?.className
+        guard let known, known != "Reader" else { return instance }
+        throw CommandFailure(
+            .usage,
+            "--reader is \(instance), which is of the class \(known); "
+                + (readers.isEmpty
+                    ? "\(site.file) has no reader"
+                    : "there \(readers.count == 1 ? "is" : "are") "
+                        + readers.joined(separator: ", "))
+        )
     }
 
     /// A query of the reader `reader`.
@@ -41,18 +62,17 @@ struct ReaderQuery {
 
     /// The full names that patterns stand for, in their order.
     ///
-    /// - Throws: for a pattern that no field of the archive fits, with the nearest names.
+    /// - Throws: for all patterns that no field of the archive fits, with the nearest names.
     func names(_ patterns: [String]) async throws -> [String] {
-        let all = try await fields([], FieldsQuery.allTime).compactMap { $0["name"]?.string }
-        var names: [String] = []
-        for pattern in patterns {
-            let fitting = all.filter(FieldPattern(pattern).matches)
-            guard !fitting.isEmpty else {
-                throw CommandFailure(.failed, Self.unknown(pattern, among: all))
-            }
-            names += fitting.filter { !names.contains($0) }
+        let known = try await known()
+        let unknown = Self.unknown(patterns, among: known)
+        guard unknown.isEmpty else {
+            throw CommandFailure(.failed, unknown.joined(separator: "\n"))
         }
-        return names
+        let all = known.map(\.description)
+        var seen: Set<String> = []
+        return patterns.flatMap { all.filter(FieldPattern($0).widened.matches) }
+            .filter { seen.insert($0).inserted }
     }
 
     /// The ledger's rows of a range, for some fields, feeds or instances or for all: a map with
@@ -102,21 +122,23 @@ struct ReaderQuery {
         try await client.samples(of: names, in: range, reduced: reduction, from: reader)
     }
 
-    /// A sentence for each name that no field of the archive has or begins with.
-    func unknown(among patterns: [String]) async throws -> [String] {
-        guard !patterns.isEmpty else { return [] }
-        let all = try await fields([], FieldsQuery.allTime).compactMap { $0["name"]?.string }
-        let names = all.compactMap { FieldName($0) }
-        let shorter = Set(names.map(\.timeline) + names.map(\.instance))
-        return patterns.filter { pattern in
-            !all.contains(where: FieldPattern(pattern).widened.matches)
-        }.map { Self.unknown($0, among: all + shorter) }
+    /// The fields that have samples at any time.
+    func known() async throws -> [FieldName] {
+        try await fields([], FieldsQuery.allTime).compactMap {
+            $0["name"]?.string.flatMap { FieldName($0) }
+        }
     }
 
-    private static func unknown(_ pattern: String, among names: [String]) -> String {
-        let near = NearMatch.nearest(to: pattern, among: names)
-        return "no field `\(pattern)` has samples"
-            + (near.isEmpty ? "; `cerro fields` lists those that have" : "; did you mean ")
-            + near.joined(separator: ", ") + (near.isEmpty ? "" : "?")
+    /// A sentence for each of some names and patterns that fits none of `known`.
+    static func unknown(_ patterns: [String], among known: [FieldName]) -> [String] {
+        let all = known.map(\.description)
+        return patterns.filter { !all.contains(where: FieldPattern($0).widened.matches) }
+            .map {
+                UnknownName.sentence(
+                    $0,
+                    among: known,
+                    else: "; `cerro fields` lists those that have"
+                )
+            }
     }
 }

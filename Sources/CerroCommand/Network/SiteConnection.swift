@@ -72,7 +72,7 @@ enum SiteConnection {
         case .timedOut: return CommandFailure(.timedOut, "\(error)")
         case .refused(let code, _, _):
             let status = ExitStatus(rawValue: code.exitCode) ?? .failed
-            return CommandFailure(status, "\(error) (\(code.rawValue))")
+            return CommandFailure(status, "\(error) (\(code.rawValue))", code: code)
         case .malformed: return CommandFailure(.failed, "\(error)")
         }
     }

@@ -6,7 +6,7 @@ internal import Telemetry
 struct ReaderOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp("Which reader, where there are several.", valueName: "instance"),
-        completion: SiteCompletion.instances
+        completion: SiteCompletion.readers
     )
     var reader: String?
 

@@ -19,10 +19,10 @@ struct SiteOption: ParsableArguments {
     /// The files that are tried when nothing names one.
     static let usual = ["site-config/default.yaml", "/etc/cerro/site.yaml"]
 
-    /// The path of the site file.
+    /// The path of the site file; one that this user may not look at is there, too.
     func path(
         environment: [String: String],
-        exists: (String) -> Bool = { FileManager.default.fileExists(atPath: $0) }
+        exists: (String) -> Bool = { access($0, F_OK) == 0 || errno == EACCES }
     ) throws(CommandFailure) -> String {
         if let file { return file }
         if let file = environment["CERRO_SITE"], !file.isEmpty { return file }

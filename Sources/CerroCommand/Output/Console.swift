@@ -8,7 +8,7 @@ struct Console: Sendable {
     /// Whether standard error is a terminal, so that a line may be written over.
     let showsProgress: Bool
     private let write: @Sendable (Int32, String) throws(CommandFailure) -> Void
-    private let loss = Loss()
+    private let fate = Fate()
 
     /// The console of the command that runs.
     @TaskLocal static var current = Console.system(environment: [:])
@@ -37,14 +37,18 @@ struct Console: Sendable {
     }
 
     /// Why some of the answer was lost; nil where all was written, or nobody wanted it any more.
-    var lossOfAnswer: CommandFailure? { loss.first.withLock { $0 } }
+    var lossOfAnswer: CommandFailure? { fate.loss.withLock { $0 } }
+
+    /// Whether anything of an answer was written.
+    var hasAnswered: Bool { fate.hasBegun.withLock { $0 } }
 
     /// Writes a line of the answer.
     func answer(_ line: String) { out(line + "\n") }
 
     private func out(_ text: String) {
+        fate.hasBegun.withLock { $0 = true }
         do throws(CommandFailure) { try write(STDOUT_FILENO, text) } catch {
-            loss.first.withLock { $0 = $0 ?? error }
+            fate.loss.withLock { $0 = $0 ?? error }
         }
     }
 
@@ -93,8 +97,10 @@ struct Console: Sendable {
         case faint = 2
     }
 
-    private final class Loss: Sendable {
-        let first = Mutex<CommandFailure?>(nil)
+    /// What became of the answer.
+    private final class Fate: Sendable {
+        let hasBegun = Mutex(false)
+        let loss = Mutex<CommandFailure?>(nil)
     }
 
     private static func writeAll(_ descriptor: Int32, _ text: String) throws(CommandFailure) {

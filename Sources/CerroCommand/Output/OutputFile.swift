@@ -48,12 +48,17 @@ struct OutputFile: Sendable {
                 )
             }
             if count < 0, errno == EINTR { continue }
-            guard count > 0 else {
-                let what = path == "-" ? "standard output" : path
-                throw CommandFailure(.failed, "\(what) cannot be written: \(Self.reason)")
-            }
+            guard count > 0 else { throw Self.failure(errno, path) }
             written += count
         }
+    }
+
+    /// What a write that failed means; that nobody reads any more, as behind `head`, needs no word.
+    static func failure(_ code: Int32, _ path: String) -> CommandFailure {
+        if path == "-", code == EPIPE { return CommandFailure(.unread, "") }
+        let what = path == "-" ? "standard output" : path
+        let reason = String(cString: strerror(code))
+        return CommandFailure(.failed, "\(what) cannot be written: \(reason)")
     }
 
     /// Gives the file its name, once its bytes are on the disk.

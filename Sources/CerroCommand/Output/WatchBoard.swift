@@ -20,11 +20,13 @@ struct WatchBoard {
 
     private let filter: LiveFilter
     private let title: String
+    private let hint: String?
     private var rows: [String: Row] = [:]
 
-    /// The board of the fields that fit `filter`, under a title.
-    init(title: String, filter: LiveFilter) {
+    /// The board of the fields that fit `filter`, under a title; `hint` says why it may stay empty.
+    init(title: String, filter: LiveFilter, hint: String? = nil) {
         self.title = title
+        self.hint = hint
         self.filter = filter
     }
 
@@ -78,7 +80,8 @@ struct WatchBoard {
             Line(text: "\(title)  \(clock)", isOld: false), Line(text: "", isOld: false),
         ]
         if names.isEmpty {
-            lines.append(Line(text: "nothing was published yet", isOld: false))
+            let words = hint ?? "nothing was published yet"
+            lines += words.split(separator: "\n").map { Line(text: String($0), isOld: false) }
         } else {
             let old = [false] + isOld
             lines += zip(table.lines, old).map { Line(text: $0, isOld: $1) }

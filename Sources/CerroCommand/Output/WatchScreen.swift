@@ -9,9 +9,9 @@ final class WatchScreen: Sendable {
     private let filter: LiveFilter
     private let console: Console
 
-    /// The screen for the fields that fit `filter`.
-    init(title: String, filter: LiveFilter, console: Console) {
-        board = Mutex(WatchBoard(title: title, filter: filter))
+    /// The screen of a board, for the fields that fit `filter`.
+    init(_ board: WatchBoard, filter: LiveFilter, console: Console) {
+        self.board = Mutex(board)
         self.filter = filter
         self.console = console
     }

@@ -31,6 +31,8 @@ public struct FieldsAnswer: Sendable {
     public var fields: [Field]
     /// Their timelines, by name.
     public var timelines: [Timeline]
+    /// What a person should know about the answer: which names no field has.
+    public var notes: [String] = []
 }
 
 /// Samples or buckets of fields: the answer to a ``DataQuery``.

@@ -42,13 +42,16 @@ public struct CompletenessAnswer: Hashable, Sendable {
 
     /// The timelines, by name.
     public var timelines: [Timeline]
+    /// What a person should know about the answer: which names no field has.
+    public var notes: [String] = []
 
     /// The answer as a map, for the bus; instants are nanoseconds.
     var value: Value {
         [
             "timelines": .map(
                 Dictionary(uniqueKeysWithValues: timelines.map { ($0.name, $0.value) })
-            )
+            ),
+            "notes": .array(notes.map { .string($0) }),
         ]
     }
 
@@ -62,7 +65,11 @@ public struct CompletenessAnswer: Hashable, Sendable {
                 writer.write(timeline, times)
             }
         }
-        let tail: TextAnswer.Piece = { $0.raw("}}\n") }
+        let tail: TextAnswer.Piece = { [notes] writer in
+            writer.raw("},\"notes\":")
+            writer.list(notes) { $0.write($1) }
+            writer.raw("}\n")
+        }
         return TextAnswer(contentType: TextFormat.json.rawValue, pieces: [head] + lines + [tail])
     }
 }

@@ -21,7 +21,10 @@ extension FieldsAnswer {
                 "field": .array(timeline.fields.map { .string($0.description) }),
             ]
         }
-        return ["fields": .map(described), "timelines": .map(intervals)]
+        return [
+            "fields": .map(described), "timelines": .map(intervals),
+            "notes": .array(notes.map { .string($0) }),
+        ]
     }
 }
 

@@ -7,6 +7,10 @@ public struct LedgerAnswer: Hashable, Sendable {
     public let rows: [LedgerEntry]
     /// How many older rows the limit has left out.
     public let leftOut: Int
+    /// The names and patterns of the query that no field has at any time.
+    var unknown: [String] = []
+    /// What else there is to say.
+    var others: [String] = []
 
     /// The newest `limit` of `rows`, which are in order of time.
     init(_ rows: [LedgerEntry], limit: Int = ReaderLimits.ledgerRows) {
@@ -20,10 +24,10 @@ public struct LedgerAnswer: Hashable, Sendable {
     /// Where samples are there, and the clock that dated them was off.
     public var marks: [LedgerEntry] { rows.filter { $0.kind == .clock } }
 
-    /// What a person should know about the rows: that some are left out.
+    /// What a person should know about the rows: that some are left out, or that nobody has a name.
     var notes: [String] {
-        guard leftOut > 0 else { return [] }
-        return [
+        guard leftOut > 0 else { return others }
+        return others + [
             "the ledger has \(leftOut) older rows in this range, and an answer holds at most "
                 + "\(rows.count): ask for a shorter time"
         ]
@@ -34,6 +38,7 @@ public struct LedgerAnswer: Hashable, Sendable {
         [
             "gaps": .array(gaps.map(\.value)), "marks": .array(marks.map(\.value)),
             "left_out": .int(Int64(leftOut)), "notes": .array(notes.map { .string($0) }),
+            "unknown": .array(unknown.map { .string($0) }),
         ]
     }
 }

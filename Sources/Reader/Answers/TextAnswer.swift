@@ -32,30 +32,14 @@ enum TextFormat: String, Sendable, CaseIterable {
     case ndjson = "application/x-ndjson"
     case arrow = "application/vnd.apache.arrow.stream"
 
-    /// The first form that a client's `Accept` names.
+    /// The form that a client's `Accept` wants most; JSON where it takes anything or says nothing.
     ///
-    /// JSON where it takes anything or says nothing. Nil if it takes none of them.
+    /// Nil if it takes none of them.
     init?(accept: String?) {
-        guard let accept else {
-            self = .json
-            return
+        guard let best = Accepted(accept).best(of: Self.allCases.map(\.rawValue)) else {
+            return nil
         }
-        for entry in accept.split(separator: ",") {
-            let name = entry.prefix { $0 != ";" }.filter { $0 != " " }.lowercased()
-            if let format = TextFormat(rawValue: name) {
-                self = format
-                return
-            }
-            if name == "*/*" || name == "application/*" {
-                self = .json
-                return
-            }
-            if name == "text/*" {
-                self = .csv
-                return
-            }
-        }
-        return nil
+        self.init(rawValue: best)
     }
 }
 

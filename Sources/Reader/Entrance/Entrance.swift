@@ -163,7 +163,7 @@ final class Entrance: Sendable {
             )
         }
         // A page that is looked at for the first time asks without a token, and is asked for one.
-        if case .token(.missing) = error, request.method == .get { return }
+        if case .token(.missing) = error, [.get, .head].contains(request.method) { return }
         var entry = AuditEntry(
             request: "",
             outcome: .refused,

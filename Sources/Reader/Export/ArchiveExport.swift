@@ -200,10 +200,8 @@ public struct ArchiveExport {
             let wanted = FieldPattern(pattern).widened
             let fitting = known.indices.filter { wanted.matches(texts[$0]) }.map { known[$0] }
             if fitting.isEmpty {
-                let near = NearMatch.nearest(to: pattern, among: texts)
                 unknown.append(
-                    "no field `\(pattern)` has samples in that time"
-                        + (near.isEmpty ? "" : "; did you mean \(near.joined(separator: ", "))?")
+                    UnknownName.sentence(pattern, among: known, during: " in that time")
                 )
             }
             names += fitting.filter { seen.insert($0).inserted }

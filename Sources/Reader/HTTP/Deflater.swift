@@ -10,13 +10,7 @@ final class Deflater: @unchecked Sendable {
         /// The first that `Accept-Encoding` takes; nil if it takes none.
         init?(accepted: String?) {
             guard let accepted else { return nil }
-            var taken: Set<String> = []
-            for entry in accepted.lowercased().split(separator: ",") {
-                let parts = entry.split(separator: ";").map { $0.filter { $0 != " " } }
-                guard let name = parts.first else { continue }
-                let weight = parts.dropFirst().first { $0.hasPrefix("q=") }?.dropFirst(2)
-                if weight.flatMap({ Double($0) }) != 0 { taken.insert(name) }
-            }
+            let taken = Accepted(accepted).names
             guard let coding = Self.allCases.first(where: { taken.contains($0.rawValue) }) else {
                 return nil
             }

@@ -18,13 +18,13 @@ extension ReaderRoutes {
         name: "match",
         place: .query,
         isRepeated: true,
-        about: "names, and patterns with `*`"
+        about: "names of fields, feeds and instances, and patterns with `*`"
     )
     private static let field = Parameter(
         name: "field",
         place: .query,
         isRepeated: true,
-        about: "names, and patterns with `*`"
+        about: "names of fields, feeds and instances, and patterns with `*`"
     )
     private static let time = Parameter(
         name: "time",
@@ -94,7 +94,7 @@ extension ReaderRoutes {
                         place: .query,
                         isNeeded: true,
                         isRepeated: true,
-                        about: "full names, and patterns with `*`"
+                        about: "names of fields, feeds and instances, and patterns with `*`"
                     ),
                     Parameter(
                         name: "start",
@@ -145,6 +145,7 @@ extension ReaderRoutes {
                         "gaps": Schema.list(Schema.named("LedgerRow")),
                         "marks": Schema.list(Schema.named("LedgerRow")),
                         "left_out": Schema.integer, "notes": Schema.list(Schema.text),
+                        "unknown": Schema.list(Schema.text),
                     ])
                 ),
                 statuses: [400, 422, 503],
@@ -175,6 +176,7 @@ extension ReaderRoutes {
                 "interval": Schema.orNull(Schema.number), "field": Schema.list(Schema.text),
             ])
         ),
+        "notes": Schema.list(Schema.text),
     ])
 
     private static let dataSchema = Schema.object(
@@ -214,6 +216,7 @@ extension ReaderRoutes {
                     ])
                 ),
             ])
-        )
+        ),
+        "notes": Schema.list(Schema.text),
     ])
 }

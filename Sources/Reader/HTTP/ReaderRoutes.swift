@@ -57,6 +57,8 @@ struct ReaderRoutes: Sendable {
             writer.write(Int64(ledger.leftOut))
             writer.raw(",\"notes\":")
             writer.list(ledger.notes) { $0.write($1) }
+            writer.raw(",\"unknown\":")
+            writer.list(ledger.unknown) { $0.write($1) }
             writer.raw("}\n")
         }
         return await response(

@@ -18,7 +18,9 @@ struct RequestGuard: RouterMiddleware {
         context: Context,
         next: @concurrent (Request, Context) async throws -> Response
     ) async throws -> Response {
-        counted(try await answer(request, context: context, next: next))
+        let response = try await answer(request, context: context, next: next)
+        // Of errors, too: nobody reads what stands behind the head, but as the next answer.
+        return counted(request.method == .head ? try await response.withoutBody() : response)
     }
 
     private func answer(
@@ -45,6 +47,7 @@ struct RequestGuard: RouterMiddleware {
         } catch let error as RequestError {
             entrance.note(error, request, context.remoteAddress, visitor?.caller)
             var response = Self.response(error.status, error.code, "\(error)", error.limit)
+                .allowing(error)
             if let seconds = error.retryAfter { response.headers[.retryAfter] = "\(seconds)" }
             if case .body = error { response = response.last(on: context.channel) }
             if case .token = error {
@@ -53,7 +56,7 @@ struct RequestGuard: RouterMiddleware {
             return response
         } catch let error as any HTTPResponseError {
             let refusal = refusal(of: request, error.status)
-            return Self.response(refusal.status, refusal.code, "\(refusal)")
+            return Self.response(refusal.status, refusal.code, "\(refusal)").allowing(refusal)
         } catch {
             return Self.response(.internalServerError, .internal, "\(error)")
         }
@@ -83,7 +86,7 @@ struct RequestGuard: RouterMiddleware {
         guard status == .notFound else { return .other(status) }
         let here = routes.filter { $0.matches(request.uri.path) }
         guard !here.isEmpty else { return .path(request.uri.path, known: routes.map(\.path)) }
-        return .method(request.method.rawValue, allowed: here.flatMap(\.methods))
+        return .method(request.method.rawValue, allowed: here.flatMap(\.allowed))
     }
 
     private static func response(
@@ -133,6 +136,18 @@ extension Response {
                 try await writer.finish(nil)
             }
         self.init(status: status, headers: Self.headers(contentType: contentType), body: body)
+    }
+
+    /// With the methods that are possible, where `error` is that this one is not.
+    fileprivate consuming func allowing(_ error: RequestError) -> Response {
+        let methods: [HTTPRequest.Method]
+        switch error {
+        case .method(_, let allowed): methods = allowed
+        case .needsPost: methods = [.post]
+        default: return self
+        }
+        headers[.allow] = methods.map(\.rawValue).joined(separator: ", ")
+        return self
     }
 
     /// Answers change with every commit, so nobody keeps them; and browsers do not guess at them.

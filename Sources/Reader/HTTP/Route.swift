@@ -40,6 +40,8 @@ struct Route: Sendable {
     let answer: Answer
     /// The statuses other than 200 that belong to it, beside those that any question can get.
     var statuses: [Int] = []
+    /// Whether the answer goes on for ever, so that nobody can say how long it is.
+    var isEndless = false
     let handler: Handler
 
     /// Whether it answers at `path`.
@@ -50,8 +52,14 @@ struct Route: Sendable {
             && zip(own, given).allSatisfy { $0.hasPrefix("{") ? !$1.isEmpty : $0 == $1 }
     }
 
+    /// Every method that has an answer here.
+    var allowed: [HTTPRequest.Method] { methods + (hasHead ? [.head] : []) }
+
+    private var hasHead: Bool { methods.contains(.get) && !isEndless }
+
     func add(to router: Router<ReaderContext>) {
         for method in methods { router.on(RouterPath(path), method: method, use: handler) }
+        if hasHead { router.on(RouterPath(path), method: .head, use: handler) }
     }
 }
 

@@ -50,6 +50,7 @@ struct LiveRoutes: Sendable {
                 ],
                 answer: .init(types: ["text/event-stream"]),
                 statuses: [400, 503],
+                isEndless: true,
                 handler: { request, _ in try live(request) }
             ),
             Route(

@@ -11,8 +11,9 @@ struct MetricsText {
 
         /// OpenMetrics for those who know it.
         init(accept: String?) {
-            let isKnown = accept?.contains("application/openmetrics-text") ?? false
-            self = isKnown ? .openMetrics : .prometheus
+            // Who takes anything, by a browser or by hand, gets what every scraper understands.
+            let names = ["text/plain", "application/openmetrics-text"]
+            self = Accepted(accept).best(of: names) == names[1] ? .openMetrics : .prometheus
         }
     }
 

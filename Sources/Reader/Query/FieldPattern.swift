@@ -26,7 +26,7 @@ public struct FieldPattern: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Whether the pattern fits any full name of a field that begins so; it has two dots.
-    func mayMatch(beginning: String) -> Bool {
+    package func mayMatch(beginning: String) -> Bool {
         let pattern = Self.withoutRepeatedStars(text)
         // The places in the pattern at which the name so far may stand.
         var places: Set<Int> = [0]

@@ -29,6 +29,9 @@ extension QueryEngine {
         try check(hours: (edges.count - 1) * names.count)
         let known = Dictionary(uniqueKeysWithValues: counts.map { ($0.timeline, $0) })
         let rows = Dictionary(grouping: missing, by: \.instance)
+        let silent = query.patterns.filter { pattern in
+            !missing.contains { $0.concerns(pattern) }
+        }
         let ranges = zip(edges, edges.dropFirst()).map { $0..<$1 }
         return CompletenessAnswer(
             timelines: names.sorted().map { name in
@@ -47,7 +50,8 @@ extension QueryEngine {
                         )
                     }
                 )
-            }
+            },
+            notes: try notes(onUnknown: silent)
         )
     }
 

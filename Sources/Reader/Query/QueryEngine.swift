@@ -16,12 +16,13 @@ struct QueryEngine: Sendable {
     func fields(_ query: FieldsQuery, _ deadline: Deadline) throws(QueryError) -> FieldsAnswer {
         try deadline.check()
         guard !query.range.isEmpty else { return FieldsAnswer(fields: [], timelines: []) }
+        let patterns = query.patterns.map(\.widened)
         let summaries = try archive.fields(in: query.range)
             .filter { summary in
-                query.patterns.isEmpty
-                    || query.patterns.contains { $0.matches(summary.name.description) }
+                patterns.isEmpty || patterns.contains { $0.matches(summary.name.description) }
             }
             .sorted { $0.name < $1.name }
+        let found = summaries.map(\.name.description)
         var timelines: [FieldsAnswer.Timeline] = []
         for (name, group) in Dictionary(grouping: summaries, by: \.name.timeline) {
             timelines.append(
@@ -42,7 +43,10 @@ struct QueryEngine: Sendable {
                     last: summary.last
                 )
             },
-            timelines: timelines.sorted { $0.name < $1.name }
+            timelines: timelines.sorted { $0.name < $1.name },
+            notes: try notes(
+                onUnknown: query.patterns.filter { !found.contains(where: $0.widened.matches) }
+            )
         )
     }
 
@@ -63,18 +67,25 @@ struct QueryEngine: Sendable {
             query.kinds.contains(row.kind)
                 && (query.patterns.isEmpty || query.patterns.contains(where: row.concerns))
         }
-        return LedgerAnswer(rows, limit: query.limit)
+        var answer = LedgerAnswer(rows, limit: query.limit)
+        // A name that nobody has, has no gaps either: that must not look like good news.
+        let unknown = try unknown(
+            among: query.patterns.filter { pattern in !rows.contains { $0.concerns(pattern) } }
+        )
+        answer.unknown = unknown.patterns.map(\.text)
+        answer.others = unknown.sentences
+        return answer
     }
 
     /// Samples or buckets of the fields, one entry for each of them whether it has data or not.
     func data(_ query: DataQuery, _ deadline: Deadline) throws(QueryError) -> DataAnswer {
         try deadline.check()
         var answer = DataAnswer(fields: [], timelines: [], gaps: [], tier: .raw, notes: [])
-        let names = try expanded(query)
-        answer.fields = names.map(\.text)
+        let (names, unmatched) = try expanded(query)
+        answer.fields = names
         guard !query.range.isEmpty else { return answer }
 
-        let known = names.compactMap { FieldName($0.text) }
+        let known = names.compactMap { FieldName($0) }
         let groups = Dictionary(grouping: known, by: \.timeline)
         let lines = try groups.sorted { $0.key < $1.key }.map {
             (_, fields) throws(QueryError) -> Line in
@@ -103,22 +114,9 @@ struct QueryEngine: Sendable {
         (answer.gaps, answer.marks) = (ledger.gaps, ledger.marks)
         answer.notes += ledger.notes
         let answered = Set(answer.timelines.flatMap(\.fields).map(\.name))
-        answer.notes += try unknown(answer.fields.filter { !answered.contains($0) })
+        let silent = answer.fields.filter { !answered.contains($0) }.map { FieldPattern($0) }
+        answer.notes += try notes(onUnknown: silent + unmatched)
         return answer
-    }
-
-    /// What to say of names without a sample at any time: most likely they are mistyped.
-    private func unknown(_ names: [String]) throws(QueryError) -> [String] {
-        guard !names.isEmpty else { return [] }
-        let known = Set(try archive.fields(in: Timestamp.publishable).map(\.name.description))
-        let unknown = names.filter { !known.contains($0) }
-        let told = unknown.prefix(ReaderLimits.suggestions).map { name in
-            let near = NearMatch.nearest(to: name, among: known, count: 1).first
-            return "there is no sample of `\(name.prefix(100))` at any time"
-                + (near.map { "; did you mean `\($0)`?" } ?? "")
-        }
-        let rest = unknown.count - told.count
-        return told + (rest > 0 ? ["nor of \(rest) more of the fields that were asked for"] : [])
     }
 
     /// What one timeline contributes to an answer.
@@ -168,19 +166,25 @@ struct QueryEngine: Sendable {
         }
     }
 
-    /// The names asked for, each once, patterns replaced by the fields that have samples.
-    private func expanded(_ query: DataQuery) throws(QueryError) -> [FieldPattern] {
+    /// The names asked for, each once, patterns replaced by the fields that have samples; and the
+    /// patterns that no field fits.
+    private func expanded(
+        _ query: DataQuery
+    ) throws(QueryError) -> (names: [String], unmatched: [FieldPattern]) {
         var all: [String] = []
-        if query.fields.contains(where: \.isGlob), !query.range.isEmpty {
+        if query.fields.contains(where: \.widened.isGlob), !query.range.isEmpty {
             all = try archive.fields(in: query.range).map(\.name.description).sorted()
         }
-        var names: [FieldPattern] = []
+        var names: [String] = []
+        var unmatched: [FieldPattern] = []
         var seen: Set<String> = []
         for pattern in query.fields {
-            let matches = pattern.isGlob ? all.filter(pattern.matches) : [pattern.text]
-            for name in matches where seen.insert(name).inserted {
-                names.append(FieldPattern(name))
-            }
+            let wanted = pattern.widened
+            var matches = wanted.isGlob ? all.filter(wanted.matches) : [pattern.text]
+            if matches.isEmpty, pattern.isGlob { unmatched.append(pattern) }
+            // What is asked for by its name has an entry, whether it has data or not.
+            if matches.isEmpty, !pattern.isGlob { matches = [pattern.text] }
+            names += matches.filter { seen.insert($0).inserted }
         }
         guard names.count <= ReaderLimits.fields else {
             throw .limit(
@@ -190,7 +194,7 @@ struct QueryEngine: Sendable {
                 advice: "ask for fewer at a time"
             )
         }
-        return names
+        return (names, unmatched)
     }
 
     var overAllowance: QueryError {

@@ -63,7 +63,8 @@ class SiteShape:
     ):
         """Samples of fields in the range from `start` to before `end`, as numpy arrays.
 
-        :param fields: a full name, a pattern with `*`, or several.
+        :param fields: a full name, an instance or `instance.feed` for all its fields, a pattern
+            with `*`, or several.
         :param start, end: times, see :func:`cerro.data.time_of`: `-3600`, `"2026-11-21T05:00Z"`,
             a datetime, nanoseconds; 0 is now.
         :param max_points: at most so many buckets, with count, min, max and mean.
