@@ -28,8 +28,9 @@ struct HostTraffic {
         return false
     }
 
-    /// Bytes since the interfaces came up; nil where that cannot be told. It becomes less when an
-    /// interface goes.
+    /// Bytes since the interfaces came up; nil where that cannot be told.
+    ///
+    /// It becomes less when an interface goes.
     func received() -> Int? {
         withUnsafeTemporaryAllocation(
             byteCount: ZeroMQLimits.interfaceText,

@@ -14,9 +14,10 @@ extension BenchCommand {
             commandName: "registry",
             abstract: "What a large site costs its registry, and how soon its table is there.",
             discussion: """
-                Instances that speak the registry's protocol and no more, a hundred to a host, each \
-                on a connection of its own and with a heartbeat a second, beside one real agent. The table is \
-                asked for over one connection, and by `cerro status` as a whole process.
+                Instances that speak the registry's protocol and no more, a hundred to a host, \
+                each on a connection of its own and with a heartbeat a second, beside one real \
+                agent. The table is asked for over one connection, and by `cerro status` as a \
+                whole process.
                 """
         )
 
