@@ -22,6 +22,7 @@ package final class SleepClock: TaskExecutor, Sendable {
     private static let never = Duration.nanoseconds(Int64.max)
 
     private enum Waker {
+        /// Resumed once: by whoever takes its sleeper out of the list, which is under the lock.
         case task(UnsafeContinuation<Void, any Error>)
         case call(@Sendable () -> Void)
 
