@@ -28,8 +28,8 @@ enum Limits {
     static let finishedEpochs = 256
     /// Bytes of one sealed file's footer and ends that are read at once.
     static let footerRead = 256 << 20
-    /// Bytes at the end of a damaged sealed file in which a whole footer is looked for.
-    static let footerSearch = 64 << 20
+    /// Bytes of a damaged sealed file in which a whole footer is looked for at once.
+    static let footerSearch = 1 << 20
     /// Days whose folders a refresh looks at; older ones are looked at when the store opens.
     static let refreshedDays = 3
     /// Nanoseconds between two samples at which a run of the index ends.

@@ -17,6 +17,9 @@ public enum SealedLimits {
     public static let hoursPerRollup = 4
     /// Bytes of chunks that are handed on with one call.
     static let bytesPerWrite = 256 << 10
+    /// Bytes of chunks behind which a part of the footer stands, and the share of what is before
+    /// it, once that is more: about as much is lost where a file is cut.
+    public static let bytesPerPart = 16 << 10, partShare = 64
     /// The most gaps at which one timeline of a file is cut: daily samples of ten years, replayed
     /// at once, would otherwise make a footer that is longer than they.
     public static let runsPerTimeline = 64

@@ -3,13 +3,19 @@ public import Telemetry
 /// Writes a sealed file from beginning to end into whatever takes bytes.
 public struct SealedFileBuilder {
     /// What the footer will say; ``add(_:feed:epochs:times:received:columns:)`` adds to it.
+    ///
+    /// What it says of cursors, ledger and declarations before the first group is added, a file
+    /// that is cut still says.
     public var footer: SealedFooter
-    /// What stands behind the chunks, once it is finished: both footers with their trailers.
+    /// What stands behind the chunks, once it is finished: the last part and the footer, with their
+    /// trailers.
     public private(set) var end: [UInt8] = []
     private let write: ([UInt8]) throws -> Void
     private let encoder = ChunkEncoder()
     private var waiting: [UInt8] = []
     private var offset = 0
+    /// What the parts of the footer that are written describe.
+    private var described = DescribedContent()
 
     /// A file whose bytes go to `write`, in order; the head at once.
     public init(_ footer: SealedFooter, write: @escaping ([UInt8]) throws -> Void) throws {
@@ -135,13 +141,34 @@ public struct SealedFileBuilder {
         )
     }
 
-    /// Writes the footer and the trailer, twice: no damage in one place costs the file.
+    /// Writes the last part and the footer, which says what all parts say: no damage in one place
+    /// costs the file.
     public mutating func finish() throws -> SealedFooter {
+        let last = try part(isLast: true)
         try flush()
-        let packed = try SealedLayout.PackedFooter(footer)
-        end = packed.end(at: offset) + packed.end(at: offset + packed.endCount)
-        try write(end)
+        let whole = try SealedLayout.end(footer: footer, offset: offset)
+        end = last + whole
+        try write(whole)
         return footer
+    }
+
+    /// Writes a part of the footer if enough stands behind the last one; groups are whole.
+    mutating func describe() throws {
+        let waiting = offset - (footer.parts.last ?? 0)
+        let share = offset / SealedLimits.partShare
+        if waiting >= max(SealedLimits.bytesPerPart, share) { _ = try part(isLast: false) }
+    }
+
+    /// Writes a part of the footer; returns it with its trailer.
+    private mutating func part(isLast: Bool) throws -> [UInt8] {
+        let end = try SealedLayout.end(
+            footer: described.part(of: footer, isLast: isLast),
+            offset: offset
+        )
+        described = DescribedContent(of: footer)
+        try end.withUnsafeBytes { try put($0) }
+        footer.parts.append(offset)
+        return end
     }
 
     /// How long after its time a row was received, at least and at most.
@@ -195,6 +222,7 @@ public struct SealedFileBuilder {
             rollups: rollups
         )
         footer.timelines[footer.timelines.count - 1].groups.append(group)
+        try describe()
     }
 
     /// A roll-up without columns.
@@ -319,6 +347,7 @@ extension SealedFileBuilder {
             rollups: rollups
         )
         footer.reduced[footer.reduced.count - 1].groups.append(group)
+        try describe()
     }
 
     /// Adds a group of another file to the timeline that was begun last, its chunks as they are.
@@ -335,6 +364,7 @@ extension SealedFileBuilder {
         }
         copy.rollups = try group.rollups.map { try self.copy($0, read) }
         footer.timelines[footer.timelines.count - 1].groups.append(copy)
+        try describe()
     }
 
     /// Adds a group without samples of another file, as ``copy(_:read:)-(SealedGroup,_)`` does.
@@ -345,6 +375,7 @@ extension SealedFileBuilder {
         var copy = group
         copy.rollups = try group.rollups.map { try self.copy($0, read) }
         footer.reduced[footer.reduced.count - 1].groups.append(copy)
+        try describe()
     }
 
     private mutating func copy(

@@ -27,6 +27,16 @@ extension SealedFooter {
         unreadable = try list(value, "unreadable", UnreadableRecord.init)
         declarations = try list(value, "declarations", KeptDeclaration.init)
         damage = try list(value, "damage") { $0.string }
+        if value["parts"] != nil { parts = try list(value, "parts") { $0.int.map(Int.init) } }
+        if value["part"] != nil {
+            let flags = try list(value, "part") { $0.bool }
+            guard flags.count >= 3 else { throw .footer("`part` is not as expected") }
+            part = SealedPart(
+                continuesTimeline: flags[0],
+                continuesReduced: flags[1],
+                isLast: flags[2]
+            )
+        }
     }
 }
 

@@ -13,7 +13,8 @@ extension SealedFooter {
     }
 
     private func write(to writer: inout MessagePackWriter) {
-        writer.beginMap(reduced.isEmpty ? 13 : 14)
+        let known = 14 + (reduced.isEmpty ? 0 : 1) + (part == nil ? 0 : 1)
+        writer.beginMap(known)
         writer.write("archive")
         writer.write(archive)
         writer.write("created")
@@ -25,6 +26,14 @@ extension SealedFooter {
         writer.write("id")
         writer.write(id)
         writer.write("ledger", ledger) { $1.write($0.value) }
+        if let part {
+            writer.write("part")
+            writer.beginArray(3)
+            writer.write(part.continuesTimeline)
+            writer.write(part.continuesReduced)
+            writer.write(part.isLast)
+        }
+        writer.write("parts", parts) { $1.write(Int64($0)) }
         writer.write("received", receivedFrom.nanoseconds, receivedTo.nanoseconds)
         if !reduced.isEmpty { writer.write("reduced", reduced) { $0.write(to: &$1) } }
         writer.write("sources", sources) { $1.write($0) }

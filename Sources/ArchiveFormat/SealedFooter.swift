@@ -27,6 +27,11 @@ public struct SealedFooter: Hashable, Sendable {
     public var declarations: [KeptDeclaration]
     /// Places of the segments that were no journal.
     public var damage: [String]
+    /// Where the trailers of the parts before this footer end: what they say, the last footer of a
+    /// file says as well.
+    public var parts: [Int]
+    /// How this footer goes on from the part before it; nil for the last one, which tells all.
+    public var part: SealedPart?
 
     /// A footer without timelines.
     public init(
@@ -51,6 +56,27 @@ public struct SealedFooter: Hashable, Sendable {
         unreadable = []
         declarations = []
         damage = []
+        parts = []
+        part = nil
+    }
+}
+
+/// What makes a footer a part: it describes what stands between the part before it and itself.
+///
+/// All parts name the file, its archive, sources and times; cursors, ledger, declarations and
+/// damage are in the first one, as far as they were known, and in the last one.
+public struct SealedPart: Hashable, Sendable {
+    /// Whether its first timeline, and its first reduced one, have further groups of the last ones
+    /// before it.
+    public var continuesTimeline: Bool, continuesReduced: Bool
+    /// Whether no chunk follows.
+    public var isLast: Bool
+
+    /// The place of a part.
+    public init(continuesTimeline: Bool, continuesReduced: Bool, isLast: Bool) {
+        self.continuesTimeline = continuesTimeline
+        self.continuesReduced = continuesReduced
+        self.isLast = isLast
     }
 }
 

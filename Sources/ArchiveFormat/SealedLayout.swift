@@ -3,15 +3,16 @@ internal import Telemetry
 
 /// The two ends of a sealed file, little-endian.
 ///
-/// `[head 16][chunks …][footer][trailer 40][footer][trailer 40]`; both footers are the same. Files
-/// of version 1 have one.
+/// `[head 16][chunks …][part][trailer 40] … [chunks …][part][trailer 40][footer][trailer 40]`. A
+/// part is a footer of what stands before it; the last footer says what all parts say. Files of
+/// version 2 have one part, which is the footer again, and those of version 1 none.
 ///
 /// Head: magic (8), version UInt32, 0 (4). Trailer: offset of the footer (UInt64), its length in
 /// the file and once decompressed (UInt64 each), CRC-32C of the footer in the file and the 24
 /// bytes before the checksum, version UInt32, closing magic (8).
 public enum SealedLayout {
     /// The version that this code writes; it reads every one up to it.
-    public static let version: UInt32 = 2
+    public static let version: UInt32 = 3
     /// The first eight bytes of a file.
     public static let magic: [UInt8] = [0x89, 0x43, 0x45, 0x52, 0x52, 0x4F, 0x0D, 0x0A]
     /// The last eight bytes of a file.
@@ -42,45 +43,29 @@ public enum SealedLayout {
             .map { .head(offset: $0) }
     }
 
-    /// A footer as it stands in a file, wherever that is.
-    struct PackedFooter {
-        private let bytes: [UInt8], plainCount: Int
-
-        /// Compresses a footer.
-        init(_ footer: SealedFooter) throws(SealedFileError) {
-            let plain = footer.messagePack
-            guard plain.count <= SealedLimits.plainBytesPerFooter else {
-                throw .footer("\(plain.count) bytes are more than a footer may have")
-            }
-            guard let bytes = plain.withUnsafeBytes({ Zstandard.compress($0) }) else {
-                throw .footer("zstd refuses it")
-            }
-            self.bytes = bytes
-            plainCount = plain.count
-        }
-
-        /// How long it is with its trailer, in bytes.
-        var endCount: Int { bytes.count + trailerLength }
-
-        /// The footer and the trailer behind it, for a footer that begins at byte `offset`.
-        func end(at offset: Int) -> [UInt8] {
-            var end = bytes
-            append(UInt64(offset), to: &end)
-            append(UInt64(bytes.count), to: &end)
-            append(UInt64(plainCount), to: &end)
-            append(end.withUnsafeBytes { crc32c($0) }, to: &end)
-            append(version, to: &end)
-            end.append(contentsOf: closingMagic)
-            return end
-        }
-    }
-
     /// A footer and the trailer behind it, for a footer that begins at byte `offset`.
     public static func end(footer: SealedFooter, offset: Int) throws(SealedFileError) -> [UInt8] {
-        try PackedFooter(footer).end(at: offset)
+        let plain = footer.messagePack
+        guard plain.count <= SealedLimits.plainBytesPerFooter else {
+            throw .footer("\(plain.count) bytes are more than a footer may have")
+        }
+        guard var end = plain.withUnsafeBytes({ Zstandard.compress($0) }) else {
+            throw .footer("zstd refuses it")
+        }
+        let count = end.count
+        append(UInt64(offset), to: &end)
+        append(UInt64(count), to: &end)
+        append(UInt64(plain.count), to: &end)
+        append(end.withUnsafeBytes { crc32c($0) }, to: &end)
+        append(version, to: &end)
+        end.append(contentsOf: closingMagic)
+        return end
     }
 
-    /// The version that a whole trailer says: from 2 on there are two footers.
+    /// How long a footer is once decompressed, as its trailer says.
+    public static func plainCount(trailer: [UInt8]) -> Int { integer(trailer, at: 16) }
+
+    /// The version that a whole trailer says.
     public static func version(trailer: [UInt8]) -> UInt32 { version(trailer, at: 28) }
 
     /// Where trailers may end in the last bytes of a file, the last one first.
@@ -181,6 +166,8 @@ public enum SealedFileError: Error, Hashable, Sendable, CustomStringConvertible 
     case head(offset: Int)
     case footerChecksum(found: UInt32, expected: UInt32, offset: Int)
     case footer(String)
+    /// What described the bytes is gone, and with it the samples in them.
+    case lost(Range<Int>)
     case timelineShape(String)
 
     /// What was found, what was expected, and what to do.
@@ -202,6 +189,9 @@ public enum SealedFileError: Error, Hashable, Sendable, CustomStringConvertible 
             "at byte \(offset): the footer is damaged: checksum \(hexadecimal(found)), "
                 + "expected \(hexadecimal(expected)); take the file from a copy of the archive"
         case .footer(let what): "the footer is none: \(what)"
+        case .lost(let bytes):
+            "from byte \(bytes.lowerBound) to \(bytes.upperBound): what describes it was cut off or "
+                + "is damaged, and the samples there are lost with it"
         case .timelineShape(let what): "a timeline cannot be written: \(what)"
         }
     }
@@ -212,9 +202,12 @@ public enum SealedFileError: Error, Hashable, Sendable, CustomStringConvertible 
         case .head:
             "its head is damaged (\(self)); its footer tells all: `cerro archive repair` writes it "
                 + "anew"
+        case .lost:
+            "\(self); the rest is read: take the file from a copy of the archive, or run `cerro "
+                + "archive repair`, which keeps the rest"
         default:
-            "one of its two footers is damaged (\(self)); the other tells all: `cerro archive "
-                + "repair` writes it anew"
+            "one of its footers is damaged (\(self)); the others tell all: `cerro archive repair` "
+                + "writes it anew"
         }
     }
 }

@@ -14,7 +14,10 @@ struct CorpusTests {
     // With CERRO_WRITE_CORPUS one that is not there is written, which a new kind of file needs.
     @Test(
         "reads as the JSON beside it says",
-        arguments: ["all-types", "all-types-2", "encodings-2", "reduced-2"]
+        arguments: [
+            "all-types", "all-types-2", "all-types-3", "encodings-2", "encodings-3", "parts-3",
+            "reduced-2", "reduced-3",
+        ]
     )
     func sample(name: String) throws {
         let file = Self.folder.appendingPathComponent("\(name).cerro")
@@ -41,6 +44,7 @@ struct CorpusTests {
         if name.hasPrefix("encodings") {
             return try EncodingsFile(ChunkCodecTests.columns).bytes
         }
+        if name.hasPrefix("parts") { return try PartsFile().bytes }
         return name.hasPrefix("reduced") ? try ReducedFile().bytes : try SampleFile().bytes
     }
 

@@ -72,10 +72,9 @@ struct DayCompaction {
     /// The files that count, in order of creation; those that another one lists are deleted.
     private func counted(_ files: [ArchiveFile], deletes: Bool) throws -> [Source] {
         let all = try files.map { file in
-            Source(
-                file: file,
-                sealed: try SealedFile.open(directory.full(file), disk: directory.disk)
-            )
+            let sealed = try SealedFile.open(directory.full(file), disk: directory.disk)
+            try sealed.refuseIfCut()
+            return Source(file: file, sealed: sealed)
         }
         let replaced = Set(all.flatMap(\.sealed.footer.sources))
         let isReplaced = { (source: Source) in replaced.contains(source.sealed.footer.id) }

@@ -12,27 +12,31 @@ extension ArchiveIndex {
     static func add(_ file: SealedFile, path: String, to db: Database) throws {
         let footer = file.footer
         try remove("path = ? AND file <> ?", [path, footer.id], from: db)
+        let rows = footer.timelines.reduce(0) { $0 + $1.rows }
         // A file that was moved is the same file: its rows are entered once.
         try db.execute(
             sql: """
-                UPDATE files SET path = ?, is_missing = 0, stamp = ?, problem = NULL WHERE file = ?
+                UPDATE files SET path = ?, is_missing = 0, stamp = ?, problem = NULL
+                WHERE file = ? AND bytes = ? AND rows = ?
                 """,
-            arguments: [path, file.stamp.text, footer.id]
+            arguments: [path, file.stamp.text, footer.id, file.byteCount, rows]
         )
         if db.changesCount > 0 { return }
+        // It was cut, or put back: only what was known of it tells what is lost.
+        let lost = try lostRows(of: file, path: path, db)
+        try remove("file = ?", [footer.id], from: db)
         for source in footer.sources { try remove("file = ?", [source], from: db) }
         let groups = footer.timelines.flatMap(\.groups)
         try db.execute(
             sql: """
                 INSERT INTO files
-                    (path, file, bytes, received_from, received_to, t0, t1, rows, stamp)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    (path, file, bytes, received_from, received_to, t0, t1, rows, stamp, is_cut)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
                 path, footer.id, file.byteCount, footer.receivedFrom.nanoseconds,
                 footer.receivedTo.nanoseconds, groups.map(\.first.nanoseconds).min(),
-                groups.map(\.last.nanoseconds).max(), groups.reduce(0) { $0 + $1.rows },
-                file.stamp.text,
+                groups.map(\.last.nanoseconds).max(), rows, file.stamp.text, !file.lost.isEmpty,
             ]
         )
         let id = db.lastInsertedRowID
@@ -55,7 +59,7 @@ extension ArchiveIndex {
         for (place, timeline) in footer.reduced.enumerated() {
             try add(timeline, place: place, file: id, to: db)
         }
-        for entry in footer.ledger { try add(entry, file: id, to: db) }
+        for entry in footer.ledger + lost { try add(entry, file: id, to: db) }
         for cursor in footer.cursors { try add(cursor, to: db) }
     }
 
@@ -97,8 +101,8 @@ extension ArchiveIndex {
         try db.execute(
             sql: """
                 INSERT INTO files
-                    (path, file, bytes, received_from, received_to, rows, stamp, problem)
-                VALUES (?, '', 0, ?, ?, 0, ?, ?)
+                    (path, file, bytes, received_from, received_to, rows, stamp, problem, is_cut)
+                VALUES (?, '', 0, ?, ?, 0, ?, ?, 0)
                 ON CONFLICT (path) DO UPDATE SET
                 is_missing = 0, stamp = excluded.stamp, problem = excluded.problem
                 """,

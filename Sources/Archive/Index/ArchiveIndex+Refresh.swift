@@ -15,14 +15,14 @@ struct IndexChange: Sendable {
 
 extension ArchiveIndex {
     private struct Known {
-        let isMissing: Bool, stamp: SealedStamp, hasProblem: Bool
+        let isMissing: Bool, isCut: Bool, stamp: SealedStamp, hasProblem: Bool
     }
 
     /// Takes in the sealed files among `files` that the index has not seen, or not as they are.
     ///
     /// `days` are the days that `files` covers, nil if it is all: what the index lists there and
     /// is not among them is marked as missing. Whether a file that is listed is still the same one
-    /// is looked at in the newest days, for those with a problem, and for those of `suspects`.
+    /// is looked at in the newest days, for those with a problem or cut, and those of `suspects`.
     func refresh(
         _ files: [ArchiveFile],
         days: Set<String>?,
@@ -43,7 +43,7 @@ extension ArchiveIndex {
         let stale = looked.filter { file in
             guard let known = known[file.path] else { return true }
             guard
-                known.hasProblem || known.isMissing || newest.contains(file.day)
+                known.hasProblem || known.isMissing || known.isCut || newest.contains(file.day)
                     || suspects.contains(file.path)
             else { return false }
             let path = directory.full(file)
@@ -66,7 +66,7 @@ extension ArchiveIndex {
         _ suspects: Set<String>
     ) throws(ArchiveError) -> [String: Known] {
         try read { db in
-            let columns = "SELECT path, is_missing, stamp, problem FROM files"
+            let columns = "SELECT path, is_missing, is_cut, stamp, problem FROM files"
             var rows: [Row] = []
             if let days {
                 for day in days {
@@ -86,12 +86,14 @@ extension ArchiveIndex {
                         sql: columns + " WHERE (is_missing OR problem IS NOT NULL)"
                     )
                 )
+                rows += try Row.fetchAll(db.cachedStatement(sql: columns + " WHERE is_cut"))
             } else {
                 rows = try Row.fetchAll(db, sql: columns)
             }
             return rows.reduce(into: [:]) { known, row in
                 known[row["path"]] = Known(
                     isMissing: row["is_missing"],
+                    isCut: row["is_cut"],
                     stamp: SealedStamp(text: row["stamp"]),
                     hasProblem: row["problem"] as String? != nil
                 )
@@ -106,8 +108,11 @@ extension ArchiveIndex {
         isKnown: Bool,
         _ change: inout IndexChange
     ) throws(ArchiveError) {
+        // Its segment is still there and is sealed again: nothing of it is lost.
+        let isLost = !files.contains { $0.stem == file.stem && $0.kind == .journal }
         do throws(ArchiveError) {
             let opened = try SealedFile.open(directory.full(file), disk: directory.disk)
+            if !isLost { try opened.refuseIfCut() }
             try write { db in try Self.add(opened, path: file.path, to: db) }
             change.added.append(file.path)
             change.flaws[file.path] = opened.warning(at: file.path)
@@ -115,8 +120,6 @@ extension ArchiveIndex {
             if case .index = error { throw error }
             if case .disk(.missing) = error { return }
             let text = directory.shortened("\(error)")
-            // Its segment is still there and is sealed again: nothing of it is lost.
-            let isLost = !files.contains { $0.stem == file.stem && $0.kind == .journal }
             if isLost || isKnown {
                 try enter(problem: text, with: file, among: files)
             } else {

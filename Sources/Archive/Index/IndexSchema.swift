@@ -3,7 +3,7 @@ internal import GRDB
 /// The tables of the index, which are rebuilt rather than changed: see ``version``.
 enum IndexSchema {
     /// Another number in a file means that it is deleted and filled again.
-    static let version = 6
+    static let version = 7
 
     static func create(_ db: Database) throws {
         try db.execute(
@@ -12,9 +12,11 @@ enum IndexSchema {
                     id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, file TEXT NOT NULL,
                     bytes INTEGER NOT NULL, received_from INTEGER NOT NULL,
                     received_to INTEGER NOT NULL, t0 INTEGER, t1 INTEGER, rows INTEGER NOT NULL,
-                    is_missing INTEGER NOT NULL DEFAULT 0, stamp TEXT NOT NULL, problem TEXT);
+                    is_missing INTEGER NOT NULL DEFAULT 0, is_cut INTEGER NOT NULL,
+                    stamp TEXT NOT NULL, problem TEXT);
                 CREATE INDEX files_by_id ON files (file);
                 CREATE INDEX lost_files ON files (id) WHERE is_missing OR problem IS NOT NULL;
+                CREATE INDEX cut_files ON files (id) WHERE is_cut;
                 CREATE TABLE sources (segment TEXT PRIMARY KEY, file INTEGER NOT NULL)
                     WITHOUT ROWID;
                 CREATE TABLE feeds (

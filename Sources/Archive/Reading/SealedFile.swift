@@ -17,20 +17,17 @@ public final class SealedFile: Sendable {
     private let file: any SegmentFile
 
     /// The footer that counts.
-    private let end: End
+    private let end: SealedEnd
 
-    /// What is wrong with the head, and with the last of the two footers, where the first one
-    /// counts.
+    /// What is wrong with the head and the footers, and costs nothing but what ``lost`` says.
     public let flaws: [SealedFileError]
 
-    /// A whole footer, where it stands with its trailer, and the version that this one says.
-    private struct End {
-        let footer: SealedFooter, range: Range<Int>, version: UInt32
-    }
+    /// The bytes that no footer describes any more, in order; see ``SealedEnd/lost``.
+    var lost: [Range<Int>] { end.lost }
 
     private init(
         path: String,
-        end: End,
+        end: SealedEnd,
         byteCount: Int,
         file: any SegmentFile,
         stamp: SealedStamp,
@@ -54,8 +51,8 @@ public final class SealedFile: Sendable {
 
     /// Opens the file at `path` and checks both ends and the footer; the columns when read.
     ///
-    /// Where the last footer is damaged or cut off, the one before it counts. A whole footer tells
-    /// all, so a damaged head costs nothing.
+    /// Where the last footer is damaged or cut off, the parts of it before it count: what they
+    /// describe is there, and ``lost`` says what is not. A damaged head costs nothing.
     public static func open(
         _ path: String,
         disk: any Disk = SystemDisk()
@@ -70,7 +67,7 @@ public final class SealedFile: Sendable {
         }
         let head = Result { () throws(DiskError) in try file.bytes(0..<SealedLayout.headLength) }
         do throws(SealedFileError) {
-            let (end, problem) = try end(of: file, size: size)
+            let end = try SealedEnd.read(file, size: size)
             let damage = SealedLayout.damage(
                 head: (try? head.get()) ?? [],
                 version: end.version
@@ -81,7 +78,7 @@ public final class SealedFile: Sendable {
                 byteCount: size,
                 file: file,
                 stamp: (try? SealedStamp(of: file)) ?? .none,
-                flaws: [damage, problem].compactMap(\.self)
+                flaws: [damage].compactMap(\.self) + end.flaws
             )
         } catch {
             throw refusal(of: path, head: head, error)
@@ -112,57 +109,13 @@ public final class SealedFile: Sendable {
         guard let file = try? disk.open(path, .read), let size = try? file.size() else {
             return false
         }
-        return (try? end(of: file, at: size)) != nil
+        return (try? SealedEnd(of: file, at: size)) != nil
     }
 
-    /// The last footer that is whole, and what is wrong with one behind it.
-    private static func end(
-        of file: any SegmentFile,
-        size: Int
-    ) throws(SealedFileError) -> (End, SealedFileError?) {
-        let problem: SealedFileError
-        do throws(SealedFileError) {
-            return (try end(of: file, at: size), nil)
-        } catch {
-            problem = error
-        }
-        let start = max(0, size - Limits.footerSearch)
-        let tail = (try? file.bytes(start..<size)) ?? []
-        for place in SealedLayout.trailerEnds(in: tail) where start + place < size {
-            if let end = try? end(of: file, at: start + place) { return (end, problem) }
-        }
-        throw problem
-    }
-
-    /// The footer whose trailer ends at byte `end`.
-    private static func end(
-        of file: any SegmentFile,
-        at end: Int
-    ) throws(SealedFileError) -> End {
-        let place = max(0, end - SealedLayout.trailerLength)..<max(0, end)
-        guard let trailer = try? file.bytes(place) else { throw .tooShort(byteCount: end) }
-        let range = try SealedLayout.footerRange(trailer: trailer, fileLength: end)
-        guard range.count <= Limits.footerRead,
-            let bytes = try? file.bytes(range), bytes.count == range.count
-        else { throw .footer("\(range.count) bytes of it cannot be read") }
-        return End(
-            footer: try SealedLayout.footer(bytes, trailer: trailer),
-            range: range.lowerBound..<end,
-            version: SealedLayout.version(trailer: trailer)
-        )
-    }
-
-    /// The ``flaws``, and what is wrong with the first of the two footers.
-    ///
-    /// Reads that one, which is not needed to open the file.
+    /// The ``flaws``, and what is wrong with the other footers, which are not needed to open the
+    /// file.
     func allFlaws() -> [SealedFileError] {
-        guard end.range.upperBound == byteCount, end.version >= 2 else { return flaws }
-        do throws(SealedFileError) {
-            _ = try Self.end(of: file, at: end.range.lowerBound)
-            return flaws
-        } catch {
-            return flaws + [error]
-        }
+        flaws + end.flawsOfParts(in: file, size: byteCount)
     }
 
     /// What to say of a file at `path` that has flaws, and is read all the same; nil for others.

@@ -205,6 +205,11 @@ public final class Sealer {
                 plan.compare(with: next.cursors, segment: file.path, end: next.created)
             }
             guard !pass.isEmpty || !plan.isEmpty || !unreadable.isEmpty else { return false }
+            // Before any column: a file that is cut has it still.
+            var footer = footer(plan, file)
+            footer.ledger += unreadable
+            footer.unreadable = builder.footer.unreadable
+            builder.footer = footer
             try pass.add(to: &builder)
             while let end = pass.end {
                 pass = SealingPass(from: end, budget: budget)
@@ -214,11 +219,6 @@ public final class Sealer {
                 }
                 try pass.add(to: &builder)
             }
-            var footer = footer(plan, file)
-            footer.ledger += unreadable
-            footer.timelines = builder.footer.timelines
-            footer.unreadable = builder.footer.unreadable
-            builder.footer = footer
             return true
         }
     }

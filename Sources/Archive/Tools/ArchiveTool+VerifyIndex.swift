@@ -34,6 +34,7 @@ extension ArchiveTool {
                 }
                 continue
             }
+            guard !accounts.cut.contains(file) else { continue }
             let rows = footer.timelines.reduce(0) { $0 + $1.rows }
             if known.id != footer.id {
                 // What it was repaired from: a reader notices.

@@ -24,6 +24,7 @@ struct SealedSalvage {
         self.path = path
         self.sealed = sealed
         ledger = sealed.footer.ledger
+        lost = sealed.lostRows(at: path)
         for timeline in sealed.footer.timelines {
             for group in timeline.groups { _ = rows(of: group, in: timeline, &lost) }
         }

@@ -20,6 +20,8 @@ struct VerifiedAccounts {
     private let archive: String?
     private var segments: [Segment] = []
     private(set) var sealed: [(file: ArchiveFile, footer: SealedFooter)] = []
+    /// Sealed files of which something is lost: an index may know more of them.
+    private(set) var cut: Set<ArchiveFile> = []
 
     /// `archive` is the id that the archive has; nil where it is not known.
     init(archive: String?) {
@@ -28,6 +30,7 @@ struct VerifiedAccounts {
 
     mutating func note(_ sealed: SealedFile, _ file: ArchiveFile) {
         self.sealed.append((file, sealed.footer))
+        if !sealed.lost.isEmpty { cut.insert(file) }
     }
 
     /// Begins with a segment of the journal, whose events follow.

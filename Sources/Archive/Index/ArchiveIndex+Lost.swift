@@ -1,0 +1,107 @@
+internal import ArchiveFormat
+internal import GRDB
+internal import Telemetry
+
+// What is lost of a file that was cut, by what the index knew of it when it was whole.
+
+extension ArchiveIndex {
+    /// What a file holds of a feed.
+    private struct Held {
+        var first: Timestamp, last: Timestamp, rows: Int
+    }
+
+    private struct FeedKey: Hashable {
+        let instance: String, feed: String
+    }
+
+    /// The rows of the ledger for what `file` has lost; none where it is whole.
+    ///
+    /// Of a file that was never entered, only the file itself tells something.
+    static func lostRows(
+        of file: SealedFile,
+        path: String,
+        _ db: Database
+    ) throws -> [LedgerEntry] {
+        guard !file.lost.isEmpty else { return [] }
+        let known = try known(of: file.footer.id, path: path, db)
+        guard !known.isEmpty else { return file.lostRows(at: path) }
+        let found = held(in: file.footer)
+        let cause = file.causeOfLoss(at: path)
+        return known.compactMap { key, held in
+            let left = found[key]
+            let count = held.rows - (left?.rows ?? 0)
+            guard count > 0 else { return nil }
+            // Rows are in order: of one cut, what is lost of a feed is behind what is left.
+            let from = file.lost.count == 1 ? left.map { min($0.last, held.last) } : nil
+            return LedgerEntry(
+                instance: key.instance,
+                feed: key.feed,
+                from: max(from ?? held.first, held.first),
+                to: held.last + .nanoseconds(1),
+                count: Int64(count),
+                cause: cause
+            )
+        }.sorted { ($0.instance, $0.feed ?? "") < ($1.instance, $1.feed ?? "") }
+    }
+
+    private static func held(in footer: SealedFooter) -> [FeedKey: Held] {
+        var held: [FeedKey: Held] = [:]
+        for timeline in footer.timelines {
+            let key = FeedKey(instance: timeline.instance, feed: timeline.feed.name)
+            for group in timeline.groups {
+                add(Held(first: group.first, last: group.last, rows: group.rows), key, to: &held)
+            }
+        }
+        for timeline in footer.reduced {
+            let key = FeedKey(instance: timeline.instance, feed: timeline.feed.name)
+            for group in timeline.groups {
+                add(Held(first: group.first, last: group.last, rows: group.rows), key, to: &held)
+            }
+        }
+        return held
+    }
+
+    private static func add(_ more: Held, _ key: FeedKey, to held: inout [FeedKey: Held]) {
+        guard let known = held[key] else { return held[key] = more }
+        held[key] = Held(
+            first: min(known.first, more.first),
+            last: max(known.last, more.last),
+            rows: known.rows + more.rows
+        )
+    }
+
+    /// What the index has of the file, and what an earlier cut of it had cost.
+    private static func known(
+        of file: String,
+        path: String,
+        _ db: Database
+    ) throws -> [FeedKey: Held] {
+        let rows = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT instance, feeds.feed, min(runs.t0) AS t0, max(runs.t1) AS t1,
+                    sum(runs.rows) AS rows
+                FROM files CROSS JOIN feeds CROSS JOIN runs ON runs.feed = feeds.id
+                    AND runs.file = files.id AND runs.t0 BETWEEN files.t0 AND files.t1
+                WHERE files.file = ?1 GROUP BY feeds.id
+                UNION ALL
+                SELECT instance, feed, reduced.t0, reduced.t1, reduced.rows
+                FROM files JOIN reduced ON reduced.file = files.id WHERE files.file = ?1
+                UNION ALL
+                SELECT instance, feed, ledger.t0, ledger.t1 - 1, count
+                FROM files JOIN ledger ON ledger.file = files.id
+                WHERE files.file = ?1 AND is_cut AND feed IS NOT NULL AND count IS NOT NULL
+                    AND substr(cause, 1, length(?2)) = ?2
+                """,
+            arguments: [file, "damage: \(path): from byte "]
+        )
+        return rows.reduce(into: [:]) { known, row in
+            let held = Held(
+                first: Timestamp(nanoseconds: row["t0"]),
+                last: Timestamp(nanoseconds: row["t1"]),
+                rows: row["rows"]
+            )
+            add(held, FeedKey(instance: row["instance"], feed: row["feed"]), to: &known)
+        }
+    }
+}

@@ -1,0 +1,89 @@
+// A footer in parts, which stand among the chunks of a file, and the whole again.
+
+/// How much of a footer the parts before describe.
+struct DescribedContent {
+    private let timelines: Int, groups: Int
+    private let reduced: Int, reducedGroups: Int
+    private let unreadable: Int
+
+    /// Nothing yet.
+    init() {
+        (timelines, groups, reduced, reducedGroups, unreadable) = (0, 0, 0, 0, 0)
+    }
+
+    /// All that `footer` has so far.
+    init(of footer: SealedFooter) {
+        timelines = footer.timelines.count
+        groups = footer.timelines.last?.groups.count ?? 0
+        reduced = footer.reduced.count
+        reducedGroups = footer.reduced.last?.groups.count ?? 0
+        unreadable = footer.unreadable.count
+    }
+
+    /// What `footer` says beyond that.
+    func part(of footer: SealedFooter, isLast: Bool) -> SealedFooter {
+        var part = footer
+        let continuesTimeline =
+            timelines > 0 && footer.timelines[timelines - 1].groups.count > groups
+        part.timelines = Array(footer.timelines[(timelines - (continuesTimeline ? 1 : 0))...])
+        if continuesTimeline { part.timelines[0].groups.removeFirst(groups) }
+        let continuesReduced =
+            reduced > 0 && footer.reduced[reduced - 1].groups.count > reducedGroups
+        part.reduced = Array(footer.reduced[(reduced - (continuesReduced ? 1 : 0))...])
+        if continuesReduced { part.reduced[0].groups.removeFirst(reducedGroups) }
+        part.unreadable = Array(footer.unreadable[unreadable...])
+        part.part = SealedPart(
+            continuesTimeline: continuesTimeline,
+            continuesReduced: continuesReduced,
+            isLast: isLast
+        )
+        if !footer.parts.isEmpty, !isLast { part.forgetAccounts() }
+        return part
+    }
+}
+
+extension SealedFooter {
+    /// What the parts of one file say together, in their order; nil where the first one and the
+    /// last one are missing, so that nobody knows how far the archive had come.
+    ///
+    /// A part that could not be read is nil: what it described is not in the result.
+    public init?(parts: [SealedFooter?]) {
+        let known = parts.compactMap(\.self)
+        guard let last = known.last, let part = last.part,
+            let accounts = part.isLast ? last : parts.first ?? nil
+        else { return nil }
+        self = accounts
+        (timelines, reduced, unreadable) = ([], [], [])
+        var isBehindGap = false
+        for one in parts {
+            guard let one, let part = one.part else {
+                isBehindGap = true
+                continue
+            }
+            add(one, part, isBehindGap: isBehindGap)
+            isBehindGap = false
+        }
+        self.parts = last.parts
+        self.part = nil
+    }
+
+    private mutating func add(_ one: SealedFooter, _ part: SealedPart, isBehindGap: Bool) {
+        var (more, moreReduced) = (one.timelines[...], one.reduced[...])
+        if part.continuesTimeline, !isBehindGap, let first = more.popFirst(), !timelines.isEmpty {
+            timelines[timelines.count - 1].groups += first.groups
+        }
+        if part.continuesReduced, !isBehindGap, let first = moreReduced.popFirst(),
+            !reduced.isEmpty
+        {
+            reduced[reduced.count - 1].groups += first.groups
+        }
+        timelines += more
+        reduced += moreReduced
+        unreadable += one.unreadable
+    }
+
+    /// Leaves out what is in the first part and the last one.
+    fileprivate mutating func forgetAccounts() {
+        (cursorsBefore, cursors, ledger, declarations, damage) = ([], [], [], [], [])
+    }
+}
