@@ -18,8 +18,9 @@ public enum SealedLimits {
     /// Bytes of chunks that are handed on with one call.
     static let bytesPerWrite = 256 << 10
     /// Bytes of chunks behind which a part of the footer stands, and the share of what is before
-    /// it, once that is more: about as much is lost where a file is cut.
-    public static let bytesPerPart = 16 << 10, partShare = 64
+    /// it, once that is more: as much may be lost where a file is cut. More parts take more bytes,
+    /// since what one of them says does not help to compress the next one.
+    public static let bytesPerPart = 8 << 10, partShare = 16
     /// The most gaps at which one timeline of a file is cut: daily samples of ten years, replayed
     /// at once, would otherwise make a footer that is longer than they.
     public static let runsPerTimeline = 64

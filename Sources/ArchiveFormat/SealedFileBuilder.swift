@@ -16,10 +16,13 @@ public struct SealedFileBuilder {
     private var offset = 0
     /// What the parts of the footer that are written describe.
     private var described = DescribedContent()
+    /// Where they end.
+    private var parts: [Int] = []
 
     /// A file whose bytes go to `write`, in order; the head at once.
     public init(_ footer: SealedFooter, write: @escaping ([UInt8]) throws -> Void) throws {
         self.footer = footer
+        self.footer.part = nil
         self.write = write
         waiting.reserveCapacity(2 * SealedLimits.bytesPerWrite)
         try SealedLayout.head().withUnsafeBytes { try put($0) }
@@ -146,6 +149,7 @@ public struct SealedFileBuilder {
     public mutating func finish() throws -> SealedFooter {
         let last = try part(isLast: true)
         try flush()
+        footer.parts = parts
         let whole = try SealedLayout.end(footer: footer, offset: offset)
         end = last + whole
         try write(whole)
@@ -154,7 +158,7 @@ public struct SealedFileBuilder {
 
     /// Writes a part of the footer if enough stands behind the last one; groups are whole.
     mutating func describe() throws {
-        let waiting = offset - (footer.parts.last ?? 0)
+        let waiting = offset - (parts.last ?? 0)
         let share = offset / SealedLimits.partShare
         if waiting >= max(SealedLimits.bytesPerPart, share) { _ = try part(isLast: false) }
     }
@@ -162,12 +166,12 @@ public struct SealedFileBuilder {
     /// Writes a part of the footer; returns it with its trailer.
     private mutating func part(isLast: Bool) throws -> [UInt8] {
         let end = try SealedLayout.end(
-            footer: described.part(of: footer, isLast: isLast),
+            footer: described.part(of: footer, behind: parts, isLast: isLast),
             offset: offset
         )
         described = DescribedContent(of: footer)
         try end.withUnsafeBytes { try put($0) }
-        footer.parts.append(offset)
+        parts.append(offset)
         return end
     }
 

@@ -1,3 +1,5 @@
+internal import Telemetry
+
 // A footer in parts, which stand among the chunks of a file, and the whole again.
 
 /// How much of a footer the parts before describe.
@@ -20,9 +22,10 @@ struct DescribedContent {
         unreadable = footer.unreadable.count
     }
 
-    /// What `footer` says beyond that.
-    func part(of footer: SealedFooter, isLast: Bool) -> SealedFooter {
+    /// What `footer` says beyond that, behind parts that end at `parts`.
+    func part(of footer: SealedFooter, behind parts: [Int], isLast: Bool) -> SealedFooter {
         var part = footer
+        part.parts = parts
         let continuesTimeline =
             timelines > 0 && footer.timelines[timelines - 1].groups.count > groups
         part.timelines = Array(footer.timelines[(timelines - (continuesTimeline ? 1 : 0))...])
@@ -37,7 +40,7 @@ struct DescribedContent {
             continuesReduced: continuesReduced,
             isLast: isLast
         )
-        if !footer.parts.isEmpty, !isLast { part.forgetAccounts() }
+        if !parts.isEmpty, !isLast { part.forgetAccounts() }
         return part
     }
 }
@@ -84,6 +87,9 @@ extension SealedFooter {
 
     /// Leaves out what is in the first part and the last one.
     fileprivate mutating func forgetAccounts() {
+        (archive, sources) = ("", [])
+        created = Timestamp(nanoseconds: 0)
+        (receivedFrom, receivedTo) = (created, created)
         (cursorsBefore, cursors, ledger, declarations, damage) = ([], [], [], [], [])
     }
 }

@@ -63,8 +63,8 @@ public struct SealedFooter: Hashable, Sendable {
 
 /// What makes a footer a part: it describes what stands between the part before it and itself.
 ///
-/// All parts name the file, its archive, sources and times; cursors, ledger, declarations and
-/// damage are in the first one, as far as they were known, and in the last one.
+/// All parts name the file. What else is not about chunks is in the first one, as far as it was
+/// known then, and in the last one; it is empty in the others.
 public struct SealedPart: Hashable, Sendable {
     /// Whether its first timeline, and its first reduced one, have further groups of the last ones
     /// before it.

@@ -131,6 +131,11 @@ public enum SealedLayout {
         } catch {
             throw .footer("\(error), in the footer at byte \(offset)")
         }
+        // The checksum does not cover the version of the trailer; the footer says it as well.
+        let version = self.version(trailer: trailer)
+        guard value["version"]?.int == Int64(version) else {
+            throw .footer("its trailer says version \(version), and itself not, at byte \(offset)")
+        }
         do throws(SealedFileError) {
             return try SealedFooter(value)
         } catch {

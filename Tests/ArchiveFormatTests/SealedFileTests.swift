@@ -127,7 +127,7 @@ struct SealedFileTests {
         ).lowerBound
         for place in Array(0..<12) + Array(chunksEnd..<file.bytes.count) {
             var bytes = file.bytes
-            bytes[place] ^= 0x01
+            bytes[place] ^= 0x10
             #expect(throws: SealedFileError.self, "byte \(place)") {
                 try SampleFile.open(bytes)
             }
@@ -142,14 +142,14 @@ struct SealedFileTests {
     @Test(
         "damage is told in words",
         arguments: [
-            (0, "no magic at byte 0"), (8, "version 3 of the format"),
+            (0, "no magic at byte 0"), (8, "version 19 of the format"),
             (-41, "the footer is damaged: checksum"), (-16, "the footer is damaged: checksum"),
             (-40, "the footer is none"), (-8, "no magic at byte"),
         ]
     )
     func words(place: Int, words: String) throws {
         var bytes = try SampleFile().bytes
-        bytes[place < 0 ? bytes.count + place : place] ^= 0x01
+        bytes[place < 0 ? bytes.count + place : place] ^= 0x10
         #expect {
             try SampleFile.open(bytes)
         } throws: { error in

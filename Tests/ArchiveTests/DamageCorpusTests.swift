@@ -89,7 +89,7 @@ struct SealedCorpusTests {
         case 0..<16: "its head is damaged (at byte \(place): "
         case kept: "unreadable record 9 of alpha at byte \(kept.lowerBound) is damaged as well"
         case ..<kept.lowerBound: "the roll-up by "
-        default: "one of its two footers is damaged ("
+        default: "one of its footers is damaged ("
         }
     }
 
@@ -143,7 +143,7 @@ struct SealedCorpusTests {
                 #expect("\(error)".contains("cut off") || "\(error)".contains("the footer is"))
             }
         }
-        // From where the first of the two footers is whole.
+        // From where the last part of the footer is whole.
         #expect(opened > whole.count / 4)
     }
 

@@ -205,7 +205,7 @@ struct DamagedSealedTests {
         #expect(try Answers(store) == before)
         // What is open and ends as it did is not opened again.
         let isKnown = !isServed || way != "last footer"
-        let words = way == "last footer" ? "one of its two footers is damaged (" : "its head is "
+        let words = way == "last footer" ? "one of its footers is damaged (" : "its head is "
         #expect(store.problems.count == (isKnown ? 1 : 0))
         #expect(store.problems.allSatisfy { $0.hasPrefix("\(file.path): \(words)") })
 
