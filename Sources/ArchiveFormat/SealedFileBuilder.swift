@@ -12,6 +12,7 @@ public struct SealedFileBuilder {
     public private(set) var end: [UInt8] = []
     private let write: ([UInt8]) throws -> Void
     private let encoder = ChunkEncoder()
+    private let compressor = Zstandard.Compressor()
     private var waiting: [UInt8] = []
     private var offset = 0
     /// What the parts of the footer that are written describe.
@@ -150,7 +151,7 @@ public struct SealedFileBuilder {
         let last = try part(isLast: true)
         try flush()
         footer.parts = parts
-        let whole = try SealedLayout.end(footer: footer, offset: offset)
+        let whole = try SealedLayout.end(footer: footer, offset: offset, compressor)
         end = last + whole
         try write(whole)
         return footer
@@ -158,16 +159,17 @@ public struct SealedFileBuilder {
 
     /// Writes a part of the footer if enough stands behind the last one; groups are whole.
     mutating func describe() throws {
-        let waiting = offset - (parts.last ?? 0)
-        let share = offset / SealedLimits.partShare
-        if waiting >= max(SealedLimits.bytesPerPart, share) { _ = try part(isLast: false) }
+        let eighth = min(max(offset / 8, SealedLimits.shortestPart), SealedLimits.longestPart)
+        let enough = max(eighth, offset / SealedLimits.partShare)
+        if offset - (parts.last ?? 0) >= enough { _ = try part(isLast: false) }
     }
 
     /// Writes a part of the footer; returns it with its trailer.
     private mutating func part(isLast: Bool) throws -> [UInt8] {
         let end = try SealedLayout.end(
             footer: described.part(of: footer, behind: parts, isLast: isLast),
-            offset: offset
+            offset: offset,
+            compressor
         )
         described = DescribedContent(of: footer)
         try end.withUnsafeBytes { try put($0) }

@@ -45,11 +45,19 @@ public enum SealedLayout {
 
     /// A footer and the trailer behind it, for a footer that begins at byte `offset`.
     public static func end(footer: SealedFooter, offset: Int) throws(SealedFileError) -> [UInt8] {
+        try end(footer: footer, offset: offset, Zstandard.Compressor())
+    }
+
+    static func end(
+        footer: SealedFooter,
+        offset: Int,
+        _ compressor: Zstandard.Compressor
+    ) throws(SealedFileError) -> [UInt8] {
         let plain = footer.messagePack
         guard plain.count <= SealedLimits.plainBytesPerFooter else {
             throw .footer("\(plain.count) bytes are more than a footer may have")
         }
-        guard var end = plain.withUnsafeBytes({ Zstandard.compress($0) }) else {
+        guard var end = compressor.compress(footer: plain) else {
             throw .footer("zstd refuses it")
         }
         let count = end.count

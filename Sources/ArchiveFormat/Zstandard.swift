@@ -4,6 +4,8 @@ internal import CZstd
 enum Zstandard {
     /// Level 3 gains a few per cent over this one and takes twice as long.
     static let level: Int32 = 1
+    /// That of footers, which are a hundredth of what is compressed.
+    static let footerLevel: Int32 = 6
 
     static func compress(_ bytes: UnsafeRawBufferPointer) -> [UInt8]? {
         let out = ByteBuffer(capacity: ZSTD_compressBound(bytes.count))
@@ -35,9 +37,22 @@ enum Zstandard {
             ZSTD_freeCCtx(context)
         }
 
+        /// The bytes of a footer as one frame; nil where the library refuses.
+        func compress(footer bytes: [UInt8]) -> [UInt8]? {
+            let out = ByteBuffer(capacity: ZSTD_compressBound(bytes.count))
+            let isDone = bytes.withUnsafeBytes {
+                compress($0, to: out, level: Zstandard.footerLevel)
+            }
+            return isDone ? Array(out.bytes) : nil
+        }
+
         /// Appends a frame of `bytes` to `out`; false, and nothing appended, where the library
         /// refuses.
-        func compress(_ bytes: UnsafeRawBufferPointer, to out: ByteBuffer) -> Bool {
+        func compress(
+            _ bytes: UnsafeRawBufferPointer,
+            to out: ByteBuffer,
+            level: Int32 = Zstandard.level
+        ) -> Bool {
             let bound = ZSTD_compressBound(bytes.count)
             let length = ZSTD_compressCCtx(
                 context,
@@ -45,7 +60,7 @@ enum Zstandard {
                 bound,
                 bytes.baseAddress,
                 bytes.count,
-                Zstandard.level
+                level
             )
             guard ZSTD_isError(length) == 0 else { return false }
             out.advance(length)
