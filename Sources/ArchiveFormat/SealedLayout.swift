@@ -142,7 +142,7 @@ public enum SealedLayout {
         // The checksum does not cover the version of the trailer; the footer says it as well.
         let version = self.version(trailer: trailer)
         guard value["version"]?.int == Int64(version) else {
-            throw .footer("its trailer says version \(version), and itself not, at byte \(offset)")
+            throw .footer("its trailer says version \(version), and it another, at byte \(offset)")
         }
         do throws(SealedFileError) {
             return try SealedFooter(value)

@@ -18,7 +18,11 @@ enum FuzzFiles {
             crc32c(UnsafeRawBufferPointer(rebasing: $0[offset..<(trailer + 24)]))
         }
         append(crc, to: &file)
-        append(SealedLayout.version, to: &file)
+        // The one that it says itself: with another one nothing behind that would be reached.
+        let limits = MessagePackLimits(depth: 16, items: SealedLimits.footerItems)
+        let value = try? Value(messagePack: Array(footer), limits: limits)
+        let version = value?["version"]?.int
+        append(version.flatMap(UInt32.init(exactly:)) ?? SealedLayout.version, to: &file)
         return file + SealedLayout.closingMagic
     }
 

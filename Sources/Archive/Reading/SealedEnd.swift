@@ -64,7 +64,7 @@ struct SealedEnd: Sendable {
         for end in last.footer.parts {
             // What lies about its parts could have one of them read again and again.
             guard end > start, end <= last.range.lowerBound else { return nil }
-            let part = last.part(in: start..<end, of: file)
+            let part = try? last.part(in: start..<end, of: file)
             left -= part?.plainByteCount ?? 0
             guard left >= 0 else { return nil }
             parts.append(part?.footer)
@@ -80,28 +80,35 @@ struct SealedEnd: Sendable {
         flaws = lost.isEmpty ? [problem] : lost.map { .lost($0) }
     }
 
-    /// The part of the same file that fills the end of `bytes`; nil if it is not whole.
-    private func part(in bytes: Range<Int>, of file: any SegmentFile) -> SealedEnd? {
-        guard let part = try? SealedEnd(of: file, at: bytes.upperBound),
-            part.range.lowerBound >= bytes.lowerBound, part.footer.id == footer.id,
-            part.footer.part != nil
-        else { return nil }
+    /// The part of the same file that fills the end of `bytes`.
+    private func part(
+        in bytes: Range<Int>,
+        of file: any SegmentFile
+    ) throws(SealedFileError) -> SealedEnd {
+        let part = try SealedEnd(of: file, at: bytes.upperBound)
+        guard part.range.lowerBound >= bytes.lowerBound, part.footer.id == footer.id,
+            part.footer.part != nil || version == 2
+        else { throw .footer("what ends at byte \(bytes.upperBound) is no part of it") }
         return part
     }
 
     /// What is wrong with the footers before the one that counts.
     func flawsOfParts(in file: any SegmentFile, size: Int) -> [SealedFileError] {
         guard footer.part == nil, range.upperBound == size else { return [] }
-        let ends = version == 2 ? [range.lowerBound] : footer.parts
-        return ends.compactMap { end in
+        var flaws: [SealedFileError] = []
+        var start = SealedLayout.headLength
+        for end in version == 2 ? [range.lowerBound] : footer.parts {
             do throws(SealedFileError) {
-                guard end <= size else { throw .footer("a part of it ends at byte \(end)") }
-                _ = try SealedEnd(of: file, at: end)
-                return nil
+                guard end > start, end <= range.lowerBound else {
+                    throw .footer("a part of it is said to end at byte \(end)")
+                }
+                _ = try part(in: start..<end, of: file)
             } catch {
-                return error
+                flaws.append(error)
             }
+            start = max(start, end)
         }
+        return flaws
     }
 
     /// The last whole footer that ends before the end of a file.
