@@ -199,12 +199,19 @@ class End:
             lists = {
                 "timelines": _continued(found, "timelines", 0),
                 "reduced": _continued(found, "reduced", 1),
-                "unreadable": [row for part in found if part for row in part.value["unreadable"]],
+                "unreadable": [row for part in found if part for row in _rows(part, "unreadable")],
             }
         except (KeyError, TypeError, AttributeError) as error:
-            what = f"a part of the footer lacks {error}"
+            what = f"a part of the footer is not as expected: {error}"
             raise FormatError(self._path, last.offset, what) from error
         return {key: each for key, each in (accounts.value | lists).items() if key != "part"}
+
+
+def _rows(part, key):
+    rows = part.value.get(key, [])
+    if not isinstance(rows, list):
+        raise TypeError(f"`{key}`: {rows!r:.40} is no array")
+    return rows
 
 
 def _continued(parts, key, flag):
@@ -218,7 +225,7 @@ def _continued(parts, key, flag):
         if part is None:
             is_behind_gap = True
             continue
-        more = part.value.get(key, [])
+        more = _rows(part, key)
         if not more:
             continue
         if part.value["part"][flag] and joined and not is_behind_gap:
