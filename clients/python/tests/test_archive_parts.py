@@ -215,6 +215,17 @@ class PartsTest(unittest.TestCase):
         file = SealedFile("f", with_last_part(parts=parts))
         self.assertEqual(file.lost[0], (PARTS[0], PARTS[1] - 1))
 
+    def test_parts_that_overlap_are_lost(self):
+        parts = [PARTS[1] - 1, *PARTS[1:-1]]
+        file = SealedFile("f", with_last_part(parts=parts))
+        self.assertEqual(file.lost, [(16, PARTS[1] - 1), (PARTS[1] - 1, PARTS[1])])
+
+    def test_what_continues_nothing_is_a_timeline_of_its_own(self):
+        file = SealedFile("f", with_last_part(parts=[], part=[True, True, True]))
+        self.assertEqual((len(file.timelines), len(file.reduced), file.lost), (0, 1, []))
+        groups = WHOLE.footer["reduced"][0]["groups"]
+        self.assertEqual(len(file.reduced[0].groups), sum(part_of(g) == 3 for g in groups))
+
     def test_a_part_of_another_file_is_lost(self):
         file = SealedFile("f", with_last_part(id="0" * 32, parts=PARTS[:-1]))
         self.assertEqual(file.lost, list(zip(ENDS, PARTS[:-1])))
