@@ -24,6 +24,17 @@ PARTS = WHOLE.footer["parts"]
 ENDS = [16, *PARTS, len(DATA)]
 KINDS = ("timelines", "reduced")
 
+FEED = {
+    "feed": "speed", "description": "", "period_ns": None, "lateness_ns": 0, "durable": False,
+    "fields": [{"name": "v", "type": "double", "unit": None, "description": "", "limits": None}],
+}
+#: What is in a footer without timelines but its id.
+FOOTER = {
+    "version": 3, "archive": "archive", "created": 8, "sources": [], "received": [7, 8],
+    "cursors_before": [], "cursors": [], "timelines": [], "ledger": [], "unreadable": [],
+    "declarations": [], "damage": [], "parts": [],
+}
+
 
 def part_of(group):
     """The number of the part that describes a group: the first one behind its chunks."""
@@ -70,11 +81,10 @@ def end(value, offset):
     return packed + known + struct.pack("<II", crc, 3) + module.CLOSING_MAGIC
 
 
-def with_last_part(**changes):
-    """The file up to its last part, in whose map something is changed."""
-    offset = struct.unpack_from("<Q", DATA, PARTS[-1] - 40)[0]
-    last = module.Footer.before("f", memoryview(DATA), PARTS[-1])
-    return DATA[:offset] + end(last.value | changes, offset)
+def with_last_part(number=-1, **changes):
+    """The file up to a part, the last one unless told, in whose map something is changed."""
+    last = module.Footer.before("f", memoryview(DATA), PARTS[number])
+    return DATA[:last.offset] + end(last.value | changes, last.offset)
 
 
 class PartsTest(unittest.TestCase):
@@ -83,10 +93,10 @@ class PartsTest(unittest.TestCase):
     def test_the_corpus_has_parts_at_all_places(self):
         numbers = {kind: [[part_of(group) for group in timeline["groups"]]
                           for timeline in WHOLE.footer[kind]] for kind in KINDS}
-        self.assertEqual(len({part for found in numbers.values() for p in found for part in p}),
-                         len(PARTS))
-        for kind in KINDS:
-            self.assertTrue(any(len(set(parts)) > 1 for parts in numbers[kind]), kind)
+        found = {part for kind in KINDS for parts in numbers[kind] for part in parts}
+        # What nobody could decode is behind all groups.
+        self.assertEqual(found | {len(PARTS) - 1}, set(range(len(PARTS))))
+        self.assertTrue(any(len(set(parts)) > 1 for parts in numbers["timelines"]))
         self.assertEqual((WHOLE.lost, WHOLE.damage), ([], []))
 
     def check(self, file, missing, lost):
@@ -221,10 +231,16 @@ class PartsTest(unittest.TestCase):
         self.assertEqual(file.lost, [(16, PARTS[1] - 1), (PARTS[1] - 1, PARTS[1])])
 
     def test_what_continues_nothing_is_a_timeline_of_its_own(self):
-        file = SealedFile("f", with_last_part(parts=[], part=[True, True, True]))
-        self.assertEqual((len(file.timelines), len(file.reduced), file.lost), (0, 1, []))
-        groups = WHOLE.footer["reduced"][0]["groups"]
-        self.assertEqual(len(file.reduced[0].groups), sum(part_of(g) == 3 for g in groups))
+        for kind, other in (KINDS, KINDS[::-1]):
+            groups = WHOLE.footer[kind][-1]["groups"]
+            number = part_of(groups[-1])
+            changes = {"parts": [], "part": [True, True, True], other: []}
+            file = SealedFile("f", with_last_part(number, **changes))
+            self.assertEqual((len(getattr(file, kind)), file.lost), (1, []))
+            self.assertEqual(
+                [group.rows for group in getattr(file, kind)[0].groups],
+                [group["rows"] for group in groups if part_of(group) == number],
+            )
 
     def test_a_part_of_another_file_is_lost(self):
         file = SealedFile("f", with_last_part(id="0" * 32, parts=PARTS[:-1]))
@@ -239,6 +255,33 @@ class PartsTest(unittest.TestCase):
                 self.assertTrue(file.damage)
                 self.assertTrue(all("nothing" in damage.cost for damage in file.damage))
                 self.assertEqual(len(file.timelines), len(WHOLE.timelines))
+
+    def test_a_reduced_timeline_goes_on_in_the_next_part(self):
+        data, parts = sealed("f" * 32, [])[:16], []
+        for number in range(4):
+            group = {
+                "rows": number, "range": [7, 8], "delays": [0, 0], "statistics": [], "rollups": [],
+            }
+            feed = FEED | {"fields": []}
+            line = {"instance": "wind", "declaration": feed, "epochs": [5], "groups": [group]}
+            data += end(FOOTER | {
+                "id": "f" * 32, "parts": parts[:], "part": [False, number > 0, number == 3],
+                "reduced": [line],
+            }, len(data))
+            parts.append(len(data))
+        for lost, expected in ((None, [[0, 1, 2, 3]]), (1, [[0], [2, 3]]), (0, [[1, 2, 3]])):
+            flipped = bytearray(data)
+            if lost is not None:
+                flipped[parts[lost] - 50] ^= 1
+            found = SealedFile("f", flipped).reduced
+            self.assertEqual([[g.rows for g in line.groups] for line in found], expected)
+
+    def test_a_footer_says_the_version_of_its_trailer(self):
+        # The checksum does not cover that, and files of other versions have no parts there.
+        for version in (1, 2):
+            data = bytearray(DATA)
+            data[-12] = version
+            self.check(SealedFile("f", data), [], [])
 
     def test_all_parts_together_have_a_bound(self):
         data = memoryview(DATA)
@@ -259,12 +302,6 @@ def frame(payload):
 
 def segment(name, before, count):
     """A segment in which `wind` has `count` records of one row, behind the position `before`."""
-    feed = {
-        "feed": "speed", "description": "", "period_ns": None, "lateness_ns": 0, "durable": False,
-        "fields": [
-            {"name": "v", "type": "double", "unit": None, "description": "", "limits": None},
-        ],
-    }
     first = before + 1
     records = [
         [1, 5, position, 1, 0, [[struct.pack("<q", position), struct.pack("<d", position / 2)]]]
@@ -273,19 +310,16 @@ def segment(name, before, count):
     cursors = [["wind", 5, before, 0, False]] if before else []
     return b"".join(map(frame, [
         [1, "archive", name, 7, cursors],
-        [2, "wind", 5, before, 0, 9, frame([2, 5, before, 1, 0, feed])],
+        [2, "wind", 5, before, 0, 9, frame([2, 5, before, 1, 0, FEED])],
         [2, "wind", 5, first, count, 9, b"".join(map(frame, records))],
     ]))
 
 
 def sealed(name, sources, before=0, is_cut=False):
     """A sealed file without rows; one that is cut has a part of its footer and no more."""
-    value = {
-        "version": 3, "id": name, "archive": "archive", "created": 8, "sources": sources,
-        "received": [7, 8], "cursors_before": [["wind", 5, before, 0, False]] if before else [],
-        "cursors": [["wind", 5, 99, 0, False]], "timelines": [], "ledger": [], "unreadable": [],
-        "declarations": [], "damage": [], "parts": [],
-    }
+    value = FOOTER | {"id": name, "sources": sources, "cursors": [["wind", 5, 99, 0, False]]}
+    if before:
+        value["cursors_before"] = [["wind", 5, before, 0, False]]
     head = struct.pack("<8sII", module.MAGIC, 3, 0)
     return head + end(value | ({"part": [False, False, False]} if is_cut else {}), len(head))
 

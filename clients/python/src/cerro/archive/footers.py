@@ -72,6 +72,10 @@ class Footer:
             raise FormatError(path, offset, f"the footer is none: {error}") from error
         if not isinstance(value, dict):
             raise FormatError(path, offset, "the footer is no map")
+        # The checksum does not cover the version in the trailer.
+        if value.get("version") != version:
+            what = f"version {version} of the format, and the footer says {value.get('version')}"
+            raise FormatError(path, end - 12, what)
         part, parts = value.get("part"), value.get("parts", [])
         if part is not None and not (_is_list(part, bool) and len(part) >= 3):
             raise FormatError(path, offset, "`part` is not as expected")
