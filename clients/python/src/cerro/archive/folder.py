@@ -9,6 +9,23 @@ from .errors import Damage, FormatError
 from .journal import Journal
 from .sealed import SealedFile
 
+_DAYS = "????/??/??"
+# Of the id of a sealed file; those of segments are shorter.
+_FILE_ID_LENGTH = 32
+
+
+def _id(path):
+    """The id of the segment at `path`."""
+    return path.stem.split("-", 1)[1]
+
+
+def _positions(cursors):
+    """How far an archive had come, by instance and epoch."""
+    found = {}
+    for instance, epoch, position, *_ in cursors:
+        found[instance, epoch] = max(position, found.get((instance, epoch), 0))
+    return found
+
 
 class ArchiveFolder:
     """All files of an archive: rows that are sealed and rows that are not yet, each once."""
@@ -17,17 +34,38 @@ class ArchiveFolder:
         self.path = Path(path)
         self.damage = []
         self.sealed = [f for f in self._open("*.cerro", SealedFile) if f is not None]
-        made = {source for file in self.sealed for source in file.sources}
+        self._leave_out_replaced()
         # A repaired or compacted file lists those that it was made from.
+        made = {source for file in self.sealed for source in file.sources}
         self.sealed = [file for file in self.sealed if file.id not in made]
         self.sealed.sort(key=lambda file: (file.received[0], file.path))
-        journals = self._open("*.journal", Journal, lambda p: p.stem.split("-")[1] not in made)
+        journals = self._open("*.journal", Journal, lambda path: _id(path) not in made)
         self.journals = [journal for journal in journals if journal is not None]
         for file in self.sealed + self.journals:
             self.damage += file.damage
 
+    def _leave_out_replaced(self):
+        """Leaves out files of which something is lost where all that they were made from is there.
+
+        Else they count as whole ones do: what is left of them is in no other file.
+        """
+        there = {_id(path) for path in self.path.glob(f"{_DAYS}/*.journal")}
+        for file in self.sealed:
+            if not file.lost:
+                there.update([file.id, *file.sources])
+        counted = []
+        for file in self.sealed:
+            # Files that it was made from have what these segments have.
+            segments = [source for source in file.sources if len(source) != _FILE_ID_LENGTH]
+            if not file.lost or not segments or not there.issuperset(segments):
+                counted.append(file)
+                continue
+            cost = "nothing: what the file was made from is there"
+            self.damage += [Damage(d.path, d.offset, d.what, cost) for d in file.damage]
+        self.sealed = counted
+
     def _open(self, pattern, kind, is_wanted=lambda path: True):
-        for path in sorted(self.path.glob(f"????/??/??/{pattern}")):
+        for path in sorted(self.path.glob(f"{_DAYS}/{pattern}")):
             if not is_wanted(path):
                 continue
             try:
@@ -49,12 +87,22 @@ class ArchiveFolder:
         return found
 
     def _ends(self):
-        """How far each journal counts: by the opening of the first one behind it that has one."""
+        """How far each journal counts: by the first file behind it that tells what was before it.
+
+        That is a segment that has its opening, or a sealed file of one.
+        """
+        openings = [(file.path, True, file.opened_with) for file in self.journals]
+        openings += [
+            (file.path, False, _positions(file.cursors_before))
+            for file in self.sealed if file.cursors
+        ]
+        openings.sort(key=lambda each: Path(each[0]).with_suffix(""), reverse=True)
         ends = []
         end = None
-        for journal in reversed(self.journals):
-            ends.insert(0, end)
-            end = end if journal.opened_with is None else journal.opened_with
+        for _, is_journal, opened_with in openings:
+            if is_journal:
+                ends.insert(0, end)
+            end = end if opened_with is None else opened_with
         return ends
 
     @property
