@@ -52,6 +52,9 @@ public struct ArchiveFile: Hashable, Comparable, Sendable {
         )
     }
 
+    /// How many characters the id of a segment has; that of a sealed file itself is longer.
+    static let idLength = 24
+
     /// The id of the segment that it is or was.
     public var id: String { stem.split(separator: "-").last.map(String.init) ?? stem }
 

@@ -47,4 +47,21 @@ extension SealedFileBuilder {
     private static func count(_ texts: [[String]], _ row: Int, _ bytes: inout [Int]) {
         for (index, values) in texts.enumerated() { bytes[index] += values[row].utf8.count }
     }
+
+    /// How long after its time a row was received, at least and at most.
+    static func delays(
+        _ rows: Range<Int>,
+        _ times: [Int64],
+        _ received: [Int64]
+    ) -> (shortest: Int64, longest: Int64) {
+        var shortest = Int64.max
+        var longest = Int64.min
+        for row in rows {
+            let (delay, overflow) = received[row].subtractingReportingOverflow(times[row])
+            let bounded = overflow ? (received[row] < times[row] ? Int64.min : .max) : delay
+            shortest = min(shortest, bounded)
+            longest = max(longest, bounded)
+        }
+        return (shortest, longest)
+    }
 }

@@ -177,23 +177,6 @@ public struct SealedFileBuilder {
         return end
     }
 
-    /// How long after its time a row was received, at least and at most.
-    private static func delays(
-        _ rows: Range<Int>,
-        _ times: [Int64],
-        _ received: [Int64]
-    ) -> (shortest: Int64, longest: Int64) {
-        var shortest = Int64.max
-        var longest = Int64.min
-        for row in rows {
-            let (delay, overflow) = received[row].subtractingReportingOverflow(times[row])
-            let bounded = overflow ? (received[row] < times[row] ? Int64.min : .max) : delay
-            shortest = min(shortest, bounded)
-            longest = max(longest, bounded)
-        }
-        return (shortest, longest)
-    }
-
     /// Adds one group to the last timeline; `column` gives the column of a field, and the place of
     /// the group's first row in it.
     private mutating func add(

@@ -57,32 +57,28 @@ extension SealedFooter {
         else { return nil }
         self = accounts
         (timelines, reduced, unreadable) = ([], [], [])
-        var isBehindGap = false
+        // What a part continues has to be what stands before it.
+        var (isNext, isNextReduced) = (false, false)
         for one in parts {
             guard let one, let part = one.part else {
-                isBehindGap = true
+                (isNext, isNextReduced) = (false, false)
                 continue
             }
-            add(one, part, isBehindGap: isBehindGap)
-            isBehindGap = false
+            var (more, moreReduced) = (one.timelines[...], one.reduced[...])
+            if part.continuesTimeline, isNext, let first = more.popFirst() {
+                timelines[timelines.count - 1].groups += first.groups
+            }
+            if part.continuesReduced, isNextReduced, let first = moreReduced.popFirst() {
+                reduced[reduced.count - 1].groups += first.groups
+            }
+            timelines += more
+            reduced += moreReduced
+            unreadable += one.unreadable
+            isNext = isNext || !one.timelines.isEmpty
+            isNextReduced = isNextReduced || !one.reduced.isEmpty
         }
         self.parts = last.parts
         self.part = nil
-    }
-
-    private mutating func add(_ one: SealedFooter, _ part: SealedPart, isBehindGap: Bool) {
-        var (more, moreReduced) = (one.timelines[...], one.reduced[...])
-        if part.continuesTimeline, !isBehindGap, let first = more.popFirst(), !timelines.isEmpty {
-            timelines[timelines.count - 1].groups += first.groups
-        }
-        if part.continuesReduced, !isBehindGap, let first = moreReduced.popFirst(),
-            !reduced.isEmpty
-        {
-            reduced[reduced.count - 1].groups += first.groups
-        }
-        timelines += more
-        reduced += moreReduced
-        unreadable += one.unreadable
     }
 
     /// Leaves out what is in the first part and the last one.

@@ -142,7 +142,7 @@ public enum SealedLayout {
         // The checksum does not cover the version of the trailer; the footer says it as well.
         let version = self.version(trailer: trailer)
         guard value["version"]?.int == Int64(version) else {
-            throw .footer("its trailer says version \(version), and it another, at byte \(offset)")
+            throw .footer("its trailer says version \(version), it another, at byte \(offset)")
         }
         do throws(SealedFileError) {
             return try SealedFooter(value)
@@ -203,8 +203,8 @@ public enum SealedFileError: Error, Hashable, Sendable, CustomStringConvertible 
                 + "expected \(hexadecimal(expected)); take the file from a copy of the archive"
         case .footer(let what): "the footer is none: \(what)"
         case .lost(let bytes):
-            "from byte \(bytes.lowerBound) to \(bytes.upperBound): what describes it was cut off or "
-                + "is damaged, and the samples there are lost with it"
+            "from byte \(bytes.lowerBound) to \(bytes.upperBound): what describes it was cut off "
+                + "or is damaged, and the samples there are lost with it"
         case .timelineShape(let what): "a timeline cannot be written: \(what)"
         }
     }

@@ -45,13 +45,13 @@ struct PartsFile {
                 )
             }
         }
-        let slow = Feed("slow", fields: (0..<40).map { Field("field_\($0)") })
+        let slow = Feed("slow", fields: (0..<20).map { Field("field_\($0)") })
         builder.beginReduced("rain", feed: slow, epochs: [5])
         for group in 0..<4 {
             let first = start + Int64(group) * 7_200_000_000_000
             try builder.addReducedGroup(
-                times: (0..<240).map { first + $0 * 15_000_000_000 },
-                columns: (0..<40).map { _ in
+                times: (0..<240).map { first + $0 * 5_000_000_000 },
+                columns: (0..<20).map { _ in
                     Column(.doubles((0..<240).map { _ in words.number() }), presence: nil)
                 },
                 delays: (1, 2)

@@ -8,7 +8,10 @@ struct PythonReaderTests {
     // Goal: the page says enough, and what we read is not only what we wrote ourselves.
     @Test(
         "the corpus, bit by bit",
-        arguments: ["all-types", "all-types-2", "encodings-2", "reduced-2"]
+        arguments: [
+            "all-types", "all-types-2", "all-types-3", "encodings-2", "encodings-3", "parts-3",
+            "reduced-2", "reduced-3",
+        ]
     )
     func corpus(name: String) throws {
         let file = CorpusTests.folder.appendingPathComponent("\(name).cerro")

@@ -93,7 +93,10 @@ struct SampleFile {
         try SealedLayout.check(head: Array(bytes.prefix(SealedLayout.headLength)))
         let trailer = Array(bytes.suffix(SealedLayout.trailerLength))
         let range = try SealedLayout.footerRange(trailer: trailer, fileLength: bytes.count)
-        return try SealedLayout.footer(Array(bytes[range]), trailer: trailer)
+        let footer = try SealedLayout.footer(Array(bytes[range]), trailer: trailer)
+        // What ends with a part was cut.
+        guard footer.part == nil else { throw .noMagic(offset: bytes.count) }
+        return footer
     }
 }
 

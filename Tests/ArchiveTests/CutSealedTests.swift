@@ -244,4 +244,36 @@ struct CutSealedTests {
         #expect("\(outcome)".contains("the samples there are lost with it"), "\(outcome)")
         #expect(try archive.bytes(file.path) == whole.prefix(whole.count / 2))
     }
+
+    @Test("of two footers that are damaged far apart, what stands between them is counted")
+    func middle() throws {
+        let archive = try LongArchive()
+        let file = try archive.file()
+        let whole = try archive.bytes(file.path)
+        let footer = try SealedFile.open(archive.directory.full(file)).footer
+        let store = try archive.rig.store()
+        let before = try LongAnswers(store)
+        var damaged = whole
+        damaged[whole.count - 60] ^= 1
+        damaged[footer.parts[1] - 60] ^= 1
+        try archive.put(damaged, at: file.path)
+        try store.refresh()
+        // The same length, and another stamp where the trailer was hit.
+        damaged[whole.count - 20] ^= 1
+        try archive.put(damaged, at: file.path)
+        try store.refresh()
+        let answers = try LongAnswers(store)
+        var lost = 0
+        for instance in LongArchive.instances {
+            let missing = before.rows(instance) - answers.rows(instance)
+            let gaps = answers.gaps.filter { $0.instance == instance }
+            #expect(gaps.reduce(0) { $0 + ($1.count ?? 0) } == missing)
+            #expect(gaps.allSatisfy { $0.from == start && $0.to > start + .seconds(19) })
+            lost += missing
+        }
+        #expect(lost > 0 && lost < LongArchive.rows * LongArchive.instances.count)
+        try archive.put(whole, at: file.path)
+        try store.refresh()
+        #expect(try LongAnswers(store) == before)
+    }
 }

@@ -179,7 +179,8 @@ struct SealedDamageTests {
             (0, "its head is damaged (at byte 0: "), (9, "its head is damaged (at byte 9: "),
             (bytes.count - 1, "no magic at byte"), (bytes.count - 40, "the footer is none"),
             (bytes.count - 20, "the footer is damaged"),
-            (bytes.count - 12, "its trailer says version 2"), (bytes.count - 41, "the footer is damaged"),
+            (bytes.count - 12, "its trailer says version 2"),
+            (bytes.count - 41, "the footer is damaged"),
         ]
         let (offset, words) = table[place]
         try rig.archive.damage(file.path) { $0[offset] ^= 1 }

@@ -13,15 +13,17 @@ extension ArchiveIndex {
         let footer = file.footer
         try remove("path = ? AND file <> ?", [path, footer.id], from: db)
         let rows = footer.timelines.reduce(0) { $0 + $1.rows }
-        // A file that was moved is the same file: its rows are entered once.
-        try db.execute(
-            sql: """
-                UPDATE files SET path = ?, is_missing = 0, stamp = ?, problem = NULL
-                WHERE file = ? AND bytes = ? AND rows = ?
-                """,
-            arguments: [path, file.stamp.text, footer.id, file.byteCount, rows]
-        )
-        if db.changesCount > 0 { return }
+        if file.lost.isEmpty {
+            // A file that was moved is the same file: its rows are entered once.
+            try db.execute(
+                sql: """
+                    UPDATE files SET path = ?, is_missing = 0, stamp = ?, problem = NULL
+                    WHERE file = ? AND NOT is_cut
+                    """,
+                arguments: [path, file.stamp.text, footer.id]
+            )
+            if db.changesCount > 0 { return }
+        }
         // It was cut, or put back: only what was known of it tells what is lost.
         let lost = try lostRows(of: file, path: path, db)
         try remove("file = ?", [footer.id], from: db)

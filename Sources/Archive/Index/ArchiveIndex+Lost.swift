@@ -23,20 +23,17 @@ extension ArchiveIndex {
         _ db: Database
     ) throws -> [LedgerEntry] {
         guard !file.lost.isEmpty else { return [] }
-        let known = try known(of: file.footer.id, path: path, db)
-        guard !known.isEmpty else { return file.lostRows(at: path) }
+        let known = try known(of: file.footer.id, db)
+        guard let known, !known.isEmpty else { return file.lostRows(at: path) }
         let found = held(in: file.footer)
         let cause = file.causeOfLoss(at: path)
         return known.compactMap { key, held in
-            let left = found[key]
-            let count = held.rows - (left?.rows ?? 0)
+            let count = held.rows - (found[key]?.rows ?? 0)
             guard count > 0 else { return nil }
-            // Rows are in order: of one cut, what is lost of a feed is behind what is left.
-            let from = file.lost.count == 1 ? left.map { min($0.last, held.last) } : nil
             return LedgerEntry(
                 instance: key.instance,
                 feed: key.feed,
-                from: max(from ?? held.first, held.first),
+                from: held.first,
                 to: held.last + .nanoseconds(1),
                 count: Int64(count),
                 cause: cause
@@ -70,12 +67,9 @@ extension ArchiveIndex {
         )
     }
 
-    /// What the index has of the file, and what an earlier cut of it had cost.
-    private static func known(
-        of file: String,
-        path: String,
-        _ db: Database
-    ) throws -> [FeedKey: Held] {
+    /// What the index has of the file, and what an earlier cut of it had cost; nil where nobody
+    /// knew how much that was.
+    private static func known(of file: String, _ db: Database) throws -> [FeedKey: Held]? {
         let rows = try Row.fetchAll(
             db,
             sql: """
@@ -90,18 +84,20 @@ extension ArchiveIndex {
                 UNION ALL
                 SELECT instance, feed, ledger.t0, ledger.t1 - 1, count
                 FROM files JOIN ledger ON ledger.file = files.id
-                WHERE files.file = ?1 AND is_cut AND feed IS NOT NULL AND count IS NOT NULL
-                    AND substr(cause, 1, length(?2)) = ?2
+                WHERE files.file = ?1 AND is_cut AND cause LIKE 'damage: %: from byte %'
                 """,
-            arguments: [file, "damage: \(path): from byte "]
+            arguments: [file]
         )
-        return rows.reduce(into: [:]) { known, row in
+        var known: [FeedKey: Held] = [:]
+        for row in rows {
+            guard let feed: String = row["feed"], let count: Int = row["rows"] else { return nil }
             let held = Held(
                 first: Timestamp(nanoseconds: row["t0"]),
                 last: Timestamp(nanoseconds: row["t1"]),
-                rows: row["rows"]
+                rows: count
             )
-            add(held, FeedKey(instance: row["instance"], feed: row["feed"]), to: &known)
+            add(held, FeedKey(instance: row["instance"], feed: feed), to: &known)
         }
+        return known
     }
 }

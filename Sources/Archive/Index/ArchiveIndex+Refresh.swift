@@ -108,11 +108,13 @@ extension ArchiveIndex {
         isKnown: Bool,
         _ change: inout IndexChange
     ) throws(ArchiveError) {
-        // Its segment is still there and is sealed again: nothing of it is lost.
+        // Its segment is still there and is sealed again: nothing of it is lost. The same holds
+        // where a day was compacted, and all that it was made from is there.
         let isLost = !files.contains { $0.stem == file.stem && $0.kind == .journal }
         do throws(ArchiveError) {
             let opened = try SealedFile.open(directory.full(file), disk: directory.disk)
-            if !isLost { try opened.refuseIfCut() }
+            let others = Set(files.lazy.filter { $0 != file }.map(\.id))
+            if opened.footer.segments.allSatisfy(others.contains) { try opened.refuseIfCut() }
             try write { db in try Self.add(opened, path: file.path, to: db) }
             change.added.append(file.path)
             change.flaws[file.path] = opened.warning(at: file.path)

@@ -94,7 +94,7 @@ struct SealedEnd: Sendable {
 
     /// What is wrong with the footers before the one that counts.
     func flawsOfParts(in file: any SegmentFile, size: Int) -> [SealedFileError] {
-        guard footer.part == nil, range.upperBound == size else { return [] }
+        guard flaws.isEmpty, range.upperBound == size else { return [] }
         var flaws: [SealedFileError] = []
         var start = SealedLayout.headLength
         for end in version == 2 ? [range.lowerBound] : footer.parts {

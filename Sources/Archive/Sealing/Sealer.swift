@@ -98,7 +98,8 @@ public final class Sealer {
         // before it, the last one has what it has.
         let files = (try? directory.files(days: [file.day])) ?? []
         let before = files.last { $0.kind == .sealed && $0.stem != file.stem && $0 < file }
-        return before.flatMap(known)?.sources.contains(file.id) == true
+        guard let before, known(before)?.sources.contains(file.id) == true else { return false }
+        return open(before)?.lost.isEmpty == true
     }
 
     /// What the disk has as a sealed file; nil where that is missing or cannot be read.
@@ -278,6 +279,9 @@ extension SealedFooter {
     /// Whether segments of the journal were its sources, and not files of another kind that were
     /// imported: only then it tells how far the archive had come.
     var isOfJournal: Bool { !cursors.isEmpty }
+
+    /// The segments among the sources; the others are files that were made from some of them.
+    var segments: [String] { sources.filter { $0.count == ArchiveFile.idLength } }
 }
 
 /// Writes a new file in large pieces.
