@@ -17,11 +17,13 @@ public enum SealedLimits {
     public static let hoursPerRollup = 4
     /// Bytes of chunks that are handed on with one call.
     static let bytesPerWrite = 256 << 10
-    /// Bytes of chunks behind which a part of the footer stands, at least and at most, in a file of
-    /// a few MiB; in between an eighth of what is before it. As much may be lost where a file is
-    /// cut. More parts take more bytes: what one says does not help to compress the next one.
+    /// Bytes of chunks behind which a part of the footer stands, at least and at most.
+    ///
+    /// In between it is an eighth of what is before it. As much may be lost where a file is cut.
+    /// More parts take more bytes: what one says does not help to compress the next one.
     static let shortestPart = 8 << 10, longestPart = 64 << 10
-    /// The share of what is before it from which on a part is longer: each names those before it.
+    /// The share of a long file that is longer than that, and stands behind a part then: each part
+    /// names those before it.
     static let partShare = 64
     /// The most gaps at which one timeline of a file is cut: daily samples of ten years, replayed
     /// at once, would otherwise make a footer that is longer than they.
