@@ -1,5 +1,6 @@
 internal import ArchiveFormat
 internal import GRDB
+internal import Log
 internal import Telemetry
 
 // What is lost of a file that was cut, by what the index knew of it when it was whole.
@@ -12,6 +13,20 @@ extension ArchiveIndex {
 
     private struct FeedKey: Hashable {
         let instance: String, feed: String
+    }
+
+    /// The rows of the ledger for what `file` has lost, by the index of an archive that nobody has
+    /// open, where there is one that can be read.
+    static func lostRows(
+        of file: SealedFile,
+        path: String,
+        in directory: ArchiveDirectory
+    ) -> [LedgerEntry] {
+        let index = "\(directory.path)/index.sqlite"
+        guard !file.lost.isEmpty, (try? directory.disk.open(index, .read)) != nil,
+            let rows = try? onlyRead(index).read({ try lostRows(of: file, path: path, $0) })
+        else { return file.lostRows(at: path) }
+        return rows
     }
 
     /// The rows of the ledger for what `file` has lost; none where it is whole.

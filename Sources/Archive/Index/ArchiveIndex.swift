@@ -69,6 +69,14 @@ final class ArchiveIndex: Sendable {
         }
     }
 
+    /// The index at `path` for somebody who only reads it, also while a reader has it open.
+    static func onlyRead(_ path: String) throws -> DatabaseQueue {
+        var configuration = Configuration()
+        configuration.readonly = true
+        configuration.busyMode = .timeout(5)
+        return try DatabaseQueue(path: path, configuration: configuration)
+    }
+
     /// Deletes an index and what stands beside it.
     static func delete(_ path: String) {
         for suffix in ["", "-journal", "-wal", "-shm", ".sum"] { unlink(path + suffix) }

@@ -107,6 +107,7 @@ private struct SealedRepair {
             let salvage = SealedSalvage(
                 sealed,
                 path: file.path,
+                lost: ArchiveIndex.lostRows(of: sealed, path: file.path, in: directory),
                 declarations: declarations(around: sealed)
             )
             guard salvage.isWorthwhile || !problems.isEmpty else { return report(.whole) }

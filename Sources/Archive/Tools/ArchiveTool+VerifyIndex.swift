@@ -68,10 +68,7 @@ private struct ListedInIndex {
     let id: String, rows: Int, ledger: Int
 
     static func all(_ path: String) throws -> [String: ListedInIndex] {
-        var configuration = Configuration()
-        configuration.readonly = true
-        configuration.busyMode = .timeout(5)
-        return try DatabaseQueue(path: path, configuration: configuration).read { db in
+        try ArchiveIndex.onlyRead(path).read { db in
             try Row.fetchAll(
                 db,
                 sql: """

@@ -19,21 +19,27 @@ struct SealedSalvage {
 
     /// Reads all of `sealed`, which is at `path` within its archive.
     ///
-    /// `declarations` are those that its unreadable records may follow.
-    init(_ sealed: SealedFile, path: String, declarations: [KeptDeclaration]) {
+    /// `lost` is what no footer of it describes any more, and `declarations` are those that its
+    /// unreadable records may follow.
+    init(
+        _ sealed: SealedFile,
+        path: String,
+        lost: [LedgerEntry],
+        declarations: [KeptDeclaration]
+    ) {
         self.path = path
         self.sealed = sealed
         ledger = sealed.footer.ledger
-        lost = sealed.lostRows(at: path)
+        self.lost = lost
         for timeline in sealed.footer.timelines {
-            for group in timeline.groups { _ = rows(of: group, in: timeline, &lost) }
+            for group in timeline.groups { _ = rows(of: group, in: timeline, &self.lost) }
         }
         for timeline in sealed.footer.reduced {
-            for group in timeline.groups { _ = rollups(of: group, in: timeline, &lost) }
+            for group in timeline.groups { _ = rollups(of: group, in: timeline, &self.lost) }
         }
         var reader = KeptRecords(declarations)
         for record in sealed.footer.unreadable { take(record, &reader) }
-        ledger += lost
+        ledger += self.lost
         decoded = reader.collectors
         declared = reader.declared
     }
