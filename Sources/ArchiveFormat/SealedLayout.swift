@@ -57,7 +57,7 @@ public enum SealedLayout {
         guard plain.count <= SealedLimits.plainBytesPerFooter else {
             throw .footer("\(plain.count) bytes are more than a footer may have")
         }
-        guard var end = compressor.compress(footer: plain) else {
+        guard var end = plain.withUnsafeBytes({ compressor.compress($0) }) else {
             throw .footer("zstd refuses it")
         }
         let count = end.count

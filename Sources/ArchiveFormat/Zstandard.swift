@@ -4,12 +4,9 @@ internal import CZstd
 enum Zstandard {
     /// Level 3 gains a few per cent over this one and takes twice as long.
     static let level: Int32 = 1
-    /// That of footers: they are a tenth of what is compressed, and gain a tenth.
-    static let footerLevel: Int32 = 3
 
     static func compress(_ bytes: UnsafeRawBufferPointer) -> [UInt8]? {
-        let out = ByteBuffer(capacity: ZSTD_compressBound(bytes.count))
-        return Compressor().compress(bytes, to: out) ? Array(out.bytes) : nil
+        Compressor().compress(bytes)
     }
 
     /// The `count` bytes that were compressed; nil if the bytes are damaged or another number.
@@ -37,22 +34,15 @@ enum Zstandard {
             ZSTD_freeCCtx(context)
         }
 
-        /// The bytes of a footer as one frame; nil where the library refuses.
-        func compress(footer bytes: [UInt8]) -> [UInt8]? {
+        /// A frame of `bytes`; nil where the library refuses.
+        func compress(_ bytes: UnsafeRawBufferPointer) -> [UInt8]? {
             let out = ByteBuffer(capacity: ZSTD_compressBound(bytes.count))
-            let isDone = bytes.withUnsafeBytes {
-                compress($0, to: out, level: Zstandard.footerLevel)
-            }
-            return isDone ? Array(out.bytes) : nil
+            return compress(bytes, to: out) ? Array(out.bytes) : nil
         }
 
         /// Appends a frame of `bytes` to `out`; false, and nothing appended, where the library
         /// refuses.
-        func compress(
-            _ bytes: UnsafeRawBufferPointer,
-            to out: ByteBuffer,
-            level: Int32 = Zstandard.level
-        ) -> Bool {
+        func compress(_ bytes: UnsafeRawBufferPointer, to out: ByteBuffer) -> Bool {
             let bound = ZSTD_compressBound(bytes.count)
             let length = ZSTD_compressCCtx(
                 context,
@@ -60,7 +50,7 @@ enum Zstandard {
                 bound,
                 bytes.baseAddress,
                 bytes.count,
-                level
+                Zstandard.level
             )
             guard ZSTD_isError(length) == 0 else { return false }
             out.advance(length)
