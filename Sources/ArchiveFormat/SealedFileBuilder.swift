@@ -158,7 +158,7 @@ public struct SealedFileBuilder {
     }
 
     /// Writes a part of the footer if enough stands behind the last one; groups are whole.
-    mutating func describe() throws {
+    private mutating func describe() throws {
         let eighth = min(max(offset / 8, SealedLimits.shortestPart), SealedLimits.longestPart)
         let enough = max(eighth, offset / SealedLimits.partShare)
         if offset - (parts.last ?? 0) >= enough { _ = try part(isLast: false) }

@@ -108,13 +108,9 @@ extension ArchiveIndex {
         isKnown: Bool,
         _ change: inout IndexChange
     ) throws(ArchiveError) {
-        // Its segment is still there and is sealed again: nothing of it is lost. The same holds
-        // where a day was compacted, and all that it was made from is there.
-        let isLost = !files.contains { $0.stem == file.stem && $0.kind == .journal }
         do throws(ArchiveError) {
             let opened = try SealedFile.open(directory.full(file), disk: directory.disk)
-            let others = Set(files.lazy.filter { $0 != file }.map(\.id))
-            if opened.footer.segments.allSatisfy(others.contains) { try opened.refuseIfCut() }
+            if Self.isSpare(opened, file, among: files) { try opened.refuseIfCut() }
             try write { db in try Self.add(opened, path: file.path, to: db) }
             change.added.append(file.path)
             change.flaws[file.path] = opened.warning(at: file.path)
@@ -122,6 +118,8 @@ extension ArchiveIndex {
             if case .index = error { throw error }
             if case .disk(.missing) = error { return }
             let text = directory.shortened("\(error)")
+            // Its segment is still there and is sealed again: nothing of it is lost.
+            let isLost = !files.contains { $0.stem == file.stem && $0.kind == .journal }
             if isLost || isKnown {
                 try enter(problem: text, with: file, among: files)
             } else {
@@ -129,6 +127,18 @@ extension ArchiveIndex {
             }
         }
         if isKnown { change.changed.append(file.path) }
+    }
+
+    /// Whether all that a cut file was made from is there: nothing of it is lost then.
+    private static func isSpare(
+        _ opened: SealedFile,
+        _ file: ArchiveFile,
+        among files: [ArchiveFile]
+    ) -> Bool {
+        let segments = opened.footer.segments
+        guard !opened.lost.isEmpty, !segments.isEmpty else { return false }
+        let others = Set(files.lazy.filter { $0 != file }.map(\.id))
+        return segments.allSatisfy(others.contains)
     }
 
     /// Enters that `file` cannot be read; nothing that it holds is in answers until it can be.
