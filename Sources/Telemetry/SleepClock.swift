@@ -152,6 +152,7 @@ package final class SleepClock: TaskExecutor, Sendable {
     }
 
     private func setLate(_ deadline: Duration, _ state: inout State) {
+        guard deadline != state.lateAt else { return }
         state.lateAt = deadline
         cerro_timer_ring(lateTimer, deadline.nanoseconds)
     }
@@ -166,7 +167,11 @@ package final class SleepClock: TaskExecutor, Sendable {
             repeat {
                 let sleeper = state.withLock { state in
                     state.isServing = true
-                    return state.takeDue(at: now)
+                    let due = state.takeDue(at: now)
+                    if let next = state.sleepers.last?.deadline {
+                        ringLate(by: max(next, now) + Self.grace, &state)
+                    }
+                    return due
                 }
                 // Without the lock: a task that is being cancelled is locked, and asks for ours.
                 isResuming = true
@@ -174,9 +179,6 @@ package final class SleepClock: TaskExecutor, Sendable {
                 isResuming = false
                 isDone = sleeper == nil
             } while !isDone
-            state.withLock { state in
-                if state.woken.count > 1 { ringLate(by: time.monotonic + Self.grace, &state) }
-            }
             while let job = nextJob() { job.runSynchronously(on: asUnownedTaskExecutor()) }
         }
     }
@@ -191,9 +193,10 @@ package final class SleepClock: TaskExecutor, Sendable {
             }
             state.isServing = false
             ring(&state)
-            // Who sleeps again soon, as most do, needs no other time while the thread runs it.
-            let next = state.sleepers.last.map { $0.deadline + Self.grace }
-            setLate(next ?? Self.never, &state)
+            // Nobody is held up by who is woken next before the one behind that is due; and a busy
+            // machine may wake the thread later than the grace.
+            let second = state.sleepers.dropLast().last.map { $0.deadline + Self.grace }
+            setLate(second ?? Self.never, &state)
             return nil
         }
     }
