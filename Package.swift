@@ -78,7 +78,7 @@ let package = Package(
         library("ArrowFormat", ["Telemetry"]),
         library("G3Format", ["ArchiveFormat"]),
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
-        library("ZeroMQ", ["CZeroMQ"]),
+        library("ZeroMQ", ["CZeroMQ", "Telemetry"]),
         library("Access", ["SiteConfig", "Telemetry", "ZeroMQ"]),
         library("MessageBus", ["MessagePack", "Telemetry", "ZeroMQ", logging]),
         library("Log", ["ArchiveFormat", "MessagePack", "Telemetry"]),

@@ -7,7 +7,7 @@ internal import Glibc
 ///
 /// Source: proc_pid_net(5), `/proc/pid/net/dev`.
 struct HostTraffic {
-    /// Never closed: the thread that looks lives as long as the process.
+    /// Never closed: it is asked for as long as the process lives.
     private let file = open("/proc/self/net/dev", O_RDONLY | O_CLOEXEC)
     private var before: Int?
     private var quietCount = 0

@@ -17,6 +17,9 @@ public enum ZeroMQLimits {
     /// Time between two looks at what the peers of a bound socket keep waiting; and while one of
     /// them is new or busy, so that little can come meanwhile.
     static let look = Duration.seconds(1), hurriedLook = Duration.milliseconds(20)
+    /// How far the beats at which a look may be due are behind those at which samples are taken:
+    /// agents send what they gathered then, and are awake.
+    static let lookPhase = Duration.milliseconds(40)
     /// So many looks follow each other soon, two seconds.
     static let hurriedLooks = 100
     /// Looks at a quiet process without a new listing of what it has open: a connection that came
