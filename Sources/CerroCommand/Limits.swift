@@ -125,6 +125,9 @@ enum Limits {
 
     /// How long agents publish before a benchmark lets something fail.
     static let benchWarmUp: Duration = .seconds(2)
+    /// The time that a site has to come to rest: code that runs for the first time is read from its
+    /// file, and threads that only the start needed end after some seconds.
+    static let benchCalm: Duration = .seconds(10)
 
     /// A segment that is longer than this holds more than its opening.
     static let benchOpeningBytes = 64 << 10

@@ -120,7 +120,7 @@ enum ReadMeasure: ArchiveMeasure {
         return try await BenchSite.with(.init(agents: agents, parent: bench.folder)) { site in
             try await site.waitUntilServing()
             let reader = ReaderQuery(site.client, reader: "reader")
-            return try await measure(bench, source, "over ZeroMQ", rows) { round in
+            return try await measure(bench, source, "over ZeroMQ", hops: 1, rows) { round in
                 let answer = try await reader.data(round.names, round.range, [:])
                 return answer.timelines.map { ($0.name, $0.times.count, $0.columns.count) }
             }
@@ -132,6 +132,7 @@ enum ReadMeasure: ArchiveMeasure {
         _ bench: ArchiveBench,
         _ source: Source,
         _ way: String,
+        hops: Int = 0,
         _ rows: [String: [Int64]],
         _ ask: ((names: [String], range: Range<Timestamp>)) async throws -> [(String, Int, Int)]
     ) async throws -> [BenchReport] {
@@ -146,8 +147,9 @@ enum ReadMeasure: ArchiveMeasure {
             for pass in [0] + Array(repeating: 1, count: bench.runs) {
                 passes[pass] += try await samples(question, rows, ask)
             }
+            let floors = try await floors(question, passes[0], hops: hops)
             reports += zip(passes, ["first asked", "asked again"]).map { samples, kind in
-                report(question, source, "\(way), \(kind)", samples)
+                report("\(question.name), \(source.name), \(way), \(kind)", samples, floors)
             }
         }
         return reports
@@ -184,32 +186,51 @@ enum ReadMeasure: ArchiveMeasure {
         return samples
     }
 
-    private static func report(
+    /// What it takes to have the bytes of an answer in one more place, and on one more host.
+    private static func floors(
         _ question: Question,
-        _ source: Source,
-        _ way: String,
-        _ samples: [Sample]
-    ) -> BenchReport {
+        _ samples: [Sample],
+        hops: Int
+    ) async throws -> [BenchReport.Floor] {
         let values = samples.map(\.values).max() ?? 0
         let fields = question.rounds.first?.names.count ?? 1
         // Eight fields share their times, or one has them alone.
         let bytes = Double(8 * values) * (1 + 1 / Double(min(fields, 8)))
+        var floors = [
+            BenchReport.Floor(
+                name: "copying the answer in memory",
+                median: bytes / MemoryFloor.copiedBytesPerSecond() * 1e3
+            )
+        ]
+        if hops > 0 {
+            let trips = try await EchoFloor.roundTrips(20, byteCount: Int(bytes))
+            floors.append(
+                BenchReport.Floor(
+                    name: "libzmq, a message of as many bytes over one hop",
+                    median: BenchReport.quantile(0.5, of: trips) / 2 * 1e-3
+                )
+            )
+        }
+        return floors
+    }
+
+    private static func report(
+        _ name: String,
+        _ samples: [Sample],
+        _ floors: [BenchReport.Floor]
+    ) -> BenchReport {
         let times = samples.map(\.milliseconds)
         return BenchReport(
-            name: "read \(question.name), \(source.name), \(way)",
+            name: "read \(name)",
             samples: times,
             unit: "ms",
             isRate: false,
             lost: samples.reduce(0) { $0 + max(0, $1.expected - $1.values) },
             doubled: samples.reduce(0) { $0 + max(0, $1.values - $1.expected) },
-            floors: [
-                BenchReport.Floor(
-                    name: "copying the answer in memory",
-                    median: bytes / MemoryFloor.copiedBytesPerSecond() * 1e3
-                )
-            ],
+            floors: floors,
             details: [
-                "values": Double(values), "fastest": times.min() ?? .nan,
+                "values": Double(samples.map(\.values).max() ?? 0),
+                "fastest": times.min() ?? .nan,
                 "p99": BenchReport.quantile(0.99, of: times),
             ]
         )

@@ -146,7 +146,7 @@ struct RestBench: Sendable {
             let time = SystemTimeSource()
             var watch = CommitWatch(folder: site.folder + "/archive", time: time)
             try await load.start(on: site, rate: rate, over: .seconds(1))
-            try await time.sleep(for: Limits.benchWarmUp)
+            try await time.sleep(for: Limits.benchCalm)
             let first = try await load.published(on: site)
             let (before, start) = (site.usages, time.monotonic)
             try await time.sleep(for: .nanoseconds(Int64(seconds * 1e9)))
