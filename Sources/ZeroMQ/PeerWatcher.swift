@@ -1,3 +1,4 @@
+internal import CZeroMQ
 internal import Glibc
 internal import Synchronization
 internal import Telemetry
