@@ -17,8 +17,10 @@ package final class SleepClock: TaskExecutor, Sendable {
     /// The one of this process.
     package static let shared = SleepClock()
 
-    /// How late others are woken at most, because of one that was woken before. Where many processes
-    /// wake together, as at a beat, the machine alone makes each of them late by some milliseconds.
+    /// How late others are woken at most, because of one that was woken before.
+    ///
+    /// Where many processes wake together, as at a beat, the machine alone makes each of them late
+    /// by some milliseconds.
     private static let grace = Duration.milliseconds(5)
     private static let never = Duration.nanoseconds(Int64.max)
 
