@@ -49,6 +49,11 @@ public actor SiteClient {
     /// How long a request without a limit of its own may take; and how long one that may take
     /// longer should look for who is asked.
     public static let patience = Duration.seconds(5)
+    /// How long a registry that has begun may take to hear from all who live.
+    public static let hearing = Duration.seconds(10)
+    /// How long a request waits at most for an instance that such a registry misses, and how long
+    /// until it asks again.
+    static let hearingPatience = Duration.seconds(2), hearingPause = Duration.milliseconds(100)
 
     /// Closes all sockets.
     public func close() async {
@@ -127,20 +132,35 @@ public actor SiteClient {
 
     /// The row of a running instance.
     ///
+    /// One that a registry misses which has just begun may be heard in a moment, and is waited for.
+    ///
     /// - Throws: ``ClientError``.
     public func instance(
         _ name: String,
         timeout: Duration = patience
     ) async throws -> InstanceRow {
-        let table = try await instances(timeout: timeout)
-        guard let row = table.first(where: { $0.instance == name }) else {
-            let near = table.map(\.instance).filter { $0.contains(name) || name.contains($0) }
-            throw ClientError.unknownInstance(name, near: near)
+        let deadline = time.monotonic + min(timeout, Self.hearingPatience)
+        while true {
+            let table = try await instances(timeout: timeout)
+            guard let row = table.first(where: { $0.instance == name }) else {
+                let near = table.map(\.instance).filter { $0.contains(name) || name.contains($0) }
+                throw ClientError.unknownInstance(name, near: near)
+            }
+            if !row.requests.isEmpty, row.state == .alive || row.state == .silent { return row }
+            guard row.state == .missing, Self.isHearing(table), time.monotonic < deadline else {
+                throw ClientError.notRunning(name, state: row.state)
+            }
+            try await time.sleep(for: Self.hearingPause)
         }
-        guard !row.requests.isEmpty, row.state == .alive || row.state == .silent else {
-            throw ClientError.notRunning(name, state: row.state)
-        }
-        return row
+    }
+
+    /// Whether the registry of a table has just begun, and may not have heard from all who live.
+    ///
+    /// `now` is the time there; nil, that at which it was last heard itself.
+    public static func isHearing(_ table: [InstanceRow], at now: Timestamp? = nil) -> Bool {
+        // It is in its own table once it has heard from itself.
+        guard let row = table.first(where: { $0.className == "Registry" }) else { return true }
+        return (now ?? row.seen) - row.since < hearing
     }
 
     /// Sends one request to an instance and returns its reply, whatever its code.

@@ -1,5 +1,4 @@
 internal import AgentClient
-internal import AgentRuntime
 internal import ArgumentParser
 internal import SiteConfig
 internal import Telemetry
@@ -138,11 +137,9 @@ enum StatusReport {
     /// What to say while a registry that has just begun may not have heard from all who live; nil
     /// once it has had the time.
     static func hearing(_ rows: [InstanceRow], now: Timestamp) -> String? {
-        // It is in its own table once it has heard from itself.
-        let since = rows.first { $0.className == "Registry" }?.since ?? now
-        guard now - since < RuntimeLimits.registryPatience else { return nil }
+        guard SiteClient.isHearing(rows, at: now) else { return nil }
         return "The registry has just begun and hears from those who live within "
-            + "\(HumanText.duration(RuntimeLimits.registryPatience)): ask again then"
+            + "\(HumanText.duration(SiteClient.hearing)): ask again then"
     }
 
     private static func coloured(_ line: String, _ row: InstanceRow, _ console: Console) -> String {

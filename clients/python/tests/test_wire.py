@@ -16,7 +16,7 @@ from cerro.errors import (  # noqa: E402
     UnknownInstance,
     Unreachable,
 )
-from cerro.flows import Flows, Leave, NotReady  # noqa: E402
+from cerro.flows import Connect, Flows, Leave, NotReady, Receive, Subscribe  # noqa: E402
 from cerro.operations import OperationFlows  # noqa: E402
 from cerro.replies import reply_of, session_of  # noqa: E402
 from cerro.site import find, parse  # noqa: E402
@@ -121,14 +121,22 @@ class FlowTest(unittest.TestCase):
             "clock_offset_ns": 50, **more,
         }
 
+    def own(self, age):
+        """The row of a registry that began so many seconds ago."""
+        return {
+            "instance": "registry", "class": "Registry", "state": "alive",
+            "requests": "tcp://r:1", "publisher": "tcp://r:3", "since": 0, "seen": age * 10**9,
+        }
+
     def drive(self, flow, *answers):
         """Runs a flow against answers `(code, result)`, or errors to raise."""
         answers = list(answers)
         try:
             ask = next(flow)
             while True:
-                if isinstance(ask, Leave):
-                    self.left.append(ask.endpoint)
+                if isinstance(ask, (Leave, Subscribe, Connect, Receive)):
+                    if isinstance(ask, Leave):
+                        self.left.append(ask.endpoint)
                     ask = flow.send(None)
                     continue
                 request = wire.decode_request(ask.data)
@@ -177,6 +185,15 @@ class FlowTest(unittest.TestCase):
         )
         self.assertEqual(self.asked[-1][0].endpoint, "tcp://b:3")
         self.assertEqual(self.left, ["tcp://a:2"])
+
+    def test_who_a_registry_misses_that_has_just_begun_is_waited_for(self):
+        missing = self.row(state="missing", requests="")
+        reply = self.drive(
+            self.flows.request("cryo-1", "stop"),
+            self.table(self.own(3), missing), self.table(missing),
+            self.table(self.own(3), self.row()), ("ok", None),
+        )
+        self.assertEqual(reply.code, "ok")
 
     def test_while_the_registry_is_away_who_was_found_is_asked(self):
         self.drive(self.flows.request("cryo-1", "stop"), self.table(self.row()), ("ok", None))
@@ -228,7 +245,7 @@ class FlowTest(unittest.TestCase):
             self.drive(self.flows.request("cryo", "stop"), self.table(self.row()))
         with self.assertRaisesRegex(NotRunning, "cerro agent run cryo-1"):
             missing = self.row(state="missing")
-            self.drive(self.flows.request("cryo-1", "stop"), self.table(missing))
+            self.drive(self.flows.request("cryo-1", "stop"), self.table(self.own(60), missing))
 
 
 class SiteTest(unittest.TestCase):

@@ -157,6 +157,7 @@ class Flows:
 
     def running(self, name, timeout=None):
         """The row of an instance that runs."""
+        before = self.rows.get(name)
         table = yield from self.table(timeout)
         row = table.get(name)
         if row is None:
@@ -165,11 +166,16 @@ class Flows:
             if near:
                 hint = f"did you mean {', '.join(near)}?"
             raise UnknownInstance(f"the registry knows no instance `{name}`; {hint}")
+        if row.get("state") == "missing" and _is_hearing(table):
+            patience = min(self.timeout if timeout is None else timeout, limits.HEARING_PATIENCE)
+            try:
+                row = yield from self.wait_alive(name, patience)
+            except NotRunning:
+                pass
         if row.get("state") not in ("alive", "silent") or not row.get("requests"):
             raise NotRunning(
                 f"{name} is {row.get('state')}: start it on its host with `cerro agent run {name}`"
             )
-        before = self.rows.get(name)
         self._remember(row)
         if before is not None and before["requests"] != row["requests"]:
             yield Leave(before["requests"], before.get("key"))
@@ -265,6 +271,14 @@ class Flows:
                 yield Connect(subscription, {own["publisher"]: own.get("key")})
             # It tells its version each second, which also covers a change before the connection.
             yield Receive(subscription, min(left, 1.0))
+
+
+def _is_hearing(table):
+    """Whether the registry has just begun, and may not have heard from all who live."""
+    own = table.get("registry", {})
+    since, seen = own.get("since"), own.get("seen")
+    # It is in its own table once it has heard from itself.
+    return since is None or seen is None or seen - since < limits.HEARING * 10**9
 
 
 def unreachable(ask):

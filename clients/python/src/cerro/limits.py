@@ -32,6 +32,9 @@ HANDSHAKE_MS = 2_000
 SILENCE_MS = 6_000
 #: Seconds that a request may take which has no limit of its own.
 PATIENCE = 5.0
+#: Seconds in which a registry that has begun hears from all who live, and those for which a request
+#: waits at most for an instance that such a registry misses.
+HEARING, HEARING_PATIENCE = 10.0, 2.0
 #: Seconds between two looks at whether the connection on which a reply is awaited still stands.
 CONNECTION_LOOK = 0.25
 #: Seconds of one trip of a longer wait: an agent that dies in between is noticed after one.
