@@ -91,7 +91,7 @@ extension ArchiveIndex {
                 UNION ALL
                 SELECT instance, feed, ledger.t0, ledger.t1 - 1, count
                 FROM files JOIN ledger ON ledger.file = files.id
-                WHERE files.file = ?1 AND is_cut AND cause LIKE 'damage: %: from byte %'
+                WHERE files.file = ?1 AND ledger.is_of_cut
                 """,
             arguments: [file]
         )
