@@ -173,9 +173,17 @@ struct CutSealedTests {
         #expect(
             lines.count == 1 && lines[0].contains("`cerro archive repair`, which keeps the rest")
         )
+        let listed = try #require(try ArchiveTool.list(archive.directory).first)
+        #expect(listed.problem == nil && listed.flaw?.hasPrefix("from byte ") ?? false)
+        #expect(try store?.damagedFiles() == 1)
+        // What was known before is not looked at again.
         store = nil
+        #expect(try archive.rig.store().damagedFiles() == 1)
         try archive.put(whole, at: file.path)
-        #expect(try LongAnswers(archive.rig.store()) == before)
+        store = try archive.rig.store()
+        #expect(try LongAnswers(try #require(store)) == before)
+        #expect(try store?.damagedFiles() == 0)
+        #expect(try ArchiveTool.list(archive.directory).allSatisfy { $0.flaw == nil })
     }
 
     @Test("a repair keeps what is left of it, and enters the rest", arguments: [false, true])
