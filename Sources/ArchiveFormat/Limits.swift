@@ -25,6 +25,9 @@ public enum SealedLimits {
     /// The share of a long file that is longer than that, and stands behind a part then: each part
     /// names those before it.
     static let partShare = 64
+    /// The most parts that a footer may name, since a reader looks for each: the longest file that
+    /// an Int64 can measure would have some 2,000.
+    public static let partsPerFooter = 65_536
     /// The most gaps at which one timeline of a file is cut: daily samples of ten years, replayed
     /// at once, would otherwise make a footer that is longer than they.
     public static let runsPerTimeline = 64

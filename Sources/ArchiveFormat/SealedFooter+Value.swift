@@ -27,7 +27,14 @@ extension SealedFooter {
         unreadable = try list(value, "unreadable", UnreadableRecord.init)
         declarations = try list(value, "declarations", KeptDeclaration.init)
         damage = try list(value, "damage") { $0.string }
-        if value["parts"] != nil { parts = try list(value, "parts") { $0.int.map(Int.init) } }
+        if value["parts"] != nil {
+            parts = try list(value, "parts") { $0.int.map(Int.init) }
+            guard parts.count <= SealedLimits.partsPerFooter else {
+                throw .footer(
+                    "it names \(parts.count) parts, more than \(SealedLimits.partsPerFooter)"
+                )
+            }
+        }
         if value["part"] != nil {
             let flags = try list(value, "part") { $0.bool }
             guard flags.count >= 3 else { throw .footer("`part` is not as expected") }

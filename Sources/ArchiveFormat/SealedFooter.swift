@@ -158,6 +158,9 @@ public struct ReducedTimeline: Hashable, Sendable {
         self.epochs = epochs
         self.groups = groups
     }
+
+    /// How many rows it had.
+    public var rows: Int { groups.reduce(0) { $0 + $1.rows } }
 }
 
 /// What consecutive rows amounted to, whose times and values are no longer there.

@@ -87,8 +87,11 @@ public enum SealedLayout {
     }
 
     /// Where the footer is, from the last 40 bytes of a file of `fileLength` bytes.
+    ///
+    /// One that begins before byte `start` is none.
     public static func footerRange(
         trailer: [UInt8],
+        from start: Int = headLength,
         fileLength: Int
     ) throws(SealedFileError) -> Range<Int> {
         guard trailer.count == trailerLength, fileLength >= headLength + trailerLength else {
@@ -104,13 +107,13 @@ public enum SealedLayout {
         let offset = integer(trailer, at: 0)
         let count = integer(trailer, at: 8)
         let end = fileLength - trailerLength
-        guard (headLength...end).contains(offset), count == end - offset else {
+        guard offset >= start, offset <= end, count == end - offset else {
             throw .footer("it is said to be \(count) bytes at byte \(offset) of \(fileLength)")
         }
         return offset..<end
     }
 
-    /// The footer in `bytes`, which are those of ``footerRange(trailer:fileLength:)``.
+    /// The footer in `bytes`, which are those of ``footerRange(trailer:from:fileLength:)``.
     public static func footer(
         _ bytes: [UInt8],
         trailer: [UInt8]

@@ -58,11 +58,15 @@ public final class QueryService: Sendable {
     }
 
     /// Takes note of what the archive has got since the last time.
-    public func refresh() async throws(QueryError) {
+    ///
+    /// - Returns: how many of its files are cut, damaged or cannot be read.
+    @discardableResult
+    public func refresh() async throws(QueryError) -> Int {
         let engine = engine
-        let result: Result<Void, QueryError> = await withCheckedContinuation { waiter in
+        let result: Result<Int, QueryError> = await withCheckedContinuation { waiter in
             refresher.submit { _ throws(QueryError) in
                 try engine.refresh()
+                return try engine.archive.damagedFiles()
             } done: { result in
                 waiter.resume(returning: result)
             }
@@ -72,7 +76,7 @@ public final class QueryService: Sendable {
         case .success: lastRefresh.withLock { $0 = (now, nil) }
         case .failure(let error): lastRefresh.withLock { $0 = (now, "\(error)") }
         }
-        try result.get()
+        return try result.get()
     }
 
     /// Why answers may not be as new as the archive; nil if they are.

@@ -218,10 +218,22 @@ public struct ReaderAgent: Agent {
 
     /// Looks at the archive whenever somebody wakes the reader.
     private func follow(_ session: OperationSession, _ health: ReaderHealth) async {
+        let fault = "archive.damaged"
+        defer { session.clear(fault) }
         for await _ in wake.wakes() {
             do throws(QueryError) {
-                try await service.refresh()
+                let damaged = try await service.refresh()
                 health.note(nil, of: .archive)
+                if damaged == 0 {
+                    session.clear(fault)
+                } else {
+                    session.raise(
+                        fault,
+                        .warning,
+                        (damaged == 1 ? "1 file is" : "\(damaged) files are")
+                            + " cut or damaged: `cerro archive verify` says what is lost"
+                    )
+                }
             } catch {
                 health.note(error, of: .archive)
             }

@@ -121,6 +121,25 @@ struct SealedFileTests {
         #expect(try SealedFooter(.map(map)).messagePack == file.footer.messagePack)
     }
 
+    @Test("a footer that names more parts than a reader looks for is none")
+    func manyParts() throws {
+        let file = try SampleFile()
+        var footer = file.footer
+        for (count, isRead) in [(SealedLimits.partsPerFooter, true), (65_537, false)] {
+            footer.parts = Array(17..<(17 + count))
+            let end = try SealedLayout.end(footer: footer, offset: file.bytes.count)
+            if isRead {
+                #expect(try SampleFile.open(file.bytes + end).parts == footer.parts)
+            } else {
+                #expect {
+                    try SampleFile.open(file.bytes + end)
+                } throws: { error in
+                    "\(error)".contains("names 65537 parts, more than 65536")
+                }
+            }
+        }
+    }
+
     @Test("every damaged byte of both ends and the footer is refused")
     func everyByte() throws {
         let file = try SampleFile()

@@ -173,9 +173,17 @@ struct CutSealedTests {
         #expect(
             lines.count == 1 && lines[0].contains("`cerro archive repair`, which keeps the rest")
         )
+        let listed = try #require(try ArchiveTool.list(archive.directory).first)
+        #expect(listed.problem == nil && listed.flaw?.hasPrefix("from byte ") ?? false)
+        #expect(try store?.damagedFiles() == 1)
+        // What was known before is not looked at again.
         store = nil
+        #expect(try archive.rig.store().damagedFiles() == 1)
         try archive.put(whole, at: file.path)
-        #expect(try LongAnswers(archive.rig.store()) == before)
+        store = try archive.rig.store()
+        #expect(try LongAnswers(try #require(store)) == before)
+        #expect(try store?.damagedFiles() == 0)
+        #expect(try ArchiveTool.list(archive.directory).allSatisfy { $0.flaw == nil })
     }
 
     @Test("a repair keeps what is left of it, and enters the rest", arguments: [false, true])
@@ -206,6 +214,55 @@ struct CutSealedTests {
         #expect(lines.isEmpty)
         let again = try SealedFile.open(archive.directory.full(file))
         #expect(again.lost.isEmpty && again.footer.parts.count > 1)
+    }
+
+    // Goal: what the first repair entered as lost is not lost once more with the second cut.
+    @Test("one that was cut, repaired, cut again and repaired counts each sample that is lost once")
+    func twice() throws {
+        let archive = try LongArchive()
+        let file = try archive.file()
+        let before = try LongAnswers(archive.rig.store())
+        archive.rig.lock.unlock()
+        for _ in 1...2 {
+            let whole = try archive.bytes(file.path)
+            let parts = try SealedFile.open(archive.directory.full(file)).footer.parts
+            try #require(parts.count > 2)
+            do {
+                let store = try archive.rig.store()
+                // The second time it is the index that tells what the first one has cost.
+                for end in parts.dropLast().suffix(2).reversed() {
+                    try archive.put(whole.prefix(end + 9), at: file.path)
+                    try store.refresh()
+                    try Self.expectEachOnce(LongAnswers(store), before)
+                }
+            }
+            let reports = try ArchiveTool.repair(
+                archive.directory,
+                [file.path],
+                isDryRun: false,
+                holder: "test repair",
+                now: start + .seconds(9999)
+            )
+            #expect(!reports[0].lost.isEmpty)
+            try Self.expectEachOnce(LongAnswers(archive.rig.store()), before)
+        }
+    }
+
+    /// What `answers` lack of what was there `before` is in the ledger, each sample once.
+    private static func expectEachOnce(
+        _ answers: LongAnswers,
+        _ before: LongAnswers,
+        _ location: SourceLocation = #_sourceLocation
+    ) throws {
+        for instance in LongArchive.instances {
+            let gaps = answers.gaps.filter { $0.instance == instance }
+            let told = gaps.reduce(0) { $0 + ($1.count ?? 0) }
+            #expect(
+                told == before.rows(instance) - answers.rows(instance),
+                "\(instance): \(gaps)",
+                sourceLocation: location
+            )
+        }
     }
 
     @Test("one whose segment is still there costs nothing, and is sealed again")

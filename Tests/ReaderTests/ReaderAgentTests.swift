@@ -1,6 +1,7 @@
 import AgentRuntime
 import Archive
 import CerroTesting
+import Foundation
 import SiteConfig
 import MessageBus
 import Telemetry
@@ -146,6 +147,38 @@ struct ReaderAgentTests {
             try await group.waitForAll()
         }
         #expect(backing.degradations.last == .some(nil))
+    }
+
+    // Goal: whoever asks how the site stands learns of a file that is cut, without reading logs.
+    @Test("while files of the archive are damaged a fault says so")
+    func damagedFile() async throws {
+        let archive = try TemporaryArchive()
+        let day = archive.path + "/1970/01/01"
+        try FileManager.default.createDirectory(
+            atPath: day,
+            withIntermediateDirectories: true
+        )
+        let file = URL(filePath: day + "/000000-000000000000000100000002.cerro")
+        try Data(repeating: 0, count: 99).write(to: file)
+        let clock = ManualTimeSource(at(0))
+        let backing = RecordingBacking(clock)
+        let agent = ReaderAgent(
+            archive: archive.path,
+            holder: "test",
+            settings: ReaderSettings(listen: Endpoint(host: "127.0.0.1", port: 0), cache: 1 << 20),
+            site: FixedSite(),
+            labels: SeriesLabels(site: "hill", homes: [:]),
+            time: ManualTimeSource(at(0))
+        )
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await agent.serve(OperationSession(backing)) }
+            await clock.somebodySleeps(atLeast: 2)
+            let text = "1 file is cut or damaged: `cerro archive verify` says what is lost"
+            #expect(backing.faults == ["archive.damaged": text])
+            group.cancelAll()
+            try await group.waitForAll()
+        }
+        #expect(backing.faults.isEmpty)
     }
 
     @Test("a port that is taken is told with the reason")

@@ -31,7 +31,7 @@ extension ArchiveIndex {
             sql: "INSERT INTO reduced VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             arguments: [
                 file, place, timeline.instance, timeline.feed.name,
-                Data(timeline.feed.value.messagePack), timeline.groups.reduce(0) { $0 + $1.rows },
+                Data(timeline.feed.value.messagePack), timeline.rows,
                 first.nanoseconds, last.nanoseconds,
             ]
         )

@@ -61,16 +61,24 @@ extension ArchiveIndex {
         for (place, timeline) in footer.reduced.enumerated() {
             try add(timeline, place: place, file: id, to: db)
         }
-        for entry in footer.ledger + lost { try add(entry, file: id, to: db) }
+        for entry in footer.ledger { try add(entry, file: id, isOfCut: false, to: db) }
+        for entry in lost { try add(entry, file: id, isOfCut: true, to: db) }
         for cursor in footer.cursors { try add(cursor, to: db) }
     }
 
-    private static func add(_ entry: LedgerEntry, file id: Int64, to db: Database) throws {
+    /// Enters a row of the ledger; `isOfCut` is one that the file does not have, since it tells
+    /// what a cut of it has cost.
+    private static func add(
+        _ entry: LedgerEntry,
+        file id: Int64,
+        isOfCut: Bool,
+        to db: Database
+    ) throws {
         try db.execute(
-            sql: "INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            sql: "INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             arguments: [
                 id, entry.kind.rawValue, entry.instance, entry.feed, entry.from.nanoseconds,
-                entry.to.nanoseconds, entry.count, entry.cause, entry.epoch, entry.first,
+                entry.to.nanoseconds, entry.count, entry.cause, entry.epoch, entry.first, isOfCut,
             ]
         )
     }

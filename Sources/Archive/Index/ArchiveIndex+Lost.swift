@@ -40,10 +40,10 @@ extension ArchiveIndex {
         guard !file.lost.isEmpty else { return [] }
         let known = try known(of: file.footer.id, db)
         guard let known, !known.isEmpty else { return file.lostRows(at: path) }
-        let found = held(in: file.footer)
+        let found = rows(in: file.footer)
         let cause = file.causeOfLoss(at: path)
         return known.compactMap { key, held in
-            let count = held.rows - (found[key]?.rows ?? 0)
+            let count = held.rows - found[key, default: 0]
             guard count > 0 else { return nil }
             return LedgerEntry(
                 instance: key.instance,
@@ -56,21 +56,13 @@ extension ArchiveIndex {
         }.sorted { ($0.instance, $0.feed ?? "") < ($1.instance, $1.feed ?? "") }
     }
 
-    private static func held(in footer: SealedFooter) -> [FeedKey: Held] {
-        var held: [FeedKey: Held] = [:]
-        for timeline in footer.timelines {
-            let key = FeedKey(instance: timeline.instance, feed: timeline.feed.name)
-            for group in timeline.groups {
-                add(Held(first: group.first, last: group.last, rows: group.rows), key, to: &held)
-            }
+    /// How many rows `footer` tells of each feed.
+    private static func rows(in footer: SealedFooter) -> [FeedKey: Int] {
+        let timelines = footer.timelines.map { ($0.instance, $0.feed.name, $0.rows) }
+        let reduced = footer.reduced.map { ($0.instance, $0.feed.name, $0.rows) }
+        return (timelines + reduced).reduce(into: [:]) { rows, one in
+            rows[FeedKey(instance: one.0, feed: one.1), default: 0] += one.2
         }
-        for timeline in footer.reduced {
-            let key = FeedKey(instance: timeline.instance, feed: timeline.feed.name)
-            for group in timeline.groups {
-                add(Held(first: group.first, last: group.last, rows: group.rows), key, to: &held)
-            }
-        }
-        return held
     }
 
     private static func add(_ more: Held, _ key: FeedKey, to held: inout [FeedKey: Held]) {
@@ -99,7 +91,7 @@ extension ArchiveIndex {
                 UNION ALL
                 SELECT instance, feed, ledger.t0, ledger.t1 - 1, count
                 FROM files JOIN ledger ON ledger.file = files.id
-                WHERE files.file = ?1 AND is_cut AND cause LIKE 'damage: %: from byte %'
+                WHERE files.file = ?1 AND ledger.is_of_cut
                 """,
             arguments: [file]
         )

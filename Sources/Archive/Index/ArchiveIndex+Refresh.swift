@@ -23,8 +23,9 @@ extension ArchiveIndex {
     /// `days` are the days that `files` covers, nil if it is all: what the index lists there and
     /// is not among them is marked as missing. Whether a file that is listed is still the same one
     /// is looked at in the newest days, for those with a problem or cut, and those of `suspects`.
+    /// To enter a whole file, `files` are not gone through: an index of years is filled with them.
     func refresh(
-        _ files: [ArchiveFile],
+        _ files: some Collection<ArchiveFile>,
         days: Set<String>?,
         suspects: Set<String> = [],
         progress: (Int, Int) -> Void = { _, _ in }
@@ -104,7 +105,7 @@ extension ArchiveIndex {
     /// Enters what the file is now: its rows, or that it cannot be read.
     private func take(
         _ file: ArchiveFile,
-        among files: [ArchiveFile],
+        among files: some Collection<ArchiveFile>,
         isKnown: Bool,
         _ change: inout IndexChange
     ) throws(ArchiveError) {
@@ -133,7 +134,7 @@ extension ArchiveIndex {
     private static func isSpare(
         _ opened: SealedFile,
         _ file: ArchiveFile,
-        among files: [ArchiveFile]
+        among files: some Collection<ArchiveFile>
     ) -> Bool {
         let segments = opened.footer.segments
         guard !opened.lost.isEmpty, !segments.isEmpty else { return false }
@@ -145,7 +146,7 @@ extension ArchiveIndex {
     func enter(
         problem: String,
         with file: ArchiveFile,
-        among files: [ArchiveFile]
+        among files: some Collection<ArchiveFile>
     ) throws(ArchiveError) {
         let path = directory.full(file)
         let stamp = SealedStamp.read(path, disk: directory.disk) ?? .none

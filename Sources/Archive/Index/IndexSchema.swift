@@ -3,7 +3,7 @@ internal import GRDB
 /// The tables of the index, which are rebuilt rather than changed: see ``version``.
 enum IndexSchema {
     /// Another number in a file means that it is deleted and filled again.
-    static let version = 7
+    static let version = 8
 
     static func create(_ db: Database) throws {
         try db.execute(
@@ -39,7 +39,7 @@ enum IndexSchema {
                 CREATE TABLE ledger (
                     file INTEGER NOT NULL, kind TEXT NOT NULL, instance TEXT NOT NULL, feed TEXT,
                     t0 INTEGER NOT NULL, t1 INTEGER NOT NULL, count INTEGER, cause TEXT NOT NULL,
-                    epoch INTEGER, first INTEGER);
+                    epoch INTEGER, first INTEGER, is_of_cut INTEGER NOT NULL);
                 CREATE INDEX ledger_by_time ON ledger (t0);
                 CREATE TABLE reduced (
                     file INTEGER NOT NULL, place INTEGER NOT NULL, instance TEXT NOT NULL,

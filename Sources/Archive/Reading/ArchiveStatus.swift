@@ -33,7 +33,33 @@ extension ArchiveStore {
     }
 }
 
+extension ArchiveStore {
+    /// How many files are cut or cannot be read, or are known to be damaged in other places.
+    public func damagedFiles() throws(ArchiveError) -> Int {
+        let known = try index.damagedFiles()
+        return state.withLock { state in
+            known.union(state.damage.paths).count + state.segmentProblems.count
+        }
+    }
+}
+
 extension ArchiveIndex {
+    /// The files that are cut or cannot be read.
+    fileprivate func damagedFiles() throws(ArchiveError) -> Set<String> {
+        try read { db in
+            // Two searches, each with an index of its own.
+            let cut = "SELECT path FROM files WHERE is_cut AND NOT is_missing"
+            let unreadable = """
+                SELECT path FROM files
+                WHERE (is_missing OR problem IS NOT NULL) AND NOT is_missing
+                """
+            return try Set(
+                String.fetchAll(db.cachedStatement(sql: cut))
+                    + String.fetchAll(db.cachedStatement(sql: unreadable))
+            )
+        }
+    }
+
     /// How many sealed files there are.
     fileprivate func fileCount() throws(ArchiveError) -> Int {
         try read { db in

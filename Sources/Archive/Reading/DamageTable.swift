@@ -21,8 +21,8 @@ struct DamageTable {
     private var entries: [Key: Entry] = [:]
     /// What is wrong with the ends of files that are read all the same, by path.
     private var flaws: [String: String] = [:]
-    /// The chunks that wait to be looked at again.
-    private var queue: [Key] = []
+    /// The chunks that wait to be looked at again, and the file that was.
+    private var queue: [Key] = [], lastPath = ""
 
     /// The rows, in the order of files and of places in them.
     var rows: [LedgerEntry] {
@@ -65,7 +65,10 @@ struct DamageTable {
     ///
     /// - Returns: the path of that file, which is another one now.
     mutating func lookAgain(_ directory: ArchiveDirectory) -> String? {
-        if queue.isEmpty { queue = entries.filter(\.value.mayHeal).map(\.key) }
+        if queue.isEmpty {
+            queue = entries.filter(\.value.mayHeal).map(\.key)
+                .sorted { ($0.path, $0.offset) > ($1.path, $1.offset) }
+        }
         for key in queue.suffix(Limits.recheckedChunks) {
             guard let chunk = entries[key]?.chunk,
                 let file = try? directory.disk.open(directory.full(key.path), .read),
@@ -75,7 +78,12 @@ struct DamageTable {
             entries[key] = nil
         }
         queue.removeLast(min(queue.count, Limits.recheckedChunks))
-        guard let path = flaws.keys.randomElement(),
+        // Files take turns in the order of their paths.
+        guard let path = flaws.keys.filter({ $0 > lastPath }).min() ?? flaws.keys.min() else {
+            return nil
+        }
+        lastPath = path
+        guard
             let file = try? SealedFile.open(directory.full(path), disk: directory.disk),
             file.flaws.isEmpty
         else { return nil }

@@ -37,11 +37,19 @@ struct SealedEnd: Sendable {
         return joined
     }
 
-    /// The footer whose trailer ends at byte `end`.
-    init(of file: any SegmentFile, at end: Int) throws(SealedFileError) {
+    /// The footer whose trailer ends at byte `end`; one that begins before byte `start` is none.
+    init(
+        of file: any SegmentFile,
+        from start: Int = SealedLayout.headLength,
+        at end: Int
+    ) throws(SealedFileError) {
         let place = max(0, end - SealedLayout.trailerLength)..<max(0, end)
         guard let trailer = try? file.bytes(place) else { throw .tooShort(byteCount: end) }
-        let range = try SealedLayout.footerRange(trailer: trailer, fileLength: end)
+        let range = try SealedLayout.footerRange(
+            trailer: trailer,
+            from: start,
+            fileLength: end
+        )
         guard range.count <= Limits.footerRead,
             let bytes = try? file.bytes(range), bytes.count == range.count
         else { throw .footer("\(range.count) bytes of it cannot be read") }
@@ -85,9 +93,8 @@ struct SealedEnd: Sendable {
         in bytes: Range<Int>,
         of file: any SegmentFile
     ) throws(SealedFileError) -> SealedEnd {
-        let part = try SealedEnd(of: file, at: bytes.upperBound)
-        guard part.range.lowerBound >= bytes.lowerBound, part.footer.id == footer.id,
-            part.footer.part != nil || version == 2
+        let part = try SealedEnd(of: file, from: bytes.lowerBound, at: bytes.upperBound)
+        guard part.footer.id == footer.id, part.footer.part != nil || version == 2
         else { throw .footer("what ends at byte \(bytes.upperBound) is no part of it") }
         return part
     }

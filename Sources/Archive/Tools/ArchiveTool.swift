@@ -13,6 +13,8 @@ public struct ListedFile: Sendable {
     public let first: Timestamp?, last: Timestamp?
     /// Why it cannot be read; nil if it can.
     public let problem: String?
+    /// What is wrong with the ends of one that can be read; nil if nothing is.
+    public let flaw: String?
 }
 
 /// One row of a file, as `cerro archive cat` shows it.
@@ -36,6 +38,7 @@ public enum ArchiveTool {
             var first: Timestamp?
             var last: Timestamp?
             var problem: String?
+            var flaw: String?
             do {
                 try forEachTimeline(file, directory) { _, _, times, _ in
                     count += 1
@@ -44,6 +47,11 @@ public enum ArchiveTool {
                         .compactMap(\.self).min()
                     last = [last, times.max().map(Timestamp.init(nanoseconds:))]
                         .compactMap(\.self).max()
+                }
+                if file.kind == .sealed {
+                    let flaws = try SealedFile.open(directory.full(file), disk: directory.disk)
+                        .flaws.map(\.description)
+                    flaw = flaws.isEmpty ? nil : flaws.joined(separator: "; ")
                 }
             } catch {
                 problem = "\(error)"
@@ -55,7 +63,8 @@ public enum ArchiveTool {
                 rows: rows,
                 first: first,
                 last: last,
-                problem: problem
+                problem: problem,
+                flaw: flaw
             )
         }
     }

@@ -52,7 +52,7 @@ struct ArchiveListCommand: ParsableCommand {
             "file": .string(file.path), "bytes": .int(Int64(file.byteCount)),
             "timelines": .int(Int64(file.timelines)), "rows": .int(Int64(file.rows)),
             "first": .optional(file.first?.description), "last": .optional(file.last?.description),
-            "problem": .optional(file.problem),
+            "problem": .optional(file.problem), "flaw": .optional(file.flaw),
         ]
     }
 
@@ -66,7 +66,7 @@ struct ArchiveListCommand: ParsableCommand {
             table.append([
                 file.path, file.first?.description ?? "-", file.last?.description ?? "-",
                 String(file.timelines), HumanText.count(Int64(file.rows)),
-                HumanText.byteCount(Int64(file.byteCount)), file.problem ?? "",
+                HumanText.byteCount(Int64(file.byteCount)), file.problem ?? file.flaw ?? "",
             ])
         }
         return table.lines

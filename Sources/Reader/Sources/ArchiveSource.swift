@@ -147,6 +147,11 @@ final class ArchiveSource: SampleSource {
         return try translated { () throws(ArchiveError) in try store.status() }
     }
 
+    func damagedFiles() throws(QueryError) -> Int {
+        guard let store = store.withLock({ $0 }) else { return 0 }
+        return try translated { () throws(ArchiveError) in try store.damagedFiles() }
+    }
+
     /// The lateness that the feed declared with its newest sample, looked up again when the
     /// timeline has moved on by a minute: the look is not free and a new declaration is rare.
     private func lateness(

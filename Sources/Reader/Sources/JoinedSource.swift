@@ -134,6 +134,8 @@ final class JoinedSource: SampleSource {
 
     func status() throws(QueryError) -> ArchiveStatus? { try sources[0].status() }
 
+    func damagedFiles() throws(QueryError) -> Int { try sources[0].damagedFiles() }
+
     /// What each field is in all archives together; looked up once in a while.
     private func declared() throws(QueryError) -> [FieldName: Field] {
         let now = time.now

@@ -34,11 +34,14 @@ protocol SampleSource: Sendable {
     func gaps(in range: Range<Timestamp>) throws(QueryError) -> [LedgerEntry]
     /// How Cerro's own archive stands; nil if there is none.
     func status() throws(QueryError) -> ArchiveStatus?
+    /// How many files are cut, damaged or cannot be read, as far as that was met.
+    func damagedFiles() throws(QueryError) -> Int
     /// Lets go of the archive, so that another reader may open it; the next refresh opens it anew.
     func close()
 }
 
 extension SampleSource {
     func status() throws(QueryError) -> ArchiveStatus? { nil }
+    func damagedFiles() throws(QueryError) -> Int { 0 }
     func close() {}
 }

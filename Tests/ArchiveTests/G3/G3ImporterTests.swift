@@ -122,6 +122,54 @@ struct G3ImporterTests {
         #expect(try Self.rows(tree) == expected.fields["cryo-1.temperatures.T"]?.ticks.count)
     }
 
+    // Goal: it has no segment, so that "all segments that it was made from are there" is true of it
+    // and means nothing.
+    @Test("an imported file that is cut is read up to the cut")
+    func cut() throws {
+        let tree = try G3TestTree()
+        var random = SeededGenerator(seed: 5)
+        let rows = 400, instances = (1...12).map { "cryo-\($0 + 10)" }
+        _ = try G3TreeWriter(root: tree.root).write(start.nanoseconds / 1_000_000_000) { add in
+            for instance in instances {
+                try add(
+                    G3Rows(
+                        instance: instance,
+                        feed: "temperatures",
+                        timestamps: (0..<rows).map { start + .seconds($0) },
+                        fields: [
+                            (
+                                "T",
+                                .doubles((0..<rows).map { _ in .random(in: 0..<1, using: &random) })
+                            )
+                        ]
+                    )
+                )
+            }
+        }
+        let path = try #require(try Self.importing(tree).first?.made.first)
+        let place = "\(tree.directory.path)/\(path)"
+        let parts = try SealedFile.open(place).footer.parts
+        #expect(parts.count > 2)
+        try Data(contentsOf: URL(filePath: place)).prefix(parts[1] + 9)
+            .write(to: URL(filePath: place))
+        let store = try ArchiveStore(tree.directory, holder: "a test", cache: 1 << 20)
+        #expect(store.problems.count == 1 && store.problems[0].contains("the rest is read"))
+        let left = try instances.filter { instance in
+            try store.timeline(
+                instance: instance,
+                feed: "temperatures",
+                fields: ["T"],
+                range: .allOfTime
+            ).timestamps.count == rows
+        }
+        #expect(!left.isEmpty && left.count < instances.count)
+        let gaps = try store.gaps(in: .allOfTime)
+        #expect(Set(gaps.map(\.instance)).isSuperset(of: left))
+        #expect(
+            gaps.allSatisfy { $0.cause.hasPrefix("damage: \(path): from byte \(parts[1]) to ") }
+        )
+    }
+
     @Test("while an aggregator writes, nothing is imported")
     func locked() throws {
         let tree = try G3TestTree()

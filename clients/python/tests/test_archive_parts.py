@@ -204,11 +204,30 @@ class PartsTest(unittest.TestCase):
         ):
             with self.subTest(parts=lie), self.assertRaises(FormatError):
                 SealedFile("f", with_last_part(parts=lie))
-        for lie in (["x"], [True], [None], [0.5], 7, "x", {}):
-            with self.subTest(parts=lie):
+        many = list(range(17, 18 + module.MOST_PARTS))
+        for lie in (["x"], [True], [None], [0.5], 7, "x", {}, many):
+            with self.subTest(parts=repr(lie)[:40]):
                 # No footer, so that the part before it is the last one.
                 file = SealedFile("f", with_last_part(parts=lie))
                 self.assertEqual([start for start, _ in file.lost], [PARTS[-2]])
+
+    def test_trailers_that_claim_the_same_bytes_do_not_have_them_summed_up_again(self):
+        data, parts = DATA[:16] + bytes([7]) * 65536, []
+        for _ in range(400):
+            trailer = struct.pack("<QQQII", 16, len(data) - 16, 1, 0, 3) + module.CLOSING_MAGIC
+            data += trailer
+            parts.append(len(data))
+        changes = {"id": "f" * 32, "parts": parts, "part": [False, False, True]}
+        data += end(FOOTER | changes, len(data))
+        summed = []
+
+        def counted(part, before=0):
+            summed.append(len(part))
+            return crc32c(part, before)
+
+        with mock.patch.object(module, "crc32c", counted):
+            self.assertEqual(len(SealedFile("f", data).lost), len(parts))
+        self.assertLess(sum(summed), len(data))
 
     def test_lies_about_a_part_are_refused(self):
         for lie in ([], [True, True], [0, 0, 1], True, "last", {}):

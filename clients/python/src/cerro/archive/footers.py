@@ -20,6 +20,7 @@ VERSION = 3
 HEAD, TRAILER = 16, 40
 # What a reader takes on trust of a length that a file states.
 MOST_FOOTER_BYTES = 256 << 20
+MOST_PARTS = 65_536
 
 
 def refusal(version):
@@ -47,8 +48,8 @@ class Footer:
     plain_length: int
 
     @staticmethod
-    def before(path, data, end):
-        """The footer of the file `data` whose trailer ends at byte `end`."""
+    def before(path, data, end, start=HEAD):
+        """The footer of `data` whose trailer ends at byte `end`, and that begins behind `start`."""
         at = end - TRAILER
         if at < HEAD or end > len(data):
             raise FormatError(path, end, "the file ends: too short to be sealed")
@@ -57,7 +58,7 @@ class Footer:
             raise FormatError(path, end - 8, "no closing magic: the file is cut or damaged")
         if not 1 <= version <= VERSION:
             raise FormatError(path, end - 12, refusal(version))
-        if offset < HEAD or offset + length != at or plain > MOST_FOOTER_BYTES:
+        if offset < start or offset + length != at or plain > MOST_FOOTER_BYTES:
             what = f"a footer of {length} bytes ({plain} plain) is said to be at byte {offset}"
             raise FormatError(path, at, what)
         found = crc32c(data[at : at + 24], crc32c(data[offset:at]))
@@ -79,7 +80,7 @@ class Footer:
         part, parts = value.get("part"), value.get("parts", [])
         if part is not None and not (_is_list(part, bool) and len(part) >= 3):
             raise FormatError(path, offset, "`part` is not as expected")
-        if not _is_list(parts, int):
+        if not _is_list(parts, int) or len(parts) > MOST_PARTS:
             raise FormatError(path, offset, "`parts` is not as expected")
         return Footer(value, version, offset, end, plain)
 
@@ -154,8 +155,9 @@ class End:
 
     def _part(self, start, end, whole):
         """The part of the same file as `whole` between two bytes, at the end of them."""
-        part = Footer.before(self._path, self._data, end)
-        if part.offset < start or not part.is_part or part.value.get("id") != whole.value.get("id"):
+        # What begins before would be summed up again for each of many trailers.
+        part = Footer.before(self._path, self._data, end, start)
+        if not part.is_part or part.value.get("id") != whole.value.get("id"):
             raise FormatError(self._path, part.offset, "no part of this file's footer")
         return part
 
