@@ -76,7 +76,7 @@ struct RegistryBench: Sendable {
     private func measure(_ site: BenchSite) async throws -> [BenchReport] {
         let time = SystemTimeSource()
         let name = Site.registryID
-        try await time.sleep(for: Limits.benchWarmUp)
+        try await time.sleep(for: Limits.benchCalm)
         let before = site.usages[name]
         try await time.sleep(for: .nanoseconds(Int64(seconds * 1e9)))
         guard let before, let after = site.usages[name] else {
