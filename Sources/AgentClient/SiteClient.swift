@@ -139,9 +139,11 @@ public actor SiteClient {
         _ name: String,
         timeout: Duration = patience
     ) async throws -> InstanceRow {
-        let deadline = time.monotonic + min(timeout, Self.hearingPatience)
+        let begin = time.monotonic
+        let deadline = begin + min(timeout, Self.hearingPatience)
+        var left = timeout
         while true {
-            let table = try await instances(timeout: timeout)
+            let table = try await instances(timeout: left)
             guard let row = table.first(where: { $0.instance == name }) else {
                 let near = table.map(\.instance).filter { $0.contains(name) || name.contains($0) }
                 throw ClientError.unknownInstance(name, near: near)
@@ -151,6 +153,7 @@ public actor SiteClient {
                 throw ClientError.notRunning(name, state: row.state)
             }
             try await time.sleep(for: Self.hearingPause)
+            left = max(begin + timeout - time.monotonic, Self.hearingPause)
         }
     }
 

@@ -47,7 +47,7 @@ extension ArchiveIndex {
     /// The files that are cut or cannot be read.
     fileprivate func damagedFiles() throws(ArchiveError) -> Set<String> {
         try read { db in
-            // Two searches, each with an index of its own.
+            // Each in the words of its index, `cut_files` and `lost_files`, so that it is used.
             let cut = "SELECT path FROM files WHERE is_cut AND NOT is_missing"
             let unreadable = """
                 SELECT path FROM files

@@ -21,8 +21,10 @@ struct DamageTable {
     private var entries: [Key: Entry] = [:]
     /// What is wrong with the ends of files that are read all the same, by path.
     private var flaws: [String: String] = [:]
-    /// The chunks that wait to be looked at again, and the file that was.
-    private var queue: [Key] = [], lastPath = ""
+    /// The chunks that wait to be looked at again.
+    private var queue: [Key] = []
+    /// The file whose ends were looked at last.
+    private var lastPath = ""
 
     /// The rows, in the order of files and of places in them.
     var rows: [LedgerEntry] {

@@ -120,7 +120,7 @@ enum ReadMeasure: ArchiveMeasure {
         return try await BenchSite.with(.init(agents: agents, parent: bench.folder)) { site in
             try await site.waitUntilServing()
             let reader = ReaderQuery(site.client, reader: "reader")
-            return try await measure(bench, source, "over ZeroMQ", hops: 1, rows) { round in
+            return try await measure(bench, source, "over ZeroMQ", isRemote: true, rows) { round in
                 let answer = try await reader.data(round.names, round.range, [:])
                 return answer.timelines.map { ($0.name, $0.times.count, $0.columns.count) }
             }
@@ -132,7 +132,7 @@ enum ReadMeasure: ArchiveMeasure {
         _ bench: ArchiveBench,
         _ source: Source,
         _ way: String,
-        hops: Int = 0,
+        isRemote: Bool = false,
         _ rows: [String: [Int64]],
         _ ask: ((names: [String], range: Range<Timestamp>)) async throws -> [(String, Int, Int)]
     ) async throws -> [BenchReport] {
@@ -147,7 +147,7 @@ enum ReadMeasure: ArchiveMeasure {
             for pass in [0] + Array(repeating: 1, count: bench.runs) {
                 passes[pass] += try await samples(question, rows, ask)
             }
-            let floors = try await floors(question, passes[0], hops: hops)
+            let floors = try await floors(question, passes[0], isRemote: isRemote)
             reports += zip(passes, ["first asked", "asked again"]).map { samples, kind in
                 report("\(question.name), \(source.name), \(way), \(kind)", samples, floors)
             }
@@ -190,7 +190,7 @@ enum ReadMeasure: ArchiveMeasure {
     private static func floors(
         _ question: Question,
         _ samples: [Sample],
-        hops: Int
+        isRemote: Bool
     ) async throws -> [BenchReport.Floor] {
         let values = samples.map(\.values).max() ?? 0
         let fields = question.rounds.first?.names.count ?? 1
@@ -202,7 +202,7 @@ enum ReadMeasure: ArchiveMeasure {
                 median: bytes / MemoryFloor.copiedBytesPerSecond() * 1e3
             )
         ]
-        if hops > 0 {
+        if isRemote {
             let trips = try await EchoFloor.roundTrips(20, byteCount: Int(bytes))
             floors.append(
                 BenchReport.Floor(
