@@ -2,6 +2,7 @@ import AgentClient
 import CerroTesting
 import Logging
 import MessageBus
+import Synchronization
 import Telemetry
 import Testing
 import ZeroMQ
@@ -21,7 +22,7 @@ struct FreshRegistryTests {
         let client = SiteClient(
             bus: bus,
             registry: try await site.open(),
-            time: SystemTimeSource(),
+            time: LeapingTimeSource(),
             logger: logger
         )
         if isFresh {
@@ -48,7 +49,7 @@ struct FreshRegistryTests {
         let bus = try InMemoryBus()
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let site = LateTable(bus: bus, logger: logger, age: .seconds(1), misses: .max)
-        let time = SystemTimeSource()
+        let time = LeapingTimeSource()
         let client = SiteClient(
             bus: bus,
             registry: try await site.open(),
@@ -58,10 +59,31 @@ struct FreshRegistryTests {
         await #expect(throws: ClientError.self) {
             try await client.instance("a", timeout: .milliseconds(150))
         }
-        #expect(await site.asked > 1)
+        #expect(await site.asked == 3)
+        #expect(time.monotonic == .milliseconds(200))
         await client.close()
         await site.close()
         await bus.reactor.shutdown()
+    }
+}
+
+/// Clocks that a sleeper moves to the end of its sleep; what waits beside it is never called.
+private final class LeapingTimeSource: TimeSource {
+    private let passed = Mutex(Duration.zero)
+
+    var monotonic: Duration { passed.withLock { $0 } }
+    var now: Timestamp { Timestamp(seconds: 1000) + monotonic }
+
+    func sleep(untilMonotonic deadline: Duration) async throws {
+        try Task.checkCancellation()
+        passed.withLock { $0 = max($0, deadline) }
+    }
+
+    func call(
+        atMonotonic deadline: Duration,
+        _ body: @escaping @Sendable () -> Void
+    ) -> @Sendable () -> Void {
+        return {}
     }
 }
 
