@@ -1,3 +1,4 @@
+import ArgumentParser
 import MessageBus
 import SiteConfig
 import Testing
@@ -34,6 +35,18 @@ struct HostChoiceTests {
             return failure.status == .usage && failure.message.contains("its hosts are a, b")
                 && failure.message.contains("--host")
         }
+    }
+
+    @Test(
+        "an option goes before the environment",
+        arguments: [
+            ([], [:], nil), ([], ["CERRO_HOST": ""], nil), ([], ["CERRO_HOST": "a"], "a"),
+            (["--host", "b"], ["CERRO_HOST": "a"], "b"),
+        ] as [([String], [String: String], String?)]
+    )
+    func environment(options: [String], environment: [String: String], name: String?) async throws {
+        let command = try #require(try await UpCommand.asyncParseAsRoot(options) as? UpCommand)
+        #expect(command.host.name(environment: environment) == name)
     }
 
     @Test("the port of last time is taken again only where the site file still has it")

@@ -1,3 +1,4 @@
+import AgentClient
 import Telemetry
 import Testing
 
@@ -112,10 +113,19 @@ struct LedgerReportTests {
         let console = Console.kept(in: Transcript())
         func state(_ rows: [InstanceRow], _ second: Int64) -> Bool {
             let now = Timestamp(seconds: second)
-            let lines = StatusReport.lines(rows, siteHash: { _ in nil }, now: now, console)
-            let isHearing = StatusReport.hearing(rows, now: now) != nil
-            #expect(lines[1].contains("not heard yet") == isHearing)
-            #expect(lines[1].contains("missing") == !isHearing)
+            let isHearing = SiteClient.isHearing(rows, at: now)
+            let lines = StatusReport.lines(
+                [missing],
+                isHearing: isHearing,
+                siteHash: { _ in nil },
+                now: now,
+                console
+            )
+            let sentence = StatusReport.sentence([missing], isHearing: isHearing)
+            for text in [lines[1], sentence] {
+                #expect(text.contains("not heard yet") == isHearing)
+                #expect(text.contains("missing") == !isHearing)
+            }
             return isHearing
         }
         #expect(state([missing], 100))

@@ -60,6 +60,14 @@ struct HostsTests {
         #expect(lost.code == 3, "\(lost.output)")
         let other = try await site.run(["call", "cryo-1", "load", "status"])
         #expect(other.code == 0, "\(other.output)")
+        for (host, code) in [("dome", 1), ("cryo", 0)] as [(String, Int32)] {
+            let shown = try await site.run(["status", "--host", host])
+            #expect(shown.code == code, "\(shown.output)")
+            let source = try #require(ThreeHosts.sources[host]?.first)
+            #expect(shown.output.contains(source) && !shown.output.contains("registry "))
+        }
+        let none = try await site.run(["status", "--host", "dom"])
+        #expect(none.code == 2 && none.output.contains("has no host dom"), "\(none.output)")
         try await site.network.setCable(of: "dome", isPlugged: true)
         try await site.until("alive", Self.all)
         let total = try await expectAll(site)

@@ -17,11 +17,7 @@ struct DoctorCommand: AsyncParsableCommand {
 
     @OptionGroup var site: SiteOption
 
-    @Option(
-        help: ArgumentHelp("Which host of the site file this machine is.", valueName: "name"),
-        completion: SiteCompletion.hosts
-    )
-    var host: String?
+    @OptionGroup var host: HostOption
 
     @OptionGroup var format: FormatOption
 
@@ -29,7 +25,7 @@ struct DoctorCommand: AsyncParsableCommand {
         let environment = ProcessInfo.processInfo.environment
         var facts = DoctorFacts.here(
             path: try site.path(environment: environment),
-            host: host,
+            host: host.name(environment: environment),
             environment: environment
         )
         await facts.ask(time: SystemTimeSource())

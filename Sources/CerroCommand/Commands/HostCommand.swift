@@ -31,11 +31,7 @@ struct HostRunCommand: AsyncParsableCommand {
 
     @OptionGroup var site: SiteOption
 
-    @Option(
-        help: ArgumentHelp("Which host of the site file this machine is.", valueName: "name"),
-        completion: SiteCompletion.hosts
-    )
-    var host: String?
+    @OptionGroup var host: HostOption
 
     @OptionGroup var log: LogOption
 
@@ -45,7 +41,7 @@ struct HostRunCommand: AsyncParsableCommand {
         let path = HostPlan.absolute(try site.path(environment: environment))
         let site = try site.load(check: AgentClasses.check)
         let host = try HostChoice.host(
-            named: host,
+            named: host.name(environment: environment),
             of: site,
             machine: ProcessInfo.processInfo.hostName
         )

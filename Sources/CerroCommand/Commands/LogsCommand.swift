@@ -85,8 +85,12 @@ struct LogsCommand: AsyncParsableCommand {
 
     /// Whether this machine may be `host`: it is, or nothing says which one it is.
     private static func isHere(_ host: SiteConfig.Host, of site: Site) -> Bool {
-        let machine = ProcessInfo.processInfo.hostName
-        let here = try? HostChoice.host(named: nil, of: site, machine: machine)
+        let process = ProcessInfo.processInfo
+        let here = try? HostChoice.host(
+            named: HostChoice.name(in: process.environment),
+            of: site,
+            machine: process.hostName
+        )
         return here == nil || here?.name == host.name
     }
 

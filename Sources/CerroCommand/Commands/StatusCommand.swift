@@ -11,15 +11,22 @@ struct StatusCommand: AsyncParsableCommand {
         discussion: """
             The column `1 h` says how much of what was published in the last hour is in the \
             archive, of the worst feed of each instance; it is left out where no reader answers. \
-            Exits with 1 if an instance of the site file is missing or silent.
+            Exits with 1 if an instance that is shown is missing or silent.
             """
     )
+
+    @Option(
+        help: ArgumentHelp("Only the instances of this host.", valueName: "name"),
+        completion: SiteCompletion.hosts
+    )
+    var host: String?
 
     @OptionGroup var site: SiteOption
     @OptionGroup var format: FormatOption
 
     func run() async throws {
         let site = try site.load()
+        let host = try host.map { try HostDirectory.host(named: $0, of: site).name }
         let now = SystemTimeSource().now
         let (rows, hour) = try await SiteConnection.with(site) { client in
             let rows = try await client.instances()
@@ -32,8 +39,11 @@ struct StatusCommand: AsyncParsableCommand {
             return (rows, timelines.map(Completeness.init))
         }
         let console = Console.current
+        let shown = rows.filter { host == nil || $0.host == host }
+        // A registry that has just begun knows less than it will, wherever it runs.
+        let isHearing = SiteClient.isHearing(rows, at: now)
         if format.isJSON {
-            let table = rows.map { row -> Value in
+            let table = shown.map { row -> Value in
                 var members = row.value.map ?? [:]
                 members["completeness"] = hour.map { .map($0.value(of: row.instance)) }
                 return .map(members)
@@ -41,7 +51,8 @@ struct StatusCommand: AsyncParsableCommand {
             console.answer(Value.array(table).json)
         } else {
             let lines = StatusReport.lines(
-                rows,
+                shown,
+                isHearing: isHearing,
                 completeness: hour,
                 siteHash: { AgentClasses.hash(of: $0, at: site) },
                 now: now,
@@ -49,9 +60,9 @@ struct StatusCommand: AsyncParsableCommand {
             )
             for line in lines { console.answer(line) }
         }
-        let absent = rows.filter { $0.state == .missing || $0.state == .silent }
+        let absent = shown.filter { $0.state == .missing || $0.state == .silent }
         guard absent.isEmpty else {
-            throw CommandFailure(.failed, StatusReport.sentence(absent, among: rows, now: now))
+            throw CommandFailure(.failed, StatusReport.sentence(absent, isHearing: isHearing))
         }
     }
 }
@@ -59,15 +70,17 @@ struct StatusCommand: AsyncParsableCommand {
 /// The registry's table as people read it.
 enum StatusReport {
     /// The lines: a table of the instances, then the faults, then who runs an older site file.
+    ///
+    /// While the registry has just begun and is `isHearing`, nobody is called missing.
     static func lines(
         _ rows: [InstanceRow],
+        isHearing: Bool = false,
         completeness: Completeness? = nil,
         siteHash: (String) -> String?,
         now: Timestamp,
         _ console: Console
     ) -> [String] {
         let sorted = rows.sorted { $0.instance < $1.instance }
-        let absent = hearing(rows, now: now) == nil ? "missing" : "not heard yet"
         var table = TextTable(
             [
                 ("instance", .left), ("class", .left), ("state", .left), ("host", .left),
@@ -77,8 +90,7 @@ enum StatusReport {
         for row in sorted {
             let isThere = row.state == .alive || row.state == .silent
             var cells = [
-                row.instance, row.className,
-                row.state == .missing ? absent : row.state.rawValue, row.host,
+                row.instance, row.className, word(for: row.state, isHearing), row.host,
                 isThere ? HumanText.age(of: row.since, at: now) : "-",
                 isThere ? HumanText.count(row.published) : "-",
             ]
@@ -120,26 +132,19 @@ enum StatusReport {
         return lines
     }
 
-    /// Who of `rows` is not there.
-    static func sentence(
-        _ absent: [InstanceRow],
-        among rows: [InstanceRow],
-        now: Timestamp
-    ) -> String {
-        let hearing = hearing(rows, now: now)
+    /// Who is not there; and what to do while the registry is `isHearing`.
+    static func sentence(_ absent: [InstanceRow], isHearing: Bool) -> String {
         let words = absent.map { row in
-            "\(row.instance) is "
-                + (hearing != nil && row.state == .missing ? "not heard yet" : row.state.rawValue)
+            "\(row.instance) is \(word(for: row.state, isHearing))"
         }
-        return words.joined(separator: ", ") + (hearing.map { ". " + $0 } ?? "")
+        let advice =
+            "The registry has just begun and hears from those who live within "
+            + "\(HumanText.duration(SiteClient.hearing)): ask again then"
+        return words.joined(separator: ", ") + (isHearing ? ". " + advice : "")
     }
 
-    /// What to say while a registry that has just begun may not have heard from all who live; nil
-    /// once it has had the time.
-    static func hearing(_ rows: [InstanceRow], now: Timestamp) -> String? {
-        guard SiteClient.isHearing(rows, at: now) else { return nil }
-        return "The registry has just begun and hears from those who live within "
-            + "\(HumanText.duration(SiteClient.hearing)): ask again then"
+    private static func word(for state: InstanceRow.State, _ isHearing: Bool) -> String {
+        isHearing && state == .missing ? "not heard yet" : state.rawValue
     }
 
     private static func coloured(_ line: String, _ row: InstanceRow, _ console: Console) -> String {

@@ -17,18 +17,15 @@ struct UpCommand: AsyncParsableCommand {
 
     @OptionGroup var site: SiteOption
 
-    @Option(
-        help: ArgumentHelp("Which host of the site file this machine is.", valueName: "name"),
-        completion: SiteCompletion.hosts
-    )
-    var host: String?
+    @OptionGroup var host: HostOption
 
     func run() async throws {
         let console = Console.current
-        let path = try site.path(environment: ProcessInfo.processInfo.environment)
+        let environment = ProcessInfo.processInfo.environment
+        let path = try site.path(environment: environment)
         let site = try site.load(check: AgentClasses.check)
         let host = try HostChoice.host(
-            named: host,
+            named: host.name(environment: environment),
             of: site,
             machine: ProcessInfo.processInfo.hostName
         )

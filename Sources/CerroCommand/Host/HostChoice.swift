@@ -2,6 +2,11 @@ internal import SiteConfig
 
 /// Which host of the site file this machine is.
 enum HostChoice {
+    /// The name that `$CERRO_HOST` gives; nil where it gives none.
+    static func name(in environment: [String: String]) -> String? {
+        environment["CERRO_HOST"].flatMap { $0.isEmpty ? nil : $0 }
+    }
+
     /// The host named, else the one named like this machine, else the only one, else `localhost`.
     static func host(
         named name: String?,
@@ -12,7 +17,8 @@ enum HostChoice {
             if let host = site.hosts.first(where: { $0.name == name }) { return host }
             throw CommandFailure(
                 .usage,
-                "\(site.file) has no host \(name); \(known(site)). Say which one it is with --host"
+                "\(site.file) has no host \(name); \(known(site)). Say which one it is with "
+                    + "--host or $CERRO_HOST"
             )
         }
         let short = machine.prefix { $0 != "." }
@@ -25,7 +31,7 @@ enum HostChoice {
         throw CommandFailure(
             .usage,
             "this machine is called \(machine), and \(site.file) has no host of that name; "
-                + "\(known(site)). Say which one it is with --host"
+                + "\(known(site)). Say which one it is with --host or $CERRO_HOST"
         )
     }
 
