@@ -38,6 +38,7 @@ class AgentProcess:
         return subprocess.Popen(
             [sys.executable, str(SCRIPT), self.instance, self.site.registry, str(self.spool),
              str(self.side), str(run), *filter(None, [self.site.keys])],
+            env={**os.environ, "CERRO_HOST": "cryo-pc"},
             stdin=subprocess.DEVNULL, stdout=self.site.log, stderr=self.site.log,
         )
 
@@ -72,6 +73,7 @@ class RuntimeTest(unittest.TestCase):
     def test_it_describes_itself(self):
         found = self.client.describe()
         self.assertEqual((found["instance"], found["class"]), ("py-1", "Counting"))
+        self.assertEqual(found["host"], "cryo-pc")
         self.assertEqual(
             [feed["feed"] for feed in found["feeds"]],
             ["numbers", "texts", "sessions", "faults", "audit"],

@@ -17,6 +17,7 @@ What `publish` returned for reaches the archive exactly once, whatever dies in b
 import inspect
 import ipaddress
 import logging
+import os
 import re
 import signal
 import socket
@@ -130,6 +131,7 @@ class Agent:
         :param address, ports: where others find it; (0, 0) takes any port.
         :param bind: where it listens if that differs from the address.
         :param start: operations that start with the agent, as names or pairs with parameters.
+        :param host: how the site file calls this machine; else $CERRO_HOST, else its own name.
         :raises cerro.LeaseHeld: another process is this instance.
         """
         site_name = ""
@@ -152,7 +154,7 @@ class Agent:
             Settings(
                 self.instance, self.class_name, registry, str(spool),
                 spool_size or limits.SPOOL_BYTES, address, bind, tuple(ports), entries,
-                host or socket.gethostname(), site_name,
+                host or os.environ.get("CERRO_HOST") or socket.gethostname(), site_name,
             ),
             self._operations, self._feeds, gate,
         )
