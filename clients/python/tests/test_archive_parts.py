@@ -252,6 +252,20 @@ class PartsTest(unittest.TestCase):
         file = SealedFile("f", with_last_part(id="0" * 32, parts=PARTS[:-1]))
         self.assertEqual(file.lost, list(zip(ENDS, PARTS[:-1])))
 
+    def test_an_imported_file_tells_whose_rows_were_in_it(self):
+        data, parts, names = DATA[:16], [], ["dome", "wind"]
+        for number in range(3):
+            told = {"instances": names} if number != 1 else {}
+            value = {"id": "f" * 32, "parts": parts[:], "part": [False, False, number == 2]}
+            data += end(FOOTER | value | told, len(data))
+            parts.append(len(data))
+        for cut in parts:
+            self.assertEqual(SealedFile("f", data[:cut]).instances, names)
+        self.assertEqual(WHOLE.instances, [])
+        for lie in ("dome", 7, [7], [None], {}):
+            with self.subTest(instances=lie), self.assertRaises(FormatError):
+                SealedFile("f", DATA[:16] + end(FOOTER | {"id": "f", "instances": lie}, 16))
+
     def test_lies_in_the_last_footer_cost_nothing(self):
         offset = WHOLE.footer_offset
         for lie in (PARTS[::-1], [*PARTS, len(DATA) + 40], [1 << 62], [-5], PARTS[:1] * 3):

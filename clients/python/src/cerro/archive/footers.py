@@ -115,6 +115,8 @@ class Footer:
             raise FormatError(path, offset, "`part` is not as expected")
         if not _is_list(parts, int) or len(parts) > MOST_PARTS:
             raise FormatError(path, offset, "`parts` is not as expected")
+        if not _is_list(value.get("instances", []), str):
+            raise FormatError(path, offset, "`instances` is not as expected")
         return Footer(value, version, offset, end, plain)
 
     @property
