@@ -59,9 +59,6 @@ struct SealedEnd: Sendable {
             fileLength: end
         )
         plainByteCount = SealedLayout.plainCount(trailer: trailer)
-        guard plainByteCount <= SealedLimits.plainBytesPerFooter else {
-            throw .footer("it is said to have \(plainByteCount) bytes once decompressed")
-        }
         guard range.count <= Limits.footerRead else {
             throw .footer("\(range.count) bytes of it cannot be read")
         }
@@ -71,9 +68,11 @@ struct SealedEnd: Sendable {
         do throws(SealedFileError) {
             footer = try SealedLayout.footer(bytes, trailer: trailer)
         } catch {
-            // Without the right checksum nothing is decompressed.
+            // Without the right checksum nothing is decompressed, nor what would be too long.
             if case .footerChecksum = error { throw error }
-            allowance.plain -= plainByteCount
+            if plainByteCount <= SealedLimits.plainBytesPerFooter {
+                allowance.plain -= plainByteCount
+            }
             throw error
         }
         allowance.plain -= plainByteCount
