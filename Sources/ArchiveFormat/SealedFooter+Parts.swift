@@ -86,6 +86,7 @@ extension SealedFooter {
         (archive, sources) = ("", [])
         created = Timestamp(nanoseconds: 0)
         (receivedFrom, receivedTo) = (created, created)
-        (cursorsBefore, cursors, ledger, declarations, damage) = ([], [], [], [], [])
+        (cursorsBefore, cursors, instances) = ([], [], [])
+        (ledger, declarations, damage) = ([], [], [])
     }
 }

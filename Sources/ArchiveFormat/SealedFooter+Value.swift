@@ -21,6 +21,7 @@ extension SealedFooter {
         )
         cursorsBefore = try list(value, "cursors_before", Cursor.init)
         cursors = try list(value, "cursors", Cursor.init)
+        if value["instances"] != nil { instances = try list(value, "instances") { $0.string } }
         timelines = try list(value, "timelines", SealedTimeline.init)
         if value["reduced"] != nil { reduced = try list(value, "reduced", ReducedTimeline.init) }
         ledger = try list(value, "ledger", LedgerEntry.init)

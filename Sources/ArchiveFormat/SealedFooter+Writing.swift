@@ -13,8 +13,8 @@ extension SealedFooter {
     }
 
     private func write(to writer: inout MessagePackWriter) {
-        let known = 14 + (reduced.isEmpty ? 0 : 1) + (part == nil ? 0 : 1)
-        writer.beginMap(known)
+        let optional = [!instances.isEmpty, part != nil, !reduced.isEmpty]
+        writer.beginMap(14 + optional.count { $0 })
         writer.write("archive")
         writer.write(archive)
         writer.write("created")
@@ -25,6 +25,7 @@ extension SealedFooter {
         writer.write("declarations", declarations) { $0.write(to: &$1) }
         writer.write("id")
         writer.write(id)
+        if !instances.isEmpty { writer.write("instances", instances) { $1.write($0) } }
         writer.write("ledger", ledger) { $1.write($0.value) }
         if let part {
             writer.write("part")

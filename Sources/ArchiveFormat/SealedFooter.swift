@@ -12,6 +12,8 @@ public struct SealedFooter: Hashable, Sendable {
     public var receivedFrom: Timestamp, receivedTo: Timestamp
     /// How far the archive had come before and after what is in the file.
     public var cursorsBefore: [Cursor], cursors: [Cursor]
+    /// Whose rows are in a file that was imported, of which no cursor tells; else empty.
+    public var instances: [String]
     /// The timelines; of two with one name the later one arrived later.
     ///
     /// There are several where one declaration followed another, or where one would not have fit
@@ -50,6 +52,7 @@ public struct SealedFooter: Hashable, Sendable {
         self.receivedTo = receivedTo
         cursorsBefore = []
         cursors = []
+        instances = []
         timelines = []
         reduced = []
         ledger = []

@@ -182,6 +182,8 @@ public enum SealedFileError: Error, Hashable, Sendable, CustomStringConvertible 
     case head(offset: Int)
     case footerChecksum(found: UInt32, expected: UInt32, offset: Int)
     case footer(String)
+    /// Those that were looked at lie about what they are: to look at all would take without end.
+    case costlyFooters(count: Int, in: Range<Int>)
     /// What described the bytes is gone, and with it the samples in them.
     case lost(Range<Int>)
     case timelineShape(String)
@@ -205,6 +207,11 @@ public enum SealedFileError: Error, Hashable, Sendable, CustomStringConvertible 
             "at byte \(offset): the footer is damaged: checksum \(hexadecimal(found)), "
                 + "expected \(hexadecimal(expected)); take the file from a copy of the archive"
         case .footer(let what): "the footer is none: \(what)"
+        case .costlyFooters(let count, let bytes):
+            "\(count) footers from byte \(bytes.lowerBound) to \(bytes.upperBound) are said to "
+                + "have more bytes than the file, or than \(SealedLimits.plainBytesPerFooter) once "
+                + "decompressed, and no more are looked at: no Cerro writes that; take the file "
+                + "from a copy of the archive"
         case .lost(let bytes):
             "from byte \(bytes.lowerBound) to \(bytes.upperBound): what describes it was cut off "
                 + "or is damaged, and the samples there are lost with it"

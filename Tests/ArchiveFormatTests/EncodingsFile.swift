@@ -5,8 +5,8 @@ import Telemetry
 struct EncodingsFile {
     private(set) var bytes: [UInt8] = []
 
-    /// A file of `columns`.
-    init(_ columns: [Column]) throws {
+    /// A file of `columns`, which says that there are rows of `instances` in it.
+    init(_ columns: [Column], instances: [String] = []) throws {
         let start: Int64 = 1_795_237_800_000_000_000
         var footer = SealedFooter(
             id: "102132435465768798a9bacbdcedfe0f",
@@ -20,6 +20,7 @@ struct EncodingsFile {
         footer.cursors = [
             Cursor(instance: "cryo-1", epoch: 5, position: 9, crc: .max, isFinished: true)
         ]
+        footer.instances = instances
         var written: [UInt8] = []
         var builder = try SealedFileBuilder(footer) { written += $0 }
         for (number, column) in columns.enumerated() {

@@ -18,10 +18,12 @@ struct PythonReaderTests {
         try compare(file)
     }
 
-    @Test("random columns, bit by bit", arguments: 1...6)
+    @Test("random columns, and whose they are, bit by bit", arguments: 1...6)
     func random(seed: UInt64) throws {
         var generator = WordGenerator(state: seed)
-        let bytes = try EncodingsFile(EncodingsFile.random(&generator)).bytes
+        let columns = EncodingsFile.random(&generator)
+        let instances = seed % 2 == 0 ? ["cryo-1", "dome"] : []
+        let bytes = try EncodingsFile(columns, instances: instances).bytes
         let folder = FileManager.default.temporaryDirectory
             .appendingPathComponent("cerro-python-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

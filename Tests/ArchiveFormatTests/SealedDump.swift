@@ -23,6 +23,9 @@ struct SealedDump {
             footer.receivedTo.nanoseconds
         )
         lines.append((["sources"] + footer.sources).joined(separator: " "))
+        if !footer.instances.isEmpty {
+            lines.append((["instances"] + footer.instances).joined(separator: " "))
+        }
         for (name, cursors) in [("before", footer.cursorsBefore), ("cursor", footer.cursors)] {
             for cursor in cursors {
                 add(

@@ -1,3 +1,4 @@
+import ArchiveFormat
 import Foundation
 import Log
 import Telemetry
@@ -26,5 +27,34 @@ struct DamageOrderTests {
         let found = paths.compactMap { _ in table.lookAgain(small.directory) }
         #expect(found == [paths[right]])
         #expect(table.problems.count == 7)
+    }
+
+    // Goal: the same of files that cannot be read at all.
+    // Method: all footers of each are damaged, at places that its stamp does not tell of.
+    @Test("as many refreshes as there are unreadable files try each of them once", arguments: 0..<3)
+    func refusedTurns(right: Int) throws {
+        let small = try SmallArchive()
+        let before = try small.rig.answersOnce()
+        let files = try small.sealed()
+        let whole = try files.map { try small.bytes($0.path) }
+        for (file, bytes) in zip(files, whole) {
+            var damaged = bytes
+            for end in SealedLayout.trailerEnds(in: [UInt8](bytes)) { damaged[end - 45] ^= 1 }
+            try small.put(damaged, at: file.path, asNewFile: false)
+        }
+        let store = try small.rig.store()
+        #expect(store.problems.count == files.count)
+        // From wherever the turn is.
+        for _ in 0..<2 { try store.refresh() }
+        try small.put(whole[right], at: files[right].path, asNewFile: false)
+        for _ in files { try store.refresh() }
+        #expect(store.problems.count == files.count - 1)
+        #expect(!store.problems.contains { $0.hasPrefix(files[right].path) })
+        for (file, bytes) in zip(files, whole) {
+            try small.put(bytes, at: file.path, asNewFile: false)
+        }
+        for _ in files { try store.refresh() }
+        #expect(store.problems == [])
+        #expect(try Answers(store) == before)
     }
 }

@@ -65,6 +65,7 @@ struct DayFile {
         var cursors = CursorTable()
         for cursor in footers.flatMap(\.cursors) { cursors.merge(cursor) }
         footer.cursors = cursors.cursors
+        footer.instances = Set(footers.flatMap(\.instances)).sorted()
         footer.ledger = footers.flatMap(\.ledger)
         footer.declarations = Self.declarations(footers)
         footer.damage = footers.flatMap(\.damage)
@@ -111,6 +112,7 @@ struct DayFile {
         var flaws = checker.flaws
         if again != removed || new.footer.ledger != footer.ledger
             || new.footer.sources != footer.sources || new.footer.id != footer.id
+            || new.footer.instances != footer.instances
         {
             flaws.append("its footer")
         }

@@ -207,8 +207,9 @@ public final class G3Importer {
             receivedFrom: Timestamp(nanoseconds: ends.first),
             receivedTo: Timestamp(nanoseconds: ends.last)
         )
+        footer.instances = batch.instances
         if let damage = batch.damage {
-            footer.ledger = batch.instances.map { instance in
+            footer.ledger = footer.instances.map { instance in
                 LedgerEntry(
                     instance: instance,
                     feed: nil,

@@ -40,7 +40,8 @@ extension ArchiveIndex {
             + suspects.subtracting(sealed.map(\.path)).sorted()
             .compactMap(ArchiveFile.init(path:))
         // To look at the footer of each of many costs too much for every refresh.
-        let retried = days == nil ? nil : known.filter(\.value.hasProblem).keys.randomElement()
+        let unreadable = looked.map(\.path).filter { known[$0]?.hasProblem == true }
+        let retried = days == nil ? nil : turn(among: unreadable)
         let stale = looked.filter { file in
             guard let known = known[file.path] else { return true }
             guard

@@ -21,6 +21,8 @@ final class ArchiveIndex: Sendable {
         var isDirty = false
         /// Those that queries met, by number.
         var declarations: [Int64: Feed] = [:]
+        /// The unreadable file that was looked at last.
+        var lastRetried = ""
     }
 
     let path: String
@@ -174,6 +176,16 @@ final class ArchiveIndex: Sendable {
             state.declarations[id] = feed
         }
         return feed
+    }
+
+    /// The one of `paths` whose turn it is to be looked at again, in their order; nil of none.
+    func turn(among paths: [String]) -> String? {
+        state.withLock { state in
+            let last = state.lastRetried
+            guard let next = paths.filter({ $0 > last }).min() ?? paths.min() else { return nil }
+            state.lastRetried = next
+            return next
+        }
     }
 
     /// The database, if its file is the one that this process has left.

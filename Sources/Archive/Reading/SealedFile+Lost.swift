@@ -20,7 +20,8 @@ extension SealedFile {
             return cursor.position > before.entries[key]?.position ?? 0
         }
         let seen = footer.timelines.map(\.instance) + footer.reduced.map(\.instance)
-        return Set(recorded.map(\.instance) + seen).sorted().map { instance in
+        let told = recorded.map(\.instance) + footer.instances
+        return Set(told + seen).sorted().map { instance in
             LedgerEntry(
                 instance: instance,
                 feed: nil,

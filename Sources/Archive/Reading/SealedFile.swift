@@ -109,7 +109,8 @@ public final class SealedFile: Sendable {
         guard let file = try? disk.open(path, .read), let size = try? file.size() else {
             return false
         }
-        return (try? SealedEnd(of: file, at: size))?.footer.part == .some(nil)
+        var allowance = FooterAllowance(stored: size, plain: SealedLimits.plainBytesPerFooter)
+        return (try? SealedEnd(of: file, at: size, &allowance))?.footer.part == .some(nil)
     }
 
     /// The ``flaws``, and what is wrong with the other footers, which are not needed to open the

@@ -109,7 +109,7 @@ struct SealedSalvage {
         guard now.ledger == ledger, now.sources == old.sources + [old.id],
             now.unreadable.map(\.position) == unreadable.map(\.0.position),
             now.cursors == old.cursors, now.cursorsBefore == old.cursorsBefore,
-            now.timelines.count >= old.timelines.count
+            now.instances == old.instances, now.timelines.count >= old.timelines.count
         else { return "its footer" }
         var told: [LedgerEntry] = []
         for (timeline, other) in zip(old.timelines, now.timelines) {

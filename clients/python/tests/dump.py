@@ -46,6 +46,8 @@ def dump_file(path):
     file = SealedFile(path)
     print("file", file.version, file.id, file.archive, file.created, *file.received)
     print(" ".join(["sources", *file.sources]))
+    if file.instances:
+        print(" ".join(["instances", *file.instances]))
     for name, cursors in (("before", file.cursors_before), ("cursor", file.cursors)):
         for instance, epoch, position, crc, is_finished in cursors:
             print(name, instance, epoch, position, crc, FORMS["bool"](is_finished))

@@ -18,9 +18,12 @@ MAGIC = b"\x89CERRO\r\n"
 CLOSING_MAGIC = MAGIC[::-1]
 VERSION = 3
 HEAD, TRAILER = 16, 40
-# What a reader takes on trust of a length that a file states.
+# What a reader takes on trust of a length that a file states; of footers looked at in vain, and of
+# parts, all together once decompressed.
 MOST_FOOTER_BYTES = 256 << 20
 MOST_PARTS = 65_536
+# Bytes of a damaged file in which a whole footer is looked for at once.
+SEARCH_WINDOW = 1 << 20
 
 
 def refusal(version):
@@ -37,6 +40,29 @@ def decompressed(data, length):
     return zstandard.ZstdDecompressor().decompress(data, max_output_size=length)
 
 
+class Allowance:
+    """What looking at footers of one file may still cost: bytes in the file, and decompressed.
+
+    Those of a file that Cerro wrote lie one behind the other, so that together they are shorter
+    than it. In others a few bytes may claim to be a thousand footers of gigabytes.
+    """
+
+    def __init__(self, data):
+        self.stored, self.plain = len(data), MOST_FOOTER_BYTES
+        self.count = 0
+
+    def refuse_if_spent(self, path, start, end):
+        """Raises if more was asked for by the footers between two bytes."""
+        self.count += 1
+        if self.stored < 0 or self.plain < 0:
+            what = (
+                f"{self.count} footers up to byte {end} are said to have more bytes than the file, "
+                f"or than {MOST_FOOTER_BYTES} once decompressed, and no more are looked at: no "
+                "Cerro writes that; take the file from a copy of the archive"
+            )
+            raise FormatError(path, start, what)
+
+
 @dataclass(frozen=True)
 class Footer:
     """A whole footer: its map, the version in its trailer, where it begins and its trailer ends."""
@@ -48,8 +74,11 @@ class Footer:
     plain_length: int
 
     @staticmethod
-    def before(path, data, end, start=HEAD):
-        """The footer of `data` whose trailer ends at byte `end`, and that begins behind `start`."""
+    def before(path, data, end, allowance, start=HEAD):
+        """The footer of `data` whose trailer ends at byte `end`, and that begins behind `start`.
+
+        What has to be read and decompressed to find that out is taken from `allowance`.
+        """
         at = end - TRAILER
         if at < HEAD or end > len(data):
             raise FormatError(path, end, "the file ends: too short to be sealed")
@@ -61,10 +90,14 @@ class Footer:
         if offset < start or offset + length != at or plain > MOST_FOOTER_BYTES:
             what = f"a footer of {length} bytes ({plain} plain) is said to be at byte {offset}"
             raise FormatError(path, at, what)
+        allowance.stored -= length
+        if allowance.stored < 0:
+            raise FormatError(path, offset, f"{length} bytes of a footer are not read")
         found = crc32c(data[at : at + 24], crc32c(data[offset:at]))
         if found != crc:
             what = f"the footer is damaged: checksum {found:08x}, expected {crc:08x}"
             raise FormatError(path, offset, what)
+        allowance.plain -= plain
         try:
             value = msgpack.unpackb(
                 decompressed(data[offset:at], plain), raw=False, strict_map_key=False
@@ -82,6 +115,8 @@ class Footer:
             raise FormatError(path, offset, "`part` is not as expected")
         if not _is_list(parts, int) or len(parts) > MOST_PARTS:
             raise FormatError(path, offset, "`parts` is not as expected")
+        if not _is_list(value.get("instances", []), str):
+            raise FormatError(path, offset, "`instances` is not as expected")
         return Footer(value, version, offset, end, plain)
 
     @property
@@ -115,7 +150,7 @@ class End:
         self._path, self._data = path, data
         self.lost, self.damage = [], []
         try:
-            last = Footer.before(path, data, len(data))
+            last = Footer.before(path, data, len(data), Allowance(data))
             problem = None
         except FormatError as error:
             problem = error
@@ -136,13 +171,19 @@ class End:
 
     def _last(self):
         """The last whole footer; none is None."""
-        data = bytes(self._data)
-        end = data.rfind(CLOSING_MAGIC)
-        while end >= 0:
-            try:
-                return Footer.before(self._path, self._data, end + len(CLOSING_MAGIC))
-            except FormatError:
-                end = data.rfind(CLOSING_MAGIC, 0, end + len(CLOSING_MAGIC) - 1)
+        allowance, width = Allowance(self._data), len(CLOSING_MAGIC)
+        end = size = len(self._data)
+        while end > HEAD:
+            start = max(0, end - SEARCH_WINDOW)
+            window = bytes(self._data[start : end + width - 1])
+            place = window.rfind(CLOSING_MAGIC)
+            while place >= 0:
+                try:
+                    return Footer.before(self._path, self._data, start + place + width, allowance)
+                except FormatError:
+                    allowance.refuse_if_spent(self._path, start + place + width, size)
+                    place = window.rfind(CLOSING_MAGIC, 0, place + width - 1)
+            end = start
         return None
 
     def _note(self, problem, last):
@@ -153,10 +194,10 @@ class End:
             cost = f"nothing: the {'parts' if last.is_part else 'footer'} before it tell all"
             self.damage.append(Damage(self._path, problem.offset, problem.what, cost))
 
-    def _part(self, start, end, whole):
+    def _part(self, start, end, whole, allowance):
         """The part of the same file as `whole` between two bytes, at the end of them."""
         # What begins before would be summed up again for each of many trailers.
-        part = Footer.before(self._path, self._data, end, start)
+        part = Footer.before(self._path, self._data, end, allowance, start)
         if not part.is_part or part.value.get("id") != whole.value.get("id"):
             raise FormatError(self._path, part.offset, "no part of this file's footer")
         return part
@@ -164,35 +205,39 @@ class End:
     def _check_parts(self, last):
         """Notes what is wrong with the footers before the last one, which are not needed."""
         cost = "nothing: the footer behind it is whole"
-        start = HEAD
+        start, allowance = HEAD, Allowance(self._data)
         for end in [last.offset] if last.version == 2 else last.parts:
             try:
                 if not start < end <= last.offset:
                     raise FormatError(self._path, last.offset, f"a part ends at byte {end}?")
                 if last.version == 2:
-                    Footer.before(self._path, self._data, end)
+                    Footer.before(self._path, self._data, end, allowance)
                 else:
-                    self._part(start, end, last)
+                    self._part(start, end, last, allowance)
             except FormatError as error:
                 self.damage.append(Damage(self._path, error.offset, error.what, cost))
+            try:
+                allowance.refuse_if_spent(self._path, HEAD, end)
+            except FormatError as error:
+                self.damage.append(Damage(self._path, error.offset, error.what, cost))
+                return
             start = max(start, end)
 
     def _joined(self, last, problem):
         """The map of the part `last` and those before it; raises `problem` if they do not do."""
         found = []
-        start, left = HEAD, MOST_FOOTER_BYTES - last.plain_length
+        start, allowance = HEAD, Allowance(self._data)
+        allowance.plain -= last.plain_length
         for end in last.parts:
             # What lies about its parts could have one of them read again and again.
             if not start < end <= last.offset:
                 raise problem
             try:
-                part = self._part(start, end, last)
+                part = self._part(start, end, last, allowance)
             except FormatError:
                 part = None
                 self.lost.append((start, end))
-            left -= part.plain_length if part else 0
-            if left < 0:
-                raise problem
+            allowance.refuse_if_spent(self._path, HEAD, end)
             found.append(part)
             start = end
         found.append(last)

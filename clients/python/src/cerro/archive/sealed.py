@@ -45,6 +45,8 @@ class SealedFile:
             self.received = tuple(self.footer["received"][:2])
             self.cursors_before = [tuple(c[:5]) for c in self.footer["cursors_before"]]
             self.cursors = [tuple(c[:5]) for c in self.footer["cursors"]]
+            # Whose rows are in a file that was imported, of which no cursor tells.
+            self.instances = list(self.footer.get("instances", []))
             self.ledger = list(self.footer["ledger"])
             self.unreadable = list(self.footer["unreadable"])
             self.declarations = [tuple(d[:4]) for d in self.footer["declarations"]]
