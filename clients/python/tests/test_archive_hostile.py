@@ -110,6 +110,27 @@ class LyingFootersTest(unittest.TestCase):
         self.assertEqual(len(damage), 5)
         self.assertIn(f"4 footers up to byte {ends[3]} are said", damage[-1].what)
 
+    def test_a_chunk_or_a_number_of_rows_that_is_none_is_refused(self):
+        declaration = {
+            "feed": "f", "description": "", "period_ns": None, "lateness_ns": 0, "durable": False,
+            "fields": [],
+        }
+
+        def file(rows, times):
+            group = {"rows": rows, "range": [7, 8], "delays": [0, 0], "times": times}
+            group |= {"columns": [], "rollups": []}
+            line = {"instance": "i", "declaration": declaration, "epochs": [], "groups": [group]}
+            return DATA[:16] + end(FOOTER | {"id": "f" * 32, "timelines": [line]}, 16)
+
+        good = [16, 1, 1, 0, 0]
+        self.assertEqual(SealedFile("f", file(1, good)).timelines[0].rows, 1)
+        for lie in ({}, [], "x", None, 0.5, True):
+            for place in range(5):
+                with self.subTest(lie=lie, place=place), self.assertRaises(FormatError):
+                    SealedFile("f", file(1, [*good[:place], lie, *good[place + 1 :]]))
+            with self.subTest(rows=lie), self.assertRaises(FormatError):
+                SealedFile("f", file(lie, good))
+
 
 if __name__ == "__main__":
     unittest.main()

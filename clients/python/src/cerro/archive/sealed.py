@@ -21,7 +21,9 @@ class SealedFile:
     `data` are the bytes of the file; without them the file at `path` is mapped into memory.
     `damage` lists what is wrong with its head and its footers although enough of them can be
     read. `lost` are the bytes that no footer describes any more, as pairs of the first one and
-    the one behind the last; it is empty where no row is lost with a footer.
+    the one behind the last; it is empty where no row is lost with a footer. `instances` are the
+    names of all that had rows in a file which was imported, also where theirs are lost; of others
+    `cursors` tell that.
     """
 
     def __init__(self, path, data=None):
@@ -45,7 +47,6 @@ class SealedFile:
             self.received = tuple(self.footer["received"][:2])
             self.cursors_before = [tuple(c[:5]) for c in self.footer["cursors_before"]]
             self.cursors = [tuple(c[:5]) for c in self.footer["cursors"]]
-            # Whose rows are in a file that was imported, of which no cursor tells.
             self.instances = list(self.footer.get("instances", []))
             self.ledger = list(self.footer["ledger"])
             self.unreadable = list(self.footer["unreadable"])

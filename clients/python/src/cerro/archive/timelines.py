@@ -24,6 +24,8 @@ class Chunk:
     @staticmethod
     def parse(value):
         """The chunk that the array `value` describes."""
+        if not all(type(number) is int for number in value[:5]):
+            raise ValueError(f"a chunk that is {value!r:.60}")
         chunk = Chunk(*value[:5])
         if min(chunk.offset, chunk.length, chunk.plain_length) < 0:
             raise ValueError(f"a chunk of {chunk.length} bytes at byte {chunk.offset}")
@@ -35,7 +37,7 @@ class ReducedGroup:
 
     def __init__(self, value, feed):
         self.rows = value["rows"]
-        if not 0 <= self.rows <= MOST_GROUP_ROWS:
+        if type(self.rows) is not int or not 0 <= self.rows <= MOST_GROUP_ROWS:
             raise ValueError(f"a group of {self.rows} rows")
         self.first, self.last = value["range"][:2]
         self.delays = tuple(value["delays"][:2])
