@@ -189,11 +189,11 @@ struct HTTPBehaviourTests {
             connection.send(
                 String(repeating: "x", count: ReaderLimits.headerBytes + 1) + "\r\n\r\n"
             )
-            #expect(connection.read(until: "\r\n\r\n").hasPrefix("HTTP/1.1 400"))
+            #expect(await connection.read(until: "\r\n\r\n").hasPrefix("HTTP/1.1 400"))
             let many = RawConnection(port: reader.port)
             let headers = (0...ReaderLimits.headers).map { "X-\($0): 1\r\n" }.joined()
             many.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\(headers)\r\n")
-            #expect(many.read(until: "\r\n\r\n").hasPrefix("HTTP/1.1 400"))
+            #expect(await many.read(until: "\r\n\r\n").hasPrefix("HTTP/1.1 400"))
             #expect(try await reader.get("/healthz").status == 200)
         }
     }
@@ -243,7 +243,7 @@ struct HTTPBehaviourTests {
                     "POST /prometheus/api/v1/query HTTP/1.1\r\nHost: localhost\r\n"
                         + "Transfer-Encoding: chunked\r\n\r\n7\r\nquery=1\r\n0\r\n\r\n"
                 )
-                let text = connection.read(until: "\"success\"")
+                let text = await connection.read(until: "\"success\"")
                 #expect(text.hasPrefix("HTTP/1.1 200"), "\(text)")
             }
         }

@@ -206,7 +206,7 @@ struct OpenAPITests {
             _ = try await reader.get("/api/v1/agents")
             let connection = RawConnection(port: reader.port)
             connection.send("GET /api/v1/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            let text = connection.read(until: "event: agents")
+            let text = await connection.read(until: "event: agents")
             #expect(text.hasPrefix("HTTP/1.1 200"))
             #expect(text.lowercased().contains("content-type: text/event-stream"))
         }

@@ -18,7 +18,7 @@ final class RawConnection {
             }
         }
         // No answer at all would be a failure, not a test that hangs.
-        var patience = timeval(tv_sec: 20, tv_usec: 0)
+        var patience = timeval(tv_sec: 60, tv_usec: 0)
         let size = socklen_t(MemoryLayout<timeval>.size)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, size)
     }
@@ -30,18 +30,21 @@ final class RawConnection {
         _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
     }
 
-    /// What arrives until the server ends the connection; the server may need this task's thread.
-    func readToEnd() async -> String {
+    /// What arrives until the server ends the connection.
+    func readToEnd() async -> String { await read { _ in false } }
+
+    /// What arrives until it holds `words`, or the server ends the connection.
+    func read(until words: String) async -> String { await read { $0.contains(words) } }
+
+    /// Waits on a thread of its own: the server may need this task's.
+    private func read(_ isEnough: @escaping @Sendable (String) -> Bool) async -> String {
         let descriptor = descriptor
         return await withCheckedContinuation { waiter in
             DispatchQueue.global().async {
-                waiter.resume(returning: Self.read(descriptor) { _ in false })
+                waiter.resume(returning: Self.read(descriptor, until: isEnough))
             }
         }
     }
-
-    /// What arrives until it holds `words`, or the server ends the connection.
-    func read(until words: String) -> String { Self.read(descriptor) { $0.contains(words) } }
 
     private static func read(_ descriptor: Int32, until isEnough: (String) -> Bool) -> String {
         var text = ""
